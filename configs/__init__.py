@@ -1,0 +1,25 @@
+"""Recipes: the YAML files in this folder and the dataclasses they fill."""
+
+from configs.recipe import (
+    NetworkOptions,
+    PostprocessOptions,
+    ProposalOptions,
+    Recipe,
+    RecipeError,
+    TrainingOptions,
+    load_recipe,
+    recipe_from_dict,
+    recipe_names,
+)
+
+__all__ = [
+    "NetworkOptions",
+    "PostprocessOptions",
+    "ProposalOptions",
+    "Recipe",
+    "RecipeError",
+    "TrainingOptions",
+    "load_recipe",
+    "recipe_from_dict",
+    "recipe_names",
+]

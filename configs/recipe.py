@@ -1,0 +1,186 @@
+"""A recipe: everything that decides what a detector does, in plain dataclasses.
+
+A YAML file sets only what differs from the defaults below. An unknown key or a value of the wrong
+kind is an error that names the file, the key and the nearest right one. Recipes do not inherit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+RECIPE_FOLDER = Path(__file__).parent
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used: names the file, the key and the remedy."""
+
+
+@dataclass(frozen=True)
+class ProposalOptions:
+    """Selective search (GoogLeNet paper, section 8: superpixel size doubled)."""
+
+    mode: str = "fast"  # single, fast or quality
+    superpixel_scale: float = 2.0  # 1.0 = R-CNN, 2.0 = GoogLeNet
+    width: int = 500  # pixels the photograph is resized to; 0 = as it is
+    min_side: int = 20  # pixels at that width
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How the photograph enters the network, and how many regions get the full head."""
+
+    short_side: int = 576  # pixels; the trunk's stride is 16
+    long_side: int = 960  # pixels; wins where both cannot hold
+    keep: int = 400  # regions the rejection step passes on to 5a and 5b; 0 = all
+    batch: int = 32  # regions per pass through the head: small enough for the processor's cache
+
+
+@dataclass(frozen=True)
+class PostprocessOptions:
+    """From class probabilities and box deltas to detections."""
+
+    nms_iou: float = 0.3  # R-CNN's
+    evaluate_threshold: float = 0.001  # keeps recall for mAP
+    visualize_threshold: float = 0.5  # a picture a person likes
+    max_detections: int = 100
+    refine: int = 0  # passes that score the regressed boxes again (He et al. 2015, appendix)
+    refine_boxes: int = 100  # boxes of each such pass
+    vote_iou: float = 0.0  # 0 = off; else boxes over this IoU average into the kept one
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Fine-tuning of the shared network (after Fast R-CNN, arXiv 1504.08083)."""
+
+    epochs: float = 8.0
+    images_per_step: int = 2
+    regions_per_image: int = 64
+    foreground_fraction: float = 0.25
+    foreground_iou: float = 0.5
+    hard_fraction: float = 0.5  # of the background regions: those the rejection step likes best
+    rejection_regions: int = 256  # regions per image that train the rejection step
+    short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
+    flip: bool = True
+    freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
+    learning_rate: float = 1e-4
+    head_factor: float = 10.0  # learning rate of the new layers, as a multiple
+    weight_decay: float = 1e-4
+    warmup_steps: int = 200
+    gradient_clip: float = 10.0
+    box_weight: float = 1.0
+    averaging: float = 0.999  # decay of the weight average; 0 = off
+    repeat_threshold: float = 0.05  # rarer classes' photographs come more often (LVIS); 0 = off
+    validation_fraction: float = 0.1
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One detector, from photograph to detections and from data to weights."""
+
+    name: str = "custom"
+    description: str = ""
+    weights: str = ""  # a file in detector/weights/, or a path
+    proposals: ProposalOptions = field(default_factory=ProposalOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    postprocess: PostprocessOptions = field(default_factory=PostprocessOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dict, as it stands in the metadata of weights."""
+        return asdict(self)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship."""
+    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """Read a recipe by the name of one that ships ("voc20") or by the path of a YAML file.
+
+    Raises
+    ------
+    RecipeError
+        Unknown name, unreadable file, unknown key, wrong kind of value.
+    """
+    import yaml
+
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = RECIPE_FOLDER / f"{name}.yaml"
+        if not path.is_file():
+            raise RecipeError(
+                f"recipe {str(name)!r}: no such recipe{_suggest(str(name), recipe_names())}"
+            )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    return recipe_from_dict(content or {}, where=str(path))
+
+
+def recipe_from_dict(content: Any, where: str = "recipe") -> Recipe:
+    """Fill the dataclasses from nested dicts; `where` opens every error message."""
+    recipe = _fill(Recipe, content, where)
+    _check(recipe, where)
+    return recipe
+
+
+def _fill(kind: type[Any], content: Any, where: str) -> Any:
+    if not isinstance(content, dict):
+        raise RecipeError(f"{where}: expected keys and values, got {content!r}")
+    kinds = typing.get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    for key in content:
+        if key not in known:
+            raise RecipeError(f"{where}: unknown key {key!r}{_suggest(str(key), known)}")
+    return kind(**{key: _convert(kinds[key], v, f"{where}: {key}") for key, v in content.items()})
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind):
+        return _fill(typing.cast(type[Any], kind), value, where)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple) or not value:
+            raise RecipeError(f"{where}: expected a list such as [448, 512], got {value!r}")
+        return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    for section, key, low, high in (
+        ("proposals", "superpixel_scale", 1e-3, 1e3),
+        ("proposals", "width", 0, 10_000),
+        ("network", "short_side", 32, 4096),
+        ("network", "long_side", 32, 8192),
+        ("network", "keep", 0, 10**6),
+        ("network", "batch", 1, 10**6),
+        ("postprocess", "nms_iou", 0.0, 1.0),
+        ("postprocess", "max_detections", 1, 10**6),
+        ("training", "epochs", 0.0, 1e6),
+        ("training", "images_per_step", 1, 10**4),
+        ("training", "regions_per_image", 1, 10**5),
+        ("training", "validation_fraction", 0.0, 0.9),
+        ("training", "averaging", 0.0, 1.0),
+    ):
+        value = getattr(getattr(recipe, section), key)
+        if not low <= value <= high:
+            raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
+
+
+def _suggest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(known)}"

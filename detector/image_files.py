@@ -1,0 +1,129 @@
+"""Picture files: found from the words of a command line, named in errors, written whole."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.errors import DetectorError
+
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".jp2"),
+    *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
+)
+
+PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {"quality": 92})),
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"quality": 90}),
+    ".bmp": ("BMP", {}),
+    **dict.fromkeys((".tif", ".tiff"), ("TIFF", {"compression": "tiff_lzw"})),
+}
+
+
+def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """List the picture files that the words of a command line mean.
+
+    A folder stands for the pictures in it and below it (by suffix, hidden ones left out). A glob
+    pattern that the shell left alone is expanded here. Any other word is kept as it is, even
+    without such a file, so that it fails by name and alone when read. Words keep their order;
+    inside each the order is natural (`a2` before `a10`); a file named twice comes once.
+
+    Raises:
+        DetectorError: none of the patterns names a file.
+    """
+    found: dict[str, Path] = {}
+    matched = False
+    for pattern in patterns:
+        files = _expand(Path(pattern).expanduser())
+        matched = matched or files is not None
+        for file in [Path(pattern)] if files is None else files:
+            found.setdefault(os.path.abspath(file), file)
+    if not matched:
+        named = ", ".join(printable(pattern) for pattern in patterns) or "nothing"
+        raise DetectorError(
+            f"no pictures in {named}; name image files, a folder that holds some "
+            "(.jpg, .png, ...) or a pattern such as 'photos/*.jpg'"
+        )
+    return list(found.values())
+
+
+def _expand(pattern: Path) -> list[Path] | None:
+    """The files one word means; None where it is a folder or glob without pictures."""
+    if pattern.is_dir():
+        return sorted(_pictures_below(pattern), key=_natural) or None
+    if pattern.exists() or not glob.has_magic(str(pattern)):
+        return [pattern]
+    files = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
+    files = [file for file in files if file.is_file()]
+    pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(pictures or files, key=_natural) or None
+
+
+def _pictures_below(folder: Path) -> Iterable[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Path(parent, name)
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", str(path))
+    keys = [(0, int(part), part) if part[0].isdecimal() else (1, 0, part) for part in parts]
+    return keys
+
+
+def nearest_name(path: Path) -> str:
+    """What to say after "no such file": the names in its folder that are most like it."""
+    if "://" in str(path) or re.match(r"https?:/", str(path)):
+        return "an address is not fetched: download the picture and name the file"
+    if not path.parent.is_dir():
+        return f"the folder {printable(path.parent)} does not exist either; check the path"
+    names = {name.lower(): name for name in os.listdir(path.parent)}
+    close = difflib.get_close_matches(path.name.lower(), names, n=3)
+    if not close:
+        return f"nothing in {printable(path.parent.absolute())} has a name like it"
+    return "did you mean " + " or ".join(printable(path.parent / names[c]) for c in close) + "?"
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path on one line, as any terminal can print it (file names may hold stray bytes)."""
+    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Write (H, W, 3) uint8 RGB; the file appears whole or not at all.
+
+    Raises:
+        DetectorError: the suffix names no format, or the file cannot be written.
+    """
+    from PIL import Image
+
+    target = Path(path)
+    if target.suffix.lower() not in PICTURE_FORMATS:
+        raise DetectorError(
+            f"{printable(target)}: suffix {target.suffix!r} names no picture format; "
+            f"end the name in {', '.join(PICTURE_FORMATS)}"
+        )
+    format_name, options = PICTURE_FORMATS[target.suffix.lower()]
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        Image.fromarray(image).save(temporary, format=format_name, **options)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise DetectorError(
+            f"{printable(target)}: cannot be written ({reason}); name an existing folder that "
+            "you may write to"
+        ) from error

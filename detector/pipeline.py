@@ -1,0 +1,239 @@
+"""The detector: proposals -> regions -> detections, for one photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from configs import Recipe, load_recipe, recipe_from_dict, recipe_names
+from detector.errors import DetectorError
+from detector.images import ImageSource, read_image
+from detector.postprocess import Candidates, Scored, candidates, decode, suppress
+from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision, resize_for_network
+from detector.results import Detections
+from detector.weights_file import WEIGHTS_FOLDER, WeightsInfo, load_weights
+from proposals.result import Proposals
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.float32]
+DEFAULT = "voc20"
+
+
+class Detector:
+    """A trained region classifier with its recipe.
+
+    Parameters
+    ----------
+    model
+        Weights in place.
+    recipe
+        Proposal, network and post-processing options.
+    info
+        Class names and dataset category ids.
+    device
+        Where the network runs: "cpu", "cuda", "cuda:1"; None chooses CUDA where there is one.
+    """
+
+    def __init__(
+        self,
+        model: RegionClassifier,
+        recipe: Recipe,
+        info: WeightsInfo,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.device = choose_device(device)
+        self.model = model.to(device=self.device, memory_format=torch.channels_last).eval()
+        self.recipe, self.info = recipe, info
+
+    @classmethod
+    def load(
+        cls,
+        name: str | Path = DEFAULT,
+        *,
+        recipe: str | Path | None = None,
+        device: str | torch.device | None = None,
+    ) -> Detector:
+        """Load a detector by recipe name, weights file (.safetensors) or run folder.
+
+        `recipe` (a name or a YAML file) replaces the options that stand in the weights.
+        """
+        path = find_weights(name)
+        tensors, info = load_weights(path)
+        model = RegionClassifier(len(info.class_names))
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError:
+            raise DetectorError(
+                f"{path}: its tensors do not fit this version's network; train again"
+            ) from None
+        if recipe is not None:
+            options = load_recipe(recipe)
+        else:
+            options = recipe_from_dict(info.recipe, where=f"{path}: recipe")
+        return cls(model, options, info, device)
+
+    def __call__(
+        self,
+        source: ImageSource,
+        *,
+        proposals: Proposals | Floats | None = None,
+        threshold: float | None = None,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Detect objects in one photograph.
+
+        Parameters
+        ----------
+        source
+            Path, bytes, PIL image or RGB uint8 array (H, W, 3).
+        proposals
+            Your own boxes, (N, 4) xyxy in pixels; None runs selective search.
+        threshold
+            Lowest score returned, 0..1; None is the recipe's `visualize_threshold`.
+        max_detections
+            None is the recipe's.
+        """
+        image = read_image(source)
+        boxes = self.propose(image).boxes_xyxy if proposals is None else _boxes(proposals)
+        options = self.recipe.postprocess
+        threshold = options.visualize_threshold if threshold is None else threshold
+        found = self.detect_regions(image, boxes)
+        keep = found.scores > threshold
+        keep[max_detections or options.max_detections :] = False
+        return Detections(
+            boxes_xyxy=found.boxes_xyxy[keep],
+            scores=found.scores[keep],
+            labels=found.labels[keep],
+            class_names=self.info.class_names,
+            category_ids=self.info.category_ids,
+            image_size=(image.shape[0], image.shape[1]),
+            image=image,
+        )
+
+    def propose(self, image: NDArray[np.uint8]) -> Proposals:
+        """Selective search as the recipe has it."""
+        from proposals import selective_search
+
+        options = self.recipe.proposals
+        return selective_search(
+            image,
+            mode=options.mode,
+            superpixel_scale=options.superpixel_scale,
+            seed=options.seed,
+            width=options.width or None,
+            min_side=options.min_side,
+        )
+
+    def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
+        """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
+        boxes = _boxes(boxes_xyxy)
+        with torch.inference_mode():
+            feature_map, factors = self.features(read_image(source))
+            return self.score(feature_map, boxes, factors)[0]
+
+    @torch.inference_mode()
+    def detect_regions(self, image: NDArray[np.uint8], boxes: Floats) -> Candidates:
+        """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`."""
+        options = self.recipe.postprocess
+        size = (image.shape[0], image.shape[1])
+        feature_map, factors = self.features(image)
+        boxes = self.reject(feature_map, boxes, factors)
+        probabilities, deltas = self.score(feature_map, boxes, factors)
+        found = candidates(
+            Scored(probabilities, decode(boxes, deltas, size)), options.evaluate_threshold
+        )
+        kept = suppress(found, options)
+        for _ in range(options.refine):
+            again = kept.boxes_xyxy[: options.refine_boxes]
+            probabilities, deltas = self.score(feature_map, again, factors)
+            more = candidates(
+                Scored(probabilities, decode(again, deltas, size)), options.evaluate_threshold
+            )
+            found = Candidates(*map(np.concatenate, zip(found, more, strict=True)))
+            kept = suppress(found, options)
+        return kept
+
+    def features(self, image: NDArray[np.uint8]) -> tuple[Tensor, Floats]:
+        """The trunk's map of a photograph, and the factors that take boxes to network pixels."""
+        resized, factors = resize_for_network(image, self.recipe.network)
+        with mixed_precision(self.device):
+            tensor = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)
+            return self.model.features(tensor), factors
+
+    def reject(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> Floats:
+        """The `keep` proposals that the cheap score likes best, in their order."""
+        keep = self.recipe.network.keep
+        if not keep or len(boxes) <= keep:
+            return boxes
+        with mixed_precision(self.device):
+            score = self.model.rejection(feature_map, self._to_network(boxes, factors))
+        best = score.float().topk(keep).indices.sort().values
+        return boxes[best.cpu().numpy()]
+
+    def score(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> tuple[Floats, Floats]:
+        """Probabilities (N, classes + 1) and box deltas (N, classes, 4) of boxes, in batches."""
+        classes = self.model.classes
+        probabilities = np.zeros((len(boxes), classes + 1), np.float32)
+        deltas = np.zeros((len(boxes), classes, 4), np.float32)
+        batch = self.recipe.network.batch
+        for first in range(0, len(boxes), batch):
+            rows = slice(first, first + batch)
+            with mixed_precision(self.device):
+                logits, delta = self.model(feature_map, self._to_network(boxes[rows], factors))
+            probabilities[rows] = logits.float().softmax(1).cpu().numpy()
+            deltas[rows] = delta.float().cpu().numpy() * DELTA_SCALE
+        return probabilities, deltas
+
+    def _to_network(self, boxes: Floats, factors: Floats) -> Tensor:
+        return torch.from_numpy(boxes * factors).to(self.device)
+
+
+def find_weights(name: str | Path) -> Path:
+    """The weights file that a recipe name, a .safetensors path or a run folder stands for."""
+    path = Path(name)
+    if path.suffix == ".safetensors":
+        return path
+    if path.is_dir():
+        if not (path / "weights.safetensors").is_file():
+            raise DetectorError(
+                f"{path}: no weights.safetensors in this folder; finish it with `detect train`"
+            )
+        return path / "weights.safetensors"
+    if str(name) not in recipe_names():
+        raise DetectorError(
+            f"{str(name)!r}: no such recipe, weights file or run folder; recipes that ship: "
+            + ", ".join(recipe_names())
+        )
+    recipe = load_recipe(name)
+    if not recipe.weights:
+        raise DetectorError(f"recipe {str(name)!r} has no weights yet; make them: `detect train`")
+    return WEIGHTS_FOLDER / recipe.weights
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The named device, or CUDA where there is one, else the CPU."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
+    return chosen
+
+
+def _boxes(boxes: Any) -> Floats:
+    """(N, 4) float32 from Proposals or anything array-like."""
+    array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
+    if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
+        raise DetectorError(
+            f"proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got shape {array.shape}"
+        )
+    return array

@@ -1,0 +1,77 @@
+"""From scored regions to detections: decode, clip, threshold, non-maximum suppression."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.ops import batched_nms
+
+from configs import PostprocessOptions
+from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
+
+Floats = NDArray[np.float32]
+
+
+class Scored(NamedTuple):
+    """Regions after the network.
+
+    probabilities: (N, classes + 1), background first. boxes: (N, classes, 4) regressed xyxy,
+    in pixels of the original image.
+    """
+
+    probabilities: Floats
+    boxes_xyxy: Floats
+
+
+class Candidates(NamedTuple):
+    """One row per (region, class) pair: boxes (M, 4) xyxy, scores (M,), labels (M,)."""
+
+    boxes_xyxy: Floats
+    scores: Floats
+    labels: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64]) -> Candidates:
+        """The rows with these indices."""
+        return Candidates(self.boxes_xyxy[rows], self.scores[rows], self.labels[rows])
+
+
+def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) -> Floats:
+    """Apply per-class deltas (N, classes, 4) to proposals (N, 4); clipped to (height, width)."""
+    return clip_boxes(decode_boxes(proposals_xyxy, deltas), *image_size)
+
+
+def candidates(scored: Scored, threshold: float) -> Candidates:
+    """Every (region, class) pair whose probability exceeds the threshold, one pixel or larger."""
+    foreground = scored.probabilities[:, 1:]
+    sides = scored.boxes_xyxy[..., 2:] - scored.boxes_xyxy[..., :2]
+    region, label = np.nonzero((foreground > threshold) & (sides >= 1).all(-1))
+    return Candidates(scored.boxes_xyxy[region, label], foreground[region, label], label)
+
+
+def suppress(found: Candidates, options: PostprocessOptions) -> Candidates:
+    """Greedy per-class NMS (R-CNN: IoU .3), optional box voting; best first, at most
+    `max_detections`.
+    """
+    keep = batched_nms(
+        torch.from_numpy(found.boxes_xyxy),
+        torch.from_numpy(found.scores),
+        torch.from_numpy(found.labels),
+        options.nms_iou,
+    ).numpy()[: options.max_detections]
+    kept = found.take(keep)
+    return vote(kept, found, options.vote_iou) if options.vote_iou else kept
+
+
+def vote(kept: Candidates, found: Candidates, vote_iou: float) -> Candidates:
+    """Box voting (MR-CNN): a kept box becomes the score-weighted mean of those over `vote_iou`."""
+    boxes = kept.boxes_xyxy.copy()
+    for label in np.unique(kept.labels):
+        mine, voters = np.flatnonzero(kept.labels == label), found.labels == label
+        overlap = intersection_over_union(kept.boxes_xyxy[mine], found.boxes_xyxy[voters])
+        weight = (overlap >= vote_iou) * found.scores[voters]
+        weight /= np.maximum(weight.sum(1, keepdims=True), np.float32(1e-12))
+        boxes[mine] = weight @ found.boxes_xyxy[voters]
+    return Candidates(boxes, kept.scores, kept.labels)

@@ -1,0 +1,138 @@
+"""The region classifier in shared mode: one trunk pass per photograph, a head per region.
+
+    photograph -> trunk (to 4e, stride 16) -> map
+    map, proposals -> rejection: a cheap score that drops hopeless proposals
+    map, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
+
+A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
+made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
+costs half the mAP with frozen features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from configs import NetworkOptions
+from detector.googlenet import (
+    HEAD_CHANNELS,
+    TRUNK_CHANNELS,
+    TRUNK_STRIDE,
+    GoogLeNet,
+    preprocess,
+)
+from detector.roi_align import roi_align
+
+REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
+
+
+class Rejection(nn.Module):
+    """Class-agnostic score of a proposal from 64 channels of the trunk's map, 7x7 cells.
+
+    About 1/250 of the head's work per region.
+    """
+
+    channels, size = 64, 7
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(TRUNK_CHANNELS, self.channels, 1)
+        self.hidden = nn.Linear(self.channels * self.size**2, 128)
+        self.score = nn.Linear(128, 1)
+
+    def forward(self, feature_map: Tensor, boxes_xyxy: Tensor) -> Tensor:
+        """(1, 832, H, W), (N, 4) -> logits (N,): higher = likelier to hold an object."""
+        narrow = F.relu(self.project(feature_map))
+        regions = roi_align(narrow, boxes_xyxy, self.size, 1 / TRUNK_STRIDE)
+        # flatten channels last: the order the memory has
+        hidden = F.relu(self.hidden(regions.permute(0, 2, 3, 1).flatten(1)))
+        return cast(Tensor, self.score(hidden)[:, 0])
+
+
+class RegionClassifier(nn.Module):
+    """GoogLeNet with a classifier over classes + background and per-class box regression.
+
+    Parameters
+    ----------
+    classes
+        Number of classes, background not counted.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.network = GoogLeNet(outputs=None)
+        self.rejection = Rejection()
+        self.classifier = nn.Linear(HEAD_CHANNELS, classes + 1)
+        self.regressor = nn.Linear(HEAD_CHANNELS, classes * 4)
+        for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
+            nn.init.normal_(layer.weight, std=deviation)
+            nn.init.zeros_(layer.bias)
+        for layer in (self.rejection.project, self.rejection.hidden, self.rejection.score):
+            nn.init.zeros_(cast(Tensor, layer.bias))
+
+    def features(self, image: Tensor) -> Tensor:
+        """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""
+        pixels = preprocess(image)[None].contiguous(memory_format=torch.channels_last)
+        return self.network.trunk(pixels)
+
+    def forward(self, feature_map: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
+        """Map and (N, 4) boxes in input pixels -> logits (N, classes + 1), deltas (N, classes, 4).
+
+        Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
+        `DELTA_SCALE`.
+        """
+        regions = roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE)
+        hidden = F.dropout(self.network.region_head(regions), 0.4, self.training)
+        deltas = self.regressor(hidden).view(-1, self.classes, 4)
+        return self.classifier(hidden), deltas
+
+
+# The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises
+# its targets; these are the rounded values everyone uses since).
+DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
+
+
+def resize_for_network(
+    image: NDArray[np.uint8], options: NetworkOptions, short_side: int = 0
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Scale the short side to `short_side` (default: the options'), bounded by the long side.
+
+    Returns the picture and the factors (x, y, x, y) that take boxes into it. Never smaller than
+    one trunk cell, so that a 1x500 strip has a map.
+    """
+    height, width = image.shape[:2]
+    scale = (short_side or options.short_side) / min(height, width)
+    scale = min(scale, options.long_side / max(height, width))
+    new_width, new_height = (max(TRUNK_STRIDE, round(side * scale)) for side in (width, height))
+    shrinking = scale < 1
+    resized = cv2.resize(
+        image,
+        (new_width, new_height),
+        interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
+    )
+    factors = np.array([new_width / width, new_height / height] * 2, np.float32)
+    return cast("NDArray[np.uint8]", resized), factors
+
+
+def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.float16)
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 natively (AVX512_BF16 or AMX)."""
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))

@@ -1,0 +1,177 @@
+"""`detect train`: from a data set to a run folder with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from configs import ProposalOptions, Recipe
+from detector.errors import DetectorError
+from detector.images import read_image
+from detector.pipeline import Detector, choose_device
+from detector.regions import RegionClassifier
+from detector.training import Trainer
+from detector.training_data import Photographs, StepData, split_validation
+from detector.version import __version__
+from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet, save_weights
+from eval import Dataset, Report, evaluate, read_dataset
+from proposals.cache import cached_for_all, default_cache_folder
+
+T = TypeVar("T")
+IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
+
+
+def train(
+    data: Path,
+    output: Path,
+    recipe: Recipe,
+    *,
+    images: Path | None = None,
+    device: str | None = None,
+    imagenet_weights: Path = IMAGENET_WEIGHTS,
+    cache_folder: Path | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Train a detector and return the path of its weights.
+
+    Parameters
+    ----------
+    data
+        COCO JSON with boxes. A validation split is cut from it; nothing is chosen on other data.
+    output
+        Run folder. An unfinished run found there with the same recipe is continued.
+    images
+        Folder of the pictures; None looks beside the JSON.
+    """
+    console = console or Console(stderr=True)
+    dataset = read_dataset(data)
+    folder = images or find_image_folder(data, dataset)
+    _start_run_folder(output, recipe)
+    photographs = Photographs(
+        dataset, folder, _proposals(dataset, folder, recipe.proposals, cache_folder, console)
+    )
+    options = recipe.training
+    training, validation = split_validation(
+        len(dataset), options.validation_fraction, options.seed
+    )
+    torch.manual_seed(options.seed)
+    model = RegionClassifier(len(dataset.class_names))
+    load_imagenet(model.network, imagenet_weights)
+    steps = StepData(photographs, training, recipe.network, options)
+    if not len(steps):
+        raise DetectorError(f"{data}: no training step in {len(training)} photographs; add data")
+    trainer = Trainer(model, steps, options, output, choose_device(device))
+    console.print(
+        f"{len(training)} photographs to train on, {len(validation)} to validate, "
+        f"{len(dataset.class_names)} classes, {len(steps)} steps"
+        + (f"; continuing at step {trainer.step}" if trainer.step else "")
+    )
+    _run(trainer, console)
+
+    info = WeightsInfo(
+        class_names=dataset.class_names,
+        category_ids=dataset.category_ids,
+        recipe=recipe.to_dict(),
+        provenance={"data": dataset.source, "images": len(training), "initial": "BVLC GoogLeNet"},
+        version=__version__,
+    )
+    detector = Detector(trainer.averaged_model(), recipe, info, trainer.device)
+    if validation:
+        report = validate(detector, photographs, validation, console)
+        console.print(report.table())
+        info.metrics.update({"validation_mAP50": round(report.map, 4)})
+    weights = output / "weights.safetensors"
+    save_weights(weights, detector.model, info)
+    console.print(f"weights: {weights}")
+    return weights
+
+
+def validate(
+    detector: Detector, photographs: Photographs, images: list[int], console: Console
+) -> Report:
+    """VOC mAP (IoU .5, area AP) of the detector on some photographs, with their proposals."""
+    rows = []
+    for index in track(images, "validating", console):
+        record = photographs.dataset.images[index]
+        detections = detector(
+            photographs.folder / record.file_name,
+            proposals=photographs.proposals[index],
+            threshold=detector.recipe.postprocess.evaluate_threshold,
+        )
+        rows.extend(detections.to_coco(image_id=record.id))
+    return evaluate(rows, photographs.dataset.subset(images), protocol="voc")
+
+
+def find_image_folder(data: Path, dataset: Dataset) -> Path:
+    """The folder beside the JSON that holds its first picture."""
+    if not len(dataset):
+        raise DetectorError(f"{data}: lists no images; give a data set with photographs")
+    first = dataset.images[0].file_name
+    for name in IMAGE_FOLDERS:
+        if (data.parent / name / first).is_file():
+            return data.parent / name
+    raise DetectorError(f"{data}: its picture {first} is not beside it; give --images FOLDER")
+
+
+def _start_run_folder(output: Path, recipe: Recipe) -> None:
+    """Write the recipe, or check that the run to be continued has the same one."""
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / "recipe.yaml"
+    text = yaml.safe_dump(_plain(recipe.to_dict()), sort_keys=False)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise DetectorError(f"{path}: another recipe was used here; give another --output")
+    path.write_text(text, encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _proposals(
+    dataset: Dataset,
+    folder: Path,
+    options: ProposalOptions,
+    cache_folder: Path | None,
+    console: Console,
+) -> list:  # type: ignore[type-arg]
+    readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
+    computed = cached_for_all(
+        readers,
+        cache_folder or default_cache_folder(),
+        mode=options.mode,
+        superpixel_scale=options.superpixel_scale,
+        seed=options.seed,
+        width=options.width or None,
+        min_side=options.min_side,
+    )
+    return list(track(computed, "proposals", console, total=len(readers)))
+
+
+def _run(trainer: Trainer, console: Console) -> None:
+    columns = (
+        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, speed_estimate_period=600) as bar:
+        task = bar.add_task("", total=len(trainer.data), completed=trainer.step, loss="")
+        for progress in trainer.run():
+            loss = "  ".join(f"{key} {value:.3f}" for key, value in progress.losses.items())
+            bar.update(task, completed=progress.step, loss=loss)
+
+
+def track(
+    items: Iterable[T], what: str, console: Console, total: int | None = None
+) -> Iterable[T]:
+    """Iterate with a progress bar."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        yield from bar.track(items, total=total)

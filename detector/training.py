@@ -1,0 +1,263 @@
+"""Fine-tuning a RegionClassifier: the loss of a step, the loop, and checkpoints that resume.
+
+A run folder holds `recipe.yaml`, `metrics.jsonl` (a line per logged step), `checkpoint.safetensors`
+while it runs and `weights.safetensors` when it is done. A run killed at any moment and started
+again with the same command continues from its checkpoint and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from configs import TrainingOptions
+from detector.errors import DetectorError
+from detector.regions import RegionClassifier, mixed_precision
+from detector.sampling import sample_regions, sample_rejection
+from detector.training_data import Example, StepData
+from detector.weights_file import load_tensors, save_tensors
+
+CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.jsonl"
+LOG_EVERY = 10  # steps
+
+
+@dataclass
+class Progress:
+    """What the loop tells whoever watches: the step just done of `total`, and mean losses."""
+
+    step: int
+    total: int
+    losses: dict[str, float]
+    seconds_per_step: float
+
+
+def example_losses(
+    model: RegionClassifier, example: Example, options: TrainingOptions, device: torch.device
+) -> dict[str, Tensor]:
+    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the rejection step's."""
+    rng = np.random.default_rng([options.seed, 4, *example.key])
+    boxes = example.boxes_xyxy
+    feature_map = model.features(example.image.to(device))
+
+    objectness = model.rejection(feature_map, torch.from_numpy(boxes).to(device)).float()
+    rows, target = sample_rejection(boxes, example.truths, options, rng)
+    rejection = F.binary_cross_entropy_with_logits(
+        objectness[torch.from_numpy(rows).to(device)], torch.from_numpy(target).to(device)
+    )
+
+    hardness = objectness.detach().cpu().numpy()
+    regions = sample_regions(boxes, hardness, example.truths, options, rng)
+    logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
+    labels = torch.from_numpy(regions.labels).to(device)
+    classes = F.cross_entropy(logits.float(), labels)
+    # Regression counts on foreground only, but is divided by all regions: each weighs the same
+    foreground = labels.nonzero()[:, 0]
+    error = F.smooth_l1_loss(
+        deltas.float()[foreground, labels[foreground] - 1],
+        torch.from_numpy(regions.deltas).to(device)[foreground],
+        reduction="sum",
+    )
+    box = options.box_weight * error / len(labels)
+    return {"classes": classes, "boxes": box, "rejection": rejection}
+
+
+class Trainer:
+    """The state of a run and the loop that advances it.
+
+    Parameters
+    ----------
+    model
+        Weights to start from.
+    data
+        Examples by step; its length is the length of the run.
+    folder
+        Run folder; a checkpoint found there is resumed.
+    """
+
+    def __init__(
+        self,
+        model: RegionClassifier,
+        data: StepData,
+        options: TrainingOptions,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.model = model.to(device=device, memory_format=torch.channels_last)
+        self.data, self.options, self.folder, self.device = data, options, folder, device
+        freeze_until(self.model, options.freeze)
+        self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(self._parameter_groups())
+        self.average = {n: p.detach().clone() for n, p in self.parameters.items()}
+        self.step = 0
+        self._resume()
+
+    def run(self) -> Iterator[Progress]:
+        """Train to the end, yielding progress after every step; checkpoints by the clock."""
+        self.model.train()
+        total = len(self.data)
+        loader = DataLoader(
+            self.data,
+            batch_size=None,
+            sampler=range(self.step, total),
+            collate_fn=_unchanged,
+            num_workers=4 if self.device.type == "cuda" else 0,
+        )
+        saved = time.monotonic()
+        recent: list[dict[str, float]] = []
+        for examples in loader:
+            started = time.monotonic()
+            recent.append(self._advance(examples))
+            self.step += 1
+            means = {key: float(np.mean([r[key] for r in recent[-50:]])) for key in recent[-1]}
+            if self.step % LOG_EVERY == 0 or self.step == total:
+                self._log(means)
+            if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+                self.save_checkpoint()
+                saved = time.monotonic()
+            yield Progress(self.step, total, means, time.monotonic() - started)
+        self.save_checkpoint()
+
+    def averaged_model(self) -> RegionClassifier:
+        """The model with the averaged weights in place, in evaluation mode."""
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self.average[name])
+        return self.model.eval()
+
+    def save_checkpoint(self) -> None:
+        """Write the whole state; atomic."""
+        tensors = {f"model.{n}": p.detach() for n, p in self.parameters.items()}
+        tensors |= {f"average.{n}": t for n, t in self.average.items()}
+        for name, parameter in self.parameters.items():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = value
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        save_tensors(self.folder / CHECKPOINT, tensors, {"step": str(self.step)})
+
+    def _advance(self, examples: list[Example]) -> dict[str, float]:
+        """One optimizer step. All randomness comes from (seed, step), so resuming is exact."""
+        torch.manual_seed(self.options.seed * 1_000_003 + self.step)
+        rate = learning_rate_factor(self.step, len(self.data), self.options.warmup_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["peak"]
+        sums: dict[str, float] = {}
+        for example in examples:
+            with mixed_precision(self.device):
+                losses = example_losses(self.model, example, self.options, self.device)
+            loss = torch.stack(list(losses.values())).sum() / len(examples)
+            loss.backward()
+            for key, value in losses.items():
+                sums[key] = sums.get(key, 0.0) + float(value.detach()) / len(examples)
+        if not all(math.isfinite(value) for value in sums.values()):
+            raise DetectorError(
+                f"training step {self.step}: the loss is {sums}; lower training.learning_rate"
+            )
+        nn.utils.clip_grad_norm_(list(self.parameters.values()), self.options.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._update_average()
+        return sums
+
+    def _update_average(self) -> None:
+        """Polyak average; the decay grows from 0 so that early steps are forgotten."""
+        decay = min(self.options.averaging, (1 + self.step) / (10 + self.step))
+        averages = list(self.average.values())
+        weights = [parameter.detach() for parameter in self.parameters.values()]
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """New layers learn faster; biases do not decay."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.parameters.items():
+            key = (name.startswith("network."), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+        rate = self.options.learning_rate
+        return [
+            {
+                "params": parameters,
+                "lr": 0.0,
+                "peak": rate if pretrained else rate * self.options.head_factor,
+                "weight_decay": self.options.weight_decay if decays else 0.0,
+            }
+            for (pretrained, decays), parameters in groups.items()
+        ]
+
+    def _resume(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        tensors, metadata = load_tensors(path)
+        try:
+            self._restore(tensors)
+            self.step = int(metadata["step"])
+        except (KeyError, RuntimeError, ValueError):
+            raise DetectorError(
+                f"{path}: belongs to another model or recipe; give another --output or remove it"
+            ) from None
+        if self.step > len(self.data):
+            raise DetectorError(
+                f"{path}: is at step {self.step} of a run of {len(self.data)}; the recipe or data "
+                "changed: give another --output or remove it"
+            )
+        self._truncate_log()
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[f"model.{name}"])
+                self.average[name].copy_(tensors[f"average.{name}"])
+        for tensor_name, tensor in tensors.items():
+            kind, _, rest = tensor_name.partition(".")
+            if kind == "optimizer":
+                key, _, name = rest.partition(".")
+                parameter = self.parameters[name]
+                value = tensor if key == "step" else tensor.to(parameter.device)
+                if value.ndim == 4:
+                    value = value.contiguous(memory_format=torch.channels_last)
+                self.optimizer.state[parameter][key] = value
+
+    def _log(self, losses: dict[str, float]) -> None:
+        line = {"step": self.step, **{key: round(value, 5) for key, value in losses.items()}}
+        with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _truncate_log(self) -> None:
+        """Drop lines of steps after the checkpoint; they will be written again."""
+        path = self.folder / METRICS
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
+            path.write_text("".join(kept), encoding="utf-8")
+
+
+def _unchanged(examples: list[Example]) -> list[Example]:
+    return examples
+
+
+def learning_rate_factor(step: int, total: int, warmup: int) -> float:
+    """Linear warm-up, then half a cosine to zero; relative to the peak."""
+    warmup = min(warmup, total // 10)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def freeze_until(model: RegionClassifier, last: str) -> None:
+    """Keep the ImageNet weights of the trunk's layers up to and including `last`."""
+    names = [name for name, _ in model.network.stages()]
+    if last and last not in names:
+        raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")
+    if last:
+        for _, layer in list(model.network.stages())[: names.index(last) + 1]:
+            layer.requires_grad_(False)

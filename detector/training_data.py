@@ -1,0 +1,131 @@
+"""Training examples: photographs, their proposals and truths, in an order fixed by the seed.
+
+What step `s` sees depends on (seed, s) alone, so that a resumed run continues exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset as TorchDataset
+
+from configs import NetworkOptions, TrainingOptions
+from detector.images import read_image
+from detector.regions import resize_for_network
+from detector.sampling import Truths
+from eval import Dataset
+from proposals.boxes import flip_boxes
+
+Floats = NDArray[np.float32]
+
+
+class Example(NamedTuple):
+    """One photograph as the network will see it: (3, H, W) uint8, boxes in its pixels."""
+
+    image: torch.Tensor
+    boxes_xyxy: Floats
+    truths: Truths
+    key: tuple[int, int]  # (step, place in the step): seeds the choice of regions
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """A data set, the folder of its pictures and the proposals of each picture."""
+
+    dataset: Dataset
+    folder: Path
+    proposals: Sequence[Floats]
+
+    def truths(self, index: int) -> Truths:
+        """Objects of a photograph; labels count from 1, 0 is background."""
+        found = self.dataset.truths(index)
+        return Truths(found.boxes_xyxy.astype(np.float32), found.labels + 1, found.ignored)
+
+
+def split_validation(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Image indices for training and for validation, drawn with the seed."""
+    order = np.random.default_rng([seed, 1]).permutation(count)
+    held = round(count * fraction)
+    return sorted(order[held:].tolist()), sorted(order[:held].tolist())
+
+
+def image_order(
+    photographs: Photographs, images: Sequence[int], options: TrainingOptions
+) -> NDArray[np.int64]:
+    """Indices of all photographs the run will see, in order.
+
+    Photographs of rare classes come max(1, sqrt(threshold / frequency)) times per epoch (repeat
+    factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn anew for every epoch.
+    """
+    repeats = _repeat_factors(photographs, images, options.repeat_threshold)
+    epochs = []
+    for epoch in range(int(np.ceil(options.epochs))):
+        rng = np.random.default_rng([options.seed, 2, epoch])
+        times = np.floor(repeats + rng.random(len(images))).astype(np.int64)
+        order = rng.permutation(np.repeat(np.asarray(images, np.int64), times))
+        share = min(1.0, options.epochs - epoch)
+        epochs.append(order[: round(len(order) * share)])
+    return np.concatenate(epochs) if epochs else np.zeros(0, np.int64)
+
+
+def _repeat_factors(
+    photographs: Photographs, images: Sequence[int], threshold: float
+) -> NDArray[np.float64]:
+    present = np.zeros((len(images), len(photographs.dataset.class_names) + 1), bool)
+    for row, index in enumerate(images):
+        truths = photographs.truths(index)
+        present[row, truths.labels[~truths.ignored]] = True
+    frequency = np.maximum(present.mean(0), 1e-12)
+    factor = np.maximum(1.0, np.sqrt(threshold / frequency))
+    best: NDArray[np.float64] = np.where(present, factor, 1.0).max(1)
+    return best
+
+
+class StepData(TorchDataset[list[Example]]):
+    """Item `s` is the list of examples of training step `s`."""
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        images: Sequence[int],
+        network: NetworkOptions,
+        options: TrainingOptions,
+    ) -> None:
+        self.photographs, self.network, self.options = photographs, network, options
+        self.order = image_order(photographs, images, options)
+
+    def __len__(self) -> int:
+        return len(self.order) // self.options.images_per_step
+
+    def __getitem__(self, step: int) -> list[Example]:
+        first = step * self.options.images_per_step
+        places = range(self.options.images_per_step)
+        return [self._example(self.order[first + place], step, place) for place in places]
+
+    def _example(self, index: int, step: int, place: int) -> Example:
+        rng = np.random.default_rng([self.options.seed, 3, step, place])
+        photographs = self.photographs
+        picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
+        truths = photographs.truths(index)
+        boxes = np.concatenate([truths.boxes_xyxy[~truths.ignored], photographs.proposals[index]])
+        truth_boxes = truths.boxes_xyxy
+        if self.options.flip and rng.random() < 0.5:
+            width = picture.shape[1]
+            picture = picture[:, ::-1]
+            boxes, truth_boxes = flip_boxes(boxes, width), flip_boxes(truth_boxes, width)
+        short_side = int(rng.choice(self.options.short_sides))
+        resized, factors = resize_for_network(
+            np.ascontiguousarray(picture), self.network, short_side
+        )
+        return Example(
+            torch.from_numpy(resized).permute(2, 0, 1),
+            boxes * factors,
+            truths._replace(boxes_xyxy=truth_boxes * factors),
+            (step, place),
+        )

@@ -1,0 +1,112 @@
+"""Weights on disk: safetensors with everything needed to use them in the metadata.
+
+A weights file holds float16 tensors and, as JSON under the metadata key "detector", the class
+names, category ids, recipe, provenance, measured metrics and version. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from detector.errors import DetectorError
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file says of itself."""
+
+    class_names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    recipe: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    version: str = ""
+    format: int = FORMAT
+
+
+def save_weights(path: Path, model: nn.Module, info: WeightsInfo) -> None:
+    """Write the model's tensors in float16 with `info`; atomic."""
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    save_tensors(path, tensors, {"detector": json.dumps(asdict(info), sort_keys=True)})
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
+    """Read a file of `save_weights`: float32 tensors by name, and the info.
+
+    Raises
+    ------
+    DetectorError
+        Missing or damaged file, or one that holds no detector.
+    """
+    tensors, metadata = load_tensors(path)
+    try:
+        content = json.loads(metadata["detector"])
+        content["class_names"] = tuple(content["class_names"])
+        content["category_ids"] = tuple(content["category_ids"])
+        info = WeightsInfo(**content)
+    except (KeyError, TypeError, ValueError):
+        raise DetectorError(
+            f"{path}: holds no detector (no usable metadata); give weights made by `detect train`"
+        ) from None
+    if info.format != FORMAT:
+        raise DetectorError(
+            f"{path}: weights format {info.format}, this version reads {FORMAT}; "
+            "install the version that wrote them"
+        )
+    return {name: tensor.float() for name, tensor in tensors.items()}, info
+
+
+def load_imagenet(network: nn.Module, path: Path = IMAGENET_WEIGHTS) -> dict[str, str]:
+    """Fill a GoogLeNet from BVLC's ImageNet weights; returns the file's metadata.
+
+    Parts that the network lacks (the classifier of a detector's) or the file lacks (auxiliary
+    heads) are left as they are.
+    """
+    from detector.googlenet import caffe_name
+
+    tensors, metadata = load_tensors(path)
+    state = {}
+    for name in network.state_dict():
+        if not name.startswith("auxiliary"):
+            try:
+                state[name] = tensors[caffe_name(name)].float()
+            except KeyError:
+                raise DetectorError(
+                    f"{path}: has no tensor for {name}; give BVLC GoogLeNet weights"
+                ) from None
+    network.load_state_dict(state, strict=False)
+    return metadata
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors and the metadata of a safetensors file."""
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        reason = "no such file" if not Path(path).exists() else f"not readable ({error})"
+        raise DetectorError(f"{path}: {reason}; give the path of a .safetensors file") from None
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    save_file(tensors, temporary, metadata)
+    os.replace(temporary, path)

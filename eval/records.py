@@ -1,0 +1,173 @@
+"""JSON records -> checked columns; a fault is named by file, record and field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Record: TypeAlias = "dict[str, Any]"
+_REQUIRED = object()
+# What JSON gives, and what a list of dicts made in Python may hold.
+_WHOLE = (int, np.integer)
+_NUMBER = (int, float, np.integer, np.floating)
+_SEQUENCE = (list, tuple, np.ndarray)
+
+
+class EvaluationError(ValueError):
+    """A fault in ground truth or detections that the user can mend; the message is one line."""
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Parse one JSON file.
+
+    Raises:
+        EvaluationError: no such file, unreadable, or not (whole) JSON.
+    """
+    import orjson
+
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
+    except OSError as error:
+        raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        remedy = "write it again"
+        if b"NaN" in content or b"Infinity" in content:
+            remedy = "it holds NaN or Infinity, which JSON does not know: write finite numbers"
+        raise EvaluationError(
+            f"{os.fspath(path)}: not JSON, or cut short ({error}; the file has {len(content)} "
+            f"bytes); {remedy}"
+        ) from None
+
+
+def record_list(document: Any, key: str, source: str) -> list[Record]:
+    """`document[key]`, which must be a list of objects."""
+    records = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(records, list):
+        raise EvaluationError(
+            f"{source}: no list {key!r} at the top level; expected COCO JSON with 'images', "
+            "'annotations' and 'categories'"
+        )
+    check_objects(records, f"{source}: {key}")
+    return records
+
+
+def check_objects(records: Sequence[Any], where: str) -> None:
+    """Raise EvaluationError unless every record is a JSON object."""
+    for position, record in enumerate(records):
+        if not isinstance(record, dict):
+            raise EvaluationError(f"{where}[{position}] is {record!r:.40}; expected an object")
+
+
+def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
+    """One whole number from each record: ids and sizes. Text such as "11" is not a number."""
+    values = [record.get(field, _REQUIRED) for record in records]
+    for position, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, _WHOLE):
+            raise fault(where, position, field, value, "a whole number")
+    return [int(value) for value in values]
+
+
+def texts(records: Sequence[Record], field: str, where: str) -> list[str]:
+    """One string from each record."""
+    values = [record.get(field, _REQUIRED) for record in records]
+    for position, value in enumerate(values):
+        if not isinstance(value, str):
+            raise fault(where, position, field, value, "text")
+    return values
+
+
+def flags(records: Sequence[Record], field: str, where: str) -> np.ndarray:
+    """(N,) bool from 0, 1, false, true; a record without the field counts as 0."""
+    values = [record.get(field, 0) for record in records]
+    for position, value in enumerate(values):
+        if not isinstance(value, int) or value not in (0, 1):
+            raise fault(where, position, field, value, "0 or 1")
+    return np.array(values, dtype=bool)
+
+
+def numbers(
+    records: Sequence[Record],
+    field: str,
+    where: str,
+    width: int = 1,
+    defaults: np.ndarray | None = None,
+) -> np.ndarray:
+    """(N,) or, for width > 1, (N, width) float64: finite numbers from each record."""
+    values = [record.get(field, _REQUIRED) for record in records]
+    if defaults is not None:
+        pairs = zip(values, defaults.tolist(), strict=True)
+        values = [default if value is _REQUIRED else value for value, default in pairs]
+    expected = "a finite number" if width == 1 else f"{width} finite numbers"
+    shape = (len(values),) if width == 1 else (len(values), width)
+    for position, value in enumerate(values):
+        parts = [value] if width == 1 else value
+        if not (isinstance(parts, _SEQUENCE) and len(parts) == width and _all_numbers(parts)):
+            raise fault(where, position, field, value, expected)
+    table = np.array(values, dtype=np.float64).reshape(shape)
+    finite = np.isfinite(table).reshape(len(values), width).all(axis=1)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise fault(where, bad, field, values[bad], expected)
+    return table
+
+
+def _all_numbers(parts: Sequence[Any] | np.ndarray) -> bool:
+    # bool is an int to Python, and NumPy would read the text "1" as a number.
+    return all(isinstance(part, _NUMBER) and not isinstance(part, bool) for part in parts)
+
+
+def boxes(records: Sequence[Record], where: str) -> np.ndarray:
+    """(N, 4) float64 `[x, y, width, height]` from the field `bbox`; sides are not negative."""
+    boxes_xywh = numbers(records, "bbox", where, width=4)
+    negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
+    if negative.any():
+        bad = int(np.argmax(negative))
+        raise fault(
+            where, bad, "bbox", records[bad]["bbox"], "[x, y, width, height], no side below 0"
+        )
+    return boxes_xywh
+
+
+def corners(boxes_xywh: np.ndarray) -> np.ndarray:
+    """(N, 4) [x, y, width, height] -> (N, 4) [x1, y1, x2, y2]."""
+    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+
+
+def index_of(ids: Sequence[int], known: dict[int, int], where: str, field: str) -> np.ndarray:
+    """(N,) int64: the position of each id in a table of known ones."""
+    try:
+        return np.array([known[identity] for identity in ids], dtype=np.int64)
+    except KeyError:
+        bad = next(i for i, identity in enumerate(ids) if identity not in known)
+        table = {"image_id": "'images'", "category_id": "'categories'"}[field]
+        raise EvaluationError(
+            f"{where}[{bad}]: {field} {ids[bad]} is not listed in {table} of the ground truth; "
+            "correct the id or leave the record out"
+        ) from None
+
+
+def unique_positions(values: Sequence[Any], field: str, where: str) -> dict[Any, int]:
+    """Each value's position; EvaluationError where a value comes twice."""
+    positions: dict[Any, int] = {}
+    for position, value in enumerate(values):
+        if positions.setdefault(value, position) != position:
+            raise EvaluationError(
+                f"{where}[{position}]: {field} {value!r} is already that of "
+                f"{where.rpartition(': ')[2]}[{positions[value]}]; each may come once"
+            )
+    return positions
+
+
+def fault(where: str, position: int, field: str, value: Any, expected: str) -> EvaluationError:
+    """The error for one bad field: what it is against what it should be."""
+    if value is _REQUIRED:
+        return EvaluationError(f"{where}[{position}] has no {field!r}; expected {expected}")
+    return EvaluationError(f"{where}[{position}]: {field!r} is {value!r:.60}; expected {expected}")

@@ -1,0 +1,158 @@
+"""Box geometry, the one place of it in the project.
+
+A box is float32 ``[x1, y1, x2, y2]``: 0-based, continuous, width = x2 - x1 (no + 1). The
+pixels a..b of a row span x1 = a, x2 = b + 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# exp(delta) beyond this would enlarge a box more than 62.5 times, a 16 px box to 1000 px.
+MAX_LOG_RATIO = float(np.log(1000.0 / 16.0))
+
+
+def area(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
+    """Area in square pixels; 0 for a box whose sides are turned round.
+
+    Parameters
+    ----------
+    boxes_xyxy
+        (..., 4) numbers.
+
+    Returns
+    -------
+    (...) float32, never negative.
+    """
+    boxes = np.asarray(boxes_xyxy, np.float32)
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
+
+
+def intersection_over_union(boxes_a: ArrayLike, boxes_b: ArrayLike) -> NDArray[np.float32]:
+    """Overlap of every box of ``boxes_a`` with every box of ``boxes_b``.
+
+    Parameters
+    ----------
+    boxes_a, boxes_b
+        (N, 4) and (M, 4) numbers, ``[x1, y1, x2, y2]``.
+
+    Returns
+    -------
+    (N, M) float32 in [0, 1]; 0 where both boxes are empty.
+    """
+    a = _as_boxes(boxes_a)
+    b = _as_boxes(boxes_b)
+    # Columns (N, 1) against rows (1, M): four flat broadcasts, faster than one of (N, M, 2).
+    width = np.minimum(a[:, 2:3], b[:, 2]) - np.maximum(a[:, 0:1], b[:, 0])
+    height = np.minimum(a[:, 3:4], b[:, 3]) - np.maximum(a[:, 1:2], b[:, 1])
+    intersection = np.maximum(width, 0, out=width)
+    intersection *= np.maximum(height, 0, out=height)
+    union = area(a)[:, None] + area(b)[None, :] - intersection
+    # An empty union goes with an empty intersection: dividing that by 1 gives the 0 promised.
+    union[union <= 0] = 1
+    return np.asarray(intersection / union, np.float32)
+
+
+def clip_boxes(boxes_xyxy: ArrayLike, height: float, width: float) -> NDArray[np.float32]:
+    """Cut boxes at the borders of an image.
+
+    Parameters
+    ----------
+    boxes_xyxy
+        (..., 4) numbers.
+    height, width
+        Size of the image in pixels.
+
+    Returns
+    -------
+    (..., 4) float32, a new array. A box wholly outside becomes empty, it is not dropped.
+    """
+    limits = np.array([width, height, width, height], np.float32)
+    return np.clip(np.asarray(boxes_xyxy, np.float32), np.float32(0), limits)
+
+
+def flip_boxes(boxes_xyxy: ArrayLike, width: float) -> NDArray[np.float32]:
+    """Mirror boxes left to right, as the image of ``width`` pixels is mirrored.
+
+    Returns
+    -------
+    (..., 4) float32, a new array.
+    """
+    boxes = np.array(boxes_xyxy, np.float32)
+    left = width - boxes[..., 2]
+    boxes[..., 2] = width - boxes[..., 0]
+    boxes[..., 0] = left
+    return boxes
+
+
+def encode_boxes(boxes_xyxy: ArrayLike, targets_xyxy: ArrayLike) -> NDArray[np.float32]:
+    """Deltas that turn each box into its target (R-CNN, appendix C, equations 6-9).
+
+    Parameters
+    ----------
+    boxes_xyxy, targets_xyxy
+        (N, 4) numbers each, every width and height above 0.
+
+    Returns
+    -------
+    (N, 4) float32: dx and dy in widths and heights of the box, log dw, log dh.
+    """
+    boxes = _as_boxes(boxes_xyxy)
+    targets = _as_boxes(targets_xyxy)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    target_sides = targets[:, 2:] - targets[:, :2]
+    shift = (targets[:, :2] + targets[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / (2 * sides)
+    return np.concatenate([shift, np.log(target_sides / sides)], axis=1)
+
+
+def decode_boxes(boxes_xyxy: ArrayLike, deltas: ArrayLike) -> NDArray[np.float32]:
+    """Apply deltas to boxes (R-CNN, appendix C, equations 1-4): undoes ``encode_boxes``.
+
+    Parameters
+    ----------
+    boxes_xyxy
+        (N, 4) numbers.
+    deltas
+        (N, 4) numbers, or (N, K, 4) for K versions of each box, e.g. one per class. The log
+        ratios are clamped at log(1000 / 16), so that no network output overflows.
+
+    Returns
+    -------
+    float32 of the shape of ``deltas``; not clipped to any image.
+    """
+    boxes = _as_boxes(boxes_xyxy)
+    steps = np.asarray(deltas, np.float32)
+    boxes = boxes.reshape(len(boxes), *(1,) * (steps.ndim - 2), 4)
+    sides = boxes[..., 2:] - boxes[..., :2]
+    centres = (boxes[..., :2] + boxes[..., 2:]) / 2 + steps[..., :2] * sides
+    half_sides = sides * np.exp(np.minimum(steps[..., 2:], np.float32(MAX_LOG_RATIO))) / 2
+    return np.concatenate([centres - half_sides, centres + half_sides], axis=-1)
+
+
+def unique_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.intp]:
+    """Find the first occurrence of every distinct box.
+
+    Parameters
+    ----------
+    boxes_xyxy
+        (N, 4) numbers, compared exactly.
+
+    Returns
+    -------
+    (number of distinct boxes,) int, ascending; ``boxes[unique_boxes(boxes)]`` keeps the order.
+    """
+    boxes = np.asarray(boxes_xyxy).reshape(-1, 4)
+    # A stable sort by the four columns puts equal boxes side by side, first occurrence first.
+    order = np.lexsort(boxes.T[::-1])
+    ordered = boxes[order]
+    is_first = np.ones(len(boxes), bool)
+    is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return np.sort(order[is_first])
+
+
+def _as_boxes(values: ArrayLike) -> NDArray[np.float32]:
+    # reshape lets an empty list stand for no boxes.
+    array = np.asarray(values, np.float32)
+    return array.reshape(0, 4) if array.size == 0 else array

@@ -1,0 +1,176 @@
+"""Detections as they come, faults in them, and COCO figures against pycocotools itself."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eval import Dataset, EvaluationError, evaluate, read_dataset
+from tests.eval.cases import dataset_of, found, published, truth
+
+TRUTHS = [truth(1, 1, (10, 10, 60, 60)), truth(2, 2, (0, 0, 200, 100))]
+ROWS = [found(1, 1, (10, 10, 60, 60), 0.9), found(2, 2, (0, 0, 200, 100), 0.8)]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return dataset_of(tmp_path, TRUTHS, images=2, names=["cat", "dog"])
+
+
+def pycocotools_stats(truth_file: Path, rows: list[dict[str, Any]]) -> list[float]:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(truth_file))
+        judge = COCOeval(coco, coco.loadRes(copy.deepcopy(rows)), "bbox")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return [float(value) for value in judge.stats]
+
+
+@pytest.mark.parametrize("protocol", ["voc", "voc2007", "coco"])
+def test_every_way_to_hand_detections_in(tmp_path: Path, dataset: Dataset, protocol: str) -> None:
+    numpy_rows = [{**row, "score": np.float32(row["score"])} for row in ROWS]
+    ways: list[Any] = [ROWS, tuple(numpy_rows), {"annotations": ROWS}]
+    for number, document in enumerate((ROWS, {"info": {}, "annotations": ROWS})):
+        path = tmp_path / f"found{number}.json"
+        path.write_text(json.dumps(document))
+        ways += [path, str(path)]
+    for way in ways:
+        report = evaluate(way, dataset, protocol)
+        assert report.map == pytest.approx(1) and report.notes == ()
+        assert list(report.per_class) == ["cat", "dog"]
+        assert evaluate([], dataset, protocol).map == 0
+        assert evaluate(ROWS[:1], dataset, protocol).map == pytest.approx(0.5)
+
+
+def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
+    document = {
+        "images": [{"id": 1, "file_name": "photos/2.jpg"}, {"id": 2, "file_name": "photos/1.jpg"}],
+        "categories": [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}],
+        "annotations": [
+            {**row, "image_id": 3 - row["image_id"], "category_id": 3 - row["category_id"]}
+            for row in ROWS
+        ],
+    }
+    assert evaluate(document, dataset).map == 1
+    document["images"][0]["file_name"] = "photos/9.jpg"
+    with pytest.raises(EvaluationError, match=r"annotations\[1\]: image_id 1 "):
+        evaluate(document, dataset)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("image_id", 3, "record[1]: image_id 3 is not listed in 'images'"),
+        ("image_id", "2", "'image_id' is '2'; expected a whole number"),
+        ("category_id", 7, "category_id 7 is not listed in 'categories'"),
+        ("score", math.nan, "'score' is nan; expected a finite number"),
+        ("score", math.inf, "'score' is inf"),
+        ("score", "0.5", "'score' is '0.5'"),
+        ("score", None, "'score' is None"),
+        ("score", True, "'score' is True"),
+        ("bbox", [1, 2, 3], "4 finite numbers"),
+        ("bbox", [1, 2, 3, 4, 5], "4 finite numbers"),
+        ("bbox", [1, 2, math.nan, 4], "4 finite numbers"),
+        ("bbox", [1, 2, -3, 4], "no side below 0"),
+    ],
+)
+def test_faults_name_record_and_field(dataset: Dataset, field: str, value: Any, said: str) -> None:
+    for protocol in ("voc", "coco"):
+        with pytest.raises(EvaluationError) as caught:
+            evaluate([ROWS[0], {**ROWS[1], field: value}], dataset, protocol)
+        assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_missing_fields_and_files(tmp_path: Path, dataset: Dataset) -> None:
+    for field in ("image_id", "category_id", "bbox", "score"):
+        row = {key: value for key, value in ROWS[1].items() if key != field}
+        with pytest.raises(EvaluationError, match=rf"record\[1\] has no '{field}'"):
+            evaluate([ROWS[0], row], dataset)
+    with pytest.raises(EvaluationError, match="no list 'annotations'"):
+        evaluate({}, dataset)
+    with pytest.raises(EvaluationError, match=r"record\[0\] is 3; expected an object"):
+        evaluate([3], dataset)  # type: ignore[list-item]
+    with pytest.raises(EvaluationError, match="no such file"):
+        evaluate(tmp_path / "none.json", dataset)
+    bad = tmp_path / "bad.json"
+    bad.write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": NaN}]')
+    with pytest.raises(EvaluationError, match="NaN or Infinity"):
+        evaluate(bad, dataset)
+    bad.write_text("3")
+    with pytest.raises(EvaluationError, match="int is not a list of detections"):
+        evaluate(bad, dataset)
+
+
+def test_suspected_mistakes_are_noted(dataset: Dataset) -> None:
+    fractions = [{**row, "bbox": [0.1, 0.1, 0.5, 0.5]} for row in ROWS]
+    report = evaluate(fractions, dataset)
+    assert "fractions" in report.notes[0] and "Note: every box" in report.table()
+    corners = [{**row, "bbox": [600, 600, 900, 900]} for row in ROWS]
+    assert "[x1, y1, x2, y2]" in evaluate(corners, dataset).notes[0]
+
+
+def random_case(folder: Path, seed: int) -> tuple[Path, list[dict[str, Any]]]:
+    """Truths with crowds and areas of every size, detections near and off them, tied scores."""
+    generator = np.random.default_rng(seed)
+    truths, rows = [], []
+    for number in range(1, 120):
+        image, category = int(generator.integers(1, 13)), int(generator.integers(1, 5))
+        x, y, w, h = (float(v) for v in generator.uniform(1, 1, 4) * generator.uniform(1, 300, 4))
+        extra = {"id": number, "area": w * h * 0.8, "iscrowd": int(generator.random() < 0.1)}
+        truths.append(truth(image, category, (x, y, x + w, y + h), **extra))
+        for _ in range(int(generator.integers(0, 4))):
+            dx, dy = generator.normal(0, 0.1, 2) * (w, h)
+            box = (x + dx, y + dy, x + dx + w * 1.1, y + dy + h)
+            score = round(float(generator.random()), 1)
+            rows.append(found(image, category, tuple(float(v) for v in box), score))  # type: ignore[arg-type]
+    dataset_of(folder, truths, images=12, names=["a", "b", "c", "d", "e"])
+    return folder / "truth.json", rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_coco_figures_are_those_of_pycocotools(tmp_path: Path, seed: int) -> None:
+    path, rows = random_case(tmp_path, seed)
+    report = evaluate(rows, read_dataset(path), "coco")
+    expected = pycocotools_stats(path, rows)
+    assert [-1 if math.isnan(v) else v for v in report.stats.values()] == expected
+    assert report.map == expected[0] and 0.1 < report.map < 1
+    assert math.isnan(report.per_class["e"])
+    counted = [value for value in report.per_class.values() if not math.isnan(value)]
+    assert np.mean(counted) == pytest.approx(report.map, abs=1e-12)
+
+
+def test_coco_prints_nothing_and_survives_what_breaks_pycocotools(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [truth(1, 1, (10, 10, 60, 60), id=0), truth(2, 2, (0, 0, 200, 100), id=0)]
+    dataset = dataset_of(tmp_path, rows, images=2, names=["cat", "dog"])
+    assert evaluate(ROWS, dataset, "coco").map == pytest.approx(1)
+    empty = evaluate([], dataset, "coco")
+    assert empty.map == 0 and math.isnan(empty.stats["APs"]) and empty.stats["AR100"] == 0
+    nothing = dataset_of(tmp_path, [], images=2, names=["cat", "dog"])
+    for protocol in ("voc", "coco"):
+        assert math.isnan(evaluate(ROWS, nothing, protocol).map)
+    assert capsys.readouterr().out == ""
+
+
+def test_published_coco_case() -> None:
+    folder = published("coco_val2014_100_fakebbox")
+    report = evaluate(folder / "dt.json", read_dataset(folder / "gt.json"), "coco")
+    expected = json.loads((folder / "expected.json").read_text())
+    assert list(report.stats.values()) == expected["pycocotools_2_0_11"]
+    assert list(report.stats) == expected["names"]
+    rows = json.loads((folder / "dt.json").read_text())
+    assert list(report.stats.values()) == pycocotools_stats(folder / "gt.json", rows)
+    assert "AP 0.5046" in " ".join(report.table().split())

@@ -1,0 +1,224 @@
+"""What selective search promises, for any image and any number of threads."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proposals import ProposalError, Proposals, selective_search
+from proposals.colour_spaces import COLOUR_SPACES
+from proposals.features import describe_regions, pixel_features
+from proposals.grouping import merge_order, merged_boxes
+from proposals.segmentation import segment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def scene(height: int = 120, width: int = 160, seed: int = 0) -> np.ndarray:
+    """Coloured rectangles on a gradient, with noise."""
+    rng = np.random.default_rng(seed)
+    image = np.linspace(40, 200, width)[None, :, None] * np.ones((height, 1, 3))
+    for _ in range(15):
+        y, x = rng.integers(0, height), rng.integers(0, width)
+        image[y : y + rng.integers(10, 60), x : x + rng.integers(10, 60)] = rng.integers(0, 255, 3)
+    return np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8)
+
+
+def digest(proposals: Proposals) -> str:
+    return hashlib.sha256(proposals.boxes_xyxy.tobytes() + proposals.scores.tobytes()).hexdigest()
+
+
+def test_result_has_the_documented_form():
+    proposals = selective_search(scene())
+    assert proposals.boxes_xyxy.dtype == np.float32
+    assert len(proposals) > 20
+    assert proposals.scores[0] == 1
+    assert (np.diff(proposals.scores) < 0).all()
+    assert proposals.scores[-1] > 0
+    assert set(proposals.source) == {"selective_search"}
+
+
+def test_single_mode_step_by_step():
+    image = scene(64, 90)
+    colours = COLOUR_SPACES["HSV"](image)
+    labels, count = segment(colours, k=100, min_size=100)
+    regions = describe_regions(labels, count, pixel_features(colours))
+    merges = merge_order(regions, "CTSF", labels.size)
+    boxes = np.concatenate([regions.boxes, merged_boxes(regions.boxes, merges)]).tolist()
+    priorities = [count] * count + list(range(count - 1, 0, -1))
+    draws = np.random.default_rng(7).random(len(boxes))
+    ranked = sorted(range(len(boxes)), key=lambda i: priorities[i] * draws[i])
+    kept = []
+    for x1, y1, x2, y2 in (boxes[i] for i in ranked):
+        if x2 - x1 >= 20 and y2 - y1 >= 20 and [x1, y1, x2, y2] not in kept:
+            kept.append([x1, y1, x2, y2])
+    result = selective_search(image, "single", 1.0, seed=7, width=None)
+    assert result.boxes_xyxy.tolist() == kept
+
+
+def test_modes_and_superpixel_scale_change_the_number_of_boxes():
+    image = scene()
+    single, fast, quality = (len(selective_search(image, m, 1.0)) for m in
+                             ("single", "fast", "quality"))  # fmt: skip
+    assert single < fast < quality
+    assert len(selective_search(image, superpixel_scale=2.0)) < fast
+
+
+def test_same_seed_same_bytes_for_any_number_of_threads():
+    image = scene()
+    digests = {digest(selective_search(image, threads=threads)) for threads in (1, 2, 4, None)}
+    assert len(digests) == 1
+    assert digest(selective_search(image, seed=np.random.default_rng(0))) in digests
+
+
+def test_the_seed_changes_the_order_only():
+    image = scene()
+    first, second = (selective_search(image, seed=seed).boxes_xyxy.tolist() for seed in (0, 1))
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
+def test_same_bytes_in_another_process_and_never_torch():
+    program = (
+        "import sys, runpy, proposals\n"
+        "heavy = {'torch', 'numba', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, f'import proposals brought {heavy}'\n"
+        f"module = runpy.run_path({str(Path(__file__))!r})\n"
+        "print(module['digest'](proposals.selective_search(module['scene']())))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == digest(selective_search(scene()))
+
+
+def test_large_regions_come_first():
+    """The head of the list must hold larger boxes than the tail."""
+    boxes = selective_search(scene(), seed=3).boxes_xyxy
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    quarter = len(areas) // 4
+    assert areas[:quarter].mean() > 1.5 * areas[-quarter:].mean()
+
+
+def test_an_isolated_object_is_found():
+    image = np.full((100, 140, 3), (30, 90, 160), np.uint8)
+    image[30:70, 40:110] = (220, 60, 20)
+    boxes = selective_search(image, width=None).boxes_xyxy.tolist()
+    assert [40, 30, 110, 70] in boxes
+
+
+def test_boxes_are_mapped_back_from_the_resized_image():
+    image = np.full((50, 70, 3), (30, 90, 160), np.uint8)
+    image[15:35, 20:55] = (220, 60, 20)
+    boxes = selective_search(image, width=140).boxes_xyxy
+    assert np.abs(boxes - [20, 15, 55, 35]).max(axis=1).min() <= 1
+    assert [0, 0, 70, 50] in boxes.tolist()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (3, 2), (40, 2000), (2000, 3)])
+def test_extreme_sizes_at_the_default_width(shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    boxes = selective_search(image, "single").boxes_xyxy
+    assert [0, 0, shape[1], shape[0]] in boxes.tolist()
+
+
+def test_enormous_superpixels_leave_the_whole_image():
+    boxes = selective_search(scene(30, 40), superpixel_scale=1e307, width=None).boxes_xyxy
+    assert boxes.tolist() == [[0, 0, 40, 30]]
+
+
+def test_views_of_an_array_are_accepted():
+    image = scene()
+    view = image[:, ::-1]
+    assert digest(selective_search(view)) == digest(selective_search(view.copy()))
+    view.flags.writeable = False
+    assert digest(selective_search(view)) == digest(selective_search(view.copy()))
+    assert digest(selective_search(image[..., ::-1])) != digest(selective_search(image))
+
+
+@st.composite
+def images(draw):
+    height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    style = draw(st.sampled_from(["flat", "stripes", "noise", "scene"]))
+    if style == "noise":
+        return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    if style == "scene":
+        return scene(height, width, int(rng.integers(1000)))
+    image = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8)
+    if style == "stripes":
+        image[:, :: int(rng.integers(2, 6))] = rng.integers(0, 256, 3)
+    return image
+
+
+@given(
+    images(),
+    st.sampled_from(["single", "fast", "quality"]),
+    st.sampled_from([0.1, 1.0, 2.0]),
+    st.sampled_from([None, 40, 64]),
+    st.integers(0, 30),
+)
+@settings(max_examples=80, deadline=None)
+def test_every_image_gives_valid_boxes(image, mode, superpixel_scale, width, min_side):
+    height, original_width = image.shape[:2]
+    boxes = selective_search(
+        image, mode, superpixel_scale, width=width, min_side=min_side, threads=2
+    ).boxes_xyxy
+    assert len(boxes) >= 1
+    assert np.isfinite(boxes).all()
+    assert (boxes >= 0).all()
+    assert (boxes <= [original_width, height] * 2).all()
+    assert len(np.unique(boxes, axis=0)) == len(boxes)
+    whole = (boxes == [0, 0, original_width, height]).all(axis=1)
+    assert whole.sum() == 1
+    sides = (boxes[:, 2:] - boxes[:, :2])[~whole]
+    assert (sides > 0).all()
+    if width is None:
+        assert (sides >= min_side).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "NoneType; read a file"),
+        ("street.jpg", "got str"),
+        (np.zeros((9, 9), np.uint8), "repeat the grey channel"),
+        (np.zeros((9, 9, 1), np.uint8), "repeat the grey channel"),
+        (np.zeros((9, 9, 4), np.uint8), "drop the alpha channel"),
+        (np.zeros((3, 9, 9), np.uint8), "channels last"),
+        (np.zeros((9, 9, 3), np.uint16), "uint16; scale the values"),
+        (np.zeros((9, 9, 3), np.float32), "float32; scale the values"),
+        (np.zeros((0, 9, 3), np.uint8), "no pixels"),
+    ],
+)
+def test_bad_images_are_explained(image, message):
+    with pytest.raises(ProposalError, match=message):
+        selective_search(image)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "fsat"}, "mode: .*'fsat'; did you mean 'fast'"),
+        ({"mode": 3}, "mode: expected one of single, fast, quality"),
+        ({"superpixel_scale": 0}, "superpixel_scale: .*above 0, got 0"),
+        ({"superpixel_scale": float("inf")}, "superpixel_scale"),
+        ({"superpixel_scale": "2"}, "superpixel_scale"),
+        ({"seed": -1}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"width": 0}, "width"),
+        ({"width": 0.5}, "width"),
+        ({"min_side": -1}, "min_side"),
+        ({"threads": 0}, "threads: expected a whole number >= 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_explained(arguments, message):
+    with pytest.raises(ProposalError, match=message):
+        selective_search(scene(20, 20), **arguments)
