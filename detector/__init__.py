@@ -1,0 +1,41 @@
+"""The detector: photographs -> objects with class, score and box.
+
+    from detector import Detector
+    detections = Detector.load()("street.jpg")
+
+Torch is imported when `Detector` is first asked for; `Detections` needs numpy alone.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from detector.errors import DetectorError
+from detector.version import __version__
+
+if TYPE_CHECKING:
+    from detector.images import read_image
+    from detector.pipeline import Detector
+    from detector.results import Detection, Detections
+
+__all__ = [
+    "Detection",
+    "Detections",
+    "Detector",
+    "DetectorError",
+    "__version__",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavy parts when they are asked for."""
+    import importlib
+
+    homes = {
+        "Detector": "detector.pipeline",
+        "Detection": "detector.results",
+        "Detections": "detector.results",
+        "read_image": "detector.images",
+    }
+    if name in homes:
+        return getattr(importlib.import_module(homes[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import Recipe, load_recipe, recipe_from_dict, recipe_names
+from configs import Recipe, load_recipe, recipe_from_dict
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
@@ -56,14 +56,26 @@ class Detector:
         cls,
         name: str | Path = DEFAULT,
         *,
-        recipe: str | Path | None = None,
+        weights: str | Path | None = None,
         device: str | torch.device | None = None,
     ) -> Detector:
-        """Load a detector by recipe name, weights file (.safetensors) or run folder.
+        """Load a detector.
 
-        `recipe` (a name or a YAML file) replaces the options that stand in the weights.
+        Parameters
+        ----------
+        name
+            A recipe's name ("voc20") or YAML file, which brings its weights; or a weights file
+            (.safetensors) or run folder, which brings the recipe it was trained with.
+        weights
+            Other weights (file or run folder) under the recipe `name`.
+
+        Raises
+        ------
+        DetectorError, RecipeError
+            Nothing of that name, or a file that holds no detector.
         """
-        path = find_weights(name)
+        recipe = None if _holds_weights(Path(name)) else load_recipe(name)
+        path = _weights_path(Path(weights or name), recipe if weights is None else None)
         tensors, info = load_weights(path)
         model = RegionClassifier(len(info.class_names))
         try:
@@ -72,11 +84,9 @@ class Detector:
             raise DetectorError(
                 f"{path}: its tensors do not fit this version's network; train again"
             ) from None
-        if recipe is not None:
-            options = load_recipe(recipe)
-        else:
-            options = recipe_from_dict(info.recipe, where=f"{path}: recipe")
-        return cls(model, options, info, device)
+        if recipe is None:
+            recipe = recipe_from_dict(info.recipe, where=f"{path}: recipe")
+        return cls(model, recipe, info, device)
 
     def __call__(
         self,
@@ -194,26 +204,22 @@ class Detector:
         return torch.from_numpy(boxes * factors).to(self.device)
 
 
-def find_weights(name: str | Path) -> Path:
-    """The weights file that a recipe name, a .safetensors path or a run folder stands for."""
-    path = Path(name)
-    if path.suffix == ".safetensors":
-        return path
+def _holds_weights(path: Path) -> bool:
+    return path.suffix == ".safetensors" or path.is_dir()
+
+
+def _weights_path(path: Path, recipe: Recipe | None) -> Path:
+    """The weights file of a recipe, else the one that `path` (a file or run folder) stands for."""
+    if recipe is not None:
+        if not recipe.weights:
+            raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
+        path = Path(recipe.weights)
+        return path if path.parent != Path() else WEIGHTS_FOLDER / path
     if path.is_dir():
-        if not (path / "weights.safetensors").is_file():
-            raise DetectorError(
-                f"{path}: no weights.safetensors in this folder; finish it with `detect train`"
-            )
-        return path / "weights.safetensors"
-    if str(name) not in recipe_names():
-        raise DetectorError(
-            f"{str(name)!r}: no such recipe, weights file or run folder; recipes that ship: "
-            + ", ".join(recipe_names())
-        )
-    recipe = load_recipe(name)
-    if not recipe.weights:
-        raise DetectorError(f"recipe {str(name)!r} has no weights yet; make them: `detect train`")
-    return WEIGHTS_FOLDER / recipe.weights
+        path = path / "weights.safetensors"
+        if not path.is_file():
+            raise DetectorError(f"{path}: not there; finish this run folder with `detect train`")
+    return path
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from proposals.boxes import clip_boxes, unique_boxes
 from proposals.checks import check_choice, check_count, check_image, check_positive
 from proposals.result import Proposals
-from proposals.warmup import warm_up_once
 
 # OpenCV and numba are imported inside the functions: `import proposals` stays light.
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def selective_search(
         If an argument is not as described above.
     """
     _check_arguments(image, mode, superpixel_scale, seed, width, min_side, threads)
-    warm_up_once(_run_all_kernels)
+    _warm_up()
     resized = _resize(image, width)
     hierarchies = _hierarchies(resized, MODES[mode], superpixel_scale, threads)
     boxes = np.concatenate([hierarchy.boxes for hierarchy in hierarchies])
@@ -211,6 +210,12 @@ def _to_original_pixels(
     height, width = image.shape[:2]
     factor_x, factor_y = width / resized.shape[1], height / resized.shape[0]
     return clip_boxes(boxes * [factor_x, factor_y, factor_x, factor_y], height, width)
+
+
+def _warm_up() -> None:
+    from proposals.warmup import warm_up_once
+
+    warm_up_once(_run_all_kernels)
 
 
 def _run_all_kernels() -> None:

@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-# Loading from numba's disk cache takes well under this; compiling takes longer.
-SECONDS_BEFORE_NOTICE = 1.5
+from numba.core import event
+
 NOTICE = "proposals: compiling kernels, once per machine (about 15 s) ..."
 
 _lock = threading.Lock()
 _done = threading.Event()
 
 
+class _Announcer(event.Listener):  # type: ignore[misc]  # numba is untyped
+    """Prints one line when the first kernel is compiled, none when all come from the cache."""
+
+    def __init__(self) -> None:
+        self.has_announced = False
+
+    def on_start(self, event: event.Event) -> None:
+        if not self.has_announced:
+            self.has_announced = True
+            print(NOTICE, file=sys.stderr, flush=True)
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing to say."""
+
+
 def warm_up_once(run_all_kernels: Callable[[], object]) -> None:
     """Call ``run_all_kernels`` the first time in this process; other threads wait for it.
 
-    If it takes long, one line on the standard error tells why.
+    If it has to compile, one line on the standard error tells so.
     """
     if _done.is_set():
         return
     with _lock:
         if not _done.is_set():
-            with _notice_if_slow():
+            with event.install_listener("numba:compile", _Announcer()):
                 run_all_kernels()
             _done.set()
-
-
-@contextmanager
-def _notice_if_slow() -> Iterator[None]:
-    timer = threading.Timer(SECONDS_BEFORE_NOTICE, _print_notice)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _print_notice() -> None:
-    print(NOTICE, file=sys.stderr, flush=True)

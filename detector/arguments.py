@@ -1,0 +1,130 @@
+"""The command line of `detect`: its commands, options and help. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich_argparse import RawDescriptionRichHelpFormatter
+
+from detector.version import __version__
+
+COMMANDS = {
+    "image": "draw boxes around the objects in photographs (may be left out)",
+    "evaluate": "measure mAP on a data set",
+    "train": "train a detector on your own boxes",
+}
+
+DESCRIPTION = """Find objects in photographs with GoogLeNet region classification (R-CNN).
+
+  detect street.jpg                     picture and JSON in the folder detections/
+  detect street.jpg folder/ 'x/*.png'   several; folders are searched for pictures
+  detect --json - street.jpg            JSON to standard output, no files
+
+  detect evaluate --data instances.json    mAP on a data set in COCO format
+  detect train --data instances.json       train on your own boxes
+  detect COMMAND --help                    options of a command"""
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """Parse a command line; `image` is understood where no command is named."""
+    if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        words = ["image", *words]
+    return _parser().parse_args(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="detect",
+        description=DESCRIPTION,
+        formatter_class=RawDescriptionRichHelpFormatter,
+        usage="detect [COMMAND] [OPTIONS] PICTURE [PICTURE ...]",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, build in (("image", _image), ("evaluate", _evaluate), ("train", _train)):
+        command = commands.add_parser(
+            name,
+            prog=f"detect {name}",
+            help=COMMANDS[name],
+            description=COMMANDS[name].capitalize() + ".",
+            formatter_class=RawDescriptionRichHelpFormatter,
+        )
+        build(command)
+    return parser
+
+
+def _image(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("pictures", nargs="+", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="folder for pictures and detections.json (default: detections)",
+    )  # fmt: skip
+    add(
+        "--json", metavar="FILE",
+        help="write the JSON here; '-' is standard output, and then no pictures are "
+        "written unless --output is given",
+    )  # fmt: skip
+    add(
+        "--threshold", type=_fraction, metavar="SCORE",
+        help="lowest score shown, 0 to 1 (default: the recipe's, .5 for voc20)",
+    )  # fmt: skip
+    add(
+        "--max-detections", type=_count, metavar="N", help="most objects per picture (default: 100)"
+    )
+    add(
+        "--proposals", metavar="MODE|FILE",
+        help="selective search mode single, fast or quality; or a JSON file of your own boxes, "
+        '{"street.jpg": [[x1, y1, x2, y2], ...]}',
+    )  # fmt: skip
+    _detector_options(parser)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="JSON", help="ground truth in COCO format")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
+    add(
+        "--detections", type=Path, metavar="JSON",
+        help="judge these results instead of running the detector",
+    )  # fmt: skip
+    add("--protocol", choices=("voc", "voc2007", "coco"), default="voc", help="default: voc")
+    add("--limit", type=_count, metavar="N", help="only the first N pictures")
+    add("--save", type=Path, metavar="JSON", help="keep the detections (COCO results)")
+    _detector_options(parser)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="JSON", help="boxes in COCO format")
+    add("--images", type=Path, metavar="DIR", help="their pictures (default: beside the JSON)")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
+    )  # fmt: skip
+    add("--recipe", default="voc20", metavar="NAME|YAML", help="default: voc20")
+    add("--epochs", type=float, metavar="N", help="instead of the recipe's")
+    add("--seed", type=int, metavar="N", help="instead of the recipe's")
+    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
+
+
+def _detector_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--recipe", metavar="NAME|YAML", help="how to detect (default: voc20)")
+    add("--weights", type=Path, metavar="FILE", help=".safetensors file or run folder of `train`")
+    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
