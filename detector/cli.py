@@ -1,6 +1,6 @@
 """The `detect` command. Heavy modules are imported where they are used: help is instant.
 
-    photographs -> Detector (pipeline.py) -> pictures with boxes and one detections.json
+photographs -> Detector (pipeline.py) -> pictures with boxes and one detections.json
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ pool and after conv2, and pools that round their output size up.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +112,11 @@ class GoogLeNet(nn.Module):
         for name in ("conv1", "conv2_reduce", "conv2"):
             yield name, getattr(self, name)
         for name in INCEPTION:
-            yield name, getattr(self, f"inception_{name}")
+            yield name, self.inception(name)
+
+    def inception(self, name: str) -> Inception:
+        """The module of that name in Table 1, such as "4e"."""
+        return cast(Inception, getattr(self, f"inception_{name}"))
 
     def trunk(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) normalised BGR -> map of inception 4e, (N, 832, ~H/16, ~W/16)."""
@@ -123,7 +128,7 @@ class GoogLeNet(nn.Module):
 
     def head_after_pool(self, pooled: Tensor) -> Tensor:
         """(N, 832, 7, 7) -> (N, 1024), for callers that have done the fourth max pool."""
-        return self.inception_5b(self.inception_5a(pooled)).mean((2, 3))
+        return self.inception("5b")(self.inception("5a")(pooled)).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """(N, 3, 224, 224) -> logits; with `auxiliary` in training also those of 4a and 4d."""
@@ -142,9 +147,9 @@ class GoogLeNet(nn.Module):
         return max_pool(local_response_norm(F.relu(self.conv2(x))))
 
     def _middle(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
-        x = max_pool(self.inception_3b(self.inception_3a(x)))
+        x = max_pool(self.inception("3b")(self.inception("3a")(x)))
         for name in ("4a", "4b", "4c", "4d", "4e"):
-            x = getattr(self, f"inception_{name}")(x)
+            x = self.inception(name)(x)
             if taps is not None:
                 taps[name] = x
         return x
@@ -155,7 +160,9 @@ def max_pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
 
 
-def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> Tensor:
+def local_response_norm(
+    x: Tensor, size: int = 5, alpha: float = 1e-4, beta: float = 0.75
+) -> Tensor:
     """x / (1 + alpha/size * sum of x^2 over `size` neighbouring channels) ** beta, Caffe's LRN.
 
     The sum over channels is a 1x1 convolution with a banded matrix of ones: on a CPU in
@@ -180,7 +187,7 @@ def initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.constant_(module.bias, 0.2)
+            nn.init.constant_(cast(Tensor, module.bias), 0.2)
 
 
 # Our names for the parts of an Inception module -> those of the Caffe model.

@@ -78,8 +78,7 @@ def _pictures_below(folder: Path) -> Iterable[Path]:
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
     parts = re.findall(r"[0-9]+|[^0-9]+", str(path))
-    keys = [(0, int(part), part) if part[0].isdecimal() else (1, 0, part) for part in parts]
-    return keys
+    return [(0, int(part), part) if part[0].isdecimal() else (1, 0, part) for part in parts]
 
 
 def nearest_name(path: Path) -> str:

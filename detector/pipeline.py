@@ -48,7 +48,7 @@ class Detector:
         device: str | torch.device | None = None,
     ) -> None:
         self.device = choose_device(device)
-        self.model = model.to(device=self.device, memory_format=torch.channels_last).eval()
+        self.model = model.to(self.device).to(memory_format=torch.channels_last).eval()
         self.recipe, self.info = recipe, info
 
     @classmethod
@@ -153,19 +153,16 @@ class Detector:
         options = self.recipe.postprocess
         size = (image.shape[0], image.shape[1])
         feature_map, factors = self.features(image)
-        boxes = self.reject(feature_map, boxes, factors)
-        probabilities, deltas = self.score(feature_map, boxes, factors)
-        found = candidates(
-            Scored(probabilities, decode(boxes, deltas, size)), options.evaluate_threshold
-        )
+
+        def score(boxes: Floats) -> Candidates:
+            probabilities, deltas = self.score(feature_map, boxes, factors)
+            decoded = decode(boxes, deltas, size)
+            return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
+
+        found = score(self.reject(feature_map, boxes, factors))
         kept = suppress(found, options)
         for _ in range(options.refine):
-            again = kept.boxes_xyxy[: options.refine_boxes]
-            probabilities, deltas = self.score(feature_map, again, factors)
-            more = candidates(
-                Scored(probabilities, decode(again, deltas, size)), options.evaluate_threshold
-            )
-            found = Candidates(*map(np.concatenate, zip(found, more, strict=True)))
+            found = found.join(score(kept.boxes_xyxy[: options.refine_boxes]))
             kept = suppress(found, options)
         return kept
 

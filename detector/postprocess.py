@@ -37,6 +37,14 @@ class Candidates(NamedTuple):
         """The rows with these indices."""
         return Candidates(self.boxes_xyxy[rows], self.scores[rows], self.labels[rows])
 
+    def join(self, more: Candidates) -> Candidates:
+        """These rows, then the others'."""
+        return Candidates(
+            np.concatenate([self.boxes_xyxy, more.boxes_xyxy]),
+            np.concatenate([self.scores, more.scores]),
+            np.concatenate([self.labels, more.labels]),
+        )
+
 
 def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) -> Floats:
     """Apply per-class deltas (N, classes, 4) to proposals (N, 4); clipped to (height, width)."""

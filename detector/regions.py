@@ -76,8 +76,9 @@ class RegionClassifier(nn.Module):
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
-        for layer in (self.rejection.project, self.rejection.hidden, self.rejection.score):
-            nn.init.zeros_(cast(Tensor, layer.bias))
+        nn.init.zeros_(cast(Tensor, self.rejection.project.bias))
+        nn.init.zeros_(self.rejection.hidden.bias)
+        nn.init.zeros_(self.rejection.score.bias)
 
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""
@@ -134,5 +135,6 @@ def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[o
 
 def cpu_has_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 natively (AVX512_BF16 or AMX)."""
-    features = torch.cpu.get_capabilities()
+    capabilities = getattr(torch.cpu, "get_capabilities", None)  # not before torch 2.11
+    features = capabilities() if capabilities else {}
     return bool(features.get("avx512_bf16") or features.get("amx_bf16"))

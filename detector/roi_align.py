@@ -36,7 +36,7 @@ def roi_align(
     (N, C, size, size) in channels_last, dtype of the map; equal to
     `torchvision.ops.roi_align(..., sampling_ratio=samples, aligned=True)`.
     """
-    height, width = feature_map.shape[-2:]
+    channels, height, width = feature_map.shape[1:]
     box = boxes_xyxy * scale - 0.5
     x_index, x_weight = _axis(box[:, 0], box[:, 2], width, size, samples)
     y_index, y_weight = _axis(box[:, 1], box[:, 3], height, size, samples)
@@ -45,19 +45,17 @@ def roi_align(
     weight = y_weight[:, :, None, :, None] * x_weight[:, None, :, None, :]
     bags = len(boxes_xyxy) * size * size
     taps = (2 * samples) ** 2
-    table = feature_map[0].permute(1, 2, 0).reshape(height * width, -1)
+    table = feature_map[0].permute(1, 2, 0).reshape(height * width, channels)
     cells = F.embedding_bag(
         index.reshape(bags, taps),
         table,
         mode="sum",
         per_sample_weights=weight.reshape(bags, taps).to(table.dtype),
     )
-    return cells.view(len(boxes_xyxy), size, size, -1).permute(0, 3, 1, 2)
+    return cells.view(len(boxes_xyxy), size, size, channels).permute(0, 3, 1, 2)
 
 
-def _axis(
-    low: Tensor, high: Tensor, limit: int, size: int, samples: int
-) -> tuple[Tensor, Tensor]:
+def _axis(low: Tensor, high: Tensor, limit: int, size: int, samples: int) -> tuple[Tensor, Tensor]:
     """Bilinear taps along one axis: indices and weights, each (N, size, 2 * samples)."""
     points = size * samples
     step = (torch.arange(points, device=low.device) + 0.5) / points

@@ -118,7 +118,5 @@ def sample_rejection(
     return np.concatenate([objects, rest]), target
 
 
-def _draw(
-    rows: NDArray[np.int64], count: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return rng.permutation(rows)[:count]

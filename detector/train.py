@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -58,9 +60,7 @@ def train(
         dataset, folder, _proposals(dataset, folder, recipe.proposals, cache_folder, console)
     )
     options = recipe.training
-    training, validation = split_validation(
-        len(dataset), options.validation_fraction, options.seed
-    )
+    training, validation = split_validation(len(dataset), options.validation_fraction, options.seed)
     torch.manual_seed(options.seed)
     model = RegionClassifier(len(dataset.class_names))
     load_imagenet(model.network, imagenet_weights)
@@ -142,7 +142,7 @@ def _proposals(
     options: ProposalOptions,
     cache_folder: Path | None,
     console: Console,
-) -> list:  # type: ignore[type-arg]
+) -> list[NDArray[np.float32]]:
     readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
     computed = cached_for_all(
         readers,
@@ -168,9 +168,7 @@ def _run(trainer: Trainer, console: Console) -> None:
             bar.update(task, completed=progress.step, loss=loss)
 
 
-def track(
-    items: Iterable[T], what: str, console: Console, total: int | None = None
-) -> Iterable[T]:
+def track(items: Iterable[T], what: str, console: Console, total: int | None = None) -> Iterable[T]:
     """Iterate with a progress bar."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:

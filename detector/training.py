@@ -93,7 +93,7 @@ class Trainer:
         folder: Path,
         device: torch.device,
     ) -> None:
-        self.model = model.to(device=device, memory_format=torch.channels_last)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
         self.data, self.options, self.folder, self.device = data, options, folder, device
         freeze_until(self.model, options.freeze)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}

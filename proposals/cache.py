@@ -66,5 +66,5 @@ def cached_for_all(
 def _key(image: NDArray[np.uint8], options: dict[str, Any]) -> str:
     relevant = sorted((name, value) for name, value in options.items() if name != "threads")
     digest = hashlib.sha256(repr((VERSION, image.shape, relevant)).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()[:40]

@@ -1,0 +1,87 @@
+"""From scored regions to detections, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from configs import PostprocessOptions
+from detector.postprocess import Candidates, Scored, candidates, decode, suppress
+
+# Overlaps with A: B 8/10 = .8, C 5/15 = .333, D 10 x 2 / 180 = .111; C with D 7/13 = .538.
+A, B, C, D = (0, 0, 10, 10), (0, 0, 10, 8), (0, 5, 10, 15), (0, 8, 10, 18)
+
+
+def found(*rows: tuple[tuple[int, ...], float, int]) -> Candidates:
+    boxes, scores, labels = zip(*rows, strict=True)
+    return Candidates(
+        np.array(boxes, np.float32), np.array(scores, np.float32), np.array(labels, np.int64)
+    )
+
+
+def as_rows(kept: Candidates) -> list[tuple[tuple[int, ...], float, int]]:
+    return [
+        (tuple(int(side) for side in box), round(float(score), 3), int(label))
+        for box, score, label in zip(*kept, strict=True)
+    ]
+
+
+def test_overlapping_boxes_of_a_class_give_way_to_the_best() -> None:
+    # B and C lie over .3 of A; D does not, and C, gone itself, takes nothing with it.
+    every = found((D, 0.6, 0), (B, 0.8, 0), (A, 0.9, 0), (C, 0.7, 0))
+    assert as_rows(suppress(every, PostprocessOptions(nms_iou=0.3))) == [(A, 0.9, 0), (D, 0.6, 0)]
+    # At .5, C stays, and takes D.
+    kept = suppress(every, PostprocessOptions(nms_iou=0.5))
+    assert as_rows(kept) == [(A, 0.9, 0), (C, 0.7, 0)]
+
+
+def test_classes_do_not_suppress_each_other() -> None:
+    every = found((A, 0.9, 0), (A, 0.8, 1), (B, 0.7, 1), (B, 0.6, 2))
+    kept = suppress(every, PostprocessOptions(nms_iou=0.3))
+    assert as_rows(kept) == [(A, 0.9, 0), (A, 0.8, 1), (B, 0.6, 2)]
+
+
+def test_at_most_so_many_the_best_of_all_classes() -> None:
+    every = found((A, 0.2, 0), ((50, 0, 60, 10), 0.9, 1), (D, 0.5, 0), ((70, 0, 80, 10), 0.4, 2))
+    kept = suppress(every, PostprocessOptions(max_detections=2))
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.5])
+
+
+def test_nothing_found_is_no_error() -> None:
+    nothing = Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int))
+    assert len(suppress(nothing, PostprocessOptions(vote_iou=0.5)).scores) == 0
+
+
+def test_candidates_exceed_the_threshold_and_background_is_none() -> None:
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.9, 0.06, 0.04], [0.0, 0.25, 0.75]], np.float32)
+    boxes = np.arange(3 * 2 * 4, dtype=np.float32).reshape(3, 2, 4)  # all 2 x 2 pixels
+    every = candidates(Scored(probabilities, boxes), threshold=0.25)
+    pairs = sorted(zip(every.scores.tolist(), every.labels.tolist(), strict=True))
+    assert pairs == [(pytest.approx(0.3), 0), (0.75, 1)]
+    np.testing.assert_array_equal(every.boxes_xyxy, boxes[[0, 2], [0, 1]])
+
+
+def test_boxes_thinner_than_a_pixel_are_no_candidates() -> None:
+    boxes = np.array([[[0, 0, 9, 0.9]], [[0, 0, 9, 1]], [[5, 5, 5, 9]]], np.float32)
+    every = candidates(Scored(np.full((3, 2), 0.5, np.float32), boxes), 0.1)
+    np.testing.assert_array_equal(every.boxes_xyxy, boxes[1])
+
+
+def test_decoded_boxes_are_cut_at_the_border_of_the_picture() -> None:
+    proposals = np.array([[10, 10, 20, 20]], np.float32)
+    deltas = np.zeros((1, 3, 4), np.float32)
+    deltas[0, 1] = [0.5, -2.0, 0, 0]  # five pixels right, twenty up
+    deltas[0, 2] = [0, 0, np.log(2), np.log(3)]  # 20 wide, 30 high round (15, 15)
+    boxes = decode(proposals, deltas, (18, 22))
+    np.testing.assert_allclose(
+        boxes[0], [[10, 10, 20, 18], [15, 0, 22, 0], [5, 0, 22, 18]], atol=1e-5
+    )
+
+
+def test_voting_averages_by_score_within_the_class() -> None:
+    # Over .5 of A, of its class: A and B. The other class's C is a voter of its own alone.
+    every = found((A, 0.9, 0), (B, 0.6, 0), (D, 0.3, 0), (C, 0.8, 1))
+    kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.5))
+    expected = [[0, 0, 10, (0.9 * 10 + 0.6 * 8) / 1.5], C, D]
+    np.testing.assert_allclose(kept.boxes_xyxy, expected, rtol=1e-6)
+    assert kept.scores.tolist() == pytest.approx([0.9, 0.8, 0.3])

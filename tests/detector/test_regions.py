@@ -1,0 +1,87 @@
+"""The shared-mode classifier: sizes it works at, shapes it answers in, precision it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from configs import NetworkOptions
+from detector import Detector
+from detector.regions import (
+    DELTA_SCALE,
+    RegionClassifier,
+    cpu_has_bfloat16,
+    resize_for_network,
+)
+from proposals.boxes import decode_boxes, encode_boxes
+from tests.conftest import rectangles
+
+OPTIONS = NetworkOptions(short_side=576, long_side=960)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        ((400, 500), (576, 720)),  # the short side decides: x 1.44
+        ((500, 400), (720, 576)),
+        ((300, 600), (480, 960)),  # the long side decides: x 1.6, not 1.92
+        ((1200, 1600), (576, 768)),  # smaller
+        ((1, 500), (16, 960)),  # a strip keeps one cell of the trunk
+        ((1, 1), (576, 576)),
+    ],
+)
+def test_the_picture_is_scaled_to_the_short_side_within_the_long_side(
+    picture: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    resized, factors = resize_for_network(np.full((*picture, 3), 77, np.uint8), OPTIONS)
+    assert resized.shape == (*expected, 3) and (resized == 77).all()
+    x, y = expected[1] / picture[1], expected[0] / picture[0]
+    np.testing.assert_allclose(factors, [x, y, x, y], rtol=1e-6)
+
+
+def test_another_short_side_may_be_asked_for() -> None:
+    image = np.zeros((400, 500, 3), np.uint8)
+    assert resize_for_network(image, OPTIONS, short_side=448)[0].shape == (448, 560, 3)
+
+
+def test_scaled_deltas_come_back_as_the_box_they_stand_for() -> None:
+    rng = np.random.default_rng(5)
+    low = rng.uniform(0, 200, (2, 50, 2))
+    boxes, truths = np.concatenate([low, low + rng.uniform(5, 99, low.shape)], 2).astype(np.float32)
+    targets = encode_boxes(boxes, truths) / DELTA_SCALE
+    np.testing.assert_allclose(decode_boxes(boxes, targets * DELTA_SCALE), truths, atol=1e-2)
+    # a shift by a tenth of the side and a doubling, in the network's units
+    unit = encode_boxes([[0, 0, 10, 10]], [[1, -5, 11, 15]]) / DELTA_SCALE
+    np.testing.assert_allclose(unit, [[1, 0, 0, np.log(2) / 0.2]], atol=1e-6)
+
+
+@torch.inference_mode()
+def test_answers_have_a_column_per_class_and_one_for_background() -> None:
+    model = RegionClassifier(classes=3).eval()
+    feature_map = model.features(torch.zeros(3, 64, 96, dtype=torch.uint8))
+    boxes = torch.tensor([[0.0, 0.0, 96.0, 64.0], [8.0, 8.0, 40.0, 30.0]])
+    logits, deltas = model(feature_map, boxes)
+    assert feature_map.shape == (1, 832, 4, 6)
+    assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
+    assert model.rejection(feature_map, boxes).shape == (2,)
+
+
+@torch.inference_mode()
+def test_bfloat16_gives_nearly_the_probabilities_of_full_precision(small_weights) -> None:
+    model = Detector.load(small_weights, device="cpu").model
+    image = torch.from_numpy(rectangles(1)[0]).permute(2, 0, 1)
+    rng = np.random.default_rng(6)
+    low = rng.uniform(0, 60, (40, 2))
+    boxes = torch.from_numpy(np.concatenate([low, low + rng.uniform(8, 60, (40, 2))], 1)).float()
+    full = model(model.features(image), boxes)[0].softmax(1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = model(model.features(image), boxes)[0].float().softmax(1)
+    assert full.std(0).max() > 0.05  # the regions do differ
+    torch.testing.assert_close(half, full, rtol=0, atol=0.03)
+
+
+def test_an_older_torch_without_cpu_capabilities_means_full_precision(monkeypatch) -> None:
+    # torch.cpu.get_capabilities came with torch 2.11; setup.cfg allows older ones
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert cpu_has_bfloat16() is False

@@ -1,0 +1,129 @@
+"""Which regions a training step looks at, and what they should answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs import TrainingOptions
+from detector.sampling import Regions, Truths, assign, sample_regions, sample_rejection
+
+TRUTH = (0, 0, 100, 100)
+OPTIONS = TrainingOptions()  # 64 regions, a quarter foreground at IoU .5
+
+
+def truths(*boxes: tuple[float, ...], labels: Any = None, ignored: Any = None) -> Truths:
+    return Truths(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(labels or [1] * len(boxes), np.int64),
+        np.array(ignored or [False] * len(boxes), bool),
+    )
+
+
+def near(count: int) -> np.ndarray:
+    """Boxes with IoU over .5 with TRUTH: its upper part, 60 to 99 rows."""
+    height = np.linspace(60, 99, count)
+    return np.stack([0 * height, 0 * height, 0 * height + 100, height], 1).astype(np.float32)
+
+
+def far(count: int) -> np.ndarray:
+    """Boxes that do not touch TRUTH, all different."""
+    x = 200 + np.arange(count, dtype=np.float32)
+    return np.stack([x, 0 * x, x + 50, 0 * x + 50], 1)
+
+
+def sampled(
+    boxes: np.ndarray, of: Truths, hardness: Any = None, seed: int = 0, **options: Any
+) -> Regions:
+    hardness = np.zeros(len(boxes), np.float32) if hardness is None else hardness
+    rng = np.random.default_rng(seed)
+    return sample_regions(boxes, hardness, of, TrainingOptions(**options), rng)
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "expected"),
+    [
+        (30, 500, (16, 48)),  # 16 + 48, as in R-CNN and Fast R-CNN
+        (5, 500, (5, 59)),  # too few objects: background fills up
+        (0, 500, (0, 64)),
+        (30, 10, (16, 10)),  # too little background: fewer regions
+        (0, 0, (0, 0)),
+    ],
+)
+def test_a_quarter_of_the_regions_are_objects(
+    positives: int, negatives: int, expected: tuple[int, int]
+) -> None:
+    boxes = np.concatenate([near(positives), far(negatives)])
+    regions = sampled(boxes, truths(TRUTH))
+    assert ((regions.labels > 0).sum(), (regions.labels == 0).sum()) == expected
+    assert len(np.unique(regions.boxes_xyxy, axis=0)) == len(regions.labels)
+    assert (regions.boxes_xyxy[regions.labels > 0, 0] == 0).all()
+    assert (regions.boxes_xyxy[regions.labels == 0, 0] >= 200).all()
+
+
+def test_a_picture_without_objects_is_all_background() -> None:
+    regions = sampled(far(100), truths())
+    assert len(regions.labels) == 64 and not regions.labels.any() and not regions.deltas.any()
+
+
+def test_labels_and_deltas_are_those_of_the_best_truth() -> None:
+    boxes = np.array([[0, 0, 10, 10], [50, 0, 60, 10], [90, 90, 99, 99]], np.float32)
+    # IoU of box 0: 90/110 with the first truth; of box 1: exactly .5 with the second.
+    of = truths((1, 0, 11, 10), (50, 0, 60, 20), labels=[7, 3])
+    regions = sampled(boxes, of)
+    order = np.argsort(regions.boxes_xyxy[:, 0])
+    assert regions.labels[order].tolist() == [7, 3, 0]
+    # R-CNN's appendix C over (.1, .1, .2, .2): .1 right; .5 down and doubled in height
+    expected = [[1, 0, 0, 0], [0, 5, 0, np.log(2) / 0.2], [0, 0, 0, 0]]
+    np.testing.assert_allclose(regions.deltas[order], expected, atol=1e-5)
+
+
+def test_what_lies_in_something_ignored_is_never_background() -> None:
+    inside = far(40) * [1, 1, 1, 0.98]  # within the crowd
+    crowd = (190, 0, 300, 50)
+    # Half in the crowd, not more: usable. A real object in front of a crowd stays an object.
+    half = np.array([[190, 0, 300, 100]], np.float32)
+    boxes = np.concatenate([near(3), inside, half]).astype(np.float32)
+    regions = sampled(boxes, truths(TRUTH, crowd, ignored=[False, True]))
+    assert (regions.labels > 0).sum() == 3
+    np.testing.assert_array_equal(regions.boxes_xyxy[regions.labels == 0], half)
+    in_crowd = truths(TRUTH, (-50, -50, 500, 500), ignored=[False, True])
+    assert assign(near(3), in_crowd, 0.5).usable.all()
+
+
+def test_a_box_on_an_ignored_truth_is_no_object() -> None:
+    regions = sampled(near(20), truths(TRUTH, ignored=[True]))
+    assert len(regions.labels) == 0
+
+
+def test_hard_background_comes_from_what_the_rejection_step_likes_best() -> None:
+    hardness = np.random.default_rng(1).permutation(1000).astype(np.float32)
+    hardest = far(1000)[hardness >= 1000 - 4 * 64, 0]
+
+    def share(fraction: float) -> float:
+        regions = sampled(far(1000), truths(), hardness, hard_fraction=fraction)
+        return float(np.isin(regions.boxes_xyxy[:, 0], hardest).mean())
+
+    assert share(1.0) == 1.0
+    assert 0.5 <= share(0.5) < 1.0
+    assert share(0.0) < 0.5  # a quarter by chance
+
+
+def test_the_seed_decides() -> None:
+    boxes = np.concatenate([near(40), far(300)])
+    first, same, other = (sampled(boxes, truths(TRUTH), seed=seed) for seed in (3, 3, 4))
+    for field, again in zip(first, same, strict=True):
+        np.testing.assert_array_equal(field, again)
+    assert not np.array_equal(first.boxes_xyxy, other.boxes_xyxy)
+
+
+def test_rejection_learns_from_at_most_half_objects() -> None:
+    boxes = np.concatenate([near(200), far(300)])
+    rng = np.random.default_rng(0)
+    rows, target = sample_rejection(boxes, truths(TRUTH), OPTIONS, rng)
+    assert len(rows) == len(np.unique(rows)) == 256 and target.sum() == 128
+    np.testing.assert_array_equal(rows < 200, target == 1)
+    crowd = truths((0, 0, 9999, 9999), ignored=[True])
+    assert len(sample_rejection(boxes, crowd, OPTIONS, rng)[0]) == 0
