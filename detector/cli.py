@@ -205,13 +205,13 @@ def evaluate(arguments: Namespace) -> int:
 
     folder = arguments.images or find_image_folder(arguments.data, dataset)
     detector = load_detector(arguments)
-    threshold = detector.recipe.postprocess.evaluate_threshold
     category_ids = match_categories(detector, dataset.class_names, dataset.category_ids)
     detector.info = replace(detector.info, category_ids=category_ids)
     rows: list[dict[str, Any]] = []
     started = time.perf_counter()
     for record in progress(dataset.images):
-        rows.extend(detector(folder / record.file_name, threshold=threshold).to_coco(record.id))
+        found = detector(folder / record.file_name, preset="evaluate")
+        rows.extend(found.to_coco(record.id))
     seconds = (time.perf_counter() - started) / max(1, len(dataset))
     if arguments.save:
         arguments.save.write_bytes(orjson.dumps(rows))

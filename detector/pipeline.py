@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import Recipe, load_recipe, recipe_from_dict
+from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict, recipe_names
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
@@ -93,6 +94,7 @@ class Detector:
         source: ImageSource,
         *,
         proposals: Proposals | Floats | None = None,
+        preset: str = "visualize",
         threshold: float | None = None,
         max_detections: int | None = None,
     ) -> Detections:
@@ -104,18 +106,27 @@ class Detector:
             Path, bytes, PIL image or RGB uint8 array (H, W, 3).
         proposals
             Your own boxes, (N, 4) xyxy in pixels; None runs selective search.
+        preset
+            "visualize": a picture a person likes; "evaluate": all that helps mAP. Names the
+            recipe's score threshold.
         threshold
-            Lowest score returned, 0..1; None is the recipe's `visualize_threshold`.
+            Lowest score returned, 0..1, instead of the preset's.
         max_detections
             None is the recipe's.
+
+        Raises
+        ------
+        DetectorError, ProposalError
+            An unreadable picture, boxes of the wrong shape, an unknown preset.
         """
         image = read_image(source)
         boxes = self.propose(image).boxes_xyxy if proposals is None else _boxes(proposals)
         options = self.recipe.postprocess
+        if max_detections is not None:
+            options = replace(options, max_detections=max_detections)
         threshold = options.visualize_threshold if threshold is None else threshold
-        found = self.detect_regions(image, boxes)
+        found = self.detect_regions(image, boxes, options)
         keep = found.scores > threshold
-        keep[max_detections or options.max_detections :] = False
         return Detections(
             boxes_xyxy=found.boxes_xyxy[keep],
             scores=found.scores[keep],
@@ -125,6 +136,16 @@ class Detector:
             image_size=(image.shape[0], image.shape[1]),
             image=image,
         )
+
+    def _preset_threshold(self, preset: str) -> float:
+        options = self.recipe.postprocess
+        thresholds = {
+            "visualize": options.visualize_threshold,
+            "evaluate": options.evaluate_threshold,
+        }
+        if preset not in thresholds:
+            raise DetectorError(f"preset {preset!r}: use one of {', '.join(thresholds)}")
+        return thresholds[preset]
 
     def propose(self, image: NDArray[np.uint8]) -> Proposals:
         """Selective search as the recipe has it."""
@@ -148,9 +169,10 @@ class Detector:
             return self.score(feature_map, boxes, factors)[0]
 
     @torch.inference_mode()
-    def detect_regions(self, image: NDArray[np.uint8], boxes: Floats) -> Candidates:
+    def detect_regions(
+        self, image: NDArray[np.uint8], boxes: Floats, options: PostprocessOptions
+    ) -> Candidates:
         """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`."""
-        options = self.recipe.postprocess
         size = (image.shape[0], image.shape[1])
         feature_map, factors = self.features(image)
 
@@ -202,7 +224,10 @@ class Detector:
 
 
 def _holds_weights(path: Path) -> bool:
-    return path.suffix == ".safetensors" or path.is_dir()
+    if str(path) in recipe_names():  # also where a folder of that name lies about
+        return False
+    is_other_file = path.is_file() and path.suffix not in (".yaml", ".yml")
+    return path.suffix == ".safetensors" or path.is_dir() or is_other_file
 
 
 def _weights_path(path: Path, recipe: Recipe | None) -> Path:
@@ -234,9 +259,13 @@ def choose_device(device: str | torch.device | None) -> torch.device:
 
 def _boxes(boxes: Any) -> Floats:
     """(N, 4) float32 from Proposals or anything array-like."""
-    array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
+    expected = "proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got"
+    try:
+        array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
+    except (TypeError, ValueError):
+        raise DetectorError(f"{expected} {boxes!r:.60}") from None
+    if array.shape == (0,):  # an empty list: no boxes
+        return array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
-        raise DetectorError(
-            f"proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got shape {array.shape}"
-        )
+        raise DetectorError(f"{expected} shape {array.shape}")
     return array

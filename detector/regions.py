@@ -124,9 +124,16 @@ def resize_for_network(
     return cast("NDArray[np.uint8]", resized), factors
 
 
-def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it."""
-    if device.type == "cuda":
+def mixed_precision(
+    device: torch.device, training: bool = False
+) -> contextlib.AbstractContextManager[object]:
+    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it.
+
+    Training takes bfloat16 or nothing: float16 gradients underflow.
+    """
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    if device.type == "cuda" and not training:
         return torch.autocast("cuda", dtype=torch.float16)
     if device.type == "cpu" and cpu_has_bfloat16():
         return torch.autocast("cpu", dtype=torch.bfloat16)

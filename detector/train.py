@@ -103,7 +103,7 @@ def validate(
         detections = detector(
             photographs.folder / record.file_name,
             proposals=photographs.proposals[index],
-            threshold=detector.recipe.postprocess.evaluate_threshold,
+            preset="evaluate",
         )
         rows.extend(detections.to_coco(image_id=record.id))
     return evaluate(rows, photographs.dataset.subset(images), protocol="voc")

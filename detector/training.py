@@ -52,15 +52,19 @@ def example_losses(
 
     objectness = model.rejection(feature_map, torch.from_numpy(boxes).to(device)).float()
     rows, target = sample_rejection(boxes, example.truths, options, rng)
+    # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
     rejection = F.binary_cross_entropy_with_logits(
-        objectness[torch.from_numpy(rows).to(device)], torch.from_numpy(target).to(device)
-    )
+        objectness[torch.from_numpy(rows).to(device)],
+        torch.from_numpy(target).to(device),
+        reduction="sum",
+    ) / max(1, len(rows))
 
     hardness = objectness.detach().cpu().numpy()
     regions = sample_regions(boxes, hardness, example.truths, options, rng)
     logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
     labels = torch.from_numpy(regions.labels).to(device)
-    classes = F.cross_entropy(logits.float(), labels)
+    count = max(1, len(labels))
+    classes = F.cross_entropy(logits.float(), labels, reduction="sum") / count
     # Regression counts on foreground only, but is divided by all regions: each weighs the same
     foreground = labels.nonzero()[:, 0]
     error = F.smooth_l1_loss(
@@ -68,7 +72,7 @@ def example_losses(
         torch.from_numpy(regions.deltas).to(device)[foreground],
         reduction="sum",
     )
-    box = options.box_weight * error / len(labels)
+    box = options.box_weight * error / count
     return {"classes": classes, "boxes": box, "rejection": rejection}
 
 
@@ -153,7 +157,7 @@ class Trainer:
             group["lr"] = rate * group["peak"]
         sums: dict[str, float] = {}
         for example in examples:
-            with mixed_precision(self.device):
+            with mixed_precision(self.device, training=True):
                 losses = example_losses(self.model, example, self.options, self.device)
             loss = torch.stack(list(losses.values())).sum() / len(examples)
             loss.backward()

@@ -15,7 +15,7 @@ from detector.regions import (
     resize_for_network,
 )
 from proposals.boxes import decode_boxes, encode_boxes
-from tests.conftest import rectangles
+from tests.made_up import rectangles
 
 OPTIONS = NetworkOptions(short_side=576, long_side=960)
 

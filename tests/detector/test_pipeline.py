@@ -1,0 +1,182 @@
+"""The Detector: any way a picture and boxes come in, and what it says to what it cannot use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from configs import RecipeError
+from detector import Detector, DetectorError
+from detector.regions import mixed_precision
+from proposals import Proposals
+from tests.made_up import CATEGORY_IDS, NAMES, rectangles
+
+
+@pytest.fixture(scope="module")
+def detector(small_weights: Path) -> Detector:
+    return Detector.load(small_weights, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return rectangles(11)[0]
+
+
+def some_boxes(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(0, 80, (count, 2))
+    return np.concatenate([low, low + rng.uniform(10, 40, (count, 2))], 1).astype(np.float32)
+
+
+def test_path_bytes_pil_and_array_give_identical_detections(
+    detector: Detector, image: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(image).save(path)
+    first = detector(path)
+    assert len(first) > 1 and first.class_names == NAMES and first.category_ids == CATEGORY_IDS
+    for source in (str(path), path.read_bytes(), Image.open(path), image):
+        assert detector(source) == first
+    np.testing.assert_array_equal(first.image, image)
+
+
+def test_detections_lie_in_the_picture_and_fall_in_score(
+    detector: Detector, image: np.ndarray
+) -> None:
+    found = detector(image, threshold=0.0)
+    assert len(found) > 3
+    assert (found.boxes_xyxy >= 0).all() and (found.boxes_xyxy <= [128, 96, 128, 96]).all()
+    assert (np.diff(found.scores) <= 0).all() and found.scores[0] <= 1
+
+
+def test_threshold_and_count_can_be_chosen_per_picture(
+    detector: Detector, image: np.ndarray
+) -> None:
+    every = detector(image, threshold=0.0)
+    middle = float(every.scores[len(every) // 2])
+    assert detector(image, threshold=middle) == every[every.scores > middle]
+    assert detector(image, threshold=0.0, max_detections=2) == every[:2]
+    few = Detector(
+        detector.model,
+        replace(detector.recipe, postprocess=replace(detector.recipe.postprocess, max_detections=2)),
+        detector.info,
+        "cpu",
+    )
+    assert few(image, threshold=0.0) == every[:2]
+    # more than the recipe's may be asked for
+    assert few(image, threshold=0.0, max_detections=100) == every
+
+
+def test_own_proposals_take_the_place_of_selective_search(
+    detector: Detector, image: np.ndarray
+) -> None:
+    searched = detector.propose(image)
+    assert isinstance(searched, Proposals)
+    expected = detector(image)
+    boxes = searched.boxes_xyxy
+    for own in (searched, boxes, boxes.astype(np.float64), boxes.tolist()):
+        assert detector(image, proposals=own) == expected
+    assert detector(image, proposals=some_boxes(5)) != expected
+
+
+@pytest.mark.parametrize("nothing", [[], np.zeros((0, 4), np.float32)])
+def test_no_proposals_mean_no_detections(
+    detector: Detector, image: np.ndarray, nothing: Any
+) -> None:
+    assert len(detector(image, proposals=nothing, threshold=0.0)) == 0
+    assert detector.classify(image, nothing).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [1, 2, 3, 4],
+        [[1, 2, 3]],
+        [[[1, 2, 3, 4]]],
+        [[1, 2, 3, float("nan")]],
+        [[1, 2, 3, 4], [5, 6]],
+        [["left", 2, 3, 4]],
+        [[1, 2, None, 4]],
+        {"x1": 1},
+        "boxes",
+    ],
+)
+def test_proposals_of_another_shape_are_refused_in_one_line(
+    detector: Detector, image: np.ndarray, boxes: Any
+) -> None:
+    with pytest.raises(DetectorError) as caught:
+        detector(image, proposals=boxes)
+    message = str(caught.value)
+    assert "\n" not in message and "(N, 4)" in message and "x1, y1, x2, y2" in message
+
+
+def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.ndarray) -> None:
+    boxes = some_boxes(37)  # not a multiple of the batch
+    probabilities = detector.classify(image, boxes)
+    assert probabilities.shape == (37, 3) and probabilities.dtype == np.float32
+    assert (probabilities >= 0).all() and probabilities.std(0).max() > 0.01
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    # each box is answered for itself, whatever the others are
+    np.testing.assert_allclose(detector.classify(image, boxes[20:23]), probabilities[20:23], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_rejection_keeps_exactly_the_best_in_their_order(
+    detector: Detector, image: np.ndarray
+) -> None:
+    boxes = some_boxes(100)
+    feature_map, factors = detector.features(image)
+    kept = detector.reject(feature_map, boxes, factors)
+    with mixed_precision(detector.device):
+        scores = detector.model.rejection(feature_map, torch.from_numpy(boxes * factors))
+    order = scores.float().argsort(descending=True, stable=True).numpy()
+    keep = detector.recipe.network.keep
+    assert len(kept) == keep == 30
+    rows = [int(np.flatnonzero((boxes == box).all(1))[0]) for box in kept]
+    assert rows == sorted(rows)
+    assert scores.float()[rows].min() >= scores.float()[order[keep:].copy()].max()
+    few = boxes[:keep]
+    np.testing.assert_array_equal(detector.reject(feature_map, few, factors), few)
+
+
+def test_another_recipe_over_the_same_weights(small_weights: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("network: {keep: 7}\n")
+    assert Detector.load(recipe, weights=small_weights, device="cpu").recipe.network.keep == 7
+    with pytest.raises(DetectorError, match="names no weights; give --weights"):
+        Detector.load(recipe)
+
+
+def test_unknown_names_and_devices_are_refused(small_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="'voc2': no such recipe; did you mean 'voc20'"):
+        Detector.load("voc2")
+    with pytest.raises(DetectorError, match=r"none\.safetensors: no such file"):
+        Detector.load(tmp_path / "none.safetensors")
+    (tmp_path / "run").mkdir()
+    with pytest.raises(DetectorError, match="finish this run folder with `detect train`"):
+        Detector.load(tmp_path / "run")
+    (tmp_path / "model.pt").write_bytes(b"pickled")
+    with pytest.raises(DetectorError, match=r"model\.pt: .* a \.safetensors file"):
+        Detector.load(tmp_path / "model.pt")
+    with pytest.raises(DetectorError, match="'nonsense': .*use cpu, cuda"):
+        Detector.load(small_weights, device="nonsense")
+
+
+def test_a_folder_with_a_recipe_s_name_does_not_hide_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "voc20").mkdir()
+    with pytest.raises(DetectorError) as caught:  # its weights first, or then the device
+        Detector.load("voc20", device="nonsense")
+    assert "run folder" not in str(caught.value)
+
+
+def test_one_result_however_often(detector: Detector, image: np.ndarray) -> None:
+    assert detector(image) == detector(image)

@@ -1,0 +1,219 @@
+"""Training: it learns, it can be killed at any moment, and what it writes can be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from configs import Recipe, TrainingOptions, recipe_from_dict
+from detector import Detector
+from detector.errors import DetectorError
+from detector.images import read_image
+from detector.regions import RegionClassifier
+from detector.train import train
+from detector.training import Trainer, example_losses, freeze_until, learning_rate_factor
+from detector.training_data import Photographs, StepData
+from detector.weights_file import load_imagenet, load_tensors
+from eval import read_dataset
+from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE
+
+CPU = torch.device("cpu")
+# Five of the six pictures are trained on, two per step: seven steps.
+RECIPE = recipe_from_dict(
+    {**SMALL_RECIPE, "training": {**SMALL_RECIPE["training"], "epochs": 3.0, "seed": 4}}
+)
+
+# Trains like the test itself, and is killed in the middle of a step.
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+import detector.training
+from tests.detector.test_training import RECIPE, run
+
+factor = detector.training.learning_rate_factor
+
+def factor_or_death(step, total, warmup):
+    if step == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return factor(step, total, warmup)
+
+detector.training.learning_rate_factor = factor_or_death
+run(*map(Path, sys.argv[1:]))
+"""
+
+
+def run(data: Path, output: Path, cache: Path, recipe: Recipe = RECIPE) -> Path:
+    console = Console(quiet=True)
+    return train(data, output, recipe, device="cpu", cache_folder=cache, console=console)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def finished(
+    small_dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    assert run(small_dataset, folder, cache) == folder / "weights.safetensors"
+    return folder
+
+
+def test_a_killed_run_continues_to_the_same_weights(
+    finished: Path, small_dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    words = [sys.executable, "-c", KILLED_RUN, *map(str, (small_dataset, folder, cache))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    killed = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert load_tensors(folder / "checkpoint.safetensors")[1] == {"step": "4"}
+    assert not (folder / "weights.safetensors").exists()
+
+    run(small_dataset, folder, cache)
+    expected = load_file(finished / "weights.safetensors")
+    continued = load_file(folder / "weights.safetensors")
+    assert continued.keys() == expected.keys()
+    different = [name for name in expected if not torch.equal(continued[name], expected[name])]
+    assert not different
+    assert not [file.name for file in folder.iterdir() if file.suffix == ".tmp"]
+
+
+def test_a_run_folder_is_a_detector(finished: Path, small_dataset: Path) -> None:
+    detector = Detector.load(finished, device="cpu")
+    assert detector.info.class_names == NAMES and detector.info.category_ids == CATEGORY_IDS
+    assert 0 <= detector.info.metrics["validation_mAP50"] <= 1
+    assert detector.info.provenance["images"] == 5 and detector.recipe == RECIPE
+    found = detector(small_dataset.parent / "1.png", threshold=0.0)
+    assert len(found) > 0 and {item.name for item in found} <= set(NAMES)
+
+
+def test_a_finished_run_is_not_trained_further(
+    finished: Path, small_dataset: Path, cache: Path
+) -> None:
+    before = (finished / "weights.safetensors").read_bytes()
+    run(small_dataset, finished, cache)
+    assert (finished / "weights.safetensors").read_bytes() == before
+
+
+def test_another_recipe_in_the_run_folder_is_refused(
+    finished: Path, small_dataset: Path, cache: Path
+) -> None:
+    before = (finished / "weights.safetensors").read_bytes()
+    changed = replace(RECIPE, training=replace(RECIPE.training, learning_rate=0.5))
+    with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
+        run(small_dataset, finished, cache, changed)
+    assert (finished / "weights.safetensors").read_bytes() == before
+
+
+def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
+    """A run over the first picture of a data set alone, again and again."""
+    torch.manual_seed(0)
+    model = RegionClassifier(len(NAMES))
+    load_imagenet(model.network)
+    dataset = read_dataset(data)
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 90, (60, 2))
+    boxes = np.concatenate([low, low + rng.uniform(8, 40, (60, 2))], 1).astype(np.float32)
+    training = replace(
+        RECIPE.training, images_per_step=1, flip=False, short_sides=(64,), **options
+    )
+    source = Photographs(dataset, data.parent, [boxes] * len(dataset))
+    steps = StepData(source, [0], RECIPE.network, training)
+    return Trainer(model, steps, training, folder, CPU)
+
+
+def total_loss(run: Trainer, options: TrainingOptions) -> float:
+    """Of the first example, without dropout."""
+    with torch.no_grad():
+        losses = example_losses(run.model.eval(), run.data[0][0], options, CPU)
+    return sum(float(value) for value in losses.values())
+
+
+def test_the_loss_falls_on_a_picture_seen_again_and_again(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    run = trainer(
+        small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3, checkpoint_minutes=60.0
+    )
+    frozen = run.model.network.inception_4e.one.weight.clone()
+    before = total_loss(run, run.options)
+    assert [progress.step for progress in run.run()] == list(range(1, 13))
+    assert total_loss(run, run.options) < before / 2
+    assert torch.equal(run.model.network.inception_4e.one.weight, frozen)
+
+
+def test_a_picture_that_is_all_crowd_teaches_nothing_and_breaks_nothing(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    crowd = {"image_id": 1, "category_id": 17, "bbox": [0, 0, 200, 200], "iscrowd": 1}
+    data = tmp_path / "crowd.json"
+    data.write_text(json.dumps({**document, "annotations": [crowd]}))
+    (tmp_path / "1.png").symlink_to(small_dataset.parent / "1.png")
+    (progress,) = trainer(data, tmp_path, epochs=1.0).run()
+    assert progress.losses == {"classes": 0, "boxes": 0, "rejection": 0}
+
+
+def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path: Path) -> None:
+    run = trainer(small_dataset, tmp_path, epochs=1.0)
+    run.save_checkpoint()
+    other = RegionClassifier(7)
+    with pytest.raises(DetectorError, match=r"checkpoint\.safetensors: belongs to another model"):
+        Trainer(other, run.data, run.options, tmp_path, CPU)
+
+
+def test_the_learning_rate_warms_up_and_falls_like_a_cosine() -> None:
+    factors = [learning_rate_factor(step, 1000, 99) for step in range(1000)]
+    assert factors[0] == pytest.approx(0.01) and factors[49] == pytest.approx(0.5)
+    assert factors[99] == 1.0 == max(factors)
+    assert learning_rate_factor(550, 1000, 100) == pytest.approx(0.5)
+    assert learning_rate_factor(325, 1000, 100) == pytest.approx(0.5 + 0.5 * 0.5**0.5)
+    assert 0 < factors[-1] < 1e-4
+    # a short run warms up for a tenth of its steps at most
+    assert learning_rate_factor(2, 20, 200) == 1.0
+
+
+def test_layers_are_frozen_up_to_the_one_named() -> None:
+    def trained(last: str) -> set[str]:
+        model = RegionClassifier(2)
+        freeze_until(model, last)
+        parameters = {name for name, p in model.named_parameters() if p.requires_grad}
+        return {name.removeprefix("network.").split(".")[0] for name in parameters}
+
+    everything = trained("")
+    assert {"conv1", "inception_5b", "classifier", "regressor", "rejection"} <= everything
+    assert trained("conv2") == everything - {"conv1", "conv2_reduce", "conv2"}
+    assert trained("5b") == {"classifier", "regressor", "rejection"}
+    with pytest.raises(DetectorError, match="no layer 'conv3'; use one of conv1, "):
+        trained("conv3")
+
+
+def test_a_picture_that_is_missing_stops_the_run_by_name(
+    small_dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "instances.json"
+    data.write_text(small_dataset.read_text().replace('"3.png"', '"gone.png"'))
+    for name in ("1", "2", "4", "5", "6"):
+        (tmp_path / f"{name}.png").symlink_to(small_dataset.parent / f"{name}.png")
+    with pytest.raises(DetectorError, match=r"gone\.png: no such file"):
+        run(data, tmp_path / "run", cache)
+    data.write_text(data.read_text().replace('"1.png"', '"lost.png"'))
+    with pytest.raises(DetectorError, match=r"lost\.png is not beside it; give --images"):
+        run(data, tmp_path / "other", cache)
+    assert read_image(tmp_path / "2.png").shape == (96, 128, 3)

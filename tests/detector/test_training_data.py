@@ -1,0 +1,129 @@
+"""Training examples: pictures and boxes move together, and the seed decides what comes when."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import NetworkOptions, TrainingOptions
+from detector.training_data import (
+    Example,
+    Photographs,
+    StepData,
+    image_order,
+    split_validation,
+)
+from eval import read_dataset
+
+RED, GREY = (230, 20, 20), (128, 128, 128)
+OBJECT, OTHER = [20.0, 10.0, 60.0, 40.0], [70.0, 50.0, 110.0, 80.0]
+
+
+def photographs(folder: Path, classes_of: list[list[int]], **extra: Any) -> Photographs:
+    """A data set with one 128 x 96 picture per list; each has OBJECT, of every class in it."""
+    pixels = np.full((96, 128, 3), GREY, np.uint8)
+    pixels[10:40, 20:60] = RED
+    Image.fromarray(pixels).save(folder / "0.png")
+    document = {
+        "images": [
+            {"id": i, "file_name": "0.png", "height": 96, "width": 128}
+            for i in range(len(classes_of))
+        ],
+        "categories": [{"id": k, "name": f"class {k}"} for k in (1, 2, 3)],
+        "annotations": [
+            {"image_id": i, "category_id": k, "bbox": [20, 10, 40, 30], **extra}
+            for i, classes in enumerate(classes_of)
+            for k in classes
+        ],
+    }
+    (folder / "truth.json").write_text(json.dumps(document))
+    boxes = np.array([OBJECT, OTHER], np.float32)
+    return Photographs(read_dataset(folder / "truth.json"), folder, [boxes] * len(classes_of))
+
+
+def options(**changes: Any) -> TrainingOptions:
+    return TrainingOptions(**{"images_per_step": 1, "epochs": 1.0, **changes})
+
+
+def steps(source: Photographs, **changes: Any) -> StepData:
+    images = range(len(source.dataset))
+    return StepData(source, images, NetworkOptions(32, 400), options(**changes))
+
+
+def painted(example: Example) -> list[float]:
+    """Bounding box of the red pixels of an example."""
+    red = (example.image[0] > 180) & (example.image[1] < 75)
+    rows, columns = red.any(1).nonzero().flatten(), red.any(0).nonzero().flatten()
+    return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+
+
+def test_flips_and_scales_move_truths_and_proposals_with_the_picture(tmp_path: Path) -> None:
+    data = steps(photographs(tmp_path, [[2]]), epochs=16.0, short_sides=(64, 96, 180))
+    seen = set()
+    for step in range(len(data)):
+        (example,) = data[step]
+        scale = example.image.shape[1] / 96
+        box = painted(example)
+        np.testing.assert_allclose(example.truths.boxes_xyxy, [box], atol=1.01)
+        # first the truth itself, then the proposals in their order
+        np.testing.assert_allclose(example.boxes_xyxy[:2], [box, box], atol=1.01)
+        flipped = box[0] > 50 * scale
+        x1, y1, x2, y2 = OTHER
+        other = [128 - x2, y1, 128 - x1, y2] if flipped else [x1, y1, x2, y2]
+        np.testing.assert_allclose(example.boxes_xyxy[2], np.array(other) * scale, rtol=0.02)
+        assert example.truths.labels.tolist() == [2]
+        seen.add((flipped, example.image.shape[1]))
+    assert {side for _, side in seen} == {64, 96, 180} and {flip for flip, _ in seen} == {0, 1}
+
+
+def test_what_is_ignored_is_no_proposal_but_stays_a_truth(tmp_path: Path) -> None:
+    (example,) = steps(photographs(tmp_path, [[1]], iscrowd=1))[0]
+    assert len(example.boxes_xyxy) == 2 and example.truths.ignored.tolist() == [True]
+
+
+def test_a_step_depends_on_seed_and_step_only(tmp_path: Path) -> None:
+    source = photographs(tmp_path, [[1], [2], [3], [1, 2]])
+    used, fresh = (steps(source, epochs=3.0, images_per_step=2, seed=5) for _ in range(2))
+    assert len(used) == 6
+    for step in (0, 1, 2):
+        _ = used[step]
+    for again, first in zip(fresh[4], used[4], strict=True):
+        np.testing.assert_array_equal(first.image, again.image)
+        np.testing.assert_array_equal(first.boxes_xyxy, again.boxes_xyxy)
+        assert first.key == again.key
+    assert len({example.key for step in range(6) for example in used[step]}) == 12
+    assert not np.array_equal(steps(source, epochs=9.0, seed=6).order, steps(source, epochs=9.0).order)
+
+
+def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
+    # With threshold 1 a class in a quarter of the pictures is repeated sqrt(1 / .25) = 2 times;
+    # class 2, in half of them, sqrt(2) = 1.414 times; class 1, in all, once.
+    source = photographs(tmp_path, [[1, 2, 3], [1, 2], [1], [1]])
+    once = Counter(image_order(source, range(4), options(repeat_threshold=1.0)).tolist())
+    assert once[0] == 2 and once[1] in (1, 2) and once[2] == once[3] == 1
+    often = image_order(source, range(4), options(repeat_threshold=1.0, epochs=1000.0))
+    assert Counter(often.tolist())[1] / 1000 == pytest.approx(2**0.5, abs=0.06)
+    plain = image_order(source, range(4), options(repeat_threshold=0.0))
+    assert sorted(plain.tolist()) == [0, 1, 2, 3]
+
+
+def test_epochs_may_be_broken_and_come_in_different_orders(tmp_path: Path) -> None:
+    source = photographs(tmp_path, [[1]] * 8)
+    order = image_order(source, range(2, 8), options(epochs=2.5)).tolist()
+    assert len(order) == 15
+    assert sorted(order[:6]) == sorted(order[6:12]) == [2, 3, 4, 5, 6, 7]
+    assert order[:6] != order[6:12]
+
+
+def test_the_split_is_disjoint_complete_and_seeded() -> None:
+    training, validation = split_validation(97, 0.1, seed=0)
+    assert len(validation) == 10 and sorted(training + validation) == list(range(97))
+    assert split_validation(97, 0.1, seed=0) == (training, validation)
+    assert split_validation(97, 0.1, seed=1)[1] != validation
+    assert split_validation(5, 0.0, seed=0) == ([0, 1, 2, 3, 4], [])
