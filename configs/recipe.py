@@ -6,6 +6,7 @@ kind is an error that names the file, the key and the nearest right one. Recipes
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
@@ -155,6 +156,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, str):  # YAML 1.1 takes 5e-5, without a point, for text
+        with contextlib.suppress(ValueError):
+            return float(value)
     if type(value) is not kind:
         raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value
@@ -175,6 +179,7 @@ def _check(recipe: Recipe, where: str) -> None:
         ("training", "regions_per_image", 1, 10**5),
         ("training", "validation_fraction", 0.0, 0.9),
         ("training", "averaging", 0.0, 1.0),
+        ("training", "seed", 0, 2**31),
     ):
         value = getattr(getattr(recipe, section), key)
         if not low <= value <= high:

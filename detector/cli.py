@@ -62,8 +62,10 @@ class Output:
         """Draw one picture into the folder, if there is one, and note its detections."""
         image_id = len(self.images) + 1
         height, width = detections.image_size
+        # JSON cannot hold the stray bytes of a name that is not Unicode
+        file_name = str(path).encode("utf-8", "backslashreplace").decode()
         self.images.append(
-            {"id": image_id, "file_name": str(path), "height": height, "width": width}
+            {"id": image_id, "file_name": file_name, "height": height, "width": width}
         )
         self.annotations.extend(detections.to_coco(image_id))
         if self.folder is None:
@@ -94,11 +96,7 @@ class Output:
             sys.stdout.buffer.write(content)
             sys.stdout.flush()
             return
-        target = Path(self.json)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(target)
+        _write(Path(self.json), content)
 
 
 def detect_images(arguments: Namespace) -> int:
@@ -107,14 +105,17 @@ def detect_images(arguments: Namespace) -> int:
 
     started = time.perf_counter()
     paths = find_images(arguments.pictures)
+    proposals = own_proposals(arguments.proposals)
+    detector, loaded = load_detector(arguments), time.perf_counter()
     folder = arguments.output
     if folder is None and arguments.json != "-":
         folder = DEFAULT_OUTPUT
+    output = Output(folder, arguments.json or str(folder / "detections.json"))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    output = Output(folder, arguments.json or str(folder / "detections.json"))
-    proposals = own_proposals(arguments.proposals)
-    detector, loaded = load_detector(arguments), time.perf_counter()
+        # A photograph in the output folder is never drawn over
+        here = [path for path in paths if path.parent.resolve() == folder.resolve()]
+        output.taken.update(path.stem for path in here if path.suffix.lower() == ".jpg")
 
     failed = 0
     try:
@@ -131,7 +132,8 @@ def detect_images(arguments: Namespace) -> int:
                 if not _is_for_the_user(error):
                     raise
                 failed += 1
-                _say(str(error))
+                name, message = printable(path), str(error)
+                _say(message if name in message else f"{name}: {message}")
                 continue
             where = f" -> {printable(drawn)}" if drawn else ""
             _print_line(f"{printable(path)}: {detections!r}{where}")
@@ -149,6 +151,10 @@ def load_detector(arguments: Namespace) -> Detector:
     """The detector that --recipe, --weights, --device and --proposals ask for."""
     from detector.pipeline import DEFAULT, Detector
 
+    if arguments.weights and not arguments.weights.exists():
+        raise DetectorError(
+            f"--weights {arguments.weights}: no such file or run folder; check the path"
+        )
     detector = Detector.load(
         arguments.recipe or arguments.weights or DEFAULT,
         weights=arguments.weights,
@@ -192,6 +198,10 @@ def evaluate(arguments: Namespace) -> int:
     from eval import evaluate as judge
     from eval import read_dataset
 
+    if arguments.limit and arguments.detections:
+        raise DetectorError(
+            "--limit says how many pictures the detector runs on; leave it out with --detections"
+        )
     dataset = read_dataset(arguments.data)
     if arguments.limit:
         dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
@@ -214,7 +224,7 @@ def evaluate(arguments: Namespace) -> int:
         rows.extend(found.to_coco(record.id))
     seconds = (time.perf_counter() - started) / max(1, len(dataset))
     if arguments.save:
-        arguments.save.write_bytes(orjson.dumps(rows))
+        _write(arguments.save, orjson.dumps(rows))
         _say(f"detections: {printable(arguments.save)}")
     print(judge(rows, dataset, arguments.protocol).table())
     print(f"\n{len(dataset)} pictures, {seconds:.2f} s per picture")
@@ -237,16 +247,14 @@ def match_categories(
 
 def train(arguments: Namespace) -> int:
     """`detect train`: from boxes to a run folder with weights."""
-    from configs import load_recipe
+    from configs import load_recipe, recipe_from_dict
     from detector.train import train as run
 
-    recipe = load_recipe(arguments.recipe)
-    changed = {
-        key: getattr(arguments, key)
-        for key in ("epochs", "seed")
-        if getattr(arguments, key) is not None
-    }
-    recipe = replace(recipe, training=replace(recipe.training, **changed))
+    content = load_recipe(arguments.recipe).to_dict()
+    for key in ("epochs", "seed"):
+        if getattr(arguments, key) is not None:
+            content["training"][key] = getattr(arguments, key)
+    recipe = recipe_from_dict(content, where="options")
     output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}"
     run(arguments.data, output, recipe, images=arguments.images, device=arguments.device)
     return 0
@@ -269,6 +277,14 @@ def _is_for_the_user(error: ValueError) -> bool:
     from proposals import ProposalError
 
     return isinstance(error, DetectorError | RecipeError | EvaluationError | ProposalError)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a whole file, and the folder it lies in, or nothing."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(target)
 
 
 def _say(message: str) -> None:

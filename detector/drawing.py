@@ -40,11 +40,16 @@ WIDE_FONTS = (
 def draw_detections(image: np.ndarray, detections: Detections) -> np.ndarray:
     """Draw every detection's frame, class name and score; the best lie on top.
 
-    Args:
-        image: (H, W, 3) uint8 RGB; left as it is.
-        detections: boxes in pixels of `image`.
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB; left as it is.
+    detections
+        Boxes in pixels of `image`.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (H * f, W * f, 3) uint8 RGB, where f is 1, or the whole number that brings the long side
         of a small picture to at least 400 pixels.
     """

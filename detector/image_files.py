@@ -37,8 +37,10 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     without such a file, so that it fails by name and alone when read. Words keep their order;
     inside each the order is natural (`a2` before `a10`); a file named twice comes once.
 
-    Raises:
-        DetectorError: none of the patterns names a file.
+    Raises
+    ------
+    DetectorError
+        None of the patterns names a file.
     """
     found: dict[str, Path] = {}
     matched = False
@@ -103,8 +105,10 @@ def printable(path: str | os.PathLike[str]) -> str:
 def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Write (H, W, 3) uint8 RGB; the file appears whole or not at all.
 
-    Raises:
-        DetectorError: the suffix names no format, or the file cannot be written.
+    Raises
+    ------
+    DetectorError
+        The suffix names no format, or the file cannot be written.
     """
     from PIL import Image
 

@@ -40,19 +40,26 @@ _pillow_limit = threading.Lock()
 def read_image(source: ImageSource, *, max_pixels: int = 100_000_000) -> np.ndarray:
     """Read one picture as RGB, upright, on white where it was transparent.
 
-    Args:
-        source: a path; the bytes of an image file; a PIL image; or an array: uint8, uint16 or
-            bool of shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA. The first frame
-            of a file with several. The same picture gives the same pixels by each way.
-        max_pixels: largest height * width; judged by the header, before anything is decoded.
+    Parameters
+    ----------
+    source
+        A path; the bytes of an image file; a PIL image; or an array: uint8, uint16 or bool of
+        shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA. The first frame of a file
+        with several. The same picture gives the same pixels by each way.
+    max_pixels
+        Largest height * width; judged by the header, before anything is decoded.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (H, W, 3) uint8, C-contiguous, writable; 16-bit values are divided by 257 and rounded.
         Shares memory with `source` where that is such an array already.
 
-    Raises:
-        DetectorError: missing, unreadable, cut-short or too large picture, or an array whose
-            shape or value range does not say what it shows.
+    Raises
+    ------
+    DetectorError
+        Missing, unreadable, cut-short or too large picture, or an array whose shape or value
+        range does not say what it shows.
     """
     if isinstance(source, np.ndarray):
         pixels = array_to_rgb(source, "array")

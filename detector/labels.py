@@ -21,7 +21,17 @@ TOLERATED_COVER = 0.1
 
 @dataclass(frozen=True)
 class Label:
-    """Text on the rectangle [x1, y1, x2, y2] of whole pixels, for one row of the detections."""
+    """Text on a rectangle of the picture.
+
+    Attributes
+    ----------
+    row
+        The row of the detections that it is for.
+    text
+        What it says.
+    place
+        The rectangle [x1, y1, x2, y2] of whole pixels.
+    """
 
     row: int
     text: str
@@ -40,9 +50,14 @@ def place_labels(
     In a crowd a label without a free place is cut to its score, then left out: the frame's
     colour still tells the class. The best of each class always has its full label.
 
-    Args:
-        frames: (N, 4) int, the boxes on the canvas. line: frame width in pixels.
-        canvas_size: (width, height).
+    Parameters
+    ----------
+    frames
+        (N, 4) int, the boxes on the canvas.
+    line
+        Frame width in pixels.
+    canvas_size
+        (width, height).
     """
     labels: list[Label] = []
     placed = np.empty((0, 4), dtype=np.int64)

@@ -124,7 +124,7 @@ class Detector:
         options = self.recipe.postprocess
         if max_detections is not None:
             options = replace(options, max_detections=max_detections)
-        threshold = options.visualize_threshold if threshold is None else threshold
+        threshold = self._preset_threshold(preset) if threshold is None else threshold
         found = self.detect_regions(image, boxes, options)
         keep = found.scores > threshold
         return Detections(

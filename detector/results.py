@@ -14,7 +14,15 @@ from detector.errors import DetectorError
 
 @dataclass(frozen=True)
 class Detection:
-    """One object: box_xyxy (x1, y1, x2, y2) in pixels, score, label and its class name."""
+    """One object.
+
+    Attributes
+    ----------
+    box_xyxy
+        (x1, y1, x2, y2) in pixels.
+    score, label, name
+        The score, the label and its class name.
+    """
 
     box_xyxy: tuple[float, float, float, float]
     score: float
@@ -26,16 +34,27 @@ class Detection:
 class Detections:
     """Objects found in one picture: parallel arrays of length N, by falling score.
 
-    boxes_xyxy: (N, 4) float32, 0-based continuous [x1, y1, x2, y2], pixels; x2 >= x1, y2 >= y1.
-    scores: (N,) float32. labels: (N,) int64, index into class_names; background has none.
-    class_names: the K classes of the detector. image_size: (height, width) in pixels.
-    category_ids: the data set's id of each class; 1..K unless given.
-    image: (H, W, 3) uint8 RGB, kept for drawing; neither compared nor printed.
-
     Lists and arrays of other widths are converted.
 
-    Raises:
-        DetectorError: shapes, lengths or values do not fit together.
+    Attributes
+    ----------
+    boxes_xyxy
+        (N, 4) float32, 0-based continuous [x1, y1, x2, y2], pixels; x2 >= x1, y2 >= y1.
+    scores
+        (N,) float32.
+    labels
+        (N,) int64, index into class_names; background has none.
+    class_names, category_ids
+        The K classes of the detector and the data set's id of each; ids are 1..K unless given.
+    image_size
+        (height, width) in pixels.
+    image
+        (H, W, 3) uint8 RGB, kept for drawing; neither compared nor printed.
+
+    Raises
+    ------
+    DetectorError
+        Shapes, lengths or values do not fit together.
     """
 
     boxes_xyxy: np.ndarray
@@ -123,8 +142,10 @@ class Detections:
 
         The file appears whole or not at all.
 
-        Raises:
-            DetectorError: unknown suffix, or the file cannot be written there.
+        Raises
+        ------
+        DetectorError
+            Unknown suffix, or the file cannot be written there.
         """
         from detector.image_files import save_picture
 

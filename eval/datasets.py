@@ -28,7 +28,15 @@ from eval.records import (
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """One image of a data set; height and width in pixels."""
+    """One image of a data set.
+
+    Attributes
+    ----------
+    id, file_name
+        As in the file.
+    height, width
+        In pixels.
+    """
 
     id: int
     file_name: str
@@ -40,11 +48,18 @@ class ImageRecord:
 class Truths:
     """The annotated objects of one image, or of many; arrays of one length M.
 
-    boxes_xywh: (M, 4) float64, [x, y, width, height] in pixels, as in the file.
-    labels: (M,) int64, index into the data set's class_names.
-    areas: (M,) float64, the annotation's own area (of its mask, if it has one), pixels^2.
-    difficult: (M,) bool, `difficult` or `ignore` was set.
-    crowd: (M,) bool, `iscrowd` was set.
+    Attributes
+    ----------
+    boxes_xywh
+        (M, 4) float64, [x, y, width, height] in pixels, as in the file.
+    labels
+        (M,) int64, index into the data set's class_names.
+    areas
+        (M,) float64, the annotation's own area (of its mask, if it has one), pixels^2.
+    difficult
+        (M,) bool, `difficult` or `ignore` was set.
+    crowd
+        (M,) bool, `iscrowd` was set.
     """
 
     boxes_xywh: np.ndarray
@@ -82,8 +97,18 @@ class Truths:
 class Dataset:
     """Images and their annotated objects, read-only.
 
-    all_truths holds the objects of image 0, then of image 1, ..., each image's in file order;
-    image i owns rows starts[i] to starts[i + 1]. Class k has the id category_ids[k] in the file.
+    Attributes
+    ----------
+    images
+        In the order that image indices count.
+    class_names, category_ids
+        Class k has the name class_names[k] and the id category_ids[k] in the file.
+    all_truths
+        The objects of image 0, then of image 1, ..., each image's in file order.
+    starts
+        (images + 1,) int64: image i owns rows starts[i] to starts[i + 1] of all_truths.
+    source
+        Name of the file.
     """
 
     images: tuple[ImageRecord, ...]
@@ -118,8 +143,10 @@ class Dataset:
     def subset(self, image_indices: Sequence[int] | np.ndarray) -> Dataset:
         """The same classes with these images only, in this order.
 
-        Raises:
-            EvaluationError: an index is out of range or comes twice.
+        Raises
+        ------
+        EvaluationError
+            An index is out of range or comes twice.
         """
         chosen = [int(index) for index in image_indices]
         unique_positions(chosen, "image index", "image_indices")
@@ -147,8 +174,10 @@ def read_dataset(path: str | os.PathLike[str]) -> Dataset:
     width * height, `iscrowd`, `difficult` and `ignore` to 0; annotation ids are not needed.
     Classes keep the file's order and ids.
 
-    Raises:
-        EvaluationError: naming file, record and field.
+    Raises
+    ------
+    EvaluationError
+        Naming file, record and field.
     """
     source = Path(path).name
     document = read_json(path)

@@ -31,8 +31,14 @@ DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record]
 class DetectionTable:
     """Detections of a whole data set, parallel arrays in file order, length N.
 
-    images, labels: (N,) int64, indices into the data set's images and classes.
-    boxes_xywh: (N, 4) float64, pixels. scores: (N,) float64, finite.
+    Attributes
+    ----------
+    images, labels
+        (N,) int64, indices into the data set's images and classes.
+    boxes_xywh
+        (N, 4) float64, pixels.
+    scores
+        (N,) float64, finite.
     """
 
     images: np.ndarray
@@ -47,17 +53,22 @@ class DetectionTable:
 def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
     """Read detections and find the image and class of the data set that each belongs to.
 
-    Args:
-        detections: COCO results, a list of objects with image_id, category_id, bbox
-            `[x, y, width, height]` and score; or a detections.json, an object with such a list
-            under "annotations"; or the path of a JSON file with either.
-        dataset: the ground truth. An "images" list beside the annotations is matched to it by
-            file name and a "categories" list by class name, whatever ids they use; without
-            them, ids are the ground truth's own.
+    Parameters
+    ----------
+    detections
+        COCO results, a list of objects with image_id, category_id, bbox
+        `[x, y, width, height]` and score; or a detections.json, an object with such a list
+        under "annotations"; or the path of a JSON file with either.
+    dataset
+        The ground truth. An "images" list beside the annotations is matched to it by file name
+        and a "categories" list by class name, whatever ids they use; without them, ids are the
+        ground truth's own.
 
-    Raises:
-        EvaluationError: naming file, record and field: a missing or malformed field, a score or
-            side that is not finite, a negative side, an image or category that is not known.
+    Raises
+    ------
+    EvaluationError
+        Naming file, record and field: a missing or malformed field, a score or side that is
+        not finite, a negative side, an image or category that is not known.
     """
     source, document = "detections", detections
     if isinstance(detections, (str, os.PathLike)):

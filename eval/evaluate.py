@@ -24,9 +24,18 @@ PROTOCOLS = {
 class Report:
     """What an evaluation found; figures are fractions 0..1, NaN where no object counts.
 
-    map: the protocol's main figure. stats: it and its companions by name ("mAP" for VOC, the
-    twelve of COCO). per_class: average precision by class name, in the data set's order.
-    notes: what looked like a mistake in the detections, a sentence each.
+    Attributes
+    ----------
+    protocol
+        One of `PROTOCOLS`.
+    map
+        The protocol's main figure.
+    stats
+        It and its companions by name ("mAP" for VOC, the twelve of COCO).
+    per_class
+        Average precision by class name, in the data set's order.
+    notes
+        What looked like a mistake in the detections, a sentence each.
     """
 
     protocol: str
@@ -50,14 +59,20 @@ class Report:
 def evaluate(detections: DetectionSource, dataset: Dataset, protocol: str = "voc") -> Report:
     """Score detections against ground truth.
 
-    Args:
-        detections: a list of dicts, a detections.json or COCO results (see read_detections).
-        dataset: the ground truth, whole: an image without detections counts as missed objects.
-        protocol: "voc" (area under the curve), "voc2007" (11 points) or "coco". VOC passes over
-            difficult, ignored and crowd objects; COCO over crowds only, as pycocotools does.
+    Parameters
+    ----------
+    detections
+        A list of dicts, a detections.json or COCO results (see read_detections).
+    dataset
+        The ground truth, whole: an image without detections counts as missed objects.
+    protocol
+        "voc" (area under the curve), "voc2007" (11 points) or "coco". VOC passes over
+        difficult, ignored and crowd objects; COCO over crowds only, as pycocotools does.
 
-    Raises:
-        EvaluationError: unknown protocol, or a fault in the detections.
+    Raises
+    ------
+    EvaluationError
+        Unknown protocol, or a fault in the detections.
     """
     if protocol not in PROTOCOLS:
         known = ", ".join(repr(name) for name in PROTOCOLS)

@@ -24,8 +24,10 @@ class EvaluationError(ValueError):
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parse one JSON file.
 
-    Raises:
-        EvaluationError: no such file, unreadable, or not (whole) JSON.
+    Raises
+    ------
+    EvaluationError
+        No such file, unreadable, or not (whole) JSON.
     """
     import orjson
 

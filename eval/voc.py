@@ -19,10 +19,15 @@ import numpy as np
 class ClassCurve:
     """One class over all images; arrays in the order of falling score, length D.
 
-    truths: number of objects that count (not ignored).
-    true_positive, false_positive: (D,) bool; both False where the match is an ignored object.
-    precision, recall: (D,) float64. Recall is NaN throughout where truths is 0; precision is
-    NaN up to the first detection that counts.
+    Attributes
+    ----------
+    truths
+        Number of objects that count (not ignored).
+    true_positive, false_positive
+        (D,) bool; both False where the match is an ignored object.
+    precision, recall
+        (D,) float64. Recall is NaN throughout where truths is 0; precision is NaN up to the
+        first detection that counts.
     """
 
     truths: int
@@ -36,8 +41,15 @@ class ClassCurve:
 class ImageBoxes:
     """Boxes of one class over many images, parallel arrays of length N.
 
-    boxes_xyxy: (N, 4) float64. images: (N,) int64, any ids. values: (N,), the score of a
-    detection (float64) or, for a ground-truth object, whether it is ignored (bool).
+    Attributes
+    ----------
+    boxes_xyxy
+        (N, 4) float64.
+    images
+        (N,) int64, any ids.
+    values
+        (N,), the score of a detection (float64) or, for a ground-truth object, whether it is
+        ignored (bool).
     """
 
     boxes_xyxy: np.ndarray
@@ -78,8 +90,10 @@ def class_curve(
 def area_average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
     """Area under the precision envelope (VOC 2010 and later); 0 for empty arrays.
 
-    Args:
-        precision, recall: (D,) along falling score; NaN precision is passed over.
+    Parameters
+    ----------
+    precision, recall
+        (D,) along falling score; NaN precision is passed over.
     """
     recall_steps = np.concatenate([[0.0], recall, [1.0]])
     envelope = np.concatenate([[0.0], precision, [0.0]])
@@ -117,11 +131,16 @@ def average_precisions(
 
     A class with objects but no detections has 0. mAP is `np.nanmean` of the result.
 
-    Args:
-        detections, truths: all classes together. detection_labels, truth_labels: their class
-            indices, int64.
-        protocol: "voc" (area) or "voc2007" (11 points).
-        plus_one: added to every side: 1 for inclusive integer pixels, 0 for continuous boxes.
+    Parameters
+    ----------
+    detections, truths
+        All classes together.
+    detection_labels, truth_labels
+        Their class indices, int64.
+    protocol
+        "voc" (area) or "voc2007" (11 points).
+    plus_one
+        Added to every side: 1 for inclusive integer pixels, 0 for continuous boxes.
     """
     precision_of = AVERAGE_PRECISION[protocol]
     result = np.full(classes, np.nan)
