@@ -101,21 +101,22 @@ class Output:
 
 def detect_images(arguments: Namespace) -> int:
     """`detect PICTURE ...`: a failed picture is reported, the others go on."""
-    from detector.image_files import find_images, printable
+    from detector.image_files import find_images, leave_out_drawn, printable
 
     started = time.perf_counter()
     paths = find_images(arguments.pictures)
-    proposals = own_proposals(arguments.proposals)
-    detector, loaded = load_detector(arguments), time.perf_counter()
     folder = arguments.output
     if folder is None and arguments.json != "-":
         folder = DEFAULT_OUTPUT
+    if folder is not None:
+        paths = leave_out_drawn(paths, arguments.pictures, folder)
     output = Output(folder, arguments.json or str(folder / "detections.json"))
+    if Path(output.json).is_dir():
+        raise DetectorError(f"--json {output.json}: a folder; name a file in it")
+    proposals = own_proposals(arguments.proposals)
+    detector, loaded = load_detector(arguments), time.perf_counter()
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        # A photograph in the output folder is never drawn over
-        here = [path for path in paths if path.parent.resolve() == folder.resolve()]
-        output.taken.update(path.stem for path in here if path.suffix.lower() == ".jpg")
 
     failed = 0
     try:

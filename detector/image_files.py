@@ -58,6 +58,40 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return list(found.values())
 
 
+def leave_out_drawn(
+    paths: Sequence[Path], patterns: Sequence[str | os.PathLike[str]], output: Path
+) -> list[Path]:
+    """Drop the pictures that an earlier run drew into the output folder, found there again.
+
+    Pictures that the user named, alone or by naming the output folder itself, stay.
+
+    Raises
+    ------
+    DetectorError
+        A photograph would be drawn over by its own drawn copy, or nothing is left.
+    """
+    here = output.resolve()
+    named = {os.path.abspath(pattern) for pattern in patterns}
+    chosen = here in {Path(name).resolve() for name in named}
+    kept = []
+    for path in paths:
+        if path.parent.resolve() != here:
+            kept.append(path)
+        elif chosen or os.path.abspath(path) in named:
+            if path.suffix.lower() == ".jpg":
+                raise DetectorError(
+                    f"{printable(path)}: lies in the output folder and would be drawn over; "
+                    "give another --output"
+                )
+            kept.append(path)
+    if not kept:
+        raise DetectorError(
+            f"no pictures but those in the output folder {printable(output)}; name others, or "
+            "give another --output"
+        )
+    return kept
+
+
 def _expand(pattern: Path) -> list[Path] | None:
     """The files one word means; None where it is a folder or glob without pictures."""
     if pattern.is_dir():

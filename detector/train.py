@@ -54,6 +54,8 @@ def train(
     """
     console = console or Console(stderr=True)
     dataset = read_dataset(data)
+    if not len(dataset.all_truths):
+        raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
     folder = images or find_image_folder(data, dataset)
     _start_run_folder(output, recipe)
     photographs = Photographs(

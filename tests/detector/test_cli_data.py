@@ -32,7 +32,9 @@ def test_results_are_judged_without_running_the_detector(
     for protocol, figure in (("voc", "mAP"), ("coco", "AP")):
         words = ("--data", small_dataset, "--detections", perfect, "--protocol", protocol)
         assert evaluate(*words) == 0
-        lines = dict(line.split() for line in capsys.readouterr().out.splitlines() if len(line.split()) == 2)
+        lines = dict(
+            line.split() for line in capsys.readouterr().out.splitlines() if len(line.split()) == 2
+        )
         assert lines[figure] == lines["red"] == lines["green"] == "1.0000"
 
 
@@ -88,3 +90,14 @@ def test_options_of_train_are_checked_before_it_starts(
     errors = capsys.readouterr().err
     assert said in errors and len(errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("emptied", ["annotations", "images"])
+def test_a_data_set_with_nothing_to_learn_from_is_refused(
+    emptied: str, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    data = tmp_path / "bare.json"
+    data.write_text(json.dumps({**document, emptied: [], "annotations": []}))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    assert "bare.json: holds no boxes to learn from" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,21 @@ def test_detections_lie_in_the_picture_and_fall_in_score(
     assert (np.diff(found.scores) <= 0).all() and found.scores[0] <= 1
 
 
+def test_the_network_s_deltas_move_the_boxes(detector: Detector, image: np.ndarray) -> None:
+    # (1, 0, 0, 0) is a tenth of the width to the right, (0, -2, 0, 0) a fifth of the height up
+    model = copy.deepcopy(detector.model)
+    with torch.no_grad():
+        model.classifier.weight.zero_()  # every class is as likely
+        model.regressor.weight.zero_()
+        model.regressor.bias.copy_(torch.tensor([1.0, 0, 0, 0, 0, -2, 0, 0]))
+    found = Detector(model, detector.recipe, detector.info, "cpu")(
+        image, proposals=[[20, 30, 60, 80]], threshold=0.0
+    )
+    boxes = dict(zip(found.labels.tolist(), found.boxes_xyxy, strict=True))
+    np.testing.assert_allclose(boxes[0], [24, 30, 64, 80], atol=0.1)
+    np.testing.assert_allclose(boxes[1], [20, 20, 60, 70], atol=0.1)
+
+
 def test_threshold_and_count_can_be_chosen_per_picture(
     detector: Detector, image: np.ndarray
 ) -> None:
@@ -64,13 +80,29 @@ def test_threshold_and_count_can_be_chosen_per_picture(
     assert detector(image, threshold=0.0, max_detections=2) == every[:2]
     few = Detector(
         detector.model,
-        replace(detector.recipe, postprocess=replace(detector.recipe.postprocess, max_detections=2)),
+        replace(
+            detector.recipe, postprocess=replace(detector.recipe.postprocess, max_detections=2)
+        ),
         detector.info,
         "cpu",
     )
     assert few(image, threshold=0.0) == every[:2]
     # more than the recipe's may be asked for
     assert few(image, threshold=0.0, max_detections=100) == every
+
+
+def test_a_preset_names_one_of_the_recipe_s_thresholds(
+    detector: Detector, image: np.ndarray
+) -> None:
+    options = detector.recipe.postprocess
+    for preset, threshold in (
+        ("visualize", options.visualize_threshold),
+        ("evaluate", options.evaluate_threshold),
+    ):
+        assert detector(image, preset=preset) == detector(image, threshold=threshold)
+    assert len(detector(image, preset="evaluate")) > len(detector(image))
+    with pytest.raises(DetectorError, match="preset 'draw': use one of visualize, evaluate"):
+        detector(image, preset="draw")
 
 
 def test_own_proposals_take_the_place_of_selective_search(
@@ -123,7 +155,9 @@ def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.nda
     assert (probabilities >= 0).all() and probabilities.std(0).max() > 0.01
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     # each box is answered for itself, whatever the others are
-    np.testing.assert_allclose(detector.classify(image, boxes[20:23]), probabilities[20:23], atol=1e-3)
+    np.testing.assert_allclose(
+        detector.classify(image, boxes[20:23]), probabilities[20:23], atol=1e-3
+    )
 
 
 @torch.inference_mode()
@@ -164,7 +198,7 @@ def test_unknown_names_and_devices_are_refused(small_weights: Path, tmp_path: Pa
     (tmp_path / "model.pt").write_bytes(b"pickled")
     with pytest.raises(DetectorError, match=r"model\.pt: .* a \.safetensors file"):
         Detector.load(tmp_path / "model.pt")
-    with pytest.raises(DetectorError, match="'nonsense': .*use cpu, cuda"):
+    with pytest.raises(DetectorError, match=r"'nonsense': .*use cpu, cuda"):
         Detector.load(small_weights, device="nonsense")
 
 

@@ -35,9 +35,7 @@ def test_values_and_gradients_are_torchvisions(
     theirs = ours.detach().clone().requires_grad_()
     boxes = random_boxes(3, 40, height * 16, width * 16)
     found = roi_align(ours, boxes, size, 1 / 16, samples)
-    expected = ops.roi_align(
-        theirs, [boxes], size, 1 / 16, sampling_ratio=samples, aligned=True
-    )
+    expected = ops.roi_align(theirs, [boxes], size, 1 / 16, sampling_ratio=samples, aligned=True)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     upstream = torch.randn(expected.shape, generator=generator)
     found.backward(upstream)

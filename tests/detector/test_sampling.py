@@ -98,6 +98,11 @@ def test_a_box_on_an_ignored_truth_is_no_object() -> None:
     assert len(regions.labels) == 0
 
 
+def test_ignored_truths_do_not_shift_the_labels_of_real_ones() -> None:
+    of = truths((300, 0, 400, 100), TRUTH, labels=[5, 9], ignored=[True, False])
+    assert set(sampled(near(20), of).labels.tolist()) == {9}
+
+
 def test_hard_background_comes_from_what_the_rejection_step_likes_best() -> None:
     hardness = np.random.default_rng(1).permutation(1000).astype(np.float32)
     hardest = far(1000)[hardness >= 1000 - 4 * 64, 0]

@@ -65,9 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    small_dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def finished(small_dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     assert run(small_dataset, folder, cache) == folder / "weights.safetensors"
@@ -130,9 +128,7 @@ def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 90, (60, 2))
     boxes = np.concatenate([low, low + rng.uniform(8, 40, (60, 2))], 1).astype(np.float32)
-    training = replace(
-        RECIPE.training, images_per_step=1, flip=False, short_sides=(64,), **options
-    )
+    training = replace(RECIPE.training, images_per_step=1, flip=False, short_sides=(64,), **options)
     source = Photographs(dataset, data.parent, [boxes] * len(dataset))
     steps = StepData(source, [0], RECIPE.network, training)
     return Trainer(model, steps, training, folder, CPU)
@@ -148,9 +144,7 @@ def total_loss(run: Trainer, options: TrainingOptions) -> float:
 def test_the_loss_falls_on_a_picture_seen_again_and_again(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    run = trainer(
-        small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3, checkpoint_minutes=60.0
-    )
+    run = trainer(small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3, checkpoint_minutes=60.0)
     frozen = run.model.network.inception_4e.one.weight.clone()
     before = total_loss(run, run.options)
     assert [progress.step for progress in run.run()] == list(range(1, 13))

@@ -98,7 +98,9 @@ def test_a_step_depends_on_seed_and_step_only(tmp_path: Path) -> None:
         np.testing.assert_array_equal(first.boxes_xyxy, again.boxes_xyxy)
         assert first.key == again.key
     assert len({example.key for step in range(6) for example in used[step]}) == 12
-    assert not np.array_equal(steps(source, epochs=9.0, seed=6).order, steps(source, epochs=9.0).order)
+    assert not np.array_equal(
+        steps(source, epochs=9.0, seed=6).order, steps(source, epochs=9.0).order
+    )
 
 
 def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""The detector that ships, on the photographs that ship."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector import Detector
+
+PHOTOS = Path(__file__).parents[2] / "docs" / "photos"
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load(device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("photo", "name", "points"),
+    [
+        ("cat.jpg", "cat", [(172, 95), (300, 125), (265, 235)]),  # eyes and nose
+        ("astronaut.jpg", "person", [(205, 110), (245, 110), (130, 300)]),  # eyes and patch
+    ],
+)
+def test_finds_what_anyone_sees(
+    detector: Detector, photo: str, name: str, points: list[tuple[int, int]]
+) -> None:
+    detections = detector(PHOTOS / photo)
+    best = detections[0]
+    x1, y1, x2, y2 = best.box_xyxy
+    assert best.name == name
+    assert all(x1 < x < x2 and y1 < y < y2 for x, y in points)
+
+
+def test_says_what_it_is_and_how_good(detector: Detector) -> None:
+    assert len(detector.info.class_names) == 20
+    assert {"background"}.isdisjoint(detector.info.class_names)
+    assert 0.3 < detector.info.metrics["voc20_test_mAP50"] < 1
+    assert detector.info.provenance["data"]
+
+
+def test_presets_differ_only_in_the_threshold(detector: Detector) -> None:
+    every = detector(PHOTOS / "cat.jpg", preset="evaluate")
+    shown = detector(PHOTOS / "cat.jpg")
+    assert len(every) > len(shown) >= 1
+    assert np.array_equal(every.boxes_xyxy[: len(shown)], shown.boxes_xyxy)
+
+
+def test_one_proposal_is_one_row_of_probabilities(detector: Detector) -> None:
+    whole = np.array([[0, 0, 451, 300]], np.float32)
+    probabilities = detector.classify(PHOTOS / "cat.jpg", whole)
+    assert probabilities.shape == (1, 21)
+    assert detector.info.class_names[probabilities[0, 1:].argmax()] == "cat"

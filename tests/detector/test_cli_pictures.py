@@ -1,0 +1,121 @@
+"""`detect PICTURE ...`: every kind of picture, sound or not, alone and among others."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.detector.command import Run, detect, save
+from tests.made_up import CATEGORY_IDS, NAMES, rectangles
+
+UNREADABLE = ("missing.jpg", "empty.jpg", "cut.jpg", "text.jpg", "huge.ppm")
+READABLE = {  # name -> width, height as a viewer shows it
+    "one.png": (1, 1),
+    "strip.png": (500, 1),
+    "pole.png": (1, 500),
+    "deep.png": (96, 72),
+    "clear.png": (96, 72),
+    "print.jpg": (96, 72),
+    "turned.jpg": (72, 96),
+    "ünï 日本.jpg": (96, 72),
+}
+
+
+@pytest.fixture(scope="module")
+def every_kind(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("kinds")
+    image = Image.fromarray(rectangles(2, 72, 96)[0])
+    exif = Image.Exif()
+    exif[274] = 6
+    (folder / "empty.jpg").touch()
+    image.save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-600])
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "huge.ppm").write_bytes(b"P6 30000 30000 255\n")
+    for name, size in (("one.png", (1, 1)), ("strip.png", (500, 1)), ("pole.png", (1, 500))):
+        image.resize(size).save(folder / name)
+    deep = np.asarray(image.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(folder / "deep.png")
+    image.convert("RGBA").save(folder / "clear.png")
+    image.convert("CMYK").save(folder / "print.jpg")
+    image.save(folder / "turned.jpg", exif=exif)
+    image.save(folder / "ünï 日本.jpg")
+    paths = [folder / name for name in (*UNREADABLE, *READABLE)]
+    out = folder / "out"
+    return detect(
+        *("--weights", small_weights, "--threshold", "0.01", "-o", out, *paths),
+        json_at=out / "detections.json",
+    )
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_picture_that_cannot_be_read_is_one_line(every_kind: Run, name: str) -> None:
+    lines = [line for line in every_kind.errors.splitlines() if name in line]
+    assert len(lines) == 1 and lines[0].startswith("detect: ") and len(lines[0]) > 40
+    assert every_kind.code == 1 and "Traceback" not in every_kind.errors
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_picture_of_any_kind_has_boxes_inside_it(every_kind: Run, name: str) -> None:
+    (image,) = [i for i in every_kind.found["images"] if Path(i["file_name"]).name == name]
+    width, height = READABLE[name]
+    assert (image["width"], image["height"]) == (width, height)
+    boxes = np.array([row["bbox"] for row in every_kind.of(name)]).reshape(-1, 4)
+    assert len(boxes) or min(width, height) == 1
+    assert (boxes >= 0).all() and (
+        boxes[:, :2] + boxes[:, 2:] <= [width + 1e-3, height + 1e-3]
+    ).all()
+
+
+@pytest.fixture(scope="module")
+def folder_run(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """Twenty files, of which numbers 4, 5 and 6 are no pictures."""
+    folder = tmp_path_factory.mktemp("twenty")
+    for number in range(20):
+        save(folder / f"{number}.png", number)
+    for number in (4, 5, 6):
+        (folder / f"{number}.png").write_bytes(b"no picture")
+    out = folder.parent / "out of twenty"
+    words = ("--weights", small_weights, "-o", out, folder)
+    return folder, detect(*words, json_at=out / "detections.json")
+
+
+def test_bad_pictures_in_a_folder_do_not_stop_the_others(folder_run: tuple[Path, Run]) -> None:
+    folder, run = folder_run
+    good = [f"{number}.png" for number in range(20) if number not in (4, 5, 6)]
+    assert run.code == 1 and "17 of 20 pictures" in run.errors
+    assert [Path(image["file_name"]).name for image in run.found["images"]] == good
+    drawn = {path.name for path in (folder.parent / "out of twenty").iterdir()}
+    assert drawn == {"detections.json", *(name.replace("png", "jpg") for name in good)}
+    assert run.out == ""
+
+
+def test_a_picture_alone_is_answered_as_in_a_folder(
+    folder_run: tuple[Path, Run], small_weights: Path, tmp_path: Path
+) -> None:
+    folder, among_others = folder_run
+    alone = detect(
+        *("image", "--weights", small_weights, "-o", tmp_path, folder / "9.png"),
+        json_at=tmp_path / "detections.json",
+    )
+    assert alone.code == 0 and alone.of("9.png") == among_others.of("9.png") != []
+
+
+def test_detections_json_is_read_by_pycocotools(folder_run: tuple[Path, Run]) -> None:
+    from pycocotools.coco import COCO
+
+    found = folder_run[1].found
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {"images": found["images"], "categories": found["categories"]}
+        coco.dataset["annotations"] = []
+        coco.createIndex()
+        results = coco.loadRes(found["annotations"])
+    assert len(results.getAnnIds()) == len(found["annotations"]) > 17
+    names = {category["id"]: category["name"] for category in coco.loadCats(coco.getCatIds())}
+    assert names == dict(zip(CATEGORY_IDS, NAMES, strict=True))
