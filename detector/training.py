@@ -1,8 +1,9 @@
 """Fine-tuning a RegionClassifier: the loss of a step, the loop, and checkpoints that resume.
 
-A run folder holds `recipe.yaml`, `metrics.jsonl` (a line per logged step), `checkpoint.safetensors`
-while it runs and `weights.safetensors` when it is done. A run killed at any moment and started
-again with the same command continues from its checkpoint and ends with the same weights.
+A run folder holds `recipe.yaml`, `metrics.jsonl` (a line per logged step),
+`checkpoint.safetensors` (everything needed to go on) and, when done, `weights.safetensors`.
+A run killed at any moment and started again with the same command continues from its checkpoint
+and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ class Trainer:
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}.{name}"] = value
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        save_tensors(self.folder / CHECKPOINT, tensors, {"step": str(self.step)})
+        about = {"step": str(self.step), "data": self.data.fingerprint()}
+        save_tensors(self.folder / CHECKPOINT, tensors, about)
 
     def _advance(self, examples: list[Example]) -> dict[str, float]:
         """One optimizer step. All randomness comes from (seed, step), so resuming is exact."""
@@ -209,10 +211,9 @@ class Trainer:
             raise DetectorError(
                 f"{path}: belongs to another model or recipe; give another --output or remove it"
             ) from None
-        if self.step > len(self.data):
+        if metadata.get("data") != self.data.fingerprint():
             raise DetectorError(
-                f"{path}: is at step {self.step} of a run of {len(self.data)}; the recipe or data "
-                "changed: give another --output or remove it"
+                f"{path}: was trained on other data; give another --output or remove it"
             )
         self._truncate_log()
 

@@ -5,6 +5,7 @@ What step `s` sees depends on (seed, s) alone, so that a resumed run continues e
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,14 @@ class StepData(TorchDataset[list[Example]]):
     ) -> None:
         self.photographs, self.network, self.options = photographs, network, options
         self.order = image_order(photographs, images, options)
+
+    def fingerprint(self) -> str:
+        """Tells this data, in this order, from any other."""
+        dataset = self.photographs.dataset
+        digest = hashlib.sha256(repr((dataset.class_names, dataset.images)).encode())
+        for part in (self.order, dataset.all_truths.boxes_xywh, dataset.all_truths.labels):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.order) // self.options.images_per_step

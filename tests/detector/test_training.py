@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_a_killed_run_continues_to_the_same_weights(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     killed = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert load_tensors(folder / "checkpoint.safetensors")[1] == {"step": "4"}
+    assert load_tensors(folder / "checkpoint.safetensors")[1]["step"] == "4"
     assert not (folder / "weights.safetensors").exists()
 
     run(small_dataset, folder, cache)
@@ -117,6 +118,18 @@ def test_another_recipe_in_the_run_folder_is_refused(
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
         run(small_dataset, finished, cache, changed)
     assert (finished / "weights.safetensors").read_bytes() == before
+
+
+def test_other_data_in_the_run_folder_is_refused(
+    finished: Path, small_dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    content = json.loads(small_dataset.read_text())
+    content["annotations"][0]["bbox"][0] += 1
+    other = small_dataset.with_name("moved.json")
+    other.write_text(json.dumps(content))
+    folder = shutil.copytree(finished, tmp_path / "run")
+    with pytest.raises(DetectorError, match=r"checkpoint.* other data"):
+        run(other, folder, cache)
 
 
 def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
