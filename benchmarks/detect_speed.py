@@ -44,7 +44,8 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     with torch.inference_mode():
         boxes = timed("proposals", detector.propose, image).boxes_xyxy
         feature_map, factors = timed("trunk", detector.features, image)
-        boxes = timed("rejection", detector.reject, feature_map, boxes, factors)
+        objectness = timed("objectness", detector.objectness, feature_map, boxes, factors)
+        boxes = boxes[detector.select(objectness)]
         probabilities, deltas = timed("head", detector.score, feature_map, boxes, factors)
 
         def finish() -> None:

@@ -37,7 +37,7 @@ class NetworkOptions:
 
     short_side: int = 576  # pixels; the trunk's stride is 16
     long_side: int = 960  # pixels; wins where both cannot hold
-    keep: int = 400  # regions the rejection step passes on to 5a and 5b; 0 = all
+    keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
 
 
@@ -49,9 +49,9 @@ class PostprocessOptions:
     evaluate_threshold: float = 0.001  # keeps recall for mAP
     visualize_threshold: float = 0.5  # a picture a person likes
     max_detections: int = 100
-    refine: int = 0  # passes that score the regressed boxes again (He et al. 2015, appendix)
-    refine_boxes: int = 100  # boxes of each such pass
-    vote_iou: float = 0.0  # 0 = off; else boxes over this IoU average into the kept one
+    refine: int = 1  # passes that score the regressed boxes again (He et al. 2015, appendix)
+    refine_boxes: int = 60  # boxes of each such pass
+    vote_iou: float = 0.5  # 0 = off; else boxes over this IoU average into the kept one
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class TrainingOptions:
     regions_per_image: int = 64
     foreground_fraction: float = 0.25
     foreground_iou: float = 0.5
-    hard_fraction: float = 0.5  # of the background regions: those the rejection step likes best
-    rejection_regions: int = 256  # regions per image that train the rejection step
+    hard_fraction: float = 0.5  # of the background regions: the likeliest objects
+    objectness_regions: int = 256  # regions per image that train the objectness score
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
     freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none

@@ -172,19 +172,27 @@ class Detector:
     def detect_regions(
         self, image: NDArray[np.uint8], boxes: Floats, options: PostprocessOptions
     ) -> Candidates:
-        """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`."""
+        """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`.
+
+        A score is the class's probability times that of being an object at all, as MultiBox
+        multiplies its two confidences (arXiv 1312.2249).
+        """
         size = (image.shape[0], image.shape[1])
         feature_map, factors = self.features(image)
 
-        def score(boxes: Floats) -> Candidates:
+        def score(boxes: Floats, objectness: Floats) -> Candidates:
             probabilities, deltas = self.score(feature_map, boxes, factors)
+            probabilities[:, 1:] *= objectness[:, None]
             decoded = decode(boxes, deltas, size)
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 
-        found = score(self.reject(feature_map, boxes, factors))
+        objectness = self.objectness(feature_map, boxes, factors)
+        best = self.select(objectness)
+        found = score(boxes[best], objectness[best])
         kept = suppress(found, options)
         for _ in range(options.refine):
-            found = found.join(score(kept.boxes_xyxy[: options.refine_boxes]))
+            again = kept.boxes_xyxy[: options.refine_boxes]
+            found = found.join(score(again, self.objectness(feature_map, again, factors)))
             kept = suppress(found, options)
         return kept
 
@@ -195,15 +203,16 @@ class Detector:
             tensor = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)
             return self.model.features(tensor), factors
 
-    def reject(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> Floats:
-        """The `keep` proposals that the cheap score likes best, in their order."""
-        keep = self.recipe.network.keep
-        if not keep or len(boxes) <= keep:
-            return boxes
+    def objectness(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> Floats:
+        """Probability (N,) that a box holds an object of any class; cheap."""
         with mixed_precision(self.device):
-            score = self.model.rejection(feature_map, self._to_network(boxes, factors))
-        best = score.float().topk(keep).indices.sort().values
-        return boxes[best.cpu().numpy()]
+            logits = self.model.objectness(feature_map, self._to_network(boxes, factors))
+        return logits.float().sigmoid().cpu().numpy()
+
+    def select(self, objectness: Floats) -> NDArray[np.int64]:
+        """Rows of the `keep` likeliest objects, likeliest first; the head sees no others."""
+        order = np.argsort(-objectness, kind="stable")
+        return order[: self.recipe.network.keep or None]
 
     def score(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> tuple[Floats, Floats]:
         """Probabilities (N, classes + 1) and box deltas (N, classes, 4) of boxes, in batches."""

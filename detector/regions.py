@@ -1,7 +1,7 @@
 """The region classifier in shared mode: one trunk pass per photograph, a head per region.
 
     photograph -> trunk (to 4e, stride 16) -> map
-    map, proposals -> rejection: a cheap score that drops hopeless proposals
+    map, proposals -> objectness: a cheap score; only the likeliest objects go on
     map, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
 
 A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
@@ -34,7 +34,7 @@ from detector.roi_align import roi_align
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 
 
-class Rejection(nn.Module):
+class Objectness(nn.Module):
     """Class-agnostic score of a proposal from 64 channels of the trunk's map, 7x7 cells.
 
     About 1/250 of the head's work per region.
@@ -70,15 +70,15 @@ class RegionClassifier(nn.Module):
         super().__init__()
         self.classes = classes
         self.network = GoogLeNet(outputs=None)
-        self.rejection = Rejection()
+        self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS, classes + 1)
         self.regressor = nn.Linear(HEAD_CHANNELS, classes * 4)
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
-        nn.init.zeros_(cast(Tensor, self.rejection.project.bias))
-        nn.init.zeros_(self.rejection.hidden.bias)
-        nn.init.zeros_(self.rejection.score.bias)
+        nn.init.zeros_(cast(Tensor, self.objectness.project.bias))
+        nn.init.zeros_(self.objectness.hidden.bias)
+        nn.init.zeros_(self.objectness.score.bias)
 
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""

@@ -2,7 +2,7 @@
 
 R-CNN's rule (IoU >= .5 with a truth: its class, else background; a quarter positive), with two
 changes: regions that lie in something marked difficult or in a crowd teach nothing, and part of
-the background is drawn from what the rejection step would keep, since that is what the head will
+the background is drawn from what the objectness score would keep, since that is what the head will
 meet.
 """
 
@@ -77,7 +77,7 @@ def sample_regions(
 ) -> Regions:
     """Draw `regions_per_image` regions: foreground up to its share, background for the rest.
 
-    `hardness` (N,) is the rejection score. With too few foreground regions the background fills
+    `hardness` (N,) is the objectness score. With too few foreground regions the background fills
     up; with too few of both, fewer regions are returned, never the same one twice.
     """
     matched = assign(boxes_xyxy, truths, options.foreground_iou)
@@ -88,7 +88,7 @@ def sample_regions(
     background = np.flatnonzero(~is_foreground & matched.usable)
     wanted = options.regions_per_image - len(foreground)
     by_hardness = background[np.argsort(-hardness[background], kind="stable")]
-    pool = by_hardness[: 4 * wanted]  # about what the rejection step keeps
+    pool = by_hardness[: 4 * wanted]  # about what the objectness score keeps
     hard = _draw(pool, round(wanted * options.hard_fraction), rng)
     easy = _draw(np.setdiff1d(background, hard), wanted - len(hard), rng)
 
@@ -104,15 +104,15 @@ def sample_regions(
     return Regions(boxes, labels, deltas)
 
 
-def sample_rejection(
+def sample_objectness(
     boxes_xyxy: Floats, truths: Truths, options: TrainingOptions, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Rows for the rejection step, at most half of them objects, and their 0/1 targets."""
+    """Rows for the objectness score, at most half of them objects, and their 0/1 targets."""
     matched = assign(boxes_xyxy, truths, options.foreground_iou)
     is_object = matched.overlap >= options.foreground_iou
-    objects = _draw(np.flatnonzero(is_object), options.rejection_regions // 2, rng)
+    objects = _draw(np.flatnonzero(is_object), options.objectness_regions // 2, rng)
     rest = np.flatnonzero(~is_object & matched.usable)
-    rest = _draw(rest, options.rejection_regions - len(objects), rng)
+    rest = _draw(rest, options.objectness_regions - len(objects), rng)
     target = np.zeros(len(objects) + len(rest), np.float32)
     target[: len(objects)] = 1
     return np.concatenate([objects, rest]), target

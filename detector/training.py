@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 from configs import TrainingOptions
 from detector.errors import DetectorError
 from detector.regions import RegionClassifier, mixed_precision
-from detector.sampling import sample_regions, sample_rejection
+from detector.sampling import sample_objectness, sample_regions
 from detector.training_data import Example, StepData
 from detector.weights_file import load_tensors, save_tensors
 
@@ -46,21 +46,21 @@ class Progress:
 def example_losses(
     model: RegionClassifier, example: Example, options: TrainingOptions, device: torch.device
 ) -> dict[str, Tensor]:
-    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the rejection step's."""
+    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's."""
     rng = np.random.default_rng([options.seed, 4, *example.key])
     boxes = example.boxes_xyxy
     feature_map = model.features(example.image.to(device))
 
-    objectness = model.rejection(feature_map, torch.from_numpy(boxes).to(device)).float()
-    rows, target = sample_rejection(boxes, example.truths, options, rng)
+    logits = model.objectness(feature_map, torch.from_numpy(boxes).to(device)).float()
+    rows, target = sample_objectness(boxes, example.truths, options, rng)
     # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
-    rejection = F.binary_cross_entropy_with_logits(
-        objectness[torch.from_numpy(rows).to(device)],
+    objectness = F.binary_cross_entropy_with_logits(
+        logits[torch.from_numpy(rows).to(device)],
         torch.from_numpy(target).to(device),
         reduction="sum",
     ) / max(1, len(rows))
 
-    hardness = objectness.detach().cpu().numpy()
+    hardness = logits.detach().cpu().numpy()
     regions = sample_regions(boxes, hardness, example.truths, options, rng)
     logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
     labels = torch.from_numpy(regions.labels).to(device)
@@ -74,7 +74,7 @@ def example_losses(
         reduction="sum",
     )
     box = options.box_weight * error / count
-    return {"classes": classes, "boxes": box, "rejection": rejection}
+    return {"classes": classes, "boxes": box, "objectness": objectness}
 
 
 class Trainer:

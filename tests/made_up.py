@@ -18,7 +18,7 @@ SMALL_RECIPE: dict[str, Any] = {
     "training": {
         "short_sides": [64, 80],
         "regions_per_image": 16,
-        "rejection_regions": 32,
+        "objectness_regions": 32,
         "freeze": "5a",
         "warmup_steps": 2,
         "checkpoint_minutes": 0.0,

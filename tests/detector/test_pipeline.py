@@ -161,22 +161,33 @@ def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.nda
 
 
 @torch.inference_mode()
-def test_rejection_keeps_exactly_the_best_in_their_order(
-    detector: Detector, image: np.ndarray
-) -> None:
+def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np.ndarray) -> None:
     boxes = some_boxes(100)
     feature_map, factors = detector.features(image)
-    kept = detector.reject(feature_map, boxes, factors)
+    objectness = detector.objectness(feature_map, boxes, factors)
     with mixed_precision(detector.device):
-        scores = detector.model.rejection(feature_map, torch.from_numpy(boxes * factors))
-    order = scores.float().argsort(descending=True, stable=True).numpy()
-    keep = detector.recipe.network.keep
-    assert len(kept) == keep == 30
-    rows = [int(np.flatnonzero((boxes == box).all(1))[0]) for box in kept]
-    assert rows == sorted(rows)
-    assert scores.float()[rows].min() >= scores.float()[order[keep:].copy()].max()
-    few = boxes[:keep]
-    np.testing.assert_array_equal(detector.reject(feature_map, few, factors), few)
+        logits = detector.model.objectness(feature_map, torch.from_numpy(boxes * factors)).float()
+    np.testing.assert_allclose(objectness, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
+    assert detector.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [1, 2, 0]
+    best = detector.select(objectness)
+    assert len(best) == detector.recipe.network.keep == 30
+    assert objectness[best].min() >= np.delete(objectness, best).max()
+
+
+def test_a_score_is_class_probability_times_objectness(
+    detector: Detector, image: np.ndarray
+) -> None:
+    boxes = some_boxes(1)
+    with torch.inference_mode():
+        feature_map, factors = detector.features(image)
+        objectness = detector.objectness(feature_map, boxes, factors)
+    expected = detector.classify(image, boxes)[0, 1:] * objectness[0]
+    recipe = detector.recipe
+    once = replace(recipe, postprocess=replace(recipe.postprocess, refine=0))
+    found = Detector(detector.model, once, detector.info, "cpu")(
+        image, proposals=boxes, threshold=0.0
+    )
+    np.testing.assert_allclose(found.scores, np.sort(expected)[::-1], rtol=1e-4)
 
 
 def test_another_recipe_over_the_same_weights(small_weights: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     logits, deltas = model(feature_map, boxes)
     assert feature_map.shape == (1, 832, 4, 6)
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
-    assert model.rejection(feature_map, boxes).shape == (2,)
+    assert model.objectness(feature_map, boxes).shape == (2,)
 
 
 @torch.inference_mode()

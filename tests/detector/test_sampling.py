@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import TrainingOptions
-from detector.sampling import Regions, Truths, assign, sample_regions, sample_rejection
+from detector.sampling import Regions, Truths, assign, sample_objectness, sample_regions
 
 TRUTH = (0, 0, 100, 100)
 OPTIONS = TrainingOptions()  # 64 regions, a quarter foreground at IoU .5
@@ -103,7 +103,7 @@ def test_ignored_truths_do_not_shift_the_labels_of_real_ones() -> None:
     assert set(sampled(near(20), of).labels.tolist()) == {9}
 
 
-def test_hard_background_comes_from_what_the_rejection_step_likes_best() -> None:
+def test_hard_background_comes_from_the_likeliest_objects() -> None:
     hardness = np.random.default_rng(1).permutation(1000).astype(np.float32)
     hardest = far(1000)[hardness >= 1000 - 4 * 64, 0]
 
@@ -124,11 +124,11 @@ def test_the_seed_decides() -> None:
     assert not np.array_equal(first.boxes_xyxy, other.boxes_xyxy)
 
 
-def test_rejection_learns_from_at_most_half_objects() -> None:
+def test_objectness_learns_from_at_most_half_objects() -> None:
     boxes = np.concatenate([near(200), far(300)])
     rng = np.random.default_rng(0)
-    rows, target = sample_rejection(boxes, truths(TRUTH), OPTIONS, rng)
+    rows, target = sample_objectness(boxes, truths(TRUTH), OPTIONS, rng)
     assert len(rows) == len(np.unique(rows)) == 256 and target.sum() == 128
     np.testing.assert_array_equal(rows < 200, target == 1)
     crowd = truths((0, 0, 9999, 9999), ignored=[True])
-    assert len(sample_rejection(boxes, crowd, OPTIONS, rng)[0]) == 0
+    assert len(sample_objectness(boxes, crowd, OPTIONS, rng)[0]) == 0

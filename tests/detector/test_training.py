@@ -174,7 +174,7 @@ def test_a_picture_that_is_all_crowd_teaches_nothing_and_breaks_nothing(
     data.write_text(json.dumps({**document, "annotations": [crowd]}))
     (tmp_path / "1.png").symlink_to(small_dataset.parent / "1.png")
     (progress,) = trainer(data, tmp_path, epochs=1.0).run()
-    assert progress.losses == {"classes": 0, "boxes": 0, "rejection": 0}
+    assert progress.losses == {"classes": 0, "boxes": 0, "objectness": 0}
 
 
 def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path: Path) -> None:
@@ -204,9 +204,9 @@ def test_layers_are_frozen_up_to_the_one_named() -> None:
         return {name.removeprefix("network.").split(".")[0] for name in parameters}
 
     everything = trained("")
-    assert {"conv1", "inception_5b", "classifier", "regressor", "rejection"} <= everything
+    assert {"conv1", "inception_5b", "classifier", "regressor", "objectness"} <= everything
     assert trained("conv2") == everything - {"conv1", "conv2_reduce", "conv2"}
-    assert trained("5b") == {"classifier", "regressor", "rejection"}
+    assert trained("5b") == {"classifier", "regressor", "objectness"}
     with pytest.raises(DetectorError, match="no layer 'conv3'; use one of conv1, "):
         trained("conv3")
 
