@@ -47,7 +47,7 @@ class PostprocessOptions:
 
     nms_iou: float = 0.3  # R-CNN's
     evaluate_threshold: float = 0.001  # keeps recall for mAP
-    visualize_threshold: float = 0.5  # a picture a person likes
+    visualize_threshold: float = 0.4  # best F1 of the voc20 validation split
     max_detections: int = 100
     refine: int = 1  # passes that score the regressed boxes again (He et al. 2015, appendix)
     refine_boxes: int = 60  # boxes of each such pass

@@ -29,7 +29,9 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Parse a command line; `image` is understood where no command is named."""
-    if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
+    if not words:
+        words = ["--help"]
+    if words[0] not in (*COMMANDS, "-h", "--help", "--version"):
         words = ["image", *words]
     return _parser().parse_args(words)
 
@@ -69,7 +71,7 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--threshold", type=_fraction, metavar="SCORE",
-        help="lowest score shown, 0 to 1 (default: the recipe's, .5 for voc20)",
+        help="lowest score shown, 0 to 1 (default: the recipe's, .4 for voc20)",
     )  # fmt: skip
     add(
         "--max-detections", type=_count, metavar="N", help="most objects per picture (default: 100)"

@@ -124,11 +124,7 @@ class GoogLeNet(nn.Module):
 
     def region_head(self, regions: Tensor) -> Tensor:
         """(N, 832, 14, 14) -> (N, 1024): fourth max pool, 5a, 5b, average pool (section 5)."""
-        return self.head_after_pool(max_pool(regions))
-
-    def head_after_pool(self, pooled: Tensor) -> Tensor:
-        """(N, 832, 7, 7) -> (N, 1024), for callers that have done the fourth max pool."""
-        return self.inception("5b")(self.inception("5a")(pooled)).mean((2, 3))
+        return self.inception("5b")(self.inception("5a")(max_pool(regions))).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """(N, 3, 224, 224) -> logits; with `auxiliary` in training also those of 4a and 4d."""

@@ -189,12 +189,11 @@ class Detector:
         objectness = self.objectness(feature_map, boxes, factors)
         best = self.select(objectness)
         found = score(boxes[best], objectness[best])
-        kept = suppress(found, options)
         for _ in range(options.refine):
-            again = kept.boxes_xyxy[: options.refine_boxes]
+            best_boxes = replace(options, max_detections=options.refine_boxes)
+            again = suppress(found, best_boxes).boxes_xyxy
             found = found.join(score(again, self.objectness(feature_map, again, factors)))
-            kept = suppress(found, options)
-        return kept
+        return suppress(found, options)
 
     def features(self, image: NDArray[np.uint8]) -> tuple[Tensor, Floats]:
         """The trunk's map of a photograph, and the factors that take boxes to network pixels."""

@@ -91,7 +91,7 @@ def train(
         info.metrics.update({"validation_mAP50": round(report.map, 4)})
     weights = output / "weights.safetensors"
     save_weights(weights, detector.model, info)
-    console.print(f"weights: {weights}")
+    console.print(f"weights: {weights}", markup=False)
     return weights
 
 

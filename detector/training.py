@@ -40,7 +40,6 @@ class Progress:
     step: int
     total: int
     losses: dict[str, float]
-    seconds_per_step: float
 
 
 def example_losses(
@@ -121,7 +120,6 @@ class Trainer:
         saved = time.monotonic()
         recent: list[dict[str, float]] = []
         for examples in loader:
-            started = time.monotonic()
             recent.append(self._advance(examples))
             self.step += 1
             means = {key: float(np.mean([r[key] for r in recent[-50:]])) for key in recent[-1]}
@@ -130,7 +128,7 @@ class Trainer:
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self.save_checkpoint()
                 saved = time.monotonic()
-            yield Progress(self.step, total, means, time.monotonic() - started)
+            yield Progress(self.step, total, means)
         self.save_checkpoint()
 
     def averaged_model(self) -> RegionClassifier:

@@ -27,7 +27,6 @@ def test_help_answers(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "required"),
         (["--threshold", "1.5", "a.jpg"], "1.5 is not between 0 and 1"),
         (["--threshold", "high", "a.jpg"], "high is not between 0 and 1"),
         (["--max-detections", "0", "a.jpg"], "0 is not 1 or more"),
@@ -147,3 +146,10 @@ def test_a_wrong_word_ends_in_one_line(
     assert run.code == 1 and said in run.errors and run.errors.startswith("detect: ")
     assert len(run.errors.splitlines()) == 1
     assert not (tmp_path / "detections").exists()
+
+
+def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 0
+    assert "detect street.jpg" in capsys.readouterr().out

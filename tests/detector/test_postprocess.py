@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torchvision.ops import batched_nms
 
 from configs import PostprocessOptions
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
@@ -29,15 +31,16 @@ def as_rows(kept: Candidates) -> list[tuple[tuple[int, ...], float, int]]:
 def test_overlapping_boxes_of_a_class_give_way_to_the_best() -> None:
     # B and C lie over .3 of A; D does not, and C, gone itself, takes nothing with it.
     every = found((D, 0.6, 0), (B, 0.8, 0), (A, 0.9, 0), (C, 0.7, 0))
-    assert as_rows(suppress(every, PostprocessOptions(nms_iou=0.3))) == [(A, 0.9, 0), (D, 0.6, 0)]
+    kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.0))
+    assert as_rows(kept) == [(A, 0.9, 0), (D, 0.6, 0)]
     # At .5, C stays, and takes D.
-    kept = suppress(every, PostprocessOptions(nms_iou=0.5))
+    kept = suppress(every, PostprocessOptions(nms_iou=0.5, vote_iou=0.0))
     assert as_rows(kept) == [(A, 0.9, 0), (C, 0.7, 0)]
 
 
 def test_classes_do_not_suppress_each_other() -> None:
     every = found((A, 0.9, 0), (A, 0.8, 1), (B, 0.7, 1), (B, 0.6, 2))
-    kept = suppress(every, PostprocessOptions(nms_iou=0.3))
+    kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.0))
     assert as_rows(kept) == [(A, 0.9, 0), (A, 0.8, 1), (B, 0.6, 2)]
 
 
@@ -85,3 +88,17 @@ def test_voting_averages_by_score_within_the_class() -> None:
     expected = [[0, 0, 10, (0.9 * 10 + 0.6 * 8) / 1.5], C, D]
     np.testing.assert_allclose(kept.boxes_xyxy, expected, rtol=1e-6)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.8, 0.3])
+
+
+@pytest.mark.parametrize("count", [0, 1, 40, 1500])
+def test_suppression_is_torchvisions(count: int) -> None:
+    rng = np.random.default_rng(count)
+    low = rng.uniform(0, 300, (count, 2))
+    boxes = np.concatenate([low, low + rng.uniform(1, 150, (count, 2))], 1).astype(np.float32)
+    scores = rng.uniform(0.01, 1, count).round(2).astype(np.float32)  # many ties
+    every = Candidates(boxes, scores, rng.integers(0, 5, count))
+    kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.0, max_detections=10**6))
+    rows = batched_nms(*map(torch.from_numpy, every), 0.3).numpy()
+    expected = every.take(rows)
+    assert sorted(as_rows(kept)) == sorted(as_rows(expected))
+    assert kept.scores.tolist() == expected.scores.tolist()
