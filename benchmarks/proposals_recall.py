@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from proposals import selective_search
 from proposals.boxes import intersection_over_union, unique_boxes
-from proposals.selective_search import MODES
+from proposals.strategies import MODES
 
 WIDTH = 500
 FIRST = (50, 100, 500)

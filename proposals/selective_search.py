@@ -6,53 +6,15 @@ a box. Several colour spaces, superpixel sizes and similarities see different ob
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
 from proposals.boxes import clip_boxes, unique_boxes
 from proposals.checks import check_choice, check_count, check_image, check_positive
 from proposals.result import Proposals
+from proposals.strategies import MODES, hierarchies, warm_up
 
-# OpenCV and numba are imported inside the functions: `import proposals` stays light.
-if TYPE_CHECKING:
-    from proposals.features import PixelFeatures
-    from proposals.segmentation import Edges
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-class Mode(NamedTuple):
-    """The strategies of a mode: every colour space x k x similarity."""
-
-    colour_spaces: tuple[str, ...]
-    similarities: tuple[str, ...]  # letters: Colour, Texture, Size, Fill
-    k: tuple[float, ...]  # scale of the segmentation, and its smallest segment in pixels
-
-
-MODES: dict[str, Mode] = {
-    "single": Mode(("HSV",), ("CTSF",), (100,)),
-    "fast": Mode(("HSV", "Lab"), ("CTSF", "TSF"), (50, 100)),
-    "quality": Mode(("HSV", "Lab", "rgI", "H", "I"), ("CTSF", "TSF", "F", "S"),
-                    (50, 100, 150, 300)),
-}  # fmt: skip
-
-SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
 TALLEST = 4  # resized height at most this many times the width asked for
-
-
-class Hierarchy(NamedTuple):
-    """Boxes of one segmentation and the merges over it, in pixels of the resized image."""
-
-    boxes: NDArray[np.int32]  # (M, 4)
-    priorities: NDArray[np.int64]  # (M,) 1 for the whole image, more for smaller regions
 
 
 def selective_search(
@@ -101,11 +63,11 @@ def selective_search(
         If an argument is not as described above.
     """
     _check_arguments(image, mode, superpixel_scale, seed, width, min_side, threads)
-    _warm_up()
+    warm_up()
     resized = _resize(image, width)
-    hierarchies = _hierarchies(resized, MODES[mode], superpixel_scale, threads)
-    boxes = np.concatenate([hierarchy.boxes for hierarchy in hierarchies])
-    priorities = np.concatenate([hierarchy.priorities for hierarchy in hierarchies])
+    found = hierarchies(resized, MODES[mode], superpixel_scale, threads)
+    boxes = np.concatenate([hierarchy.boxes for hierarchy in found])
+    priorities = np.concatenate([hierarchy.priorities for hierarchy in found])
     boxes = boxes[_random_order(priorities, seed)]
     boxes = _large_enough(boxes, resized, min_side)
     boxes = boxes[unique_boxes(boxes)]
@@ -147,46 +109,6 @@ def _resize(image: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
-def _hierarchies(
-    image: NDArray[np.uint8], mode: Mode, superpixel_scale: float, threads: int | None
-) -> list[Hierarchy]:
-    """Run every strategy; what depends on the colour space alone is computed once."""
-    scales = [k * superpixel_scale for k in mode.k]
-    jobs = len(mode.colour_spaces) * len(scales)
-    with _parallel_map(min(threads or _processors(), jobs)) as parallel_map:
-        prepared = parallel_map(partial(_prepare, image), mode.colour_spaces)
-        work = [(edges, features, k) for edges, features in prepared for k in scales]
-        return parallel_map(partial(_group, mode.similarities), work)
-
-
-def _prepare(image: NDArray[np.uint8], colour_space: str) -> tuple[Edges, PixelFeatures]:
-    """Do the part that every k shares."""
-    from proposals.colour_spaces import COLOUR_SPACES
-    from proposals.features import pixel_features
-    from proposals.segmentation import sorted_edges
-
-    colours = COLOUR_SPACES[colour_space](image)
-    return sorted_edges(colours, SIGMA), pixel_features(colours)
-
-
-def _group(similarities: tuple[str, ...], work: tuple[Edges, PixelFeatures, float]) -> Hierarchy:
-    """Segment with one k, then merge once per similarity."""
-    from proposals.features import describe_regions
-    from proposals.grouping import merge_order, merged_boxes
-    from proposals.segmentation import join_edges
-
-    edges, features, k = work
-    labels, count = join_edges(edges, k, min_size=k)
-    regions = describe_regions(labels, count, features)
-    boxes = [regions.boxes]
-    priorities = [np.full(count, count)]
-    for similarity in similarities:
-        merges = merge_order(regions, similarity, image_size=labels.size)
-        boxes.append(merged_boxes(regions.boxes, merges))
-        priorities.append(np.arange(count - 1, 0, -1))
-    return Hierarchy(np.concatenate(boxes), np.concatenate(priorities))
-
-
 def _random_order(
     priorities: NDArray[np.int64], seed: int | np.random.Generator
 ) -> NDArray[np.intp]:
@@ -210,31 +132,3 @@ def _to_original_pixels(
     height, width = image.shape[:2]
     factor_x, factor_y = width / resized.shape[1], height / resized.shape[0]
     return clip_boxes(boxes * [factor_x, factor_y, factor_x, factor_y], height, width)
-
-
-def _warm_up() -> None:
-    from proposals.warmup import warm_up_once
-
-    warm_up_once(_run_all_kernels)
-
-
-def _run_all_kernels() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    _hierarchies(noise, Mode(("HSV",), ("CTSF",), (20,)), 1.0, threads=1)
-
-
-def _processors() -> int:
-    # The affinity mask counts what a container or `taskset` leaves us; not every OS has it.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def _parallel_map(threads: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], list[R]]]:
-    """Yield a map that keeps the order; the kernels release the interpreter lock."""
-    if threads == 1:
-        yield lambda function, items: [function(item) for item in items]
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield lambda function, items: list(pool.map(function, items))
