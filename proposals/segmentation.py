@@ -20,7 +20,7 @@ LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
 
 
 class Edges(NamedTuple):
-    """The edges of the 8-connected pixel grid, lightest first; shared by every k."""
+    """The edges of the pixel grid, lightest first; shared by every k."""
 
     height: int
     width: int
@@ -63,14 +63,15 @@ def segment(
     return join_edges(sorted_edges(image, sigma), k, min_size)
 
 
-def sorted_edges(image: NDArray[np.uint8], sigma: float) -> Edges:
+def sorted_edges(image: NDArray[np.uint8], sigma: float, connectivity: int = 8) -> Edges:
     """Smooth the image, then weigh and sort the edges of its pixel grid.
 
-    Ties keep raster order and, within a pixel, the order E, S, SE, NE.
+    Ties keep raster order and, within a pixel, the order E, S, SE, NE. With a ``connectivity``
+    of 4 there are no diagonal edges.
     """
     taps = gaussian_taps(sigma)
     smooth = filter_separable(image, taps, taps)
-    weights, codes = _sort_edges(_weigh_edges(smooth))
+    weights, codes = _sort_edges(_weigh_edges(smooth, connectivity == 8))
     return Edges(image.shape[0], image.shape[1], weights, codes)
 
 
@@ -94,10 +95,12 @@ def _distance(smooth, y0, x0, y1, x1):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _weigh_edges(smooth):  # type: ignore[no-untyped-def]
+def _weigh_edges(smooth, diagonals):  # type: ignore[no-untyped-def]
     """Weight and code of every edge, in raster order: two (E,) arrays."""
     height, width, _ = smooth.shape
-    count = height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1)
+    count = height * (width - 1) + (height - 1) * width
+    if diagonals:
+        count += 2 * (height - 1) * (width - 1)
     weights = np.empty(count, np.float32)
     codes = np.empty(count, np.uint32)
     i = 0
@@ -112,11 +115,11 @@ def _weigh_edges(smooth):  # type: ignore[no-untyped-def]
                 weights[i] = _distance(smooth, y, x, y + 1, x)
                 codes[i] = code + np.uint32(1)
                 i += 1
-            if x + 1 < width and y + 1 < height:
+            if diagonals and x + 1 < width and y + 1 < height:
                 weights[i] = _distance(smooth, y, x, y + 1, x + 1)
                 codes[i] = code + np.uint32(2)
                 i += 1
-            if x + 1 < width and y > 0:
+            if diagonals and x + 1 < width and y > 0:
                 weights[i] = _distance(smooth, y, x, y - 1, x + 1)
                 codes[i] = code + np.uint32(3)
                 i += 1
