@@ -78,7 +78,8 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--proposals", metavar="MODE|FILE",
-        help="selective search mode single, fast or quality; or a JSON file of your own boxes, "
+        help="selective search mode single, fast, rcnn-fast, googlenet-2x or quality; or a JSON "
+        "file of your own boxes, "
         '{"street.jpg": [[x1, y1, x2, y2], ...]}',
     )  # fmt: skip
     _detector_options(parser)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from detector.pipeline import Detector
 
 DEFAULT_OUTPUT = Path("detections")
-PROPOSAL_MODES = ("single", "fast", "quality")
+PROPOSAL_MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")
 FAILED, INTERRUPTED = 1, 130
 
 
@@ -117,7 +117,10 @@ def load_detector(arguments: Namespace) -> Detector:
     )
     mode = getattr(arguments, "proposals", None)
     if mode in PROPOSAL_MODES:
-        options = replace(detector.recipe.proposals, mode=mode)
+        from proposals.strategies import MODES
+
+        scale = MODES[mode].superpixel_scale
+        options = replace(detector.recipe.proposals, mode=mode, superpixel_scale=scale)
         detector.recipe = replace(detector.recipe, proposals=options)
     return detector
 

@@ -6,27 +6,48 @@ a box. Several colour spaces, superpixel sizes and similarities see different ob
 
 from __future__ import annotations
 
+from typing import Literal, Unpack, overload
+
 import numpy as np
 from numpy.typing import NDArray
 
 from proposals.boxes import clip_boxes, unique_boxes
-from proposals.checks import check_choice, check_count, check_image, check_positive
-from proposals.result import Proposals
-from proposals.strategies import MODES, hierarchies, warm_up
+from proposals.checks import check_count, check_image
+from proposals.options import KeywordOptions, check_options, choose_strategies
+from proposals.region_tree import RegionTrees
+from proposals.result import ProposalError, Proposals
+from proposals.strategies import Hierarchy, hierarchies, warm_up
 
 TALLEST = 4  # resized height at most this many times the width asked for
 
 
+@overload
+def selective_search(
+    image: NDArray[np.uint8], mode: str = ..., superpixel_scale: float | None = ...,
+    seed: int | np.random.Generator = ..., *, return_hierarchy: Literal[False] = ...,
+    threads: int | None = ..., **options: Unpack[KeywordOptions],
+) -> Proposals: ...  # fmt: skip
+@overload
+def selective_search(
+    image: NDArray[np.uint8], mode: str = ..., superpixel_scale: float | None = ...,
+    seed: int | np.random.Generator = ..., *, return_hierarchy: Literal[True],
+    threads: int | None = ..., **options: Unpack[KeywordOptions],
+) -> tuple[Proposals, RegionTrees]: ...  # fmt: skip
 def selective_search(
     image: NDArray[np.uint8],
     mode: str = "fast",
-    superpixel_scale: float = 2.0,
+    superpixel_scale: float | None = None,
     seed: int | np.random.Generator = 0,
     *,
     width: int | None = 500,
     min_side: int = 20,
+    max_side: int | None = None,
+    max_boxes: int | None = None,
+    connectivity: int = 8,
+    backend: str = "own",
+    return_hierarchy: bool = False,
     threads: int | None = None,
-) -> Proposals:
+) -> Proposals | tuple[Proposals, RegionTrees]:
     """Propose boxes that may hold an object, of any class.
 
     Parameters
@@ -34,10 +55,13 @@ def selective_search(
     image
         (H, W, 3) uint8, RGB; any size from 1 x 1 up.
     mode
-        ``"single"`` (1 strategy), ``"fast"`` (8, as in R-CNN) or ``"quality"`` (80).
+        ``"single"`` (1 strategy), ``"fast"`` (8) or ``"quality"`` (80). ``"rcnn-fast"`` is fast
+        with R-CNN's superpixels (scale 1), ``"googlenet-2x"`` with GoogLeNet's (scale 2, which
+        fast has too).
     superpixel_scale
         Multiplies k and the smallest segment together, above 0. 1 is R-CNN's setting, 2
-        GoogLeNet's (section 8), with about half the boxes.
+        GoogLeNet's (section 8), with about half the boxes. None takes the mode's own: 2 for
+        fast and googlenet-2x, else 1.
     seed
         Of the random part of the order (section 3.3 of the paper): an int or a Generator.
         The same seed gives the same bytes, whatever the number of threads.
@@ -46,9 +70,21 @@ def selective_search(
         as tall is resized to that height instead. None keeps the image as it is; time then
         grows with its pixels, and with the square of the regions where thousands of them
         lie in one background.
-    min_side
-        Boxes narrower or lower than this many pixels, measured in the resized image, are
-        dropped. The box of the whole image always stays.
+    min_side, max_side
+        Boxes narrower or lower than ``min_side`` pixels, or wider or higher than ``max_side``,
+        measured in the resized image, are dropped. The box of the whole image always stays.
+    max_boxes
+        Only so many boxes, the first of the order; also that of the whole image may be cut off.
+    connectivity
+        8 as in the papers, or 4: a pixel graph without diagonals, with half the edges; faster,
+        other segments.
+    backend
+        ``"own"``, or ``"opencv"`` for OpenCV's search on the same colour images with the same
+        settings, e.g. to compare. It ranks otherwise, in an order that changes from call to call
+        whatever the seed; its graph has a connectivity of 4, always.
+    return_hierarchy
+        Also return the regions behind the boxes, with masks. Costs memory: a label image per
+        colour space and k, 16 bytes and more per region.
     threads
         At most this many strategies run at a time; None takes the processors available.
 
@@ -56,43 +92,53 @@ def selective_search(
     -------
     Proposals
         Boxes in pixels of ``image``, each once, best first; at least one.
+    RegionTrees
+        Only with ``return_hierarchy``, as the second of a pair.
 
     Raises
     ------
     ProposalError
-        If an argument is not as described above.
+        If an argument is not as described above, or OpenCV lacks its search.
     """
-    _check_arguments(image, mode, superpixel_scale, seed, width, min_side, threads)
-    warm_up()
+    check_image(image)
+    check_options(
+        mode=mode, superpixel_scale=superpixel_scale, seed=seed, width=width, min_side=min_side,
+        max_side=max_side, max_boxes=max_boxes, connectivity=connectivity, backend=backend,
+    )  # fmt: skip
+    if threads is not None:
+        check_count("threads", threads, least=1)
+    if return_hierarchy and backend != "own":
+        raise ProposalError(f"return_hierarchy: not known of backend {backend!r}; use 'own'")
+    strategies = choose_strategies(mode, superpixel_scale)
     resized = _resize(image, width)
-    found = hierarchies(resized, MODES[mode], superpixel_scale, threads)
-    boxes = np.concatenate([hierarchy.boxes for hierarchy in found])
-    priorities = np.concatenate([hierarchy.priorities for hierarchy in found])
-    boxes = boxes[_random_order(priorities, seed)]
-    boxes = _large_enough(boxes, resized, min_side)
-    boxes = boxes[unique_boxes(boxes)]
-    count = len(boxes)
+    found: list[Hierarchy] = []
+    if backend == "opencv":
+        from proposals.opencv_backend import opencv_boxes
+
+        boxes = opencv_boxes(resized, strategies)
+        rows = np.arange(len(boxes))
+    else:
+        warm_up()
+        found = hierarchies(resized, strategies, threads, connectivity, return_hierarchy)
+        boxes = np.concatenate([hierarchy.boxes for hierarchy in found])
+        priorities = np.concatenate([hierarchy.priorities for hierarchy in found])
+        rows = _random_order(priorities, seed)
+    rows = rows[_has_allowed_size(boxes[rows], resized, min_side, max_side)]
+    rows = rows[unique_boxes(boxes[rows])][:max_boxes]
+    proposals = ranked_proposals(_to_original_pixels(boxes[rows], resized, image))
+    if not return_hierarchy:
+        return proposals
+    return proposals, _region_trees(found, rows, image)
+
+
+def ranked_proposals(boxes_xyxy: NDArray[np.float32]) -> Proposals:
+    """Proposals of boxes (N, 4) of which only the order is known."""
+    count = len(boxes_xyxy)
     return Proposals(
-        boxes_xyxy=_to_original_pixels(boxes, resized, image),
+        boxes_xyxy=boxes_xyxy,
         scores=(np.arange(count, 0, -1) / count).astype(np.float32),
         source=np.full(count, "selective_search"),
     )
-
-
-def _check_arguments(
-    image: object, mode: object, superpixel_scale: object, seed: object,
-    width: object, min_side: object, threads: object,
-) -> None:  # fmt: skip
-    check_image(image)
-    check_choice("mode", mode, MODES)
-    check_positive("superpixel_scale", superpixel_scale)
-    if not isinstance(seed, np.random.Generator):
-        check_count("seed", seed, least=0)
-    if width is not None:
-        check_count("width", width, least=1)
-    check_count("min_side", min_side, least=0)
-    if threads is not None:
-        check_count("threads", threads, least=1)
 
 
 def _resize(image: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
@@ -117,13 +163,15 @@ def _random_order(
     return np.argsort(priorities * generator.random(len(priorities)), kind="stable")
 
 
-def _large_enough(
-    boxes: NDArray[np.int32], resized: NDArray[np.uint8], min_side: int
-) -> NDArray[np.int32]:
+def _has_allowed_size(
+    boxes: NDArray[np.int32], resized: NDArray[np.uint8], min_side: int, max_side: int | None
+) -> NDArray[np.bool_]:
     sides = boxes[:, 2:] - boxes[:, :2]
     is_whole = (sides == (resized.shape[1], resized.shape[0])).all(axis=1)
-    is_large = (sides >= min_side).all(axis=1)
-    return np.asarray(boxes[is_large | is_whole])
+    is_allowed = (sides >= min_side).all(axis=1)
+    if max_side is not None:
+        is_allowed &= (sides <= max_side).all(axis=1)
+    return np.asarray(is_allowed | is_whole)
 
 
 def _to_original_pixels(
@@ -132,3 +180,18 @@ def _to_original_pixels(
     height, width = image.shape[:2]
     factor_x, factor_y = width / resized.shape[1], height / resized.shape[0]
     return clip_boxes(boxes * [factor_x, factor_y, factor_x, factor_y], height, width)
+
+
+def _region_trees(
+    found: list[Hierarchy], rows: NDArray[np.intp], image: NDArray[np.uint8]
+) -> RegionTrees:
+    """Split row numbers of the joined boxes into a tree and its node."""
+    stops = np.cumsum([len(hierarchy.boxes) for hierarchy in found])
+    tree_of = np.searchsorted(stops, rows, side="right")
+    starts = np.concatenate([[0], stops])
+    return RegionTrees(
+        trees=tuple(hierarchy.tree for hierarchy in found if hierarchy.tree is not None),
+        tree_of=tree_of.astype(np.int32),
+        node_of=(rows - starts[tree_of]).astype(np.int32),
+        image_size=(image.shape[0], image.shape[1]),
+    )

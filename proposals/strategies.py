@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from proposals.region_tree import RegionTree
+
 # OpenCV and numba are imported inside the functions: `import proposals` stays light.
 if TYPE_CHECKING:
     from proposals.features import PixelFeatures
@@ -31,13 +33,17 @@ class Mode(NamedTuple):
     colour_spaces: tuple[str, ...]
     similarities: tuple[str, ...]  # letters: Colour, Texture, Size, Fill
     k: tuple[float, ...]  # scale of the segmentation, and its smallest segment in pixels
+    superpixel_scale: float  # multiplies k where the caller gives no scale
 
 
+_FAST = Mode(("HSV", "Lab"), ("CTSF", "TSF"), (50, 100), superpixel_scale=1.0)
 MODES: dict[str, Mode] = {
-    "single": Mode(("HSV",), ("CTSF",), (100,)),
-    "fast": Mode(("HSV", "Lab"), ("CTSF", "TSF"), (50, 100)),
+    "single": Mode(("HSV",), ("CTSF",), (100,), superpixel_scale=1.0),
+    "fast": _FAST._replace(superpixel_scale=2.0),
+    "rcnn-fast": _FAST,
+    "googlenet-2x": _FAST._replace(superpixel_scale=2.0),
     "quality": Mode(("HSV", "Lab", "rgI", "H", "I"), ("CTSF", "TSF", "F", "S"),
-                    (50, 100, 150, 300)),
+                    (50, 100, 150, 300), superpixel_scale=1.0),
 }  # fmt: skip
 
 SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
@@ -46,48 +52,66 @@ SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
 class Hierarchy(NamedTuple):
     """Boxes of one segmentation and the merges over it, in pixels of the resized image."""
 
-    boxes: NDArray[np.int32]  # (M, 4)
+    boxes: NDArray[np.int32]  # (M, 4) initial regions, then the merges of each similarity
     priorities: NDArray[np.int64]  # (M,) 1 for the whole image, more for smaller regions
+    tree: RegionTree | None  # where asked for
 
 
 def hierarchies(
-    image: NDArray[np.uint8], mode: Mode, superpixel_scale: float, threads: int | None
+    image: NDArray[np.uint8],
+    mode: Mode,
+    threads: int | None,
+    connectivity: int = 8,
+    keep_trees: bool = False,
 ) -> list[Hierarchy]:
     """Run every strategy; what depends on the colour space alone is computed once."""
-    scales = [k * superpixel_scale for k in mode.k]
+    scales = [k * mode.superpixel_scale for k in mode.k]
     jobs = len(mode.colour_spaces) * len(scales)
     with _parallel_map(min(threads or processors(), jobs)) as parallel_map:
-        prepared = parallel_map(partial(_prepare, image), mode.colour_spaces)
-        work = [(edges, features, k) for edges, features in prepared for k in scales]
-        return parallel_map(partial(_group, mode.similarities), work)
+        prepared = parallel_map(partial(_prepare, image, connectivity), mode.colour_spaces)
+        work = [
+            (space, edges, features, k)
+            for space, (edges, features) in zip(mode.colour_spaces, prepared, strict=True)
+            for k in scales
+        ]
+        return parallel_map(partial(_group, mode.similarities, keep_trees), work)
 
 
-def _prepare(image: NDArray[np.uint8], colour_space: str) -> tuple[Edges, PixelFeatures]:
+def _prepare(
+    image: NDArray[np.uint8], connectivity: int, colour_space: str
+) -> tuple[Edges, PixelFeatures]:
     """Do the part that every k shares."""
     from proposals.colour_spaces import COLOUR_SPACES
     from proposals.features import pixel_features
     from proposals.segmentation import sorted_edges
 
     colours = COLOUR_SPACES[colour_space](image)
-    return sorted_edges(colours, SIGMA), pixel_features(colours)
+    return sorted_edges(colours, SIGMA, connectivity), pixel_features(colours)
 
 
-def _group(similarities: tuple[str, ...], work: tuple[Edges, PixelFeatures, float]) -> Hierarchy:
+def _group(
+    similarities: tuple[str, ...],
+    keep_tree: bool,
+    work: tuple[str, Edges, PixelFeatures, float],
+) -> Hierarchy:
     """Segment with one k, then merge once per similarity."""
     from proposals.features import describe_regions
     from proposals.grouping import merge_order, merged_boxes
     from proposals.segmentation import join_edges
 
-    edges, features, k = work
+    colour_space, edges, features, k = work
     labels, count = join_edges(edges, k, min_size=k)
     regions = describe_regions(labels, count, features)
     boxes = [regions.boxes]
     priorities = [np.full(count, count)]
+    merges = {}
     for similarity in similarities:
-        merges = merge_order(regions, similarity, image_size=labels.size)
-        boxes.append(merged_boxes(regions.boxes, merges))
+        merges[similarity] = merge_order(regions, similarity, image_size=labels.size)
+        boxes.append(merged_boxes(regions.boxes, merges[similarity]))
         priorities.append(np.arange(count - 1, 0, -1))
-    return Hierarchy(np.concatenate(boxes), np.concatenate(priorities))
+    all_boxes = np.concatenate(boxes)
+    tree = RegionTree(colour_space, k, labels, merges, all_boxes) if keep_tree else None
+    return Hierarchy(all_boxes, np.concatenate(priorities), tree)
 
 
 def warm_up() -> None:
@@ -98,7 +122,7 @@ def warm_up() -> None:
 
 def _run_all_kernels() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    hierarchies(noise, Mode(("HSV",), ("CTSF",), (20,)), 1.0, threads=1)
+    hierarchies(noise, MODES["single"]._replace(superpixel_scale=0.2), threads=1)
 
 
 def processors() -> int:

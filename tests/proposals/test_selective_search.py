@@ -207,7 +207,7 @@ def test_bad_images_are_explained(image, message):
     ("arguments", "message"),
     [
         ({"mode": "fsat"}, "mode: .*'fsat'; did you mean 'fast'"),
-        ({"mode": 3}, "mode: expected one of single, fast, quality"),
+        ({"mode": 3}, "mode: expected one of single, fast, rcnn-fast, googlenet-2x, quality"),
         ({"superpixel_scale": 0}, "superpixel_scale: .*above 0, got 0"),
         ({"superpixel_scale": float("inf")}, "superpixel_scale"),
         ({"superpixel_scale": "2"}, "superpixel_scale"),

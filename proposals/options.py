@@ -1,0 +1,59 @@
+"""The options of selective search: their types, for type checkers, and their checks."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+import numpy as np
+
+from proposals.checks import check_choice, check_count, check_positive
+from proposals.result import ProposalError
+from proposals.strategies import MODES, Mode
+
+BACKENDS = ("own", "opencv")
+CONNECTIVITIES = (4, 8)
+
+
+class KeywordOptions(TypedDict, total=False):
+    """Options that ``selective_search`` takes by name only."""
+
+    width: int | None
+    min_side: int
+    max_side: int | None
+    max_boxes: int | None
+    connectivity: int
+    backend: str
+
+
+class SearchOptions(KeywordOptions, total=False):
+    """All that decides which boxes ``selective_search`` answers, and in which order."""
+
+    mode: str
+    superpixel_scale: float | None
+    seed: int | np.random.Generator
+
+
+def check_options(**options: Unpack[SearchOptions]) -> None:
+    """Raise ProposalError unless every option given is as ``selective_search`` describes it."""
+    if "mode" in options:
+        check_choice("mode", options["mode"], MODES)
+    if options.get("superpixel_scale") is not None:
+        check_positive("superpixel_scale", options["superpixel_scale"])
+    if not isinstance(options.get("seed", 0), np.random.Generator):
+        check_count("seed", options.get("seed", 0), least=0)
+    check_count("min_side", options.get("min_side", 0), least=0)
+    for name in ("width", "max_side", "max_boxes"):
+        if options.get(name) is not None:
+            check_count(name, options.get(name), least=1)
+    connectivity = options.get("connectivity", 8)
+    if isinstance(connectivity, bool) or connectivity not in CONNECTIVITIES:
+        raise ProposalError(f"connectivity: expected 4 or 8, got {connectivity!r}")
+    check_choice("backend", options.get("backend", "own"), BACKENDS)
+
+
+def choose_strategies(mode: str, superpixel_scale: float | None) -> Mode:
+    """Look up a mode; its scale is the one given, if one is."""
+    chosen = MODES[mode]
+    if superpixel_scale is None:
+        return chosen
+    return chosen._replace(superpixel_scale=float(superpixel_scale))
