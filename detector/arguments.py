@@ -14,6 +14,7 @@ COMMANDS = {
     "image": "draw boxes around the objects in photographs (may be left out)",
     "evaluate": "measure mAP on a data set",
     "train": "train a detector on your own boxes",
+    "cache": "show or empty the store of computed proposals",
 }
 
 DESCRIPTION = """Find objects in photographs with GoogLeNet region classification (R-CNN).
@@ -45,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, build in (("image", _image), ("evaluate", _evaluate), ("train", _train)):
+    builders = {"image": _image, "evaluate": _evaluate, "train": _train, "cache": _cache}
+    for name, build in builders.items():
         command = commands.add_parser(
             name,
             prog=f"detect {name}",
@@ -110,7 +112,12 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--recipe", default="voc20", metavar="NAME|YAML", help="default: voc20")
     add("--epochs", type=float, metavar="N", help="instead of the recipe's")
     add("--seed", type=int, metavar="N", help="instead of the recipe's")
+    add("--no-cache", action="store_true", help="compute all proposals anew and keep none")
     add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clear", action="store_true", help="delete all entries")
 
 
 def _detector_options(parser: argparse.ArgumentParser) -> None:

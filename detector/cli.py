@@ -164,6 +164,10 @@ def progress(items: Any) -> Iterator[Any]:
 def _command(name: str) -> Callable[[Namespace], int]:
     if name == "image":
         return detect_images
+    if name == "cache":
+        from detector.cache_command import cache
+
+        return cache
     from detector import data_commands
 
     return {"evaluate": data_commands.evaluate, "train": data_commands.train}[name]

@@ -80,5 +80,12 @@ def train(arguments: Namespace) -> int:
             content["training"][key] = getattr(arguments, key)
     recipe = recipe_from_dict(content, where="options")
     output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}"
-    run(arguments.data, output, recipe, images=arguments.images, device=arguments.device)
+    run(
+        arguments.data,
+        output,
+        recipe,
+        images=arguments.images,
+        device=arguments.device,
+        use_cache=not arguments.no_cache,
+    )
     return 0

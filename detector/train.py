@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from configs import ProposalOptions, Recipe
 from detector.errors import DetectorError
+from detector.fine_tuning import detector_losses, freeze_until
 from detector.images import read_image
 from detector.pipeline import Detector, choose_device
 from detector.regions import RegionClassifier
@@ -24,7 +25,8 @@ from detector.training_data import Photographs, StepData, split_validation
 from detector.version import __version__
 from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet, save_weights
 from eval import Dataset, Report, evaluate, read_dataset
-from proposals.cache import cached_for_all, default_cache_folder
+from proposals.batch import selective_search_many
+from proposals.cache import ProposalCache
 
 T = TypeVar("T")
 IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
@@ -39,6 +41,7 @@ def train(
     device: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
     cache_folder: Path | None = None,
+    use_cache: bool = True,
     console: Console | None = None,
 ) -> Path:
     """Train a detector and return the path of its weights.
@@ -51,6 +54,10 @@ def train(
         Run folder. An unfinished run found there with the same recipe is continued.
     images
         Folder of the pictures; None looks beside the JSON.
+    cache_folder
+        Where proposals are kept for the next run; None takes that of all runs.
+    use_cache
+        False computes all proposals anew and keeps none.
     """
     console = console or Console(stderr=True)
     dataset = read_dataset(data)
@@ -58,8 +65,9 @@ def train(
         raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
     folder = images or find_image_folder(data, dataset)
     _start_run_folder(output, recipe)
+    cache = ProposalCache(cache_folder) if use_cache else None
     photographs = Photographs(
-        dataset, folder, _proposals(dataset, folder, recipe.proposals, cache_folder, console)
+        dataset, folder, _proposals(dataset, folder, recipe.proposals, cache, console)
     )
     options = recipe.training
     training, validation = split_validation(len(dataset), options.validation_fraction, options.seed)
@@ -69,7 +77,10 @@ def train(
     steps = StepData(photographs, training, recipe.network, options)
     if not len(steps):
         raise DetectorError(f"{data}: no training step in {len(training)} photographs; add data")
-    trainer = Trainer(model, steps, options, output, choose_device(device))
+    freeze_until(model, options.freeze)
+    trainer = Trainer(
+        model, steps, detector_losses(options), options, output, choose_device(device)
+    )
     console.print(
         f"{len(training)} photographs to train on, {len(validation)} to validate, "
         f"{len(dataset.class_names)} classes, {len(steps)} steps"
@@ -142,20 +153,21 @@ def _proposals(
     dataset: Dataset,
     folder: Path,
     options: ProposalOptions,
-    cache_folder: Path | None,
+    cache: ProposalCache | None,
     console: Console,
 ) -> list[NDArray[np.float32]]:
     readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
-    computed = cached_for_all(
+    computed = selective_search_many(
         readers,
-        cache_folder or default_cache_folder(),
+        cache=cache,
         mode=options.mode,
         superpixel_scale=options.superpixel_scale,
         seed=options.seed,
         width=options.width or None,
         min_side=options.min_side,
     )
-    return list(track(computed, "proposals", console, total=len(readers)))
+    found = track(computed, "proposals", console, total=len(readers))
+    return [proposals.boxes_xyxy for proposals in found]
 
 
 def _run(trainer: Trainer, console: Console) -> None:

@@ -1,25 +1,52 @@
 """Selective search computed once per image and kept on disk.
 
-An entry is named by a hash of pixels, options and `VERSION`, so a changed picture or setting is
-never answered with old boxes. Entries are written under a temporary name and renamed.
+An entry is named by a hash of pixels, options and `VERSION`, so that a changed picture or setting
+is never answered with old boxes. It carries a checksum over its name and its boxes: what is
+damaged, cut short or in the place of another is computed again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import inspect
+import numbers
 import os
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from proposals.selective_search import selective_search
+from proposals.checks import check_image
+from proposals.options import SearchOptions, check_options, choose_strategies
+from proposals.result import ProposalError, Proposals
+from proposals.selective_search import ranked_proposals, selective_search
 
 VERSION = 1  # raise it when selective search answers differently
+
+MAGIC = b"proposals-cache1"
+HEADER_LENGTH = len(MAGIC) + hashlib.sha256().digest_size
+ENTRY, LEFTOVER = ".boxes", ".part"  # suffixes
+OLD_SECONDS = 3600  # no writer takes that long: its file was left by a process that was killed
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(selective_search).parameters.items()
+    if name in SearchOptions.__annotations__
+}
+_flags_lock = threading.Lock()  # not the cache's own: a cache can be sent to another process
+
+
+class CacheSize(NamedTuple):
+    """What a cache holds."""
+
+    entries: int
+    bytes: int
 
 
 def default_cache_folder() -> Path:
@@ -28,43 +55,173 @@ def default_cache_folder() -> Path:
     return Path(base) / "googlenet-rcnn" / "proposals"
 
 
-def cached_selective_search(
-    image: NDArray[np.uint8], folder: Path, **options: Any
-) -> NDArray[np.float32]:
-    """Boxes (N, 4) of `selective_search(image, **options)`, from `folder` where they stand there.
+class ProposalCache:
+    """Proposals on disk, for any number of threads and processes at once.
 
-    An unreadable entry is computed again.
+    Two that want the same entry at the same time both compute it, to the same bytes. A folder
+    that cannot be written, or a full disk, costs a warning and the time of computing again.
+
+    Parameters
+    ----------
+    folder
+        Where entries stand; created when the first is written. None takes
+        `default_cache_folder()`.
     """
-    path = folder / f"{_key(image, options)}.npy"
-    try:
-        boxes: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        if boxes.ndim == 2 and boxes.shape[1] == 4:
-            return boxes
-    except (OSError, ValueError, EOFError):
-        pass
-    boxes = selective_search(image, **options).boxes_xyxy
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.{threading.get_ident()}.npy")
-    np.save(temporary, boxes)
-    os.replace(temporary, path)
-    return boxes
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = default_cache_folder() if folder is None else Path(folder)
+        self._has_tidied = False
+        self._has_warned = False
+
+    def get_or_compute(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        threads: int | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Proposals:
+        """`selective_search(image, **options)`, from disk where it stands there.
+
+        Parameters
+        ----------
+        image
+            (H, W, 3) uint8, RGB.
+        threads
+            At most this many where it has to be computed; they do not change the answer.
+        options
+            As for `selective_search`; the seed a whole number.
+
+        Returns
+        -------
+        Proposals
+            The same bytes as computed. With `backend="opencv"`, whose order is drawn anew in
+            every call, those of the first call.
+
+        Raises
+        ------
+        ProposalError
+            As `selective_search`, and for a Generator as seed: its answer cannot be repeated.
+        """
+        key = _key(image, options)
+        boxes = self._read(key)
+        if boxes is not None:
+            return ranked_proposals(boxes)
+        proposals = selective_search(image, threads=threads, **options)
+        self._write(key, proposals.boxes_xyxy)
+        return proposals
+
+    def size(self) -> CacheSize:
+        """Count the entries and the bytes they take; an absent folder holds none."""
+        sizes = [_file_size(path) for path in self._files(ENTRY)]
+        return CacheSize(len(sizes), sum(sizes))
+
+    def clear(self) -> CacheSize:
+        """Delete all entries, and nothing else that lies in the folder.
+
+        Returns
+        -------
+        CacheSize
+            What was deleted.
+
+        Raises
+        ------
+        OSError
+            If an entry cannot be deleted.
+        """
+        removed = 0
+        count = 0
+        for path in self._files(ENTRY):
+            size = _file_size(path)
+            path.unlink(missing_ok=True)
+            removed += size
+            count += 1
+        self._remove_leftovers()
+        return CacheSize(count, removed)
+
+    def _read(self, key: str) -> NDArray[np.float32] | None:
+        """Boxes (N, 4) of an entry; None where there is none that can be believed."""
+        try:
+            content = (self.folder / (key + ENTRY)).read_bytes()
+        except OSError:
+            return None
+        payload = content[HEADER_LENGTH:]
+        if not payload or len(payload) % 16 or content[:HEADER_LENGTH] != _header(key, payload):
+            return None
+        return np.frombuffer(payload, "<f4").astype(np.float32).reshape(-1, 4)
+
+    def _write(self, key: str, boxes: NDArray[np.float32]) -> None:
+        """Write under a name of its own, then rename: a reader sees all of an entry or nothing."""
+        payload = boxes.astype("<f4").tobytes()
+        temporary = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._tidy_once()
+            handle, temporary = tempfile.mkstemp(LEFTOVER, f".{key}.", self.folder)
+            with open(handle, "wb") as file:
+                file.write(_header(key, payload) + payload)
+            os.replace(temporary, self.folder / (key + ENTRY))
+        except OSError as error:
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+            self._warn_once(error)
+
+    def _tidy_once(self) -> None:
+        with _flags_lock:
+            is_first, self._has_tidied = not self._has_tidied, True
+        if is_first:
+            self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Delete what killed writers left behind, once no living one can be at it."""
+        for path in self._files(LEFTOVER):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > OLD_SECONDS:
+                    path.unlink()
+
+    def _warn_once(self, error: OSError) -> None:
+        with _flags_lock:
+            is_first, self._has_warned = not self._has_warned, True
+        if is_first:
+            warnings.warn(
+                f"proposals cache {self.folder}: {error.strerror or error}; going on without "
+                "keeping the proposals",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    def _files(self, suffix: str) -> Iterator[Path]:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            yield from (path for path in self.folder.iterdir() if path.name.endswith(suffix))
 
 
-def cached_for_all(
-    readers: Sequence[Callable[[], NDArray[np.uint8]]], folder: Path, **options: Any
-) -> Iterator[NDArray[np.float32]]:
-    """Boxes of many images in order, one thread per processor; each reader returns one image."""
-    workers = os.cpu_count() or 1
-
-    def compute(read: Callable[[], NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return cached_selective_search(read(), folder, threads=1, **options)
-
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(compute, readers)
-
-
-def _key(image: NDArray[np.uint8], options: dict[str, Any]) -> str:
-    relevant = sorted((name, value) for name, value in options.items() if name != "threads")
-    digest = hashlib.sha256(repr((VERSION, image.shape, relevant)).encode())
+def _key(image: NDArray[np.uint8], options: SearchOptions) -> str:
+    """Hash all that the answer depends on; an option left out equals its default."""
+    check_image(image)
+    check_options(**options)
+    if isinstance(options.get("seed"), np.random.Generator):
+        raise ProposalError(
+            "seed: a Generator answers differently every time, which no cache can; "
+            "give a whole number"
+        )
+    settings: dict[str, Any] = {**DEFAULTS, **options}
+    strategies = choose_strategies(settings.pop("mode"), settings.pop("superpixel_scale"))
+    plain = [
+        # 500 and numpy's 500 are the same setting.
+        (name, int(value) if isinstance(value, numbers.Integral) else value)
+        for name, value in sorted(settings.items())
+    ]
+    digest = hashlib.sha256(repr((VERSION, image.shape, tuple(strategies), plain)).encode())
     digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()[:40]
+    return digest.hexdigest()
+
+
+def _header(key: str, payload: bytes) -> bytes:
+    return MAGIC + hashlib.sha256(key.encode() + payload).digest()
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process was quicker
+        return 0

@@ -35,6 +35,8 @@ class SearchOptions(KeywordOptions, total=False):
 
 def check_options(**options: Unpack[SearchOptions]) -> None:
     """Raise ProposalError unless every option given is as ``selective_search`` describes it."""
+    for name in options:
+        check_choice("option", name, SearchOptions.__annotations__)
     if "mode" in options:
         check_choice("mode", options["mode"], MODES)
     if options.get("superpixel_scale") is not None:
