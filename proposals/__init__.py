@@ -3,19 +3,31 @@
 Needs numpy, numba and OpenCV, the last two only once a function is called; never torch.
 
     from proposals import selective_search
-    proposals = selective_search(image, mode="fast", superpixel_scale=2.0, seed=0)
+    proposals = selective_search(image, mode="googlenet-2x", seed=0)
     proposals.boxes_xyxy    # (N, 4) float32, original pixels
 """
 
 from typing import TYPE_CHECKING, Any
 
+from proposals.batch import selective_search_many
+from proposals.cache import ProposalCache
+from proposals.region_tree import RegionTree, RegionTrees
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import selective_search
 
 if TYPE_CHECKING:
     from proposals.segmentation import segment
 
-__all__ = ["ProposalError", "Proposals", "segment", "selective_search"]
+__all__ = [
+    "ProposalCache",
+    "ProposalError",
+    "Proposals",
+    "RegionTree",
+    "RegionTrees",
+    "segment",
+    "selective_search",
+    "selective_search_many",
+]
 
 
 def __getattr__(name: str) -> Any:
