@@ -87,6 +87,7 @@ def train(
         + (f"; continuing at step {trainer.step}" if trainer.step else "")
     )
     _run(trainer, console)
+    trainer.use_average()
 
     info = WeightsInfo(
         class_names=dataset.class_names,
@@ -95,7 +96,7 @@ def train(
         provenance={"data": dataset.source, "images": len(training), "initial": "BVLC GoogLeNet"},
         version=__version__,
     )
-    detector = Detector(trainer.averaged_model(), recipe, info, trainer.device)
+    detector = Detector(model, recipe, info, trainer.device)
     if validation:
         report = validate(detector, photographs, validation, console)
         console.print(report.table())

@@ -1,4 +1,4 @@
-"""Fine-tuning a RegionClassifier: the loss of a step, the loop, and checkpoints that resume.
+"""The training loop, with checkpoints that resume.
 
 A run folder holds `recipe.yaml`, `metrics.jsonl` (a line per logged step),
 `checkpoint.safetensors` (everything needed to go on) and, when done, `weights.safetensors`.
@@ -11,26 +11,58 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from configs import TrainingOptions
 from detector.errors import DetectorError
-from detector.regions import RegionClassifier, mixed_precision
-from detector.sampling import sample_objectness, sample_regions
-from detector.training_data import Example, StepData
+from detector.regions import mixed_precision
 from detector.weights_file import load_tensors, save_tensors
 
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
 LOG_EVERY = 10  # steps
+
+
+class LoopOptions(Protocol):
+    """What the loop needs to know; TrainingOptions and MultiBoxOptions have it."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def head_factor(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def warmup_steps(self) -> int: ...
+    @property
+    def gradient_clip(self) -> float: ...
+    @property
+    def averaging(self) -> float: ...
+    @property
+    def checkpoint_minutes(self) -> float: ...
+
+
+class Steps(Protocol):
+    """A run's data: item `s` is what step `s` learns from, the same at every call."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, step: int) -> Any: ...
+    def fingerprint(self) -> str:
+        """Tells this data, in this order, from any other."""
+
+
+# (model, item of the data, device) -> the step's loss in parts that are summed. Each part is
+# back-propagated before the next is asked for, so that only one holds its activations.
+StepLosses = Callable[[Any, Any, torch.device], Iterator[dict[str, Tensor]]]
 
 
 @dataclass
@@ -42,64 +74,33 @@ class Progress:
     losses: dict[str, float]
 
 
-def example_losses(
-    model: RegionClassifier, example: Example, options: TrainingOptions, device: torch.device
-) -> dict[str, Tensor]:
-    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's."""
-    rng = np.random.default_rng([options.seed, 4, *example.key])
-    boxes = example.boxes_xyxy
-    feature_map = model.features(example.image.to(device))
-
-    logits = model.objectness(feature_map, torch.from_numpy(boxes).to(device)).float()
-    rows, target = sample_objectness(boxes, example.truths, options, rng)
-    # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
-    objectness = F.binary_cross_entropy_with_logits(
-        logits[torch.from_numpy(rows).to(device)],
-        torch.from_numpy(target).to(device),
-        reduction="sum",
-    ) / max(1, len(rows))
-
-    hardness = logits.detach().cpu().numpy()
-    regions = sample_regions(boxes, hardness, example.truths, options, rng)
-    logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
-    labels = torch.from_numpy(regions.labels).to(device)
-    count = max(1, len(labels))
-    classes = F.cross_entropy(logits.float(), labels, reduction="sum") / count
-    # Regression counts on foreground only, but is divided by all regions: each weighs the same
-    foreground = labels.nonzero()[:, 0]
-    error = F.smooth_l1_loss(
-        deltas.float()[foreground, labels[foreground] - 1],
-        torch.from_numpy(regions.deltas).to(device)[foreground],
-        reduction="sum",
-    )
-    box = options.box_weight * error / count
-    return {"classes": classes, "boxes": box, "objectness": objectness}
-
-
 class Trainer:
     """The state of a run and the loop that advances it.
 
     Parameters
     ----------
     model
-        Weights to start from.
+        Weights to start from; those that require no gradient stay as they are.
     data
-        Examples by step; its length is the length of the run.
+        What each step learns from; its length is the length of the run.
+    losses
+        Of a step.
     folder
         Run folder; a checkpoint found there is resumed.
     """
 
     def __init__(
         self,
-        model: RegionClassifier,
-        data: StepData,
-        options: TrainingOptions,
+        model: nn.Module,
+        data: Steps,
+        losses: StepLosses,
+        options: LoopOptions,
         folder: Path,
         device: torch.device,
     ) -> None:
-        self.model = model.to(device).to(memory_format=torch.channels_last)
-        self.data, self.options, self.folder, self.device = data, options, folder, device
-        freeze_until(self.model, options.freeze)
+        self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.data, self.losses, self.options = data, losses, options
+        self.folder, self.device = folder, device
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(self._parameter_groups())
         self.average = {n: p.detach().clone() for n, p in self.parameters.items()}
@@ -110,8 +111,8 @@ class Trainer:
         """Train to the end, yielding progress after every step; checkpoints by the clock."""
         self.model.train()
         total = len(self.data)
-        loader = DataLoader(
-            self.data,
+        loader: DataLoader[Any] = DataLoader(
+            self.data,  # type: ignore[arg-type]  # has what a map-style dataset needs
             batch_size=None,
             sampler=range(self.step, total),
             collate_fn=_unchanged,
@@ -119,8 +120,8 @@ class Trainer:
         )
         saved = time.monotonic()
         recent: list[dict[str, float]] = []
-        for examples in loader:
-            recent.append(self._advance(examples))
+        for item in loader:
+            recent.append(self._advance(item))
             self.step += 1
             means = {key: float(np.mean([r[key] for r in recent[-50:]])) for key in recent[-1]}
             if self.step % LOG_EVERY == 0 or self.step == total:
@@ -131,12 +132,12 @@ class Trainer:
             yield Progress(self.step, total, means)
         self.save_checkpoint()
 
-    def averaged_model(self) -> RegionClassifier:
-        """The model with the averaged weights in place, in evaluation mode."""
+    def use_average(self) -> None:
+        """Put the averaged weights in the model, for evaluation."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(self.average[name])
-        return self.model.eval()
+        self.model.eval()
 
     def save_checkpoint(self) -> None:
         """Write the whole state; atomic."""
@@ -149,20 +150,22 @@ class Trainer:
         about = {"step": str(self.step), "data": self.data.fingerprint()}
         save_tensors(self.folder / CHECKPOINT, tensors, about)
 
-    def _advance(self, examples: list[Example]) -> dict[str, float]:
+    def _advance(self, item: Any) -> dict[str, float]:
         """One optimizer step. All randomness comes from (seed, step), so resuming is exact."""
         torch.manual_seed(self.options.seed * 1_000_003 + self.step)
         rate = learning_rate_factor(self.step, len(self.data), self.options.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
         sums: dict[str, float] = {}
-        for example in examples:
+        parts = self.losses(self.model, item, self.device)
+        while True:
             with mixed_precision(self.device, training=True):
-                losses = example_losses(self.model, example, self.options, self.device)
-            loss = torch.stack(list(losses.values())).sum() / len(examples)
-            loss.backward()
-            for key, value in losses.items():
-                sums[key] = sums.get(key, 0.0) + float(value.detach()) / len(examples)
+                part = next(parts, None)
+            if part is None:
+                break
+            torch.stack(list(part.values())).sum().backward()
+            for key, value in part.items():
+                sums[key] = sums.get(key, 0.0) + float(value.detach())
         if not all(math.isfinite(value) for value in sums.values()):
             raise DetectorError(
                 f"training step {self.step}: the loss is {sums}; lower training.learning_rate"
@@ -244,8 +247,8 @@ class Trainer:
             path.write_text("".join(kept), encoding="utf-8")
 
 
-def _unchanged(examples: list[Example]) -> list[Example]:
-    return examples
+def _unchanged(item: Any) -> Any:
+    return item
 
 
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:
@@ -254,13 +257,3 @@ def learning_rate_factor(step: int, total: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
-
-
-def freeze_until(model: RegionClassifier, last: str) -> None:
-    """Keep the ImageNet weights of the trunk's layers up to and including `last`."""
-    names = [name for name, _ in model.network.stages()]
-    if last and last not in names:
-        raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")
-    if last:
-        for _, layer in list(model.network.stages())[: names.index(last) + 1]:
-            layer.requires_grad_(False)

@@ -21,10 +21,11 @@ from safetensors.torch import load_file
 from configs import Recipe, TrainingOptions, recipe_from_dict
 from detector import Detector
 from detector.errors import DetectorError
+from detector.fine_tuning import detector_losses, example_losses, freeze_until
 from detector.images import read_image
 from detector.regions import RegionClassifier
 from detector.train import train
-from detector.training import Trainer, example_losses, freeze_until, learning_rate_factor
+from detector.training import Trainer, learning_rate_factor
 from detector.training_data import Photographs, StepData
 from detector.weights_file import load_imagenet, load_tensors
 from eval import read_dataset
@@ -144,7 +145,8 @@ def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
     training = replace(RECIPE.training, images_per_step=1, flip=False, short_sides=(64,), **options)
     source = Photographs(dataset, data.parent, [boxes] * len(dataset))
     steps = StepData(source, [0], RECIPE.network, training)
-    return Trainer(model, steps, training, folder, CPU)
+    freeze_until(model, training.freeze)
+    return Trainer(model, steps, detector_losses(training), training, folder, CPU)
 
 
 def total_loss(run: Trainer, options: TrainingOptions) -> float:
@@ -182,7 +184,7 @@ def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path:
     run.save_checkpoint()
     other = RegionClassifier(7)
     with pytest.raises(DetectorError, match=r"checkpoint\.safetensors: belongs to another model"):
-        Trainer(other, run.data, run.options, tmp_path, CPU)
+        Trainer(other, run.data, run.losses, run.options, tmp_path, CPU)
 
 
 def test_the_learning_rate_warms_up_and_falls_like_a_cosine() -> None:

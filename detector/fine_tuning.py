@@ -1,0 +1,74 @@
+"""Fine-tuning a RegionClassifier: the loss of a step, and the layers that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from configs import TrainingOptions
+from detector.errors import DetectorError
+from detector.regions import RegionClassifier
+from detector.sampling import sample_objectness, sample_regions
+from detector.training import StepLosses
+from detector.training_data import Example
+
+
+def example_losses(
+    model: RegionClassifier, example: Example, options: TrainingOptions, device: torch.device
+) -> dict[str, Tensor]:
+    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's."""
+    rng = np.random.default_rng([options.seed, 4, *example.key])
+    boxes = example.boxes_xyxy
+    feature_map = model.features(example.image.to(device))
+
+    logits = model.objectness(feature_map, torch.from_numpy(boxes).to(device)).float()
+    rows, target = sample_objectness(boxes, example.truths, options, rng)
+    # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
+    objectness = F.binary_cross_entropy_with_logits(
+        logits[torch.from_numpy(rows).to(device)],
+        torch.from_numpy(target).to(device),
+        reduction="sum",
+    ) / max(1, len(rows))
+
+    hardness = logits.detach().cpu().numpy()
+    regions = sample_regions(boxes, hardness, example.truths, options, rng)
+    logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
+    labels = torch.from_numpy(regions.labels).to(device)
+    count = max(1, len(labels))
+    classes = F.cross_entropy(logits.float(), labels, reduction="sum") / count
+    # Regression counts on foreground only, but is divided by all regions: each weighs the same
+    foreground = labels.nonzero()[:, 0]
+    error = F.smooth_l1_loss(
+        deltas.float()[foreground, labels[foreground] - 1],
+        torch.from_numpy(regions.deltas).to(device)[foreground],
+        reduction="sum",
+    )
+    box = options.box_weight * error / count
+    return {"classes": classes, "boxes": box, "objectness": objectness}
+
+
+def detector_losses(options: TrainingOptions) -> StepLosses:
+    """The loss of a step over several photographs: the mean of theirs."""
+
+    def losses(
+        model: RegionClassifier, examples: list[Example], device: torch.device
+    ) -> Iterator[dict[str, Tensor]]:
+        for example in examples:
+            found = example_losses(model, example, options, device)
+            yield {key: value / len(examples) for key, value in found.items()}
+
+    return losses
+
+
+def freeze_until(model: RegionClassifier, last: str) -> None:
+    """Keep the ImageNet weights of the trunk's layers up to and including `last`."""
+    names = [name for name, _ in model.network.stages()]
+    if last and last not in names:
+        raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")
+    if last:
+        for _, layer in list(model.network.stages())[: names.index(last) + 1]:
+            layer.requires_grad_(False)

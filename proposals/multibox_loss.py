@@ -1,0 +1,112 @@
+"""How MultiBox learns (Erhan et al. 2014, section 3): assignment, location and confidence loss.
+
+Every object is given to one prior, no prior to two objects, so that the sum of distances is
+least. The location loss moves that prior's box to its object; the confidence loss asks for 1
+there and for 0 everywhere else:
+
+    F = alpha * 1/2 sum |l_i - g_j|^2  -  sum log c_i  -  sum log(1 - c_i)
+              (assigned pairs)          (assigned)       (the others)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from proposals.boxes import area, intersection_over_union
+from proposals.priors import Priors
+
+Floats = NDArray[np.float32]
+UNUSED, BACKGROUND = -2, -1
+
+
+class Targets(NamedTuple):
+    """What the K priors should answer for one picture."""
+
+    truth: NDArray[np.int64]  # (K,) row of the object, BACKGROUND, or UNUSED: asked nothing
+    locations: Floats  # (K, 4) in units of the priors' std; 0 where there is no object
+
+
+def assign(
+    priors: Priors, boxes_xyxy: Floats, ignored: NDArray[np.bool_], extra_iou: float = 0.0
+) -> Targets:
+    """Give every object to a prior.
+
+    Parameters
+    ----------
+    boxes_xyxy
+        (T, 4) objects in shares of the picture.
+    ignored
+        (T,) objects that teach nothing (difficult, crowds): priors that overlap one by at least
+        half, or lie in it for the most part, are asked for no confidence.
+    extra_iou
+        Above 0, a prior that overlaps an object at least this much, and none more, learns it too.
+        The papers assign one to one (0).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    truth = np.full(len(priors.mean), BACKGROUND, np.int64)
+    real = np.flatnonzero(~ignored)
+    overlap = intersection_over_union(priors.mean, boxes_xyxy)
+    if ignored.any():
+        truth[_covered(priors.mean, boxes_xyxy[ignored]) > 0.5] = UNUSED
+        truth[overlap[:, ignored].max(axis=1) >= 0.5] = UNUSED
+    if len(real) and extra_iou:
+        best = real[overlap[:, real].argmax(axis=1)]
+        near = overlap[:, real].max(axis=1) >= extra_iou
+        truth[near] = best[near]
+    if len(real):
+        # In units of the priors' deviation, so that a small object counts as much as a large one
+        steps = (boxes_xyxy[real, None] - priors.mean) / priors.std
+        rows, columns = linear_sum_assignment((steps**2).sum(axis=2))
+        truth[columns] = real[rows]
+    locations = np.zeros_like(priors.mean)
+    assigned = np.flatnonzero(truth >= 0)
+    goal = boxes_xyxy[truth[assigned]]
+    locations[assigned] = (goal - priors.mean[assigned]) / priors.std[assigned]
+    return Targets(truth, locations)
+
+
+def _covered(boxes_xyxy: Floats, others: Floats) -> Floats:
+    """Largest share of each box that lies inside one of `others` (N,)."""
+    low = np.maximum(boxes_xyxy[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes_xyxy[:, None, 2:], others[None, :, 2:])
+    inside = np.prod(np.maximum(high - low, 0), axis=2)
+    share: Floats = inside.max(axis=1) / np.maximum(area(boxes_xyxy), np.float32(1e-9))
+    return share
+
+
+def multibox_losses(
+    outputs: Tensor, logits: Tensor, truth: Tensor, locations: Tensor, alpha: float
+) -> dict[str, Tensor]:
+    """Losses of a batch, each per object.
+
+    Parameters
+    ----------
+    outputs, logits
+        (N, K, 4) and (N, K), as the network answers.
+    truth, locations
+        (N, K) and (N, K, 4): `Targets` of every picture.
+    alpha
+        Weight of the location loss.
+    """
+    assigned = truth >= 0
+    objects = assigned.sum().clamp(min=1)
+    error = outputs[assigned] - locations[assigned]
+    location = alpha * 0.5 * (error**2).sum() / objects
+    used = truth != UNUSED
+    confidence = F.binary_cross_entropy_with_logits(
+        logits[used], assigned[used].float(), reduction="sum"
+    )
+    return {"locations": location, "confidence": confidence / objects}
+
+
+def stack(targets: list[Targets]) -> tuple[Tensor, Tensor]:
+    """Targets of several pictures as tensors (N, K) and (N, K, 4)."""
+    truth = torch.from_numpy(np.stack([target.truth for target in targets]))
+    return truth, torch.from_numpy(np.stack([target.locations for target in targets]))
