@@ -80,8 +80,9 @@ class RegionTrees:
     def mask(self, proposal: int) -> NDArray[np.bool_]:
         """Pixels of the region behind a proposal.
 
-        Its bounding box is the proposal's box; where the image was resized, to within a pixel
-        of the coarser of the two images.
+        Its bounding box is the proposal's box; where the image was shrunk for the search, to
+        within a pixel of the smaller image. Where it was enlarged, parts of the region that are
+        thinner than an original pixel may be lost.
 
         Parameters
         ----------
