@@ -82,7 +82,7 @@ class RegionTrees:
 
         Its bounding box is the proposal's box; where the image was shrunk for the search, to
         within a pixel of the smaller image. Where it was enlarged, parts of the region that are
-        thinner than an original pixel may be lost.
+        thinner than an original pixel may be lost, of a mere line of them all.
 
         Parameters
         ----------
