@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
+from proposals.recall import RecallMeter, RecallReport, measure_recall
 from proposals.region_tree import RegionTree, RegionTrees
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import selective_search
@@ -22,8 +23,11 @@ __all__ = [
     "ProposalCache",
     "ProposalError",
     "Proposals",
+    "RecallMeter",
+    "RecallReport",
     "RegionTree",
     "RegionTrees",
+    "measure_recall",
     "segment",
     "selective_search",
     "selective_search_many",
