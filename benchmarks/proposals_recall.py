@@ -1,13 +1,12 @@
-"""Compare selective search with OpenCV's: boxes, recall, order and time on one data set.
+"""Compare selective search with other programs': boxes, recall, order and time on one data set.
 
-    python benchmarks/proposals_recall.py --data instances_test.json --images DIR --limit 100
+    python benchmarks/proposals_recall.py --data instances_test.json --limit 100 --plot recall.png
 
-Both get the picture at width 500 and the time of that resizing, and of both the boxes under
-20 px at that width and exact duplicates are dropped (OpenCV keeps them; --min-side 0 shows
-it so). OpenCV runs twice: with its own fast preset, and with the k and smallest segment of
-each of our rows, so that the search and not the setting is compared. Objects marked
-difficult, ignored or crowds are left out.
-Rows are interleaved image by image, so that other work on the machine slows all alike.
+All get the picture at width 500 and the time of that resizing, and of all the boxes under 20 px
+at that width and exact duplicates are dropped (OpenCV keeps them; --min-side 0 shows it so).
+OpenCV runs with its own presets, and with the k and smallest segment of our fast rows, so that
+the search and not the setting is compared. Objects marked difficult, ignored or crowds are left
+out. Rows are interleaved image by image, so that other work on the machine slows all alike.
 """
 
 from __future__ import annotations
@@ -15,202 +14,170 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
+from opencv_search import MIN_SIDE, Method, assemble_opencv, opencv_rows, other_rows, run_opencv
+from rich.console import Console
+from rich.progress import track
 
+from detector import read_image
+from detector.image_folder import find_image_folder
+from eval import Dataset, read_dataset
 from proposals import selective_search
-from proposals.boxes import intersection_over_union, unique_boxes
-from proposals.strategies import MODES
+from proposals.recall import RecallMeter, RecallReport
+from proposals.recall_plot import plot_reports
 
-WIDTH = 500
+__all__ = ["assemble_opencv", "run_opencv"]  # other benchmarks take them from here
+
 FIRST = (50, 100, 500)
-Boxes = NDArray[np.float32]
-Method = Callable[[NDArray[np.uint8]], Boxes]
+OURS = {
+    "ours single": ("single", 1.0),
+    "ours fast 1.0": ("fast", 1.0),
+    "ours fast 2.0": ("fast", 2.0),
+    "ours quality": ("quality", 1.0),
+}
+STYLES: dict[str, dict[str, Any]] = {
+    "ours single": {"color": "#009E73"},
+    "ours fast 1.0": {"color": "#0072B2"},
+    "ours fast 2.0": {"color": "#D55E00"},
+    "ours quality": {"color": "#CC79A7"},
+    "OpenCV fast, default": {"color": "#444444", "linestyle": "--"},
+    "OpenCV as fast 1.0": {"color": "#0072B2", "linestyle": "--"},
+    "OpenCV as fast 2.0": {"color": "#D55E00", "linestyle": "--"},
+    "OpenCV quality": {"color": "#CC79A7", "linestyle": "--"},
+    "dlib": {"color": "#999999", "linestyle": ":"},
+    "selectivesearch": {"color": "#E69F00", "linestyle": ":"},
+}
 
 
-class Photograph(NamedTuple):
-    """A picture with the objects to be found."""
+class Result(NamedTuple):
+    """What one row found, and how long it took per image."""
 
-    path: Path
-    boxes_xyxy: Boxes
-    categories: list[int]
-
-
-class Tally(NamedTuple):
-    """What one method did, appended image by image."""
-
-    counts: list[int]
-    seconds: list[float]
-    overlaps: list[list[float]]  # per object: best IoU among all boxes, then the first 50, ...
-    categories: list[int]
+    report: RecallReport
+    seconds: float
 
 
 def main() -> None:
-    """Read the arguments, run every method on every image, print the table."""
+    """Read the arguments, run every row on every image, print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="COCO instances file")
-    parser.add_argument("--images", type=Path, required=True, help="folder of its pictures")
-    parser.add_argument("--limit", type=int, default=100, help="number of pictures (100)")
+    add_data_arguments(parser)
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="rows with a word in the name")
     parser.add_argument("--threads", type=int, help="for our rows (default: all processors)")
-    parser.add_argument("--min-side", type=int, default=20, help="least side of a box (20)")
-    parser.add_argument("--only-ours", action="store_true", help="leave OpenCV out")
+    parser.add_argument(
+        "--min-side", type=int, default=MIN_SIDE, help="least side of a box (default: 20)"
+    )
     arguments = parser.parse_args()
-    methods = our_methods(arguments.threads, arguments.min_side)
-    if not arguments.only_ours:
-        methods |= opencv_methods(arguments.min_side)
-    tallies = {name: Tally([], [], [], []) for name in methods}
-    selective_search(np.zeros((32, 32, 3), np.uint8))  # compile outside the clock
-    photographs = read_photographs(arguments.data, arguments.images)[: arguments.limit]
-    for photograph in photographs:
-        bgr = cv2.imread(str(photograph.path))
-        if bgr is None:
-            parser.error(f"cannot read {photograph.path}; check --images")
-        image = np.ascontiguousarray(bgr[..., ::-1], np.uint8)
-        for name, method in methods.items():
-            measure(method, image, photograph, tallies[name])
-    print_table(tallies, len(photographs))
+    rows = our_rows(arguments.threads, arguments.min_side)
+    rows |= opencv_rows(arguments.min_side) | other_rows(arguments.min_side)
+    if arguments.only:
+        rows = {n: row for n, row in rows.items() if any(word in n for word in arguments.only)}
+    if not rows:
+        parser.error(f"--only {' '.join(arguments.only)}: no row has such a word in its name")
+    results = measure_rows(rows, *read_data(arguments))
+    print_table(results)
+    print_ratios(results)
+    save(results, arguments, STYLES)
 
 
-def our_methods(threads: int | None, min_side: int) -> dict[str, Method]:
-    """Build the rows of this project: single, fast and fast with doubled superpixels."""
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that say what to measure on, and where to."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="JSON", help="ground truth, COCO format")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
+    add("--limit", type=int, default=100, metavar="N", help="the first N pictures (100; 0: all)")
+    add("--json", type=Path, metavar="FILE", help="write all figures here")
+    add("--plot", type=Path, metavar="FILE", help="draw recall against boxes here (.png, .svg)")
+
+
+def read_data(arguments: argparse.Namespace) -> tuple[Dataset, Path]:
+    """The data set, as far as --limit goes, and the folder of its pictures."""
+    dataset = read_dataset(arguments.data)
+    if arguments.limit:
+        dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
+    return dataset, arguments.images or find_image_folder(arguments.data, dataset)
+
+
+def our_rows(threads: int | None, min_side: int) -> dict[str, Method]:
+    """Build the rows of this project."""
 
     def row(mode: str, scale: float) -> Method:
         return lambda image: (
             selective_search(image, mode, scale, min_side=min_side, threads=threads).boxes_xyxy
         )
 
-    settings = [("single", 1.0), ("fast", 1.0), ("fast", 2.0)]
-    return {f"ours {mode} {scale}": row(mode, scale) for mode, scale in settings}
+    return {name: row(mode, scale) for name, (mode, scale) in OURS.items()}
 
 
-def opencv_methods(min_side: int) -> dict[str, Method]:
-    """Build the rows of OpenCV: its fast preset, then the settings of each of our rows."""
-
-    def preset(bgr: NDArray[np.uint8]) -> Any:
-        search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
-        search.setBaseImage(bgr)
-        search.switchToSelectiveSearchFast()
-        return search
-
-    def row(mode: str, scale: float) -> Method:
-        def build(bgr: NDArray[np.uint8]) -> Any:
-            return assemble_opencv(bgr, mode, scale)
-
-        return lambda image: run_opencv(image, build, min_side)
-
-    methods: dict[str, Method] = {
-        "OpenCV fast, default": lambda image: run_opencv(image, preset, min_side)
+def measure_rows(rows: dict[str, Method], dataset: Dataset, folder: Path) -> dict[str, Result]:
+    """Run all rows on one image after another."""
+    for method in rows.values():
+        method(np.zeros((64, 64, 3), np.uint8))  # compile and load outside the clock
+    meters = {name: RecallMeter() for name in rows}
+    seconds = dict.fromkeys(rows, 0.0)
+    images = track(range(len(dataset)), "measuring", console=Console(stderr=True))
+    for index in images:
+        image = read_image(folder / dataset.images[index].file_name)
+        truths = dataset.truths(index)
+        for name, method in rows.items():
+            start = time.perf_counter()
+            boxes = method(image)
+            seconds[name] += time.perf_counter() - start
+            meters[name].add(boxes, truths.boxes_xyxy, truths.labels, truths.ignored, truths.areas)
+    count = max(1, len(dataset))
+    return {
+        name: Result(meter.report(dataset.class_names), seconds[name] / count)
+        for name, meter in meters.items()
     }
-    for mode, scale in [("single", 1.0), ("fast", 1.0), ("fast", 2.0)]:
-        methods[f"OpenCV as {mode} {scale}"] = row(mode, scale)
-    return methods
 
 
-def assemble_opencv(bgr: NDArray[np.uint8], mode: str, scale: float) -> Any:
-    """Set k and the smallest segment alike; its own presets fix the latter at 100."""
-    module = cv2.ximgproc.segmentation
-    conversions = {"HSV": cv2.COLOR_BGR2HSV, "Lab": cv2.COLOR_BGR2LAB}
-    terms = {
-        "C": module.createSelectiveSearchSegmentationStrategyColor,
-        "T": module.createSelectiveSearchSegmentationStrategyTexture,
-        "S": module.createSelectiveSearchSegmentationStrategySize,
-        "F": module.createSelectiveSearchSegmentationStrategyFill,
-    }
-    search = module.createSelectiveSearchSegmentation()
-    for space in MODES[mode].colour_spaces:
-        search.addImage(cv2.cvtColor(bgr, conversions[space]))
-    for k in MODES[mode].k:
-        search.addGraphSegmentation(
-            module.createGraphSegmentation(0.8, k * scale, round(k * scale))
-        )
-    for similarity in MODES[mode].similarities:
-        strategy = module.createSelectiveSearchSegmentationStrategyMultiple()
-        for letter in similarity:
-            strategy.addStrategy(terms[letter](), 1.0 / len(similarity))
-        search.addStrategy(strategy)
-    return search
+def print_table(results: dict[str, Result], firsts: tuple[int, ...] = FIRST) -> None:
+    """Print one line per row; `in N` is recall at IoU .5 of the first N boxes."""
+    report = next(iter(results.values())).report
+    print(f"{report.images} images, {report.objects} objects; in N: recall@.5 of the first N boxes")
+    heads = ["boxes", "recall@.5", "recall@.7", "MABO", "AR", *(f"in {n}" for n in firsts), "ms"]
+    width = max(len(name) for name in results)
+    print(" " * width + "".join(f"{head:>11}" for head in heads))
+    for name, (report, seconds) in results.items():
+        figures = [report.recall(0.5), report.recall(0.7), report.mabo, report.average_recall()]
+        figures += [report.recall(0.5, first) for first in firsts]
+        cells = [f"{report.mean_boxes():.0f}", *(f"{figure:.3f}" for figure in figures)]
+        print(f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells), end="")
+        print(f"{1000 * seconds:11.1f}")
 
 
-def run_opencv(
-    image: NDArray[np.uint8], build: Callable[[NDArray[np.uint8]], Any], min_side: int
-) -> Boxes:
-    """Run one search on a fresh object: reusing one for another image corrupts memory."""
-    height, width = image.shape[:2]
-    size = (WIDTH, round(height * WIDTH / width))
-    is_smaller = width > WIDTH
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if is_smaller else 1)
-    search = build(np.ascontiguousarray(resized[..., ::-1]))
-    x, y, w, h = np.asarray(search.process(), np.float32).T
-    boxes = np.stack([x, y, x + w, y + h], axis=1)[(w >= min_side) & (h >= min_side)]
-    boxes = boxes[unique_boxes(boxes)]
-    return np.asarray(boxes * (width / WIDTH), np.float32)
+def print_ratios(results: dict[str, Result]) -> None:
+    """Print boxes of doubled to plain superpixels, and how much faster our rows are."""
 
+    def boxes(name: str) -> float:
+        return results[name].report.mean_boxes()
 
-def read_photographs(data: Path, images: Path) -> list[Photograph]:
-    """Read a COCO file; pictures in its order, each with the objects that count."""
-    content = json.loads(data.read_text(encoding="utf-8"))
-    objects: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
-    for annotation in content["annotations"]:
-        if not any(annotation.get(key) for key in ("difficult", "ignore", "iscrowd")):
-            objects[annotation["image_id"]].append(annotation)
-    photographs = []
-    for image in content["images"]:
-        found = objects[image["id"]]
-        boxes = np.array([a["bbox"] for a in found], np.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        categories = [a["category_id"] for a in found]
-        photographs.append(Photograph(images / image["file_name"], boxes, categories))
-    return photographs
-
-
-def measure(method: Method, image: NDArray[np.uint8], photograph: Photograph,
-            tally: Tally) -> None:  # fmt: skip
-    """Run a method on an image and note its time and the best overlaps."""
-    start = time.perf_counter()
-    boxes = method(image)
-    tally.seconds.append(time.perf_counter() - start)
-    tally.counts.append(len(boxes))
-    overlaps = intersection_over_union(photograph.boxes_xyxy, boxes)
-    for row in overlaps:
-        tally.overlaps.append([row[:first].max() for first in (None, *FIRST)])
-    tally.categories.extend(photograph.categories)
-
-
-def print_table(tallies: dict[str, Tally], images: int) -> None:
-    """Print one line per method, then the ratios of boxes and of time."""
-    objects = len(next(iter(tallies.values())).overlaps)
-    print(f"{images} images, {objects} objects, width {WIDTH}")
-    heads = ["boxes", "recall@.5", "MABO", *(f"in {first}" for first in FIRST), "ms"]
-    print(f"{'':22}" + "".join(f"{head:>11}" for head in heads))
-    for name, tally in tallies.items():
-        overlaps = np.array(tally.overlaps)
-        recalls = (overlaps >= 0.5).mean(axis=0)
-        categories = np.array(tally.categories)
-        mabo = np.mean([overlaps[categories == c, 0].mean() for c in np.unique(categories)])
-        print(
-            f"{name:22}{np.mean(tally.counts):11.0f}{recalls[0]:11.3f}{mabo:11.3f}"
-            + "".join(f"{recall:11.3f}" for recall in recalls[1:])
-            + f"{1000 * np.mean(tally.seconds):11.1f}"
-        )
-    print_ratios(tallies)
-
-
-def print_ratios(tallies: dict[str, Tally]) -> None:
-    """Print boxes of doubled to plain superpixels, and how much faster each row is."""
-    doubled, plain = tallies["ours fast 2.0"], tallies["ours fast 1.0"]
-    print(f"boxes, fast 2.0 : fast 1.0   {sum(doubled.counts) / sum(plain.counts):.3f}")
-    for setting in ("single 1.0", "fast 1.0", "fast 2.0"):
-        ours, theirs = tallies[f"ours {setting}"], tallies.get(f"OpenCV as {setting}")
-        if theirs is not None:
+    doubled, plain = "ours fast 2.0", "ours fast 1.0"
+    if doubled in results and plain in results:
+        print(f"boxes, fast 2.0 : fast 1.0   {boxes(doubled) / boxes(plain):.3f}")
+    for setting in ("fast 1.0", "fast 2.0"):
+        ours, theirs = f"ours {setting}", f"OpenCV as {setting}"
+        if ours in results and theirs in results:
             print(
-                f"{setting}, ours : OpenCV   boxes {sum(ours.counts) / sum(theirs.counts):.3f}"
-                f"   time 1 : {sum(theirs.seconds) / sum(ours.seconds):.1f}"
+                f"{setting}, ours : OpenCV   boxes {boxes(ours) / boxes(theirs):.3f}"
+                f"   time 1 : {results[theirs].seconds / results[ours].seconds:.1f}"
             )
+
+
+def save(
+    results: dict[str, Result], arguments: argparse.Namespace, styles: dict[str, dict[str, Any]]
+) -> None:
+    """Write the figures and the picture that --json and --plot ask for."""
+    if arguments.json:
+        rows = {
+            name: {"seconds_per_image": seconds, **report.to_dict()}
+            for name, (report, seconds) in results.items()
+        }
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if arguments.plot:
+        plot_reports({name: result.report for name, result in results.items()},
+                     arguments.plot, styles)  # fmt: skip
 
 
 if __name__ == "__main__":
