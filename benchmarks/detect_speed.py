@@ -25,6 +25,7 @@ from detector import Detector, read_image
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import find_images
 from detector.postprocess import Scored, candidates, decode, suppress
+from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"
 LONG_SIDE = 500
@@ -41,19 +42,20 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
         return result
 
     options = detector.recipe.postprocess
-    with torch.inference_mode():
-        boxes = timed("proposals", detector.propose, image).boxes_xyxy
-        feature_map, factors = timed("trunk", detector.features, image)
-        objectness = timed("objectness", detector.objectness, feature_map, boxes, factors)
-        boxes = boxes[detector.select(objectness)]
-        probabilities, deltas = timed("head", detector.score, feature_map, boxes, factors)
+    searched = timed("selective search", detector.search, image)
+    features = timed("trunk", detector.features, image)
+    multibox = timed("MultiBox", detector.multibox_boxes, features)
+    boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
+    objectness = timed("objectness", detector.objectness, features, boxes)
+    boxes = boxes[detector.select(objectness)]
+    probabilities, deltas = timed("head", detector.score, features, boxes)
 
-        def finish() -> None:
-            decoded = decode(boxes, deltas, image.shape[:2])
-            found = candidates(Scored(probabilities, decoded), options.evaluate_threshold)
-            suppress(found, options)
+    def finish() -> None:
+        decoded = decode(boxes, deltas, image.shape[:2])
+        found = candidates(Scored(probabilities, decoded), options.evaluate_threshold)
+        suppress(found, options)
 
-        timed("suppression", finish)
+    timed("suppression", finish)
     return seconds
 
 

@@ -1,6 +1,7 @@
 """Recipes: the YAML files in this folder and the dataclasses they fill."""
 
 from configs.recipe import (
+    MultiBoxOptions,
     NetworkOptions,
     PostprocessOptions,
     ProposalOptions,
@@ -13,6 +14,7 @@ from configs.recipe import (
 )
 
 __all__ = [
+    "MultiBoxOptions",
     "NetworkOptions",
     "PostprocessOptions",
     "ProposalOptions",

@@ -32,6 +32,25 @@ class ProposalOptions:
 
 
 @dataclass(frozen=True)
+class MultiBoxOptions:
+    """MultiBox (arXiv 1312.2249) on the detector's trunk, which stays as it is."""
+
+    boxes: int = 200  # added to selective search (GoogLeNet paper, section 8); 0 = none
+    epochs: float = 10.0
+    images_per_step: int = 16
+    alpha: float = 1.0  # weight of the location loss, in units of the priors' deviation
+    extra_iou: float = 0.5  # priors this near an object learn it too; 0 = one to one, as published
+    learning_rate: float = 1e-3
+    head_factor: float = 1.0
+    weight_decay: float = 1e-3
+    warmup_steps: int = 100
+    gradient_clip: float = 10.0
+    averaging: float = 0.995  # decay of the weight average; 0 = off
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class NetworkOptions:
     """How the photograph enters the network, and how many regions get the full head."""
 
@@ -89,6 +108,7 @@ class Recipe:
     description: str = ""
     weights: str = ""  # a file in detector/weights/, or a path
     proposals: ProposalOptions = field(default_factory=ProposalOptions)
+    multibox: MultiBoxOptions = field(default_factory=MultiBoxOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)
     postprocess: PostprocessOptions = field(default_factory=PostprocessOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -168,6 +188,9 @@ def _check(recipe: Recipe, where: str) -> None:
     for section, key, low, high in (
         ("proposals", "superpixel_scale", 1e-3, 1e3),
         ("proposals", "width", 0, 10_000),
+        ("multibox", "boxes", 0, 10**5),
+        ("multibox", "epochs", 0.0, 1e6),
+        ("multibox", "images_per_step", 1, 10**4),
         ("network", "short_side", 32, 4096),
         ("network", "long_side", 32, 8192),
         ("network", "keep", 0, 10**6),

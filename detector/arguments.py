@@ -14,6 +14,7 @@ COMMANDS = {
     "image": "draw boxes around the objects in photographs (may be left out)",
     "evaluate": "measure mAP on a data set",
     "train": "train a detector on your own boxes",
+    "propose": "find boxes that may hold an object, without saying which",
     "cache": "show or empty the store of computed proposals",
 }
 
@@ -25,6 +26,7 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
 
   detect evaluate --data instances.json    mAP on a data set in COCO format
   detect train --data instances.json       train on your own boxes
+  detect propose -o out street.jpg         boxes alone, of no class
   detect COMMAND --help                    options of a command"""
 
 
@@ -46,7 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    builders = {"image": _image, "evaluate": _evaluate, "train": _train, "cache": _cache}
+    builders = {
+        "image": _image,
+        "evaluate": _evaluate,
+        "train": _train,
+        "propose": _propose,
+        "cache": _cache,
+    }
     for name, build in builders.items():
         command = commands.add_parser(
             name,
@@ -109,7 +117,16 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="DIR",
         help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
     )  # fmt: skip
-    add("--recipe", default="voc20", metavar="NAME|YAML", help="default: voc20")
+    add("--recipe", metavar="NAME|YAML", help="default: voc20")
+    add(
+        "--part", choices=("all", "detector", "multibox"), default="all",
+        help="train the detector, MultiBox on its trunk, or first the one, then the other "
+        "(default: all)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, metavar="FILE",
+        help="with --part multibox: the detector it is trained on (default: the recipe's)",
+    )  # fmt: skip
     add("--epochs", type=float, metavar="N", help="instead of the recipe's")
     add("--seed", type=int, metavar="N", help="instead of the recipe's")
     add("--no-cache", action="store_true", help="compute all proposals anew and keep none")
@@ -118,6 +135,41 @@ def _train(parser: argparse.ArgumentParser) -> None:
 
 def _cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clear", action="store_true", help="delete all entries")
+
+
+def _propose(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add("--data", type=Path, metavar="JSON", help="or a data set in COCO format")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
+    add("--limit", type=_count, metavar="N", help="only its first N pictures")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="folder for the boxes; an interrupted run there is continued (default: proposed)",
+    )  # fmt: skip
+    add(
+        "--format", choices=("jsonl", "npz"), default="jsonl",
+        help="one file proposals.jsonl, or boxes/NAME.npz for each picture (default: jsonl)",
+    )  # fmt: skip
+    add(
+        "--method", choices=("merged", "selective_search", "multibox"), default="merged",
+        help="default: merged, what the detector looks at",
+    )  # fmt: skip
+    add(
+        "--mode", dest="proposals", choices=("single", "fast", "quality"),
+        help="of selective search (default: the recipe's)",
+    )  # fmt: skip
+    add("--max-boxes", type=_count, metavar="N", help="only the best N of each picture")
+    add("--draw", type=_count, metavar="N", help="also NAME.jpg with the best N boxes drawn")
+    add(
+        "--recall", action="store_true",
+        help="measure how many objects of --data the boxes cover: table, recall.json, recall.png",
+    )  # fmt: skip
+    add(
+        "--no-cache", action="store_true",
+        help="compute selective search anew; with --data its results are kept for the next time",
+    )  # fmt: skip
+    _detector_options(parser)
 
 
 def _detector_options(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ from detector.output import write_file
 if TYPE_CHECKING:
     from detector.pipeline import Detector
 
+DEFAULT_RECIPE = "voc20"
+
 
 def evaluate(arguments: Namespace) -> int:
     """`detect evaluate`: run the detector over a data set, or take results, and print mAP."""
@@ -74,16 +76,29 @@ def train(arguments: Namespace) -> int:
     from configs import load_recipe, recipe_from_dict
     from detector.train import train as run
 
-    content = load_recipe(arguments.recipe).to_dict()
+    detector = None
+    if arguments.part == "multibox":
+        detector = load_detector(arguments)
+        content = detector.recipe.to_dict()
+    elif arguments.weights:
+        raise DetectorError(
+            "--weights names the detector that MultiBox is trained on; give it with --part multibox"
+        )
+    else:
+        content = load_recipe(arguments.recipe or DEFAULT_RECIPE).to_dict()
+    section = "training" if detector is None else "multibox"
     for key in ("epochs", "seed"):
         if getattr(arguments, key) is not None:
-            content["training"][key] = getattr(arguments, key)
+            content[section][key] = getattr(arguments, key)
     recipe = recipe_from_dict(content, where="options")
-    output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}"
+    part = "" if arguments.part == "all" else f"-{arguments.part}"
+    output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}{part}"
     run(
         arguments.data,
         output,
         recipe,
+        detector=detector,
+        with_multibox=arguments.part != "detector",
         images=arguments.images,
         device=arguments.device,
         use_cache=not arguments.no_cache,

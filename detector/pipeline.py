@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict, recipe_names
+from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
+from detector.loading import choose_device, holds_weights, weights_path
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
 from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision, resize_for_network
 from detector.results import Detections
-from detector.weights_file import WEIGHTS_FOLDER, WeightsInfo, load_weights
+from detector.weights_file import WeightsInfo, load_weights, split_multibox
+from proposals.merge import merge_proposals
+from proposals.multibox import MultiBox
 from proposals.result import Proposals
 
 if TYPE_CHECKING:
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 DEFAULT = "voc20"
+
+
+class Features(NamedTuple):
+    """A photograph as the trunk sees it, once for proposals and classification alike."""
+
+    map: Tensor  # (1, 832, ~h/16, ~w/16) of the resized photograph
+    factors: Floats  # (4,) x, y, x, y: from the photograph's pixels to the resized one's
+    size: tuple[int, int]  # the photograph's height and width
 
 
 class Detector:
@@ -39,6 +50,8 @@ class Detector:
         Class names and dataset category ids.
     device
         Where the network runs: "cpu", "cuda", "cuda:1"; None chooses CUDA where there is one.
+    multibox
+        Heads on the model's trunk that propose boxes; None leaves selective search alone.
     """
 
     def __init__(
@@ -47,9 +60,13 @@ class Detector:
         recipe: Recipe,
         info: WeightsInfo,
         device: str | torch.device | None = None,
+        multibox: MultiBox | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.model = model.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.multibox = multibox
+        if multibox is not None:
+            multibox.to(self.device).to(memory_format=torch.channels_last).eval()
         self.recipe, self.info = recipe, info
 
     @classmethod
@@ -75,19 +92,21 @@ class Detector:
         DetectorError, RecipeError
             Nothing of that name, or a file that holds no detector.
         """
-        recipe = None if _holds_weights(Path(name)) else load_recipe(name)
-        path = _weights_path(Path(weights or name), recipe if weights is None else None)
+        recipe = None if holds_weights(Path(name)) else load_recipe(name)
+        path = weights_path(Path(weights or name), recipe if weights is None else None)
         tensors, info = load_weights(path)
+        tensors, heads = split_multibox(tensors)
         model = RegionClassifier(len(info.class_names))
         try:
             model.load_state_dict(tensors)
-        except RuntimeError:
+            multibox = MultiBox.from_state(heads) if heads else None
+        except (RuntimeError, KeyError):
             raise DetectorError(
                 f"{path}: its tensors do not fit this version's network; train again"
             ) from None
         if recipe is None:
             recipe = recipe_from_dict(info.recipe, where=f"{path}: recipe")
-        return cls(model, recipe, info, device)
+        return cls(model, recipe, info, device, multibox)
 
     def __call__(
         self,
@@ -105,7 +124,7 @@ class Detector:
         source
             Path, bytes, PIL image or RGB uint8 array (H, W, 3).
         proposals
-            Your own boxes, (N, 4) xyxy in pixels; None runs selective search.
+            Your own boxes, (N, 4) xyxy in pixels; None finds them (`propose`).
         preset
             "visualize": a picture a person likes; "evaluate": all that helps mAP. Names the
             recipe's score threshold.
@@ -120,12 +139,16 @@ class Detector:
             An unreadable picture, boxes of the wrong shape, an unknown preset.
         """
         image = read_image(source)
-        boxes = self.propose(image).boxes_xyxy if proposals is None else _boxes(proposals)
         options = self.recipe.postprocess
         if max_detections is not None:
             options = replace(options, max_detections=max_detections)
         threshold = self._preset_threshold(preset) if threshold is None else threshold
-        found = self.detect_regions(image, boxes, options)
+        if proposals is not None:
+            proposals = _boxes(proposals)
+        features = self.features(image)
+        if proposals is None:
+            proposals = self._merge(self.search(image), features).boxes_xyxy
+        found = self.detect_regions(features, proposals, options)
         keep = found.scores > threshold
         return Detections(
             boxes_xyxy=found.boxes_xyxy[keep],
@@ -147,8 +170,31 @@ class Detector:
             raise DetectorError(f"preset {preset!r}: use one of {', '.join(thresholds)}")
         return thresholds[preset]
 
-    def propose(self, image: NDArray[np.uint8]) -> Proposals:
-        """Selective search as the recipe has it."""
+    def propose(self, source: ImageSource) -> Proposals:
+        """Boxes that may hold an object: selective search merged with MultiBox, best first.
+
+        MultiBox takes part where the weights have it and the recipe wants its boxes.
+        """
+        image = read_image(source)
+        searched = self.search(image)
+        return self._merge(searched, self.features(image)) if self._wants_multibox else searched
+
+    def multibox_proposals(self, source: ImageSource, count: int | None = None) -> Proposals:
+        """MultiBox's boxes alone, most confident first; `count` None is the recipe's number.
+
+        Raises
+        ------
+        DetectorError
+            If the weights hold no MultiBox.
+        """
+        return self.multibox_boxes(self.features(read_image(source)), count)
+
+    @property
+    def _wants_multibox(self) -> bool:
+        return self.multibox is not None and self.recipe.multibox.boxes > 0
+
+    def search(self, image: NDArray[np.uint8]) -> Proposals:
+        """Selective search alone, as the recipe has it."""
         from proposals import selective_search
 
         options = self.recipe.proposals
@@ -161,51 +207,65 @@ class Detector:
             min_side=options.min_side,
         )
 
+    def _merge(self, searched: Proposals, features: Features) -> Proposals:
+        if not self._wants_multibox:
+            return searched
+        return merge_proposals(searched, self.multibox_boxes(features))
+
+    @torch.inference_mode()
+    def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:
+        """MultiBox's boxes from what the trunk has seen already."""
+        if self.multibox is None:
+            raise DetectorError(
+                "these weights hold no MultiBox; train it with `detect train --part multibox`"
+            )
+        count = self.recipe.multibox.boxes if count is None else count
+        with mixed_precision(self.device):
+            return self.multibox.propose(features.map, *features.size, count)
+
+    @torch.inference_mode()
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
-        boxes = _boxes(boxes_xyxy)
-        with torch.inference_mode():
-            feature_map, factors = self.features(read_image(source))
-            return self.score(feature_map, boxes, factors)[0]
+        return self.score(self.features(read_image(source)), _boxes(boxes_xyxy))[0]
 
     @torch.inference_mode()
     def detect_regions(
-        self, image: NDArray[np.uint8], boxes: Floats, options: PostprocessOptions
+        self, features: Features, boxes: Floats, options: PostprocessOptions
     ) -> Candidates:
         """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`.
 
         A score is the class's probability times that of being an object at all, as MultiBox
         multiplies its two confidences (arXiv 1312.2249).
         """
-        size = (image.shape[0], image.shape[1])
-        feature_map, factors = self.features(image)
 
         def score(boxes: Floats, objectness: Floats) -> Candidates:
-            probabilities, deltas = self.score(feature_map, boxes, factors)
+            probabilities, deltas = self.score(features, boxes)
             probabilities[:, 1:] *= objectness[:, None]
-            decoded = decode(boxes, deltas, size)
+            decoded = decode(boxes, deltas, features.size)
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 
-        objectness = self.objectness(feature_map, boxes, factors)
+        objectness = self.objectness(features, boxes)
         best = self.select(objectness)
         found = score(boxes[best], objectness[best])
         for _ in range(options.refine):
             best_boxes = replace(options, max_detections=options.refine_boxes)
             again = suppress(found, best_boxes).boxes_xyxy
-            found = found.join(score(again, self.objectness(feature_map, again, factors)))
+            found = found.join(score(again, self.objectness(features, again)))
         return suppress(found, options)
 
-    def features(self, image: NDArray[np.uint8]) -> tuple[Tensor, Floats]:
-        """The trunk's map of a photograph, and the factors that take boxes to network pixels."""
+    @torch.inference_mode()
+    def features(self, image: NDArray[np.uint8]) -> Features:
+        """One pass of the trunk over an (H, W, 3) RGB photograph."""
         resized, factors = resize_for_network(image, self.recipe.network)
         with mixed_precision(self.device):
             tensor = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)
-            return self.model.features(tensor), factors
+            return Features(self.model.features(tensor), factors, (image.shape[0], image.shape[1]))
 
-    def objectness(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> Floats:
+    @torch.inference_mode()
+    def objectness(self, features: Features, boxes: Floats) -> Floats:
         """Probability (N,) that a box holds an object of any class; cheap."""
         with mixed_precision(self.device):
-            logits = self.model.objectness(feature_map, self._to_network(boxes, factors))
+            logits = self.model.objectness(features.map, self._to_network(boxes, features))
         return logits.float().sigmoid().cpu().numpy()
 
     def select(self, objectness: Floats) -> NDArray[np.int64]:
@@ -213,7 +273,8 @@ class Detector:
         order = np.argsort(-objectness, kind="stable")
         return order[: self.recipe.network.keep or None]
 
-    def score(self, feature_map: Tensor, boxes: Floats, factors: Floats) -> tuple[Floats, Floats]:
+    @torch.inference_mode()
+    def score(self, features: Features, boxes: Floats) -> tuple[Floats, Floats]:
         """Probabilities (N, classes + 1) and box deltas (N, classes, 4) of boxes, in batches."""
         classes = self.model.classes
         probabilities = np.zeros((len(boxes), classes + 1), np.float32)
@@ -222,47 +283,13 @@ class Detector:
         for first in range(0, len(boxes), batch):
             rows = slice(first, first + batch)
             with mixed_precision(self.device):
-                logits, delta = self.model(feature_map, self._to_network(boxes[rows], factors))
+                logits, delta = self.model(features.map, self._to_network(boxes[rows], features))
             probabilities[rows] = logits.float().softmax(1).cpu().numpy()
             deltas[rows] = delta.float().cpu().numpy() * DELTA_SCALE
         return probabilities, deltas
 
-    def _to_network(self, boxes: Floats, factors: Floats) -> Tensor:
-        return torch.from_numpy(boxes * factors).to(self.device)
-
-
-def _holds_weights(path: Path) -> bool:
-    if str(path) in recipe_names():  # also where a folder of that name lies about
-        return False
-    is_other_file = path.is_file() and path.suffix not in (".yaml", ".yml")
-    return path.suffix == ".safetensors" or path.is_dir() or is_other_file
-
-
-def _weights_path(path: Path, recipe: Recipe | None) -> Path:
-    """The weights file of a recipe, else the one that `path` (a file or run folder) stands for."""
-    if recipe is not None:
-        if not recipe.weights:
-            raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
-        path = Path(recipe.weights)
-        return path if path.parent != Path() else WEIGHTS_FOLDER / path
-    if path.is_dir():
-        path = path / "weights.safetensors"
-        if not path.is_file():
-            raise DetectorError(f"{path}: not there; finish this run folder with `detect train`")
-    return path
-
-
-def choose_device(device: str | torch.device | None) -> torch.device:
-    """The named device, or CUDA where there is one, else the CPU."""
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.zeros(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
-    return chosen
+    def _to_network(self, boxes: Floats, features: Features) -> Tensor:
+        return torch.from_numpy(boxes * features.factors).to(self.device)
 
 
 def _boxes(boxes: Any) -> Floats:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from configs import ProposalOptions, Recipe
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until
 from detector.images import read_image
-from detector.pipeline import Detector, choose_device
+from detector.loading import choose_device
+from detector.pipeline import Detector
+from detector.progress import show_training, track
 from detector.regions import RegionClassifier
+from detector.train_multibox import train_multibox
 from detector.training import Trainer
 from detector.training_data import Photographs, StepData, split_validation
 from detector.version import __version__
@@ -28,7 +28,6 @@ from eval import Dataset, Report, evaluate, read_dataset
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
 
-T = TypeVar("T")
 IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
 
 
@@ -37,6 +36,8 @@ def train(
     output: Path,
     recipe: Recipe,
     *,
+    detector: Detector | None = None,
+    with_multibox: bool = True,
     images: Path | None = None,
     device: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
@@ -44,7 +45,7 @@ def train(
     use_cache: bool = True,
     console: Console | None = None,
 ) -> Path:
-    """Train a detector and return the path of its weights.
+    """Train a detector, then MultiBox on its trunk; returns the path of the weights of both.
 
     Parameters
     ----------
@@ -52,6 +53,10 @@ def train(
         COCO JSON with boxes. A validation split is cut from it; nothing is chosen on other data.
     output
         Run folder. An unfinished run found there with the same recipe is continued.
+    detector
+        Train MultiBox alone, on the trunk of this detector; its other weights are kept.
+    with_multibox
+        False trains the detector alone, as a recipe with no MultiBox boxes does.
     images
         Folder of the pictures; None looks beside the JSON.
     cache_folder
@@ -65,30 +70,59 @@ def train(
         raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
     folder = images or find_image_folder(data, dataset)
     _start_run_folder(output, recipe)
-    cache = ProposalCache(cache_folder) if use_cache else None
-    photographs = Photographs(
-        dataset, folder, _proposals(dataset, folder, recipe.proposals, cache, console)
+    split = split_validation(
+        len(dataset), recipe.training.validation_fraction, recipe.training.seed
     )
-    options = recipe.training
-    training, validation = split_validation(len(dataset), options.validation_fraction, options.seed)
+    if detector is None:
+        cache = ProposalCache(cache_folder) if use_cache else None
+        proposals = _proposals(dataset, folder, recipe.proposals, cache, console)
+        photographs = Photographs(dataset, folder, proposals)
+        detector = _train_detector(
+            photographs, split, recipe, output, choose_device(device), imagenet_weights, console
+        )
+    if with_multibox and recipe.multibox.boxes:
+        photographs = Photographs(dataset, folder, ())
+        detector.multibox = train_multibox(
+            detector, photographs, split[0], recipe.multibox, output / "multibox", console
+        )
+    if split[1]:
+        report = validate(detector, dataset, folder, split[1], console)
+        console.print(report.table())
+        detector.info.metrics["validation_mAP50"] = round(report.map, 4)
+    weights = output / "weights.safetensors"
+    save_weights(weights, detector.model, detector.info, detector.multibox)
+    console.print(f"weights: {weights}", markup=False)
+    return weights
+
+
+def _train_detector(
+    photographs: Photographs,
+    split: tuple[list[int], list[int]],
+    recipe: Recipe,
+    output: Path,
+    device: torch.device,
+    imagenet_weights: Path,
+    console: Console,
+) -> Detector:
+    options, dataset = recipe.training, photographs.dataset
+    training, validation = split
     torch.manual_seed(options.seed)
     model = RegionClassifier(len(dataset.class_names))
     load_imagenet(model.network, imagenet_weights)
     steps = StepData(photographs, training, recipe.network, options)
     if not len(steps):
-        raise DetectorError(f"{data}: no training step in {len(training)} photographs; add data")
+        raise DetectorError(
+            f"{dataset.source}: no training step in {len(training)} photographs; add data"
+        )
     freeze_until(model, options.freeze)
-    trainer = Trainer(
-        model, steps, detector_losses(options), options, output, choose_device(device)
-    )
+    trainer = Trainer(model, steps, detector_losses(options), options, output, device)
     console.print(
         f"{len(training)} photographs to train on, {len(validation)} to validate, "
         f"{len(dataset.class_names)} classes, {len(steps)} steps"
         + (f"; continuing at step {trainer.step}" if trainer.step else "")
     )
-    _run(trainer, console)
+    show_training(trainer, "training", console)
     trainer.use_average()
-
     info = WeightsInfo(
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
@@ -96,31 +130,19 @@ def train(
         provenance={"data": dataset.source, "images": len(training), "initial": "BVLC GoogLeNet"},
         version=__version__,
     )
-    detector = Detector(model, recipe, info, trainer.device)
-    if validation:
-        report = validate(detector, photographs, validation, console)
-        console.print(report.table())
-        info.metrics.update({"validation_mAP50": round(report.map, 4)})
-    weights = output / "weights.safetensors"
-    save_weights(weights, detector.model, info)
-    console.print(f"weights: {weights}", markup=False)
-    return weights
+    return Detector(model, recipe, info, device)
 
 
 def validate(
-    detector: Detector, photographs: Photographs, images: list[int], console: Console
+    detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
 ) -> Report:
-    """VOC mAP (IoU .5, area AP) of the detector on some photographs, with their proposals."""
+    """VOC mAP (IoU .5, area AP) of the detector on some photographs."""
     rows = []
     for index in track(images, "validating", console):
-        record = photographs.dataset.images[index]
-        detections = detector(
-            photographs.folder / record.file_name,
-            proposals=photographs.proposals[index],
-            preset="evaluate",
-        )
+        record = dataset.images[index]
+        detections = detector(folder / record.file_name, preset="evaluate")
         rows.extend(detections.to_coco(image_id=record.id))
-    return evaluate(rows, photographs.dataset.subset(images), protocol="voc")
+    return evaluate(rows, dataset.subset(images), protocol="voc")
 
 
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
@@ -169,22 +191,3 @@ def _proposals(
     )
     found = track(computed, "proposals", console, total=len(readers))
     return [proposals.boxes_xyxy for proposals in found]
-
-
-def _run(trainer: Trainer, console: Console) -> None:
-    columns = (
-        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, speed_estimate_period=600) as bar:
-        task = bar.add_task("", total=len(trainer.data), completed=trainer.step, loss="")
-        for progress in trainer.run():
-            loss = "  ".join(f"{key} {value:.3f}" for key, value in progress.losses.items())
-            bar.update(task, completed=progress.step, loss=loss)
-
-
-def track(items: Iterable[T], what: str, console: Console, total: int | None = None) -> Iterable[T]:
-    """Iterate with a progress bar."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        yield from bar.track(items, total=total)

@@ -22,6 +22,7 @@ from detector.errors import DetectorError
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
 FORMAT = 1
+MULTIBOX = "multibox."  # opens the names of MultiBox's tensors
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,16 @@ class WeightsInfo:
     format: int = FORMAT
 
 
-def save_weights(path: Path, model: nn.Module, info: WeightsInfo) -> None:
-    """Write the model's tensors in float16 with `info`; atomic."""
+def save_weights(
+    path: Path, model: nn.Module, info: WeightsInfo, multibox: nn.Module | None = None
+) -> None:
+    """Write the model's tensors, and MultiBox's where given, in float16 with `info`; atomic."""
+    state = dict(model.state_dict())
+    if multibox is not None:
+        state |= {MULTIBOX + name: tensor for name, tensor in multibox.state_dict().items()}
     tensors = {
         name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in model.state_dict().items()
+        for name, tensor in state.items()
     }
     save_tensors(path, tensors, {"detector": json.dumps(asdict(info), sort_keys=True)})
 
@@ -70,6 +76,16 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
             "install the version that wrote them"
         )
     return {name: tensor.float() for name, tensor in tensors.items()}, info
+
+
+def split_multibox(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The classifier's tensors, and MultiBox's under their own names (none: not trained)."""
+    heads = {
+        name.removeprefix(MULTIBOX): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(MULTIBOX)
+    }
+    return {n: tensor for n, tensor in tensors.items() if not n.startswith(MULTIBOX)}, heads
 
 
 def load_imagenet(network: nn.Module, path: Path = IMAGENET_WEIGHTS) -> dict[str, str]:

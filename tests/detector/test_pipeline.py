@@ -169,10 +169,11 @@ def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.nda
 @torch.inference_mode()
 def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np.ndarray) -> None:
     boxes = some_boxes(100)
-    feature_map, factors = detector.features(image)
-    objectness = detector.objectness(feature_map, boxes, factors)
+    features = detector.features(image)
+    objectness = detector.objectness(features, boxes)
+    scaled = torch.from_numpy(boxes * features.factors)
     with mixed_precision(detector.device):
-        logits = detector.model.objectness(feature_map, torch.from_numpy(boxes * factors)).float()
+        logits = detector.model.objectness(features.map, scaled).float()
     np.testing.assert_allclose(objectness, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
     assert detector.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [1, 2, 0]
     best = detector.select(objectness)
@@ -184,9 +185,7 @@ def test_a_score_is_class_probability_times_objectness(
     detector: Detector, image: np.ndarray
 ) -> None:
     boxes = some_boxes(1)
-    with torch.inference_mode():
-        feature_map, factors = detector.features(image)
-        objectness = detector.objectness(feature_map, boxes, factors)
+    objectness = detector.objectness(detector.features(image), boxes)
     expected = detector.classify(image, boxes)[0, 1:] * objectness[0]
     once = scored_once(detector)
     found = Detector(detector.model, once, detector.info, "cpu")(

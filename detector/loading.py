@@ -1,0 +1,46 @@
+"""What a name on the command line stands for: a recipe, a weights file, a run folder, a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from configs import Recipe, recipe_names
+from detector.errors import DetectorError
+from detector.weights_file import WEIGHTS_FOLDER
+
+
+def holds_weights(path: Path) -> bool:
+    """Whether `path` names a detector by its weights, not by a recipe."""
+    if str(path) in recipe_names():  # also where a folder of that name lies about
+        return False
+    is_other_file = path.is_file() and path.suffix not in (".yaml", ".yml")
+    return path.suffix == ".safetensors" or path.is_dir() or is_other_file
+
+
+def weights_path(path: Path, recipe: Recipe | None) -> Path:
+    """The weights file of a recipe, else the one that `path` (a file or run folder) stands for."""
+    if recipe is not None:
+        if not recipe.weights:
+            raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
+        path = Path(recipe.weights)
+        return path if path.parent != Path() else WEIGHTS_FOLDER / path
+    if path.is_dir():
+        path = path / "weights.safetensors"
+        if not path.is_file():
+            raise DetectorError(f"{path}: not there; finish this run folder with `detect train`")
+    return path
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The named device, or CUDA where there is one, else the CPU."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
+    return chosen

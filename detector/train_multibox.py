@@ -1,0 +1,156 @@
+"""Training MultiBox on a detector's trunk.
+
+The trunk stays as it is, so every photograph goes through it once; what MultiBox sees of it is
+kept in a file of the run folder (1.7 MB a photograph), and an epoch takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import Tensor
+
+from configs import MultiBoxOptions
+from detector.images import read_image
+from detector.pipeline import Detector
+from detector.progress import show_training, track
+from detector.training import Trainer
+from detector.training_data import Photographs
+from proposals.boxes import flip_boxes
+from proposals.multibox import MultiBox
+from proposals.multibox_loss import assign, multibox_losses, stack
+from proposals.priors import GRIDS, SHAPES, Priors, grid_priors
+
+Floats = NDArray[np.float32]
+MAPS = "multibox_maps.bin"
+
+
+class Batch(NamedTuple):
+    """Squashed maps (N, C, G, G) and the targets of their K priors, (N, K) and (N, K, 4)."""
+
+    maps: Tensor
+    truth: Tensor
+    locations: Tensor
+
+
+def train_multibox(
+    detector: Detector,
+    photographs: Photographs,
+    images: Sequence[int],
+    options: MultiBoxOptions,
+    folder: Path,
+    console: Console,
+) -> MultiBox:
+    """Heads on the detector's trunk, trained on some of the photographs.
+
+    An unfinished run in `folder` is continued.
+    """
+    boxes = [_normalised(photographs, index) for index in images]
+    priors = grid_priors(np.concatenate([found[~ignored] for found, ignored in boxes]))
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    model = MultiBox(priors, GRIDS, SHAPES)
+    maps = squashed_maps(detector, model, photographs, images, folder / MAPS, console)
+    steps = MultiBoxSteps(maps, boxes, priors, options)
+
+    def losses(model: MultiBox, batch: Batch, device: torch.device) -> Iterator[dict[str, Tensor]]:
+        outputs, logits = model(batch.maps.to(device))
+        truth, locations = batch.truth.to(device), batch.locations.to(device)
+        yield multibox_losses(outputs, logits, truth, locations, options.alpha)
+
+    trainer = Trainer(model, steps, losses, options, folder, detector.device)
+    console.print(f"MultiBox: {len(priors.mean)} priors, {len(steps)} steps")
+    show_training(trainer, "MultiBox", console)
+    trainer.use_average()
+    (folder / MAPS).unlink()
+    return model
+
+
+def squashed_maps(
+    detector: Detector,
+    model: MultiBox,
+    photographs: Photographs,
+    images: Sequence[int],
+    path: Path,
+    console: Console,
+) -> NDArray[np.int16]:
+    """What MultiBox sees of the photographs: (N, G, G, C) bfloat16, as int16, in a file.
+
+    A file found half made is continued.
+    """
+    side = model.grids[0]
+    shape = (side, side, model.reduce.in_channels)
+    record = 2 * side * side * model.reduce.in_channels
+    model = model.to(detector.device)
+    path.touch()
+    with open(path, "r+b") as file:
+        done = min(path.stat().st_size // record, len(images))
+        file.truncate(done * record)
+        file.seek(done * record)
+        for index in track(images[done:], "trunk", console):
+            picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
+            with torch.inference_mode():
+                squashed = model.squash(detector.features(picture).map)[0].permute(1, 2, 0)
+            cells = squashed.to("cpu", torch.bfloat16).contiguous().view(torch.int16)
+            file.write(cells.numpy().tobytes())
+    return np.memmap(path, np.int16, "r", shape=(len(images), *shape))
+
+
+class MultiBoxSteps:
+    """Item `s` is the batch of step `s`: photographs in an order fixed by the seed, some mirrored.
+
+    A mirrored photograph's map is taken to be the mirrored map, which the pools' rounding makes
+    true but for a cell at the border.
+    """
+
+    def __init__(
+        self,
+        maps: NDArray[np.int16],
+        boxes: Sequence[tuple[Floats, NDArray[np.bool_]]],
+        priors: Priors,
+        options: MultiBoxOptions,
+    ) -> None:
+        self.maps, self.boxes, self.priors, self.options = maps, boxes, priors, options
+        rng = np.random.default_rng([options.seed, 5])
+        epochs = [rng.permutation(len(boxes)) for _ in range(int(np.ceil(options.epochs)))]
+        order = np.concatenate(epochs) if epochs else np.zeros(0, np.int64)
+        self.order = order[: round(options.epochs * len(boxes))]
+
+    def fingerprint(self) -> str:
+        """Tells this data, in this order, from any other."""
+        digest = hashlib.sha256(self.order.tobytes())
+        for boxes, ignored in self.boxes:
+            digest.update(boxes.tobytes() + ignored.tobytes())
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        size = min(self.options.images_per_step, max(1, len(self.boxes)))
+        return len(self.order) // size
+
+    def __getitem__(self, step: int) -> Batch:
+        size = min(self.options.images_per_step, len(self.boxes))
+        rows = self.order[step * size : (step + 1) * size]
+        mirrored = np.random.default_rng([self.options.seed, 6, step]).random(size) < 0.5
+        maps, targets = [], []
+        for row, mirror in zip(rows, mirrored, strict=True):
+            cells = torch.from_numpy(np.array(self.maps[row])).view(torch.bfloat16)
+            boxes, ignored = self.boxes[row]
+            if mirror:
+                cells, boxes = cells.flip(1), flip_boxes(boxes, 1.0)
+            maps.append(cells)
+            targets.append(assign(self.priors, boxes, ignored, self.options.extra_iou))
+        return Batch(torch.stack(maps).permute(0, 3, 1, 2), *stack(targets))
+
+
+def _normalised(photographs: Photographs, index: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Boxes of a photograph in shares of its sides, and which of them teach nothing."""
+    record, truths = photographs.dataset.images[index], photographs.truths(index)
+    sides = np.array([record.width, record.height] * 2, np.float32)
+    return np.clip(truths.boxes_xyxy / sides, 0, 1), truths.ignored
