@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from proposals import ProposalError, Proposals, selective_search
 from proposals.colour_spaces import COLOUR_SPACES
 from proposals.features import describe_regions, pixel_features
 from proposals.grouping import merge_order, merged_boxes
 from proposals.segmentation import segment
+from proposals.strategies import MODES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,6 +66,30 @@ def test_modes_and_superpixel_scale_change_the_number_of_boxes():
                              ("single", "fast", "quality"))  # fmt: skip
     assert single < fast < quality
     assert len(selective_search(image, superpixel_scale=2.0)) < fast
+
+
+@pytest.mark.parametrize(
+    ("preset", "mode", "superpixel_scale"),
+    [
+        ("single", "single", 1),
+        ("fast", "fast", 2),
+        ("rcnn-fast", "fast", 1),
+        ("googlenet-2x", "fast", 2),
+        ("quality", "quality", 1),
+    ],
+)
+def test_presets_are_strategies_with_a_scale(preset, mode, superpixel_scale):
+    image = scene(60, 80)
+    expected = digest(selective_search(image, mode, superpixel_scale))
+    assert digest(selective_search(image, preset)) == expected
+    assert digest(selective_search(image, preset, None)) == expected
+    assert digest(selective_search(image, preset, 3)) == digest(selective_search(image, mode, 3.0))
+
+
+def test_the_command_line_knows_every_mode():
+    from detector.cli import PROPOSAL_MODES
+
+    assert tuple(MODES) == PROPOSAL_MODES
 
 
 def test_same_seed_same_bytes_for_any_number_of_threads():
@@ -143,47 +166,6 @@ def test_views_of_an_array_are_accepted():
     assert digest(selective_search(image[..., ::-1])) != digest(selective_search(image))
 
 
-@st.composite
-def images(draw):
-    height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
-    rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    style = draw(st.sampled_from(["flat", "stripes", "noise", "scene"]))
-    if style == "noise":
-        return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    if style == "scene":
-        return scene(height, width, int(rng.integers(1000)))
-    image = np.full((height, width, 3), rng.integers(0, 256, 3), np.uint8)
-    if style == "stripes":
-        image[:, :: int(rng.integers(2, 6))] = rng.integers(0, 256, 3)
-    return image
-
-
-@given(
-    images(),
-    st.sampled_from(["single", "fast", "quality"]),
-    st.sampled_from([0.1, 1.0, 2.0]),
-    st.sampled_from([None, 40, 64]),
-    st.integers(0, 30),
-)
-@settings(max_examples=80, deadline=None)
-def test_every_image_gives_valid_boxes(image, mode, superpixel_scale, width, min_side):
-    height, original_width = image.shape[:2]
-    boxes = selective_search(
-        image, mode, superpixel_scale, width=width, min_side=min_side, threads=2
-    ).boxes_xyxy
-    assert len(boxes) >= 1
-    assert np.isfinite(boxes).all()
-    assert (boxes >= 0).all()
-    assert (boxes <= [original_width, height] * 2).all()
-    assert len(np.unique(boxes, axis=0)) == len(boxes)
-    whole = (boxes == [0, 0, original_width, height]).all(axis=1)
-    assert whole.sum() == 1
-    sides = (boxes[:, 2:] - boxes[:, :2])[~whole]
-    assert (sides > 0).all()
-    if width is None:
-        assert (sides >= min_side).all()
-
-
 @pytest.mark.parametrize(
     ("image", "message"),
     [
@@ -216,6 +198,12 @@ def test_bad_images_are_explained(image, message):
         ({"width": 0}, "width"),
         ({"width": 0.5}, "width"),
         ({"min_side": -1}, "min_side"),
+        ({"max_side": 0}, "max_side: expected a whole number >= 1, got 0"),
+        ({"max_boxes": 0}, "max_boxes"),
+        ({"max_boxes": 1.5}, "max_boxes"),
+        ({"connectivity": 6}, "connectivity: expected 4 or 8, got 6"),
+        ({"connectivity": True}, "connectivity"),
+        ({"backend": "opencl"}, "backend: .*did you mean 'opencv'"),
         ({"threads": 0}, "threads: expected a whole number >= 1, got 0"),
     ],
 )
