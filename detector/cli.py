@@ -168,6 +168,10 @@ def _command(name: str) -> Callable[[Namespace], int]:
         from detector.cache_command import cache
 
         return cache
+    if name == "propose":
+        from detector.propose_command import propose
+
+        return propose
     from detector import data_commands
 
     return {"evaluate": data_commands.evaluate, "train": data_commands.train}[name]

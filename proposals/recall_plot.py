@@ -118,7 +118,7 @@ def _draw_curve(
     boxes = [report.mean_boxes(int(first)) for first in firsts]
     values = [measure(report, int(first)) for first in firsts]
     axes.plot(boxes, values, **{"linewidth": 1.6, "solid_capstyle": "round", **style})
-    axes.plot(boxes[-1:], values[-1:], "o", markersize=3.5, color=style["color"])
+    axes.plot(boxes[-1:], values[-1:], "o", markersize=3.5, color=style["color"], clip_on=False)
     return boxes[-1], values[-1]
 
 

@@ -1,0 +1,165 @@
+"""Where `detect propose` keeps boxes: one file of JSON lines, or one .npz per picture.
+
+Both know what they hold already, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.image_files import printable
+from detector.output import write_file
+from proposals.result import Proposals
+
+
+class Picture(NamedTuple):
+    """A picture to be done: its file, how it is named in the output, and its data set's id."""
+
+    path: Path
+    file_name: str
+    stem: str  # of files of its own; no two pictures of a run share it
+    image_id: int | None = None
+
+
+class Found(NamedTuple):
+    """The boxes of one picture."""
+
+    height: int
+    width: int
+    proposals: Proposals
+
+
+class BoxStore(Protocol):
+    """What both kinds of output can do."""
+
+    def __contains__(self, picture: Picture) -> bool: ...
+
+    def add(self, picture: Picture, found: Found) -> None: ...
+
+    def load(self, picture: Picture) -> Proposals: ...
+
+
+class JsonLines:
+    """One JSON object per line and picture: boxes rounded to .01 pixel, scores to 1e-6.
+
+    Parameters
+    ----------
+    path
+        Continued where it exists; a last line that was cut off half-way is dropped.
+
+    Raises
+    ------
+    DetectorError
+        A line holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._places: dict[str, int] = {}  # file_name -> where its line begins
+        if path.exists():
+            self._read_places()
+
+    def __contains__(self, picture: Picture) -> bool:
+        return picture.file_name in self._places
+
+    def add(self, picture: Picture, found: Found) -> None:
+        import orjson
+
+        proposals = found.proposals
+        row: dict[str, Any] = {"file_name": picture.file_name}
+        if picture.image_id is not None:
+            row["image_id"] = picture.image_id
+        row |= {
+            "height": found.height,
+            "width": found.width,
+            "boxes_xyxy": proposals.boxes_xyxy.astype(np.float64).round(2).tolist(),
+            "scores": proposals.scores.astype(np.float64).round(6).tolist(),
+            "source": proposals.source.tolist(),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            self._places[picture.file_name] = file.tell()
+            file.write(orjson.dumps(row) + b"\n")
+
+    def load(self, picture: Picture) -> Proposals:
+        import orjson
+
+        with self.path.open("rb") as file:
+            file.seek(self._places[picture.file_name])
+            row = orjson.loads(file.readline())
+        return Proposals(
+            np.array(row["boxes_xyxy"], np.float32).reshape(-1, 4),
+            np.array(row["scores"], np.float32),
+            np.array(row["source"], np.str_),
+        )
+
+    def _read_places(self) -> None:
+        import orjson
+
+        place = 0
+        with self.path.open("r+b") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    file.truncate(place)
+                    break
+                try:
+                    self._places[orjson.loads(line)["file_name"]] = place
+                except (ValueError, KeyError, TypeError):
+                    raise DetectorError(
+                        f"{printable(self.path)}: line {number} is not a picture's boxes; "
+                        "move the file away or give another --output"
+                    ) from None
+                place += len(line)
+
+
+class NpzFolder:
+    """One .npz per picture, read by `numpy.load` without pickles, each whole or not there.
+
+    It holds boxes_xyxy (N, 4) float32, scores (N,) float32, source (N,) str, file_name, height,
+    width, and image_id where the picture has one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __contains__(self, picture: Picture) -> bool:
+        path = self._path(picture)
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                file_name = str(content["file_name"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return False  # absent, or damaged and computed again
+        if file_name != picture.file_name:
+            raise DetectorError(
+                f"{printable(path)}: holds the boxes of {printable(file_name)}, not of "
+                f"{printable(picture.file_name)}; give another --output"
+            )
+        return True
+
+    def add(self, picture: Picture, found: Found) -> None:
+        arrays: dict[str, Any] = {
+            "boxes_xyxy": found.proposals.boxes_xyxy,
+            "scores": found.proposals.scores,
+            "source": found.proposals.source,
+            "file_name": np.array(picture.file_name),
+            "height": np.array(found.height),
+            "width": np.array(found.width),
+        }
+        if picture.image_id is not None:
+            arrays["image_id"] = np.array(picture.image_id)
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_file(self._path(picture), content.getvalue())
+
+    def load(self, picture: Picture) -> Proposals:
+        with np.load(self._path(picture), allow_pickle=False) as content:
+            return Proposals(content["boxes_xyxy"], content["scores"], content["source"])
+
+    def _path(self, picture: Picture) -> Path:
+        return self.folder / f"{picture.stem}.npz"

@@ -1,0 +1,257 @@
+"""`detect propose`: boxes that may hold an object, for photographs or a whole data set."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from detector.cli import FAILED, load_detector, say
+from detector.errors import DetectorError
+from detector.image_files import find_images, leave_out_drawn, printable, save_picture
+from detector.output import write_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from detector.proposal_files import BoxStore, Found, Picture
+    from eval import Dataset
+    from proposals import Proposals, RecallReport
+
+DEFAULT_OUTPUT = Path("proposed")
+
+
+class Proposer(NamedTuple):
+    """How boxes are found."""
+
+    propose: Callable[[np.ndarray], Proposals]
+    settings: dict[str, Any]  # all that decides which boxes come out
+    threads: int  # pictures at a time
+
+
+def propose(arguments: Namespace) -> int:
+    """`detect propose`: a failed picture is reported, the others go on."""
+    from detector.proposal_files import JsonLines, NpzFolder
+
+    _check(arguments)
+    output = arguments.output or DEFAULT_OUTPUT
+    dataset, pictures = _pictures(arguments, output)
+    proposer = _proposer(arguments)
+    _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes})
+    store: BoxStore = JsonLines(output / "proposals.jsonl")
+    if arguments.format == "npz":
+        store = NpzFolder(output / "boxes")
+    waiting = {picture for picture in pictures if picture not in store}
+    to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
+
+    def work(picture: Picture) -> tuple[Picture, Found | ValueError]:
+        return picture, _find(picture, proposer, store, arguments, output)
+
+    failed = 0
+    for picture, found in _progress(_in_order(work, to_do, proposer.threads), len(to_do)):
+        if isinstance(found, ValueError):
+            failed += 1
+            name, message = printable(picture.path), str(found)
+            say(message if name in message else f"{name}: {message}")
+        elif picture in waiting:
+            store.add(picture, found)
+    there = len(pictures) - len(waiting)
+    print(
+        f"{len(pictures) - failed} of {len(pictures)} pictures have boxes in {printable(output)}"
+        + (f"; {there} had them before" if there else ""),
+        file=sys.stderr,
+    )
+    if arguments.recall and dataset is not None:
+        report = _recall(dataset, pictures, store)
+        report.save_json(output / "recall.json")
+        report.plot(output / "recall.png")
+        print(report.table())
+    return FAILED if failed else 0
+
+
+def _check(arguments: Namespace) -> None:
+    """Options that only make sense beside others."""
+    if bool(arguments.pictures) == bool(arguments.data):
+        raise DetectorError("propose: name either pictures or --data INSTANCES.json")
+    for option in ("images", "limit", "recall"):
+        if getattr(arguments, option) and not arguments.data:
+            raise DetectorError(f"--{option} speaks of a data set; give --data INSTANCES.json")
+    for option in ("weights", "device"):
+        if getattr(arguments, option) and arguments.method == "selective_search":
+            raise DetectorError(f"--{option}: selective search knows none; leave it out")
+    if arguments.method == "multibox" and arguments.proposals:
+        raise DetectorError("--mode is one of selective search; leave it out with multibox")
+
+
+def _pictures(arguments: Namespace, output: Path) -> tuple[Dataset | None, list[Picture]]:
+    """What to work on, and the data set it is from."""
+    from detector.proposal_files import Picture
+
+    if not arguments.data:
+        paths = find_images(arguments.pictures)
+        if arguments.draw:
+            paths = leave_out_drawn(paths, arguments.pictures, output)
+        # JSON cannot hold the stray bytes of a name that is not Unicode
+        names = [str(path).encode("utf-8", "backslashreplace").decode() for path in paths]
+        return None, list(map(Picture, paths, names, _unique_stems(paths)))
+
+    from detector.image_folder import find_image_folder
+    from eval import read_dataset
+
+    dataset = read_dataset(arguments.data)
+    if arguments.limit:
+        dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
+    folder = arguments.images or find_image_folder(arguments.data, dataset)
+    names = [record.file_name for record in dataset.images]
+    paths = [folder / name for name in names]
+    identities = [record.id for record in dataset.images]
+    return dataset, list(map(Picture, paths, names, _unique_stems(paths), identities))
+
+
+def _unique_stems(paths: Sequence[Path]) -> list[str]:
+    """The names of the pictures without suffix; a/street.jpg, b/street.jpg: street, street-2."""
+    stems: dict[str, None] = {}
+    for path in paths:
+        stem, copy = path.stem, 1
+        while stem in stems:
+            copy += 1
+            stem = f"{path.stem}-{copy}"
+        stems[stem] = None
+    return list(stems)
+
+
+def _proposer(arguments: Namespace) -> Proposer:
+    """The method that --method, --mode, --recipe and --weights ask for."""
+    if arguments.method == "selective_search":
+        return _selective_search(arguments)
+    detector = load_detector(arguments)
+    is_merged = arguments.method == "merged"
+    if not is_merged and detector.multibox is None:
+        raise DetectorError(
+            "--method multibox: these weights hold no MultiBox; give --weights that have one"
+        )
+    recipe = detector.recipe
+    settings = {
+        "method": arguments.method,
+        "weights": str(arguments.weights or recipe.name),
+        "proposals": asdict(recipe.proposals),
+        "multibox": recipe.multibox.boxes if detector.multibox else 0,
+        "sides": [recipe.network.short_side, recipe.network.long_side],
+    }
+    # One at a time: the network takes all processors for itself.
+    return Proposer(detector.propose if is_merged else detector.multibox_proposals, settings, 1)
+
+
+def _selective_search(arguments: Namespace) -> Proposer:
+    """Selective search as the recipe has it, without a detector and without torch."""
+    from configs import load_recipe
+    from proposals import ProposalCache, selective_search
+    from proposals.strategies import processors
+
+    options = load_recipe(arguments.recipe or "voc20").proposals
+    if arguments.proposals:
+        options = replace(options, mode=arguments.proposals)
+    words: dict[str, Any] = {**asdict(options), "width": options.width or None}
+    search: Callable[..., Proposals] = selective_search
+    if arguments.data and not arguments.no_cache:
+        search = ProposalCache().get_or_compute
+    threads = processors()
+    # A processor per picture is quicker than all for one, where there are several.
+    method = partial(search, threads=1 if arguments.data or len(arguments.pictures) > 1 else None)
+    settings = {"method": arguments.method, "proposals": asdict(options)}
+    return Proposer(partial(method, **words), settings, threads)
+
+
+def _start_folder(output: Path, settings: dict[str, Any]) -> None:
+    """Write the settings, or check that the run to be continued has the same ones."""
+    path = output / "settings.json"
+    settings = json.loads(json.dumps(settings))
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        write_file(path, (json.dumps(settings, indent=2) + "\n").encode())
+        return
+    except ValueError:
+        before = {}
+    changed = [key for key in settings if not before or before.get(key) != settings[key]]
+    if changed:
+        raise DetectorError(
+            f"{printable(path)}: the boxes there were made with other settings "
+            f"({', '.join(changed)}); give another --output"
+        )
+
+
+def _find(
+    picture: Picture, proposer: Proposer, store: BoxStore, arguments: Namespace, output: Path
+) -> Found | ValueError:
+    """Boxes of one picture, drawn if asked for; or why there are none."""
+    from detector.images import read_image
+    from detector.proposal_files import Found
+    from proposals import ProposalError
+
+    try:
+        image = read_image(picture.path)
+        if picture in store:
+            proposals = store.load(picture)
+        else:
+            proposals = proposer.propose(image)[: arguments.max_boxes]
+        if arguments.draw:
+            from detector.proposal_drawing import draw_proposals
+
+            drawn = draw_proposals(image, proposals, arguments.draw)
+            save_picture(drawn, output / f"{picture.stem}.jpg")
+        return Found(image.shape[0], image.shape[1], proposals)
+    except (DetectorError, ProposalError) as error:
+        return error
+
+
+def _in_order(
+    work: Callable[[Picture], Any], pictures: Sequence[Picture], threads: int
+) -> Iterator[Any]:
+    """Map with several threads, a few pictures ahead of the one that is waited for."""
+    if threads == 1 or len(pictures) < 2:
+        yield from map(work, pictures)
+        return
+    running: deque[Future[Any]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for picture in pictures:
+            running.append(pool.submit(work, picture))
+            if len(running) > 2 * threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:  # also of an interrupted run
+        pool.shutdown(cancel_futures=True)
+
+
+def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> RecallReport:
+    """What the boxes cover of the data set, as they stand in the files."""
+    from proposals import RecallMeter
+
+    meter = RecallMeter()
+    for index, picture in enumerate(pictures):
+        truths = dataset.truths(index)
+        if picture in store:
+            boxes = store.load(picture).boxes_xyxy
+            meter.add(boxes, truths.boxes_xyxy, truths.labels, truths.ignored, truths.areas)
+    report = meter.report(dataset.class_names)
+    if report.images < len(pictures):
+        say(f"recall: {len(pictures) - report.images} pictures without boxes are left out")
+    return report
+
+
+def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
+    if total < 2:
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "proposing", total, console=Console(stderr=True))

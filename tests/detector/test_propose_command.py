@@ -1,0 +1,360 @@
+"""`detect propose`: boxes in files, runs that go on, recall, pictures with boxes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detector import Detector, read_image
+from detector.proposal_drawing import draw_proposals
+from eval import read_dataset
+from proposals import Proposals, measure_recall, selective_search
+from tests.detector.command import Run, detect, save
+
+SMALL = """name: small
+proposals: {mode: single, width: 96, min_side: 8, superpixel_scale: 1.0}
+"""
+OPTIONS = {"mode": "single", "width": 96, "min_side": 8, "superpixel_scale": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where computed proposals are kept, empty at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "googlenet-rcnn" / "proposals"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture
+def search(recipe: Path) -> Any:
+    """Runs `detect propose --method selective_search` with a recipe for small pictures."""
+
+    def run(*words: object) -> Run:
+        return detect("propose", "--method", "selective_search", "--recipe", recipe, *words)
+
+    return run
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "proposals.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
+    paths = [save(tmp_path / "photos" / name, 3) for name in ("b.png", "ünï 日本.png")]
+    run = search(tmp_path / "photos", "-o", tmp_path / "out")
+    assert (run.code, run.out) == (0, "")
+    assert "2 of 2 pictures have boxes in" in run.errors
+    assert [row["file_name"] for row in rows(tmp_path / "out")] == [str(path) for path in paths]
+    row = rows(tmp_path / "out")[0]
+    assert list(row) == ["file_name", "height", "width", "boxes_xyxy", "scores", "source"]
+    expected = selective_search(read_image(paths[0]), **OPTIONS)
+    assert (row["height"], row["width"]) == (72, 96)
+    np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
+    np.testing.assert_allclose(row["scores"], expected.scores, atol=1e-6)
+    assert set(row["source"]) == {"selective_search"} and len(row["source"]) == len(expected)
+
+
+def test_only_the_best_boxes(search: Any, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png")
+    assert search(path, "-o", tmp_path / "all").code == 0
+    assert search(path, "-o", tmp_path / "few", "--max-boxes", 4).code == 0
+    (all_boxes,), (few,) = rows(tmp_path / "all"), rows(tmp_path / "few")
+    assert len(all_boxes["scores"]) > 4
+    assert few["boxes_xyxy"] == all_boxes["boxes_xyxy"][:4]
+    assert few["scores"] == all_boxes["scores"][:4]
+
+
+def test_merged_is_what_the_detector_looks_at(small_weights: Path, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png")
+    run = detect("propose", path, "--weights", small_weights, "-o", tmp_path / "out")
+    assert run.code == 0, run.errors
+    (row,) = rows(tmp_path / "out")
+    expected = Detector.load(small_weights).propose(read_image(path))
+    np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
+    assert row["source"] == expected.source.tolist()
+
+
+class FakeDetector:
+    """Proposes the same boxes for every picture."""
+
+    def __init__(self, weights: Path, has_multibox: bool) -> None:
+        detector = Detector.load(weights, device="cpu")
+        self.recipe, self.multibox = detector.recipe, has_multibox or None
+
+    def multibox_proposals(self, image: np.ndarray) -> Proposals:
+        boxes = np.array([[1, 2, 30, 40], [5, 6, 70, 71]], np.float32)
+        return Proposals(boxes, np.array([0.9, 0.25], np.float32), np.full(2, "multibox"))
+
+    propose = multibox_proposals
+
+
+@pytest.mark.parametrize("has_multibox", [True, False])
+def test_multibox_alone(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_multibox: bool
+) -> None:
+    fake = FakeDetector(small_weights, has_multibox)
+    monkeypatch.setattr("detector.propose_command.load_detector", lambda arguments: fake)
+    paths = [save(tmp_path / f"{number}.png") for number in range(2)]
+    run = detect("propose", *paths, "--method", "multibox", "-o", tmp_path / "out")
+    if not has_multibox:
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert "these weights hold no MultiBox" in run.errors
+        return
+    assert run.code == 0, run.errors
+    for row in rows(tmp_path / "out"):
+        assert row["boxes_xyxy"] == [[1, 2, 30, 40], [5, 6, 70, 71]]
+        assert row["scores"] == [0.9, 0.25] and row["source"] == ["multibox"] * 2
+
+
+def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path) -> None:
+    run = search("--data", small_dataset, "--limit", 4, "--recall", "-o", tmp_path / "out")
+    assert run.code == 0, run.errors
+    found = rows(tmp_path / "out")
+    assert [row["image_id"] for row in found] == [1, 2, 3, 4]
+    assert [row["file_name"] for row in found] == ["1.png", "2.png", "3.png", "4.png"]
+    dataset = read_dataset(small_dataset)
+    truths = [dataset.truths(index) for index in range(4)]
+    expected = measure_recall(
+        [row["boxes_xyxy"] for row in found],
+        [truth.boxes_xyxy for truth in truths],
+        [truth.labels for truth in truths],
+        class_names=dataset.class_names,
+    )
+    assert run.out == expected.table() + "\n" and "red" in run.out
+    assert expected.recall(0.5) > 0.8
+    saved = json.loads((tmp_path / "out" / "recall.json").read_text())
+    assert saved == expected.to_dict()
+    assert Image.open(tmp_path / "out" / "recall.png").width > 1000
+
+
+def test_selective_search_of_a_data_set_is_kept(
+    search: Any, small_dataset: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data", small_dataset, "--limit", 3)
+    assert search(*data, "--no-cache", "-o", tmp_path / "first").code == 0
+    assert not cache.exists()
+    assert search(*data, "-o", tmp_path / "second").code == 0
+    assert len(list(cache.iterdir())) == 3
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("proposals.cache.selective_search", fail)
+    assert search(*data, "-o", tmp_path / "third").code == 0
+    assert rows(tmp_path / "first") == rows(tmp_path / "second") == rows(tmp_path / "third")
+
+
+def test_npz_holds_exact_boxes_without_pickles(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "--format", "npz", "-o", out)
+    assert search(*data, "--limit", 2).code == 0
+    assert sorted(path.name for path in (out / "boxes").iterdir()) == ["1.npz", "2.npz"]
+    with np.load(out / "boxes" / "1.npz", allow_pickle=False) as content:
+        expected = selective_search(read_image(small_dataset.parent / "1.png"), **OPTIONS)
+        np.testing.assert_array_equal(content["boxes_xyxy"], expected.boxes_xyxy)
+        np.testing.assert_array_equal(content["scores"], expected.scores)
+        np.testing.assert_array_equal(content["source"], expected.source)
+        assert (int(content["image_id"]), str(content["file_name"])) == (1, "1.png")
+    # what is there is left alone, what is damaged is made again
+    before = (out / "boxes" / "1.npz").stat().st_mtime_ns
+    good = (out / "boxes" / "2.npz").read_bytes()
+    (out / "boxes" / "2.npz").write_bytes(good[:100])
+    run = search(*data, "--limit", 3, "--recall")
+    assert run.code == 0 and "1 had them before" in run.errors and "3 images" in run.out
+    assert (out / "boxes" / "1.npz").stat().st_mtime_ns == before
+    assert np.load(out / "boxes" / "2.npz")["boxes_xyxy"].shape[1] == 4
+    assert (out / "boxes" / "3.npz").exists()
+
+
+def test_npz_of_another_picture_is_not_taken_for_this_one(search: Any, tmp_path: Path) -> None:
+    here, there = save(tmp_path / "here" / "a.png", 1), save(tmp_path / "there" / "a.png", 2)
+    words = ("--format", "npz", "-o", tmp_path / "out")
+    assert search(here, there, *words).code == 0
+    assert {path.name for path in (tmp_path / "out" / "boxes").iterdir()} == {"a.npz", "a-2.npz"}
+    run = search(there, *words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "here/a.png, not of" in run.errors and "give another --output" in run.errors
+
+
+@pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
+def test_a_half_written_line_is_made_again(
+    search: Any, small_dataset: Path, tmp_path: Path, kept: int
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "-o", out)
+    assert search(*data).code == 0
+    whole = (out / "proposals.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (out / "proposals.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:kept])
+    run = search(*data)
+    assert run.code == 0 and "3 had them before" in run.errors
+    assert (out / "proposals.jsonl").read_bytes() == whole
+
+
+def test_an_interrupted_run_goes_on(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def interrupted(path: Path) -> np.ndarray:
+        calls.append(path.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return read_image(path)
+
+    data = ("--data", small_dataset, "--no-cache")
+    with monkeypatch.context() as patch:
+        patch.setattr("detector.images.read_image", interrupted)
+        assert search(*data, "-o", tmp_path / "out").code == 130
+    done = len(rows(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
+    assert done < 6
+    run = search(*data, "-o", tmp_path / "out")
+    assert run.code == 0
+    assert not done or f"{done} had them before" in run.errors
+    assert search(*data, "-o", tmp_path / "at once").code == 0
+    assert rows(tmp_path / "out") == rows(tmp_path / "at once")
+
+
+def test_a_finished_run_computes_nothing(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data", small_dataset, "-o", tmp_path / "out")
+    assert search(*data).code == 0
+    whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
+    monkeypatch.setattr("detector.images.read_image", None)
+    run = search(*data, "--recall")
+    assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
+    assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
+
+
+def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -> None:
+    path, out = save(tmp_path / "a.png"), tmp_path / "out"
+    assert search(path, "-o", out).code == 0
+    for words, changed in ((["--mode", "fast"], "proposals"), (["--max-boxes", 3], "max_boxes")):
+        run = search(path, *words, "-o", out)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert f"other settings ({changed}); give another --output" in run.errors
+
+
+def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "proposals.jsonl").write_text('{"name": 1}\n')
+    run = search(save(tmp_path / "a.png"), "-o", out)
+    assert run.code == 1 and "line 1 is not a picture's boxes" in run.errors
+
+
+def test_pictures_that_cannot_be_read_are_one_line_each(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    (folder / "2.png").write_text("no picture")
+    words = ("--data", small_dataset, "--images", folder, "--limit", 4, "--recall")
+    run = search(*words, "-o", tmp_path / "out")
+    assert run.code == 1 and "Traceback" not in run.errors
+    for name in ("2.png", "4.png"):
+        (line,) = [line for line in run.errors.splitlines() if f"{name}:" in line]
+        assert line.startswith("detect: ")
+    assert [row["image_id"] for row in rows(tmp_path / "out")] == [1, 3]
+    assert "2 pictures without boxes are left out" in run.errors and "2 images" in run.out
+    # mended, they are done by the same command
+    for number in (2, 4):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    assert search(*words, "-o", tmp_path / "out").code == 0
+    assert {row["image_id"] for row in rows(tmp_path / "out")} == {1, 2, 3, 4}
+
+
+def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    save(folder / "a.png", 1), save(folder / "b.png", 2)
+    out = folder / "out"
+    assert search(folder, "-o", out).code == 0
+    lines = (out / "proposals.jsonl").read_bytes()
+    assert search(folder, "-o", out, "--draw", 5).code == 0
+    assert {path.name for path in out.glob("*.jpg")} == {"a.jpg", "b.jpg"}
+    # drawn pictures are not taken for photographs the next time
+    assert search(folder, "-o", out, "--draw", 5).code == 0
+    assert (out / "proposals.jsonl").read_bytes() == lines
+
+
+@pytest.mark.parametrize("sources", [("selective_search",), ("multibox", "selective_search")])
+@pytest.mark.parametrize("size", [(72, 96), (900, 700), (1, 1), (1, 300)])
+def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
+    sources: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    image = np.full((*size, 3), 200, np.uint8)
+    boxes = np.array([[0.2, 0.2, 0.8, 0.8], [0, 0, 1, 1]]) * [size[1], size[0], size[1], size[0]]
+    proposals = Proposals(
+        boxes.astype(np.float32), np.array([1, 0.5], np.float32), np.array((sources * 2)[:2])
+    )
+    drawn = draw_proposals(image, proposals, count=2)
+    factor = drawn.shape[1] // size[1]
+    assert drawn.dtype == np.uint8 and drawn.shape[0] > size[0] * factor
+    assert max(drawn.shape) >= 800 and (image == 200).all()
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 3
+    empty = draw_proposals(image, proposals[:0], count=2)
+    assert empty.shape == drawn.shape
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name either pictures or --data"),
+        (["a.jpg", "--data", "b.json"], "name either pictures or --data"),
+        (["a.jpg", "--recall"], "--recall speaks of a data set"),
+        (["a.jpg", "--limit", "3"], "--limit speaks of a data set"),
+        (
+            ["a.jpg", "--method", "selective_search", "--weights", "w"],
+            "--weights: selective search",
+        ),
+        (
+            ["a.jpg", "--method", "selective_search", "--device", "cpu"],
+            "--device: selective search",
+        ),
+        (["a.jpg", "--method", "multibox", "--mode", "fast"], "--mode is one of selective search"),
+        (["a.jpg", "--recipe", "voc2", "--method", "selective_search"], "did you mean 'voc20'?"),
+        (["--data", "none.json"], "none.json: no such file"),
+        (["nothing/*.jpg"], "no pictures in nothing/*.jpg"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = detect("propose", *words)
+    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_selective_search_needs_no_torch(recipe: Path, small_dataset: Path, tmp_path: Path) -> None:
+    words = ["propose", "--method", "selective_search", "--recipe", recipe, "--data", small_dataset]
+    words += ["--limit", "1", "--recall", "-o", tmp_path / "out"]
+    code = (
+        "import sys; from detector.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True)
+    assert found.returncode == 0, found.stderr.decode()
