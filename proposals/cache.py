@@ -12,9 +12,9 @@ import hashlib
 import inspect
 import numbers
 import os
-import tempfile
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,18 +152,16 @@ class ProposalCache:
     def _write(self, key: str, boxes: NDArray[np.float32]) -> None:
         """Write under a name of its own, then rename: a reader sees all of an entry or nothing."""
         payload = boxes.astype("<f4").tobytes()
-        temporary = None
+        temporary = self.folder / f".{key}.{uuid.uuid4().hex}{LEFTOVER}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._tidy_once()
-            handle, temporary = tempfile.mkstemp(LEFTOVER, f".{key}.", self.folder)
-            with open(handle, "wb") as file:
+            with open(temporary, "xb") as file:
                 file.write(_header(key, payload) + payload)
             os.replace(temporary, self.folder / (key + ENTRY))
         except OSError as error:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             self._warn_once(error)
 
     def _tidy_once(self) -> None:
@@ -211,9 +209,17 @@ def _key(image: NDArray[np.uint8], options: SearchOptions) -> str:
         (name, int(value) if isinstance(value, numbers.Integral) else value)
         for name, value in sorted(settings.items())
     ]
+    if settings["backend"] == "opencv":
+        plain.append(("OpenCV", _opencv_version()))
     digest = hashlib.sha256(repr((VERSION, image.shape, tuple(strategies), plain)).encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
+
+
+def _opencv_version() -> str:
+    import cv2
+
+    return str(cv2.__version__)
 
 
 def _header(key: str, payload: bytes) -> bytes:

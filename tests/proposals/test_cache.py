@@ -238,8 +238,8 @@ def test_a_folder_that_cannot_be_made_costs_one_warning(tmp_path, calls):
 
 def test_a_full_disk_costs_one_warning_and_leaves_nothing(store, calls, monkeypatch):
     class FullDisk:
-        def __init__(self, handle, mode):
-            self.file = open(handle, mode)  # noqa: SIM115
+        def __init__(self, path, mode):
+            self.file = open(path, mode)  # noqa: SIM115
 
         def __enter__(self):
             return self
@@ -272,14 +272,14 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 class Half:
-    def __init__(self, handle, mode):
-        self.handle = handle
+    def __init__(self, path, mode):
+        self.file = open(path, mode, buffering=0)
     def __enter__(self):
         return self
     def __exit__(self, *_):
         pass
     def write(self, content):
-        os.write(self.handle, content[:len(content) // 2])
+        self.file.write(content[:len(content) // 2])
         die()
 
 if sys.argv[2] == "half written":
