@@ -44,7 +44,7 @@ def merge_proposals(
         Best first, ``source`` kept. Scores fall evenly with the rank, from 1 to 1/N: the two
         methods' own scores do not compare.
     """
-    if not 0 < duplicate_iou:
+    if not duplicate_iou > 0:
         raise ProposalError(f"duplicate_iou: expected a number above 0, got {duplicate_iou!r}")
     check_count("per_search_box", per_search_box, least=1)
     keep = np.flatnonzero(

@@ -8,6 +8,7 @@ coordinate = output * std + mean, as in Google's release (github.com/google/mult
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +72,10 @@ def grid_priors(
         by_shape = members[np.lexsort((members[:, 0] + members[:, 1], members[:, 0]))]
         start = by_shape[np.linspace(0, len(by_shape) - 1, count).astype(int)]
         start = start + 1e-6 * np.arange(count)[:, None]  # k-means keeps equal centres empty
-        centres, _ = kmeans2(members, start, minit="matrix", missing="warn")
+        with warnings.catch_warnings():
+            # A cluster that ends up empty, as with few boxes, keeps its start: still a fine shape
+            warnings.simplefilter("ignore", UserWarning)
+            centres, _ = kmeans2(members, start, minit="matrix", missing="warn")
         means.append(_spread(np.exp(centres), grid))
     mean = np.concatenate(means)
     side = mean[:, 2:] - mean[:, :2]
