@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from skimage import measure
 
 from proposals import segment, selective_search
 from proposals.boxes import flip_boxes, intersection_over_union
-from proposals.segmentation import join_edges, sorted_edges
 from proposals.strategies import MODES
 from tests.proposals.golden_images import IMAGES
 from tests.proposals.test_selective_search import digest, scene
@@ -110,14 +110,13 @@ def test_a_colour_image_does():
     assert len(set(digests)) == 6
 
 
-@given(images(30), st.permutations(range(3)), st.sampled_from([4, 8]))
+@given(images(30), st.permutations(range(3)), st.sampled_from([20, 100]), st.integers(0, 9))
 @settings(max_examples=50, deadline=None)
-def test_segments_do_not_know_the_order_of_channels(image, order, connectivity):
+def test_segments_do_not_know_the_order_of_channels(image, order, k, min_size):
     """Sums of three squared differences of bytes are exact in float32, in any order."""
     image = np.maximum(image, 1)
-    expected = join_edges(sorted_edges(image, SHARP, connectivity), 60, 5)[0]
-    found = join_edges(sorted_edges(image[..., order], SHARP, connectivity), 60, 5)[0]
-    np.testing.assert_array_equal(found, expected)
+    expected, _ = segment(image, k, min_size, SHARP)
+    np.testing.assert_array_equal(segment(image[..., order], k, min_size, SHARP)[0], expected)
 
 
 @given(
@@ -130,8 +129,8 @@ def test_segments_turn_and_mirror_with_the_image_where_no_weights_tie(
 ):
     """Only the order of equal weights depends on where an edge stands in the raster."""
     image = np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)
-    weights = sorted_edges(image, SHARP).weights
-    assume(len(np.unique(weights)) == len(weights))
+    distances = squared_distances(image)
+    assume(len(set(distances)) == len(distances))
     expected, count = segment(image, k, min_size, SHARP)
     for turns, is_mirrored in itertools.product(range(4), (False, True)):
         moved = np.rot90(image[:, ::-1] if is_mirrored else image, turns)
@@ -141,6 +140,18 @@ def test_segments_turn_and_mirror_with_the_image_where_no_weights_tie(
         assert moved_count == count
         # The same partition: every segment here is one segment there.
         assert len(np.unique(np.stack([expected, back]).reshape(2, -1), axis=1)[0]) == count
+
+
+def squared_distances(image: np.ndarray) -> list[int]:
+    """Of all neighbours, also diagonal ones."""
+    values = image.astype(int)
+    pairs = [
+        (values[:, 1:], values[:, :-1]),
+        (values[1:], values[:-1]),
+        (values[1:, 1:], values[:-1, :-1]),
+        (values[1:, :-1], values[:-1, 1:]),
+    ]
+    return np.concatenate([((a - b) ** 2).sum(axis=2).ravel() for a, b in pairs]).tolist()
 
 
 @pytest.mark.parametrize("mode", ["single", "fast", "rcnn-fast"])
@@ -163,20 +174,27 @@ def test_a_mirrored_image_gives_mirrored_boxes(mode, connectivity):
     assert np.mean(exact) >= 0.99
 
 
-@given(images(20))
-@settings(max_examples=30, deadline=None)
-def test_a_grid_of_4_has_the_straight_edges_of_that_of_8(image):
-    straight, all_edges = sorted_edges(image, 0.8, 4), sorted_edges(image, 0.8, 8)
-    is_straight = all_edges.codes % 4 < 2
-    np.testing.assert_array_equal(straight.codes, all_edges.codes[is_straight])
-    np.testing.assert_array_equal(straight.weights, all_edges.weights[is_straight])
+@given(images(40), st.sampled_from([4, 8]), st.sampled_from([0.05, 0.3, 1.0]))
+@settings(max_examples=50, deadline=None)
+def test_segments_hold_together_over_as_many_neighbours(image, connectivity, superpixel_scale):
+    _, trees = selective_search(
+        image, "fast", superpixel_scale, width=None, connectivity=connectivity,
+        return_hierarchy=True,
+    )  # fmt: skip
+    for tree in trees.trees:
+        pieces = measure.label(tree.labels, background=-1, connectivity=connectivity // 4)
+        assert pieces.max() == tree.labels.max() + 1
 
 
-def test_diagonal_neighbours_are_apart_on_a_grid_of_4():
-    image = np.repeat((np.eye(12) * 255).astype(np.uint8)[..., None], 3, axis=2)
-    assert join_edges(sorted_edges(image, SHARP, 8), 5, 0)[1] == 2
-    # Twelve pixels of the line, and the two sides of it.
-    assert join_edges(sorted_edges(image, SHARP, 4), 5, 0)[1] == 14
+def test_a_diagonal_line_is_one_segment_on_a_grid_of_8_only():
+    image = np.repeat((np.eye(60) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    counts = {}
+    for connectivity in (4, 8):
+        _, trees = selective_search(
+            image, "single", 0.01, width=None, connectivity=connectivity, return_hierarchy=True
+        )
+        counts[connectivity] = trees.trees[0].labels.max() + 1
+    assert counts[4] > counts[8] + 50
 
 
 WORK = [(name, mode) for name in IMAGES for mode in ("single", "fast", "rcnn-fast")]
