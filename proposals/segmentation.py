@@ -3,12 +3,18 @@
 Pixels are joined along edges of growing weight, as long as the edge is no heavier than what
 either side already holds together with: its heaviest edge plus k / size. Larger k, larger
 segments.
+
+Several k share almost all of the work. While the smallest k accepts an edge, every larger one
+does too, so they all build the same components. An edge that the smallest k refuses and the
+largest would take makes both its components "open": from there on each k goes its own way.
+Open components grow no more in the shared pass. What it leaves, a few thousand components and
+the lightest edge between each two of them (later ones can change nothing: the first is
+accepted, or one side is closed to it for good), is finished for each k alone.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from collections.abc import Sequence
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -17,15 +23,11 @@ from proposals.checks import check_count, check_image, check_positive
 from proposals.filters import filter_separable, gaussian_taps
 
 LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
-
-
-class Edges(NamedTuple):
-    """The edges of the pixel grid, lightest first; shared by every k."""
-
-    height: int
-    width: int
-    weights: NDArray[np.float32]  # (E,) colour distance, ascending
-    codes: NDArray[np.uint32]  # (E,) pixel index x 4 + direction (0 E, 1 S, 2 SE, 3 NE)
+INFINITE = 0x7F800000  # as the bits of a float32
+BUCKET_BITS = 22  # two buckets of edges per power of two of their weight
+BUCKETS = (INFINITE >> BUCKET_BITS) + 1  # the last holds edges that leave the image
+CHUNKS = 12  # the forest is flattened about that often, after equal shares of the edges
+PAIR_SLOTS = 1 << 14
 
 
 def segment(
@@ -60,166 +62,393 @@ def segment(
     check_positive("k", k)
     check_positive("sigma", sigma)
     check_count("min_size", min_size, least=0)
-    return join_edges(sorted_edges(image, sigma), k, min_size)
+    return segmentations(image, [(k, min_size)], sigma)[0]
 
 
-def sorted_edges(image: NDArray[np.uint8], sigma: float, connectivity: int = 8) -> Edges:
-    """Smooth the image, then weigh and sort the edges of its pixel grid.
+def segmentations(
+    image: NDArray[np.uint8],
+    scales: Sequence[tuple[float, float]],
+    sigma: float,
+    connectivity: int = 8,
+) -> list[tuple[NDArray[np.int32], int]]:
+    """Segment with several (k, min_size) at once: labels and count of each, as of ``segment``.
 
-    Ties keep raster order and, within a pixel, the order E, S, SE, NE. With a ``connectivity``
-    of 4 there are no diagonal edges.
+    Equally heavy edges keep raster order and, within a pixel, the order E, S, SE, NE. With a
+    ``connectivity`` of 4 there are no diagonal edges.
     """
-    taps = gaussian_taps(sigma)
-    smooth = filter_separable(image, taps, taps)
-    weights, codes = _sort_edges(_weigh_edges(smooth, connectivity == 8))
-    return Edges(image.shape[0], image.shape[1], weights, codes)
-
-
-def join_edges(edges: Edges, k: float, min_size: float) -> tuple[NDArray[np.int32], int]:
-    """Segment a weighed grid; see ``segment`` for the parameters and the result."""
-    pixels = edges.height * edges.width
+    height, width, _ = image.shape
+    pixels = height * width
     # Beyond these limits nothing changes, and float32 and int64 would overflow.
-    threshold = np.float32(min(k, LARGEST_K))
-    smallest = round(min(min_size, pixels))
-    parent = _join(edges.weights, edges.codes, pixels, edges.width, threshold, smallest)
-    labels, count = _label(parent)
-    return labels.reshape(edges.height, edges.width), count
-
-
-@njit(nogil=True, cache=True)
-def _distance(smooth, y0, x0, y1, x1):  # type: ignore[no-untyped-def]
-    d0 = smooth[y0, x0, 0] - smooth[y1, x1, 0]
-    d1 = smooth[y0, x0, 1] - smooth[y1, x1, 1]
-    d2 = smooth[y0, x0, 2] - smooth[y1, x1, 2]
-    return np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
-
-
-@njit(nogil=True, cache=True)
-def _weigh_edges(smooth, diagonals):  # type: ignore[no-untyped-def]
-    """Weight and code of every edge, in raster order: two (E,) arrays."""
-    height, width, _ = smooth.shape
-    count = height * (width - 1) + (height - 1) * width
-    if diagonals:
-        count += 2 * (height - 1) * (width - 1)
-    weights = np.empty(count, np.float32)
-    codes = np.empty(count, np.uint32)
-    i = 0
-    for y in range(height):
-        for x in range(width):
-            code = np.uint32(4 * (y * width + x))
-            if x + 1 < width:
-                weights[i] = _distance(smooth, y, x, y, x + 1)
-                codes[i] = code
-                i += 1
-            if y + 1 < height:
-                weights[i] = _distance(smooth, y, x, y + 1, x)
-                codes[i] = code + np.uint32(1)
-                i += 1
-            if diagonals and x + 1 < width and y + 1 < height:
-                weights[i] = _distance(smooth, y, x, y + 1, x + 1)
-                codes[i] = code + np.uint32(2)
-                i += 1
-            if diagonals and x + 1 < width and y > 0:
-                weights[i] = _distance(smooth, y, x, y - 1, x + 1)
-                codes[i] = code + np.uint32(3)
-                i += 1
-    return weights, codes
-
-
-@njit(nogil=True, cache=True)
-def _sort_edges(edges):  # type: ignore[no-untyped-def]
-    """Stable radix sort by weight: floats >= 0 order as their bit patterns do."""
-    weights, codes = edges
-    bits = weights.view(np.uint32)
-    count = len(bits)
-    # 11 + 11 + 10 bits: three passes whose counters stay in the first-level cache.
-    starts = np.zeros((3, 2048), np.int64)
-    for i in range(count):
-        starts[0, bits[i] & np.uint32(2047)] += 1
-        starts[1, (bits[i] >> np.uint32(11)) & np.uint32(2047)] += 1
-        starts[2, bits[i] >> np.uint32(22)] += 1
-    for digit in range(3):
-        position = 0
-        for value in range(2048):
-            size = starts[digit, value]
-            starts[digit, value] = position
-            position += size
-    source = np.empty(count, np.uint64)
-    target = np.empty(count, np.uint64)
-    # The first pass packs weight and code into one word, the last unpacks them.
-    for i in range(count):
-        digit_0 = bits[i] & np.uint32(2047)
-        source[starts[0, digit_0]] = (np.uint64(bits[i]) << np.uint64(32)) | np.uint64(codes[i])
-        starts[0, digit_0] += 1
-    for i in range(count):
-        digit_1 = (source[i] >> np.uint64(43)) & np.uint64(2047)
-        target[starts[1, digit_1]] = source[i]
-        starts[1, digit_1] += 1
-    for i in range(count):
-        digit_2 = target[i] >> np.uint64(54)
-        position = starts[2, digit_2]
-        bits[position] = np.uint32(target[i] >> np.uint64(32))
-        codes[position] = np.uint32(target[i] & np.uint64(0xFFFFFFFF))
-        starts[2, digit_2] += 1
-    return weights, codes
-
-
-@njit(nogil=True, cache=True)
-def _find(parent, node):  # type: ignore[no-untyped-def]
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@njit(nogil=True, cache=True)
-def _join(weights, codes, pixels, width, k, min_size):  # type: ignore[no-untyped-def]
-    """Both passes over the sorted edges; returns the (pixels,) union-find forest."""
-    parent = np.arange(pixels).astype(np.int32)
-    size = np.ones(pixels, np.int32)
-    threshold = np.full(pixels, k, np.float32)
+    ks = [np.float32(min(k, LARGEST_K)) for k, _ in scales]
+    smallest = [round(min(min_size, pixels)) for _, min_size in scales]
+    weights, counts = _weighed_edges(image, sigma, connectivity)
+    # Neighbour in direction 0 E, 1 S, 2 SE, 3 NE; an edge's code is 4 x pixel + direction.
     steps = np.array([1, width, width + 1, 1 - width])
-    # The second pass needs only the edges the first one refused.
-    refused = np.empty((len(weights), 2), np.int32)
-    refusals = 0
-    for i in range(len(weights)):
-        pixel = np.int64(codes[i] >> np.uint32(2))
-        a = _find(parent, pixel)
-        b = _find(parent, pixel + steps[codes[i] & np.uint32(3)])
+    labels = np.empty(pixels, np.uint32)
+    sizes = np.empty(pixels, np.int32)
+    heaviest = np.empty(pixels, np.float32)
+    scratch = np.empty(pixels, np.uint32)
+    count, edges = _shared_part(weights, counts, steps, min(ks), max(ks),
+                                labels, sizes, heaviest, scratch)  # fmt: skip
+    ends = np.empty((len(edges), 2), np.uint32)
+    _look_up_ends(edges, labels, steps, ends)
+    found = []
+    for k, min_size in zip(ks, smallest, strict=True):
+        result = np.empty((height, width), np.int32)
+        total = _finish(
+            edges, ends, np.arange(count, dtype=np.uint32), sizes[:count].copy(),
+            heaviest[:count] + k / sizes[:count].astype(np.float32), k, min_size,
+            labels, scratch, result.reshape(-1),
+        )  # fmt: skip
+        found.append((result, int(total)))
+    return found
+
+
+def _weighed_edges(
+    image: NDArray[np.uint8], sigma: float, connectivity: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Weights (4, P) per direction, infinite where an edge leaves the image; bucket sizes."""
+    taps = gaussian_taps(sigma)
+    smooth = filter_separable(image, taps, taps).reshape(3, -1)
+    weights = np.empty((4, smooth.shape[1]), np.float32)
+    counts = np.zeros(BUCKETS, np.int64)
+    _weigh(smooth, image.shape[1], connectivity == 8, weights, counts)
+    return weights, counts
+
+
+def _shared_part(
+    weights: NDArray[np.float32], counts: NDArray[np.int64], steps: NDArray[np.int64],
+    least_k: np.float32, largest_k: np.float32,
+    labels: NDArray[np.uint32], sizes: NDArray[np.int32],
+    heaviest: NDArray[np.float32], scratch: NDArray[np.uint32],
+) -> tuple[int, NDArray[np.uint64]]:  # fmt: skip
+    """Do what all k agree on.
+
+    Fills labels, sizes and heaviest edges; returns the number of components and the sorted
+    edges (weight bits << 32 | code) between them, the lightest of each pair and some more.
+    """
+    bits = weights.view(np.uint32)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    chunks = _chunks(starts)
+    keys = np.empty(weights.size, np.uint64)
+    _scatter(bits, starts, keys)
+    spare = np.empty(np.diff(chunks[:, 1]).max(initial=0), np.uint64)
+    counters = np.empty(1 << 12, np.int64)
+    roots, lowest = np.empty_like(labels), np.empty_like(heaviest)
+    count = _join(
+        keys, chunks, spare, counters, steps, least_k, largest_k,
+        labels, roots, sizes, heaviest, lowest, scratch,
+    )  # fmt: skip
+    pairs, places = np.zeros(PAIR_SLOTS, np.uint64), np.empty(PAIR_SLOTS, np.int64)
+    left = _edges_between(bits, labels, steps, pairs, places, keys)
+    edges = keys[:left].copy()
+    _sort(edges, keys, 0, INFINITE, counters)
+    return count, edges
+
+
+def _chunks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows (first bucket, first edge) of runs of buckets with about equally many edges."""
+    last = BUCKETS - 1
+    rows = [(0, 0)]
+    for bucket in range(1, last + 1):
+        fresh = starts[bucket] - rows[-1][1]
+        if fresh > 0 and (bucket == last or fresh >= starts[last] / CHUNKS):
+            rows.append((bucket, int(starts[bucket])))
+    return np.array(rows)
+
+
+@njit(nogil=True)
+def _distances(smooth, start, stop, step, weights):  # type: ignore[no-untyped-def]
+    count = stop - start
+    other = start + step
+    red, red_1 = smooth[0, start:stop], smooth[0, other : other + count]
+    green, green_1 = smooth[1, start:stop], smooth[1, other : other + count]
+    blue, blue_1 = smooth[2, start:stop], smooth[2, other : other + count]
+    out = weights[start:stop]
+    for i in range(count):
+        d0 = red[i] - red_1[i]
+        d1 = green[i] - green_1[i]
+        d2 = blue[i] - blue_1[i]
+        out[i] = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
+
+
+@njit(nogil=True, cache=True)
+def _weigh(smooth, width, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
+    """Weigh all edges, direction by direction, and count the buckets."""
+    pixels = smooth.shape[1]
+    # Positions in raster order wrap around at the right border; that is mended afterwards.
+    _distances(smooth, 0, pixels - 1, 1, weights[0])
+    _distances(smooth, 0, pixels - width, width, weights[1])
+    _distances(smooth, 0, max(0, pixels - width - 1), width + 1, weights[2])
+    _distances(smooth, width, pixels, 1 - width, weights[3])
+    infinite = np.float32(np.inf)
+    weights[1, pixels - width :] = infinite
+    weights[2, pixels - width :] = infinite
+    weights[3, :width] = infinite
+    weights[0, width - 1 :: width] = infinite
+    weights[2, width - 1 :: width] = infinite
+    weights[3, width - 1 :: width] = infinite
+    if not has_diagonals:
+        weights[2:] = infinite
+    bits = weights.view(np.uint32)
+    for direction in range(4):
+        for value in bits[direction]:
+            counts[np.int64(value >> np.uint32(BUCKET_BITS))] += 1
+
+
+@njit(nogil=True, cache=True)
+def _scatter(bits, starts, keys):  # type: ignore[no-untyped-def]
+    """Deal the edges out to their buckets, each in raster order."""
+    places = starts.copy()
+    for pixel in range(bits.shape[1]):
+        for direction in range(4):
+            value = bits[direction, pixel]
+            bucket = np.int64(value >> np.uint32(BUCKET_BITS))
+            code = np.uint64(4 * pixel + direction)
+            keys[np.uint64(places[bucket])] = (np.uint64(value) << np.uint64(32)) | code
+            places[bucket] += 1
+
+
+@njit(nogil=True, cache=True)
+def _sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
+    """Stable radix sort by the upper half, which lies in low..high: 2 or 4 passes."""
+    bits = 1
+    while (high - low) >> bits > 0:
+        bits += 1
+    rounds = 1 if bits <= 24 else 2
+    digit = (bits + 2 * rounds - 1) // (2 * rounds)
+    mask = np.uint32((1 << digit) - 1)
+    count = len(keys)
+    for half_pass in range(2 * rounds):
+        source, target = (keys, spare) if half_pass % 2 == 0 else (spare, keys)
+        shift = np.uint32(half_pass * digit)
+        counters[: 1 << digit] = 0
+        for key in source[:count]:
+            value = ((np.uint32(key >> np.uint64(32)) - np.uint32(low)) >> shift) & mask
+            counters[np.int64(value)] += 1
+        position = 0
+        for i in range(1 << digit):
+            size = counters[i]
+            counters[i] = position
+            position += size
+        for key in source[:count]:
+            value = ((np.uint32(key >> np.uint64(32)) - np.uint32(low)) >> shift) & mask
+            place = counters[np.int64(value)]
+            target[np.uint64(place)] = key
+            counters[np.int64(value)] = place + 1
+
+
+@njit(nogil=True)
+def _ends(key, steps):  # type: ignore[no-untyped-def]
+    """Both pixels of an edge."""
+    code = np.uint32(key)
+    pixel = np.int64(code >> np.uint32(2))
+    return pixel, np.int64(np.uint32(pixel + steps[np.int64(code & np.uint32(3))]))
+
+
+@njit(nogil=True)
+def _weight(key):  # type: ignore[no-untyped-def]
+    return np.uint32(key >> np.uint64(32)).view(np.float32)
+
+
+@njit(nogil=True)
+def _find(roots, node):  # type: ignore[no-untyped-def]
+    """Two steps without asking: chains are short after flattening, and a guess is dear."""
+    up = np.int64(roots[np.int64(roots[node])])
+    roots[node] = up
+    while np.int64(roots[up]) != up:
+        up = np.int64(roots[up])
+    return up
+
+
+FROZEN = np.uint32(1 << 31)  # set in the label of a component that cannot grow any more
+LABEL = np.uint32((1 << 31) - 1)
+
+
+@njit(nogil=True)
+def _flatten(  # type: ignore[no-untyped-def]
+    labels, count, roots, sizes, heaviest, lowest, renumbered, weight, largest_k
+):
+    """Renumber the trees in raster order; returns their number, negative if all are frozen.
+
+    A root is the first pixel of its tree, so every node comes after its parent.
+    """
+    fresh = np.uint64(0)
+    is_any_live = False
+    for node in range(count):
+        root = np.int64(roots[np.int64(roots[node])])
+        roots[node] = root
+        is_root = root == node
+        frozen = (lowest[node] < 0) | (
+            heaviest[node] + largest_k / np.float32(sizes[node]) < weight
+        )
+        is_any_live |= is_root & (not frozen)
+        mine = np.uint32(fresh) | (np.uint32(frozen) << np.uint32(31))
+        renumbered[node] = mine if is_root else renumbered[root]
+        sizes[fresh] = sizes[node]
+        heaviest[fresh] = heaviest[node]
+        lowest[fresh] = lowest[node]
+        fresh += np.uint64(is_root)
+    for pixel in range(len(labels)):
+        labels[pixel] = renumbered[np.int64(labels[pixel] & LABEL)]
+    total = np.int64(fresh)
+    for node in range(total):
+        roots[node] = node
+    return total if is_any_live else -total
+
+
+@njit(nogil=True)
+def _keep_useful(keys, labels, steps):  # type: ignore[no-untyped-def]
+    """Move the edges that can still change a component to the front; returns their number."""
+    kept = np.uint64(0)
+    for key in keys:
+        pixel, neighbour = _ends(key, steps)
+        a, b = labels[pixel], labels[neighbour]
+        keys[kept] = key
+        kept += np.uint64((a != b) & ((a & b & FROZEN) == 0))
+    return np.int64(kept)
+
+
+@njit(nogil=True)
+def _join_along(  # type: ignore[no-untyped-def]
+    keys, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k
+):
+    infinite = np.float32(np.inf)
+    for key in keys:
+        pixel, neighbour = _ends(key, steps)
+        a = _find(roots, np.int64(labels[pixel] & LABEL))
+        b = _find(roots, np.int64(labels[neighbour] & LABEL))
         if a == b:
             continue
-        weight = weights[i]
-        if weight <= threshold[a] and weight <= threshold[b]:
-            if size[a] < size[b]:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
-            threshold[a] = weight + k / np.float32(size[a])
+        weight = _weight(key)
+        if weight <= min(lowest[a], lowest[b]):
+            first, second = min(a, b), max(a, b)
+            roots[second] = first
+            size = sizes[first] + sizes[second]
+            sizes[first] = size
+            heaviest[first] = weight
+            lowest[first] = weight + least_k / np.float32(size)
         else:
-            refused[refusals, 0] = a
-            refused[refusals, 1] = b
-            refusals += 1
-    for i in range(refusals):
-        a = _find(parent, refused[i, 0])
-        b = _find(parent, refused[i, 1])
-        if a != b and (size[a] < min_size or size[b] < min_size):
-            if size[a] < size[b]:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
-    return parent
+            # An open component may have grown, for some k, to any threshold.
+            most_a = heaviest[a] + largest_k / np.float32(sizes[a]) if lowest[a] >= 0 else infinite
+            most_b = heaviest[b] + largest_k / np.float32(sizes[b]) if lowest[b] >= 0 else infinite
+            if weight <= min(most_a, most_b):
+                lowest[a] = lowest[b] = -1
 
 
 @njit(nogil=True, cache=True)
-def _label(parent):  # type: ignore[no-untyped-def]
-    """Assign numbers to the trees of a union-find forest in raster order."""
-    labels = np.empty(len(parent), np.int32)
-    label_of_root = np.full(len(parent), -1, np.int32)
+def _join(  # type: ignore[no-untyped-def]
+    keys, chunks, spare, counters, steps, least_k, largest_k,
+    labels, roots, sizes, heaviest, lowest, renumbered,
+):  # fmt: skip
+    """Build the components that all k agree on; returns their number.
+
+    ``lowest`` is the threshold under the smallest k, -1 for open components. Only the edges
+    that are still of use are sorted, chunk by chunk.
+    """
+    count = len(labels)
+    for pixel in range(count):
+        labels[pixel] = pixel
+        roots[pixel] = pixel
+    sizes[:] = 1
+    heaviest[:] = 0
+    lowest[:] = least_k
+    for i in range(len(chunks) - 1):
+        low, high = chunks[i, 0] << BUCKET_BITS, (chunks[i + 1, 0] << BUCKET_BITS) - 1
+        if i > 0:
+            lightest = np.uint32(low).view(np.float32)
+            count = _flatten(
+                labels, count, roots, sizes, heaviest, lowest, renumbered, lightest, largest_k
+            )
+            if count < 0:
+                break
+        chunk = keys[chunks[i, 1] : chunks[i + 1, 1]]
+        useful = chunk[: _keep_useful(chunk, labels, steps)]
+        _sort(useful, spare, low, high, counters)
+        _join_along(useful, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k)
+    count = _flatten(
+        labels, abs(count), roots, sizes, heaviest, lowest, renumbered, np.float32(0), largest_k
+    )
+    for pixel in range(len(labels)):
+        labels[pixel] &= LABEL
+    return abs(count)
+
+
+@njit(nogil=True, cache=True)
+def _edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-untyped-def]
+    """Write the lightest edge between each two components, unsorted; returns how many.
+
+    A table with one slot per hash forgets some pairs: their edges appear more than once, which
+    costs time and nothing else.
+    """
+    pixels = len(labels)
+    crossing = np.uint64(0)
+    for pixel in range(pixels):
+        for direction in range(4):
+            # Where an edge leaves the image any pixel will do; its weight tells.
+            neighbour = min(max(pixel + steps[direction], 0), pixels - 1)
+            value = bits[direction, pixel]
+            code = np.uint64(4 * pixel + direction)
+            keys[crossing] = (np.uint64(value) << np.uint64(32)) | code
+            crossing += np.uint64(
+                (labels[pixel] != labels[neighbour]) & (value != np.uint32(INFINITE))
+            )
+    found = 0
+    for key in keys[:crossing]:
+        pixel, neighbour = _ends(key, steps)
+        a, b = labels[pixel], labels[neighbour]
+        pair = (np.uint64(min(a, b)) << np.uint64(32)) | np.uint64(max(a, b))
+        # Multiplying by an odd constant (2**64 / golden ratio) spreads near numbers.
+        mixed = (pair * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
+        slot = np.int64(mixed & np.uint64(len(pairs) - 1))
+        if pairs[slot] == pair:
+            keys[places[slot]] = min(keys[places[slot]], key)
+        else:
+            pairs[slot] = pair
+            places[slot] = found
+            keys[found] = key
+            found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _look_up_ends(edges, labels, steps, ends):  # type: ignore[no-untyped-def]
+    for i in range(len(edges)):
+        pixel, neighbour = _ends(edges[i], steps)
+        ends[i, 0] = labels[pixel]
+        ends[i, 1] = labels[neighbour]
+
+
+@njit(nogil=True, cache=True)
+def _finish(  # type: ignore[no-untyped-def]
+    edges, ends, roots, sizes, thresholds, k, min_size, labels, renumbered, result
+):
+    """Both passes of one k over the edges left, then the labels; returns their number."""
+    for i in range(len(edges)):
+        a = _find(roots, np.int64(ends[i, 0]))
+        b = _find(roots, np.int64(ends[i, 1]))
+        weight = _weight(edges[i])
+        if a != b and weight <= min(thresholds[a], thresholds[b]):
+            first, second = min(a, b), max(a, b)
+            roots[second] = first
+            sizes[first] += sizes[second]
+            thresholds[first] = weight + k / np.float32(sizes[first])
+    for i in range(len(edges)):
+        a = _find(roots, np.int64(ends[i, 0]))
+        b = _find(roots, np.int64(ends[i, 1]))
+        if a != b and min(sizes[a], sizes[b]) < min_size:
+            first, second = min(a, b), max(a, b)
+            roots[second] = first
+            sizes[first] += sizes[second]
     count = 0
-    for pixel in range(len(parent)):
-        root = _find(parent, pixel)
-        if label_of_root[root] < 0:
-            label_of_root[root] = count
+    for node in range(len(roots)):
+        root = roots[np.int64(roots[node])]
+        roots[node] = root
+        if np.int64(root) == node:
+            renumbered[node] = count
             count += 1
-        labels[pixel] = label_of_root[root]
-    return labels, count
+        else:
+            renumbered[node] = renumbered[np.int64(root)]
+    for pixel in range(len(labels)):
+        result[pixel] = renumbered[np.int64(labels[pixel])]
+    return count

@@ -21,7 +21,6 @@ from proposals.region_tree import RegionTree
 # OpenCV and numba are imported inside the functions: `import proposals` stays light.
 if TYPE_CHECKING:
     from proposals.features import PixelFeatures
-    from proposals.segmentation import Edges
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,6 +46,7 @@ MODES: dict[str, Mode] = {
 }  # fmt: skip
 
 SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
+PIXELS_AT_A_TIME = 4_000_000  # of all the colour images in work together
 
 
 class Hierarchy(NamedTuple):
@@ -66,41 +66,61 @@ def hierarchies(
 ) -> list[Hierarchy]:
     """Run every strategy; what depends on the colour space alone is computed once."""
     scales = [k * mode.superpixel_scale for k in mode.k]
-    jobs = len(mode.colour_spaces) * len(scales)
+    jobs = len(mode.colour_spaces) * max(2, len(scales))
+    found = []
     with _parallel_map(min(threads or processors(), jobs)) as parallel_map:
-        prepared = parallel_map(partial(_prepare, image, connectivity), mode.colour_spaces)
-        work = [
-            (space, edges, features, k)
-            for space, (edges, features) in zip(mode.colour_spaces, prepared, strict=True)
-            for k in scales
-        ]
-        return parallel_map(partial(_group, mode.similarities, keep_trees), work)
+        for spaces in _batches(mode.colour_spaces, image):
+            colours = parallel_map(partial(_convert, image), spaces)
+            segmenting = [partial(_segment, image, scales, connectivity) for image in colours]
+            describing = [partial(_prepare, image) for image in colours]
+            results = parallel_map(lambda job: job(), [*segmenting, *describing])
+            segmented, features = results[: len(spaces)], results[len(spaces) :]
+            work = [
+                (space, segmentation, features_, k)
+                for space, segmentations, features_ in zip(spaces, segmented, features, strict=True)
+                for segmentation, k in zip(segmentations, scales, strict=True)
+            ]
+            found += parallel_map(partial(_group, mode.similarities, keep_trees), work)
+    return found
 
 
-def _prepare(
-    image: NDArray[np.uint8], connectivity: int, colour_space: str
-) -> tuple[Edges, PixelFeatures]:
-    """Do the part that every k shares."""
+def _batches(colour_spaces: tuple[str, ...], image: NDArray[np.uint8]) -> Iterator[tuple[str, ...]]:
+    """Split into so few colour spaces at a time that a large image does not fill the memory."""
+    size = max(1, PIXELS_AT_A_TIME // (image.shape[0] * image.shape[1]))
+    for start in range(0, len(colour_spaces), size):
+        yield colour_spaces[start : start + size]
+
+
+def _convert(image: NDArray[np.uint8], colour_space: str) -> NDArray[np.uint8]:
     from proposals.colour_spaces import COLOUR_SPACES
-    from proposals.features import pixel_features
-    from proposals.segmentation import sorted_edges
 
-    colours = COLOUR_SPACES[colour_space](image)
-    return sorted_edges(colours, SIGMA, connectivity), pixel_features(colours)
+    return COLOUR_SPACES[colour_space](image)
+
+
+def _segment(
+    colours: NDArray[np.uint8], scales: list[float], connectivity: int
+) -> list[tuple[NDArray[np.int32], int]]:
+    from proposals.segmentation import segmentations
+
+    return segmentations(colours, [(k, k) for k in scales], SIGMA, connectivity)
+
+
+def _prepare(colours: NDArray[np.uint8]) -> PixelFeatures:
+    from proposals.features import pixel_features
+
+    return pixel_features(colours)
 
 
 def _group(
     similarities: tuple[str, ...],
     keep_tree: bool,
-    work: tuple[str, Edges, PixelFeatures, float],
+    work: tuple[str, tuple[NDArray[np.int32], int], PixelFeatures, float],
 ) -> Hierarchy:
-    """Segment with one k, then merge once per similarity."""
+    """Merge the regions of one segmentation, once per similarity."""
     from proposals.features import describe_regions
     from proposals.grouping import merge_order, merged_boxes
-    from proposals.segmentation import join_edges
 
-    colour_space, edges, features, k = work
-    labels, count = join_edges(edges, k, min_size=k)
+    colour_space, (labels, count), features, k = work
     regions = describe_regions(labels, count, features)
     boxes = [regions.boxes]
     priorities = [np.full(count, count)]
