@@ -20,7 +20,12 @@ Method = Callable[[NDArray[np.uint8]], Boxes]
 
 
 def opencv_rows(min_side: int = MIN_SIDE) -> dict[str, Method]:
-    """OpenCV's own presets, and with the k and smallest segment of our fast rows."""
+    """OpenCV's own presets, and with the k and smallest segment of our fast rows.
+
+    No rows where OpenCV came without its extra modules (opencv-contrib-python has them).
+    """
+    if not hasattr(cv2, "ximgproc"):
+        return {}
 
     def row(build: Callable[[NDArray[np.uint8]], Any]) -> Method:
         return lambda image: run_opencv(image, build, min_side)

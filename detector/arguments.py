@@ -156,8 +156,9 @@ def _propose(parser: argparse.ArgumentParser) -> None:
         help="default: merged, what the detector looks at",
     )  # fmt: skip
     add(
-        "--mode", dest="proposals", choices=("single", "fast", "quality"),
-        help="of selective search (default: the recipe's)",
+        "--mode", dest="proposals",
+        choices=("single", "fast", "rcnn-fast", "googlenet-2x", "quality"),
+        help="of selective search, with its own superpixels (default: the recipe's)",
     )  # fmt: skip
     add("--max-boxes", type=_count, metavar="N", help="only the best N of each picture")
     add("--draw", type=_count, metavar="N", help="also NAME.jpg with the best N boxes drawn")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +26,18 @@ class Picture(NamedTuple):
     file_name: str
     stem: str  # of files of its own; no two pictures of a run share it
     image_id: int | None = None
+
+
+def unique_stems(paths: Sequence[Path]) -> list[str]:
+    """The names of the pictures without suffix; a/street.jpg, b/street.jpg: street, street-2."""
+    stems: dict[str, None] = {}
+    for path in paths:
+        stem, copy = path.stem, 1
+        while stem in stems:
+            copy += 1
+            stem = f"{path.stem}-{copy}"
+        stems[stem] = None
+    return list(stems)
 
 
 class Found(NamedTuple):

@@ -45,9 +45,9 @@ def propose(arguments: Namespace) -> int:
     dataset, pictures = _pictures(arguments, output)
     proposer = _proposer(arguments)
     _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes})
-    store: BoxStore = JsonLines(output / "proposals.jsonl")
-    if arguments.format == "npz":
-        store = NpzFolder(output / "boxes")
+    is_npz = arguments.format == "npz"
+    store: BoxStore
+    store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
     waiting = {picture for picture in pictures if picture not in store}
     to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
 
@@ -92,7 +92,7 @@ def _check(arguments: Namespace) -> None:
 
 def _pictures(arguments: Namespace, output: Path) -> tuple[Dataset | None, list[Picture]]:
     """What to work on, and the data set it is from."""
-    from detector.proposal_files import Picture
+    from detector.proposal_files import Picture, unique_stems
 
     if not arguments.data:
         paths = find_images(arguments.pictures)
@@ -100,7 +100,7 @@ def _pictures(arguments: Namespace, output: Path) -> tuple[Dataset | None, list[
             paths = leave_out_drawn(paths, arguments.pictures, output)
         # JSON cannot hold the stray bytes of a name that is not Unicode
         names = [str(path).encode("utf-8", "backslashreplace").decode() for path in paths]
-        return None, list(map(Picture, paths, names, _unique_stems(paths)))
+        return None, list(map(Picture, paths, names, unique_stems(paths)))
 
     from detector.image_folder import find_image_folder
     from eval import read_dataset
@@ -112,19 +112,7 @@ def _pictures(arguments: Namespace, output: Path) -> tuple[Dataset | None, list[
     names = [record.file_name for record in dataset.images]
     paths = [folder / name for name in names]
     identities = [record.id for record in dataset.images]
-    return dataset, list(map(Picture, paths, names, _unique_stems(paths), identities))
-
-
-def _unique_stems(paths: Sequence[Path]) -> list[str]:
-    """The names of the pictures without suffix; a/street.jpg, b/street.jpg: street, street-2."""
-    stems: dict[str, None] = {}
-    for path in paths:
-        stem, copy = path.stem, 1
-        while stem in stems:
-            copy += 1
-            stem = f"{path.stem}-{copy}"
-        stems[stem] = None
-    return list(stems)
+    return dataset, list(map(Picture, paths, names, unique_stems(paths), identities))
 
 
 def _proposer(arguments: Namespace) -> Proposer:
@@ -153,11 +141,12 @@ def _selective_search(arguments: Namespace) -> Proposer:
     """Selective search as the recipe has it, without a detector and without torch."""
     from configs import load_recipe
     from proposals import ProposalCache, selective_search
-    from proposals.strategies import processors
+    from proposals.strategies import MODES, processors
 
     options = load_recipe(arguments.recipe or "voc20").proposals
     if arguments.proposals:
-        options = replace(options, mode=arguments.proposals)
+        scale = MODES[arguments.proposals].superpixel_scale
+        options = replace(options, mode=arguments.proposals, superpixel_scale=scale)
     words: dict[str, Any] = {**asdict(options), "width": options.width or None}
     search: Callable[..., Proposals] = selective_search
     if arguments.data and not arguments.no_cache:

@@ -16,6 +16,7 @@ from detector import Detector, read_image
 from detector.proposal_drawing import draw_proposals
 from eval import read_dataset
 from proposals import Proposals, measure_recall, selective_search
+from proposals.strategies import MODES
 from tests.detector.command import Run, detect, save
 
 SMALL = """name: small
@@ -66,6 +67,15 @@ def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
     np.testing.assert_allclose(row["scores"], expected.scores, atol=1e-6)
     assert set(row["source"]) == {"selective_search"} and len(row["source"]) == len(expected)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_has_its_own_superpixels(search: Any, tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.png")
+    assert search(path, "--mode", mode, "-o", tmp_path / "out").code == 0
+    (row,) = rows(tmp_path / "out")
+    expected = selective_search(read_image(path), mode, width=96, min_side=8)
+    np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
 
 
 def test_only_the_best_boxes(search: Any, tmp_path: Path) -> None:
