@@ -15,6 +15,7 @@ accepted, or one side is closed to it for good), is finished for each k alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

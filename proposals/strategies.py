@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +66,15 @@ def hierarchies(
 ) -> list[Hierarchy]:
     """Run every strategy; what depends on the colour space alone is computed once."""
     scales = [k * mode.superpixel_scale for k in mode.k]
-    jobs = len(mode.colour_spaces) * max(2, len(scales))
+    most = len(mode.colour_spaces) * max(2, len(scales))
     found = []
-    with _parallel_map(min(threads or processors(), jobs)) as parallel_map:
+    with _parallel_map(min(threads or processors(), most)) as parallel_map:
         for spaces in _batches(mode.colour_spaces, image):
             colours = parallel_map(partial(_convert, image), spaces)
-            segmenting = [partial(_segment, image, scales, connectivity) for image in colours]
-            describing = [partial(_prepare, image) for image in colours]
-            results = parallel_map(lambda job: job(), [*segmenting, *describing])
+            jobs: list[Callable[[], Any]] = []
+            jobs += [partial(_segment, one, scales, connectivity) for one in colours]
+            jobs += [partial(_prepare, one) for one in colours]
+            results = parallel_map(lambda job: job(), jobs)
             segmented, features = results[: len(spaces)], results[len(spaces) :]
             work = [
                 (space, segmentation, features_, k)
