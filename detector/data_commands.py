@@ -37,7 +37,7 @@ def evaluate(arguments: Namespace) -> int:
 
     import orjson
 
-    from detector.train import find_image_folder
+    from detector.image_folder import find_image_folder
 
     folder = arguments.images or find_image_folder(arguments.data, dataset)
     detector = load_detector(arguments)

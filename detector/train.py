@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from rich.console import Console
 from configs import ProposalOptions, Recipe
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until
+from detector.image_folder import find_image_folder
 from detector.images import read_image
 from detector.loading import choose_device
 from detector.pipeline import Detector
@@ -24,11 +27,10 @@ from detector.training import Trainer
 from detector.training_data import Photographs, StepData, split_validation
 from detector.version import __version__
 from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet, save_weights
-from eval import Dataset, Report, evaluate, read_dataset
+from eval import Dataset, evaluate, read_dataset
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
-
-IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
+from proposals.recall import RecallMeter
 
 
 def train(
@@ -80,15 +82,14 @@ def train(
         detector = _train_detector(
             photographs, split, recipe, output, choose_device(device), imagenet_weights, console
         )
+    detector.info = replace(detector.info, recipe=recipe.to_dict())
     if with_multibox and recipe.multibox.boxes:
         photographs = Photographs(dataset, folder, ())
         detector.multibox = train_multibox(
             detector, photographs, split[0], recipe.multibox, output / "multibox", console
         )
     if split[1]:
-        report = validate(detector, dataset, folder, split[1], console)
-        console.print(report.table())
-        detector.info.metrics["validation_mAP50"] = round(report.map, 4)
+        detector.info.metrics.update(validate(detector, dataset, folder, split[1], console))
     weights = output / "weights.safetensors"
     save_weights(weights, detector.model, detector.info, detector.multibox)
     console.print(f"weights: {weights}", markup=False)
@@ -135,25 +136,25 @@ def _train_detector(
 
 def validate(
     detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
-) -> Report:
-    """VOC mAP (IoU .5, area AP) of the detector on some photographs."""
-    rows = []
+) -> dict[str, float]:
+    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals."""
+    rows: list[dict[str, Any]] = []
+    meter = RecallMeter()
     for index in track(images, "validating", console):
-        record = dataset.images[index]
-        detections = detector(folder / record.file_name, preset="evaluate")
+        record, truths = dataset.images[index], dataset.truths(index)
+        image = read_image(folder / record.file_name)
+        proposals = detector.propose(image)
+        detections = detector(image, proposals=proposals, preset="evaluate")
         rows.extend(detections.to_coco(image_id=record.id))
-    return evaluate(rows, dataset.subset(images), protocol="voc")
-
-
-def find_image_folder(data: Path, dataset: Dataset) -> Path:
-    """The folder beside the JSON that holds its first picture."""
-    if not len(dataset):
-        raise DetectorError(f"{data}: lists no images; give a data set with photographs")
-    first = dataset.images[0].file_name
-    for name in IMAGE_FOLDERS:
-        if (data.parent / name / first).is_file():
-            return data.parent / name
-    raise DetectorError(f"{data}: its picture {first} is not beside it; give --images FOLDER")
+        meter.add(proposals.boxes_xyxy, truths.boxes_xyxy, truths.labels, truths.ignored)
+    report = evaluate(rows, dataset.subset(images), protocol="voc")
+    recall = meter.report(dataset.class_names)
+    console.print(report.table())
+    console.print(recall.table())
+    return {
+        "validation_mAP50": round(report.map, 4),
+        "validation_recall50": round(recall.recall(0.5), 4),
+    }
 
 
 def _start_run_folder(output: Path, recipe: Recipe) -> None:

@@ -22,10 +22,10 @@ Floats = NDArray[np.float32]
 
 # Cells per side of each grid, and priors in each of its cells
 GRIDS = (32, 16, 8, 4, 2)
-SHAPES = (4, 6, 8, 11, 11)
+SHAPES = (8, 8, 8, 11, 11)
 # A box belongs to the finest grid of which it is at most this many cells wide (geometric mean of
 # its sides): large enough that a cell meets all of it, small enough for a prior to be near it.
-CELLS_PER_BOX = 3.0
+CELLS_PER_BOX = 4.0
 STD = 0.1  # of a prior, as a share of its sides: outputs of about 1 for a prior that fits well
 
 

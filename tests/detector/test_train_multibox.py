@@ -1,0 +1,172 @@
+"""Training MultiBox on a detector's trunk: the whole command, killed and continued, and used."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from configs import recipe_from_dict
+from detector import Detector, DetectorError
+from detector.cli import main
+from detector.train import train
+from detector.train_multibox import MultiBoxSteps, squashed_maps
+from detector.training_data import Photographs
+from eval import read_dataset
+from proposals.boxes import flip_boxes
+from proposals.multibox import MultiBox
+from proposals.priors import GRIDS, SHAPES, grid_priors
+from tests.made_up import SMALL_RECIPE
+
+# Five of six pictures, two a step: ten steps
+RECIPE = recipe_from_dict(
+    {**SMALL_RECIPE, "multibox": {"epochs": 4, "images_per_step": 2, "checkpoint_minutes": 0.0}}
+)
+
+# Is killed once during the maps of the trunk and once in the middle of a step.
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+import detector.train_multibox, detector.training
+from tests.detector.test_train_multibox import run
+
+weights, data, folder, when = sys.argv[1:]
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if when == "maps":
+    read, count = detector.train_multibox.read_image, iter(range(3))
+    detector.train_multibox.read_image = lambda path: read(path) if next(count) < 2 else die()
+else:
+    factor = detector.training.learning_rate_factor
+    detector.training.learning_rate_factor = lambda s, t, w: factor(s, t, w) if s < 6 else die()
+run(Path(weights), Path(data), Path(folder))
+"""
+
+
+def run(weights: Path, data: Path, folder: Path) -> Path:
+    detector = Detector.load(weights, device="cpu")
+    detector.recipe = RECIPE
+    return train(data, folder, RECIPE, detector=detector, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def finished(
+    small_weights: Path, small_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    run(small_weights, small_dataset, folder)
+    return folder
+
+
+def test_a_killed_run_continues_to_the_same_weights(
+    finished: Path, small_weights: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    for when in ("maps", "step"):
+        words = [small_weights, small_dataset, folder, when]
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_RUN, *map(str, words)],
+            capture_output=True, text=True, env=environment,
+        )  # fmt: skip
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert not (folder / "weights.safetensors").exists()
+    assert (folder / "multibox" / "checkpoint.safetensors").exists()
+    run(small_weights, small_dataset, folder)
+    expected = load_file(finished / "weights.safetensors")
+    continued = load_file(folder / "weights.safetensors")
+    assert continued.keys() == expected.keys()
+    assert not [name for name in expected if not torch.equal(continued[name], expected[name])]
+    assert not list(folder.rglob("*.bin"))
+
+
+def test_the_detector_s_own_weights_are_kept(finished: Path, small_weights: Path) -> None:
+    before, after = load_file(small_weights), load_file(finished / "weights.safetensors")
+    assert not any(name.startswith("multibox.") for name in before)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert any(name.startswith("multibox.") for name in after)
+
+
+def test_proposals_are_merged_and_the_trunk_runs_once(finished: Path, small_dataset: Path) -> None:
+    detector = Detector.load(finished, device="cpu")
+    picture = small_dataset.parent / "1.png"
+    alone = detector.multibox_proposals(picture)
+    assert 0 < len(alone) <= 200 and set(alone.source) == {"multibox"}
+    assert len(detector.multibox_proposals(picture, count=5)) == 5
+    merged = detector.propose(picture)
+    assert set(merged.source) == {"multibox", "selective_search"}
+    from_multibox = merged.boxes_xyxy[merged.source == "multibox"]
+    np.testing.assert_array_equal(from_multibox, alone.boxes_xyxy)
+
+    passes = []
+    detector.model.network.conv1.register_forward_hook(lambda *_: passes.append(1))
+    found = detector(picture)
+    assert len(passes) == 1
+    assert found == detector(picture, proposals=merged)
+
+
+def test_a_recipe_without_multibox_boxes_leaves_it_out(finished: Path, small_dataset: Path) -> None:
+    detector = Detector.load(finished, device="cpu")
+    none = replace(detector.recipe.multibox, boxes=0)
+    detector.recipe = replace(detector.recipe, multibox=none)
+    assert set(detector.propose(small_dataset.parent / "1.png").source) == {"selective_search"}
+
+
+def test_weights_without_multibox_say_so(small_weights: Path, small_dataset: Path) -> None:
+    detector = Detector.load(small_weights, device="cpu")
+    picture = small_dataset.parent / "1.png"
+    with pytest.raises(DetectorError, match="hold no MultiBox; train it with `detect train"):
+        detector.multibox_proposals(picture)
+    assert set(detector.propose(picture).source) == {"selective_search"}
+
+
+def test_a_mirrored_item_mirrors_map_and_boxes(small_weights: Path, small_dataset: Path) -> None:
+    detector = Detector.load(small_weights, device="cpu")
+    dataset = read_dataset(small_dataset)
+    photographs = Photographs(dataset, small_dataset.parent, ())
+    boxes = [(np.array([[0.1, 0.2, 0.4, 0.9]], np.float32), np.zeros(1, bool))]
+    priors = grid_priors(boxes[0][0])
+    model = MultiBox(priors, GRIDS, SHAPES)
+    maps = squashed_maps(
+        detector, model, photographs, [0], small_dataset.parent / "one.bin", Console(quiet=True)
+    )
+    options = replace(RECIPE.multibox, epochs=40.0, images_per_step=1)
+    steps = MultiBoxSteps(maps, boxes, priors, options)
+    assert len(steps) == 40
+    plain = torch.from_numpy(np.array(maps[0])).view(torch.bfloat16).permute(2, 0, 1)
+    seen = set()
+    for step in range(40):
+        batch = steps[step]
+        mirrored = not torch.equal(batch.maps[0], plain)
+        assert torch.equal(batch.maps[0], plain.flip(2) if mirrored else plain)
+        expected = flip_boxes(boxes[0][0], 1.0) if mirrored else boxes[0][0]
+        (prior,) = np.flatnonzero(batch.truth[0].numpy() >= 0)[:1]
+        found = batch.locations[0, prior].numpy() * priors.std[prior] + priors.mean[prior]
+        np.testing.assert_allclose(found, expected[0], atol=1e-5)
+        seen.add(mirrored)
+    assert seen == {True, False}
+    (small_dataset.parent / "one.bin").unlink()
+
+
+def test_the_command(
+    small_weights: Path, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--part", "multibox", "--weights", str(small_weights), "--device", "cpu"]
+    words += ["--data", str(small_dataset), "--epochs", "1", "-o", str(tmp_path / "run")]
+    assert main(words) == 0, capsys.readouterr().err
+    detector = Detector.load(tmp_path / "run", device="cpu")
+    assert detector.multibox is not None and detector.recipe.multibox.epochs == 1
+    refused = ["train", "--weights", str(small_weights), "--data", str(small_dataset)]
+    assert main(refused) == 1
+    assert "give it with --part multibox" in capsys.readouterr().err
