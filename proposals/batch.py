@@ -1,4 +1,9 @@
-"""Selective search over many images: one image per processor, results in order."""
+"""Selective search over many images: one image per processor, results in order.
+
+readers = [partial(read_image, path) for path in paths]
+for path, proposals in zip(paths, selective_search_many(readers, cache=ProposalCache())):
+    ...
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 An entry is named by a hash of pixels, options and `VERSION`, so that a changed picture or setting
 is never answered with old boxes. It carries a checksum over its name and its boxes: what is
 damaged, cut short or in the place of another is computed again.
+
+    cache = ProposalCache()
+    proposals = cache.get_or_compute(image, mode="fast")
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ class ProposalCache:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = default_cache_folder() if folder is None else Path(folder)
+        self.folder = default_cache_folder() if folder is None else Path(folder).expanduser()
         self._has_tidied = False
         self._has_warned = False
 

@@ -81,7 +81,7 @@ def selective_search(
     backend
         ``"own"``, or ``"opencv"`` for OpenCV's search on the same colour images with the same
         settings, e.g. to compare. It ranks otherwise, in an order that changes from call to call
-        whatever the seed; its graph has a connectivity of 4, always.
+        whatever the seed; its graph has a connectivity of 4, always; threads are its own affair.
     return_hierarchy
         Also return the regions behind the boxes, with masks. Costs memory: a label image per
         colour space and k, 16 bytes and more per region.

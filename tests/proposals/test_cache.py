@@ -220,6 +220,7 @@ def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert ProposalCache().folder == tmp_path / ".cache" / "googlenet-rcnn" / "proposals"
     assert ProposalCache(str(tmp_path)).folder == tmp_path
+    assert ProposalCache("~/boxes").folder == tmp_path / "boxes"
 
 
 def test_a_cache_can_be_sent_to_another_process(store):
