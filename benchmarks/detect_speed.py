@@ -25,6 +25,7 @@ from detector import Detector, read_image
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import find_images
 from detector.postprocess import Scored, candidates, decode, suppress
+from detector.region_scoring import objectness, score
 from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"
@@ -46,9 +47,10 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     features = timed("trunk", detector.features, image)
     multibox = timed("MultiBox", detector.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
-    objectness = timed("objectness", detector.objectness, features, boxes)
-    boxes = boxes[detector.select(objectness)]
-    probabilities, deltas = timed("head", detector.score, features, boxes)
+    likely = timed("objectness", objectness, detector.model, features, boxes)
+    boxes = boxes[detector.select(likely)]
+    batch = detector.recipe.network.batch
+    probabilities, deltas = timed("head", score, detector.model, features, boxes, batch)
 
     def finish() -> None:
         decoded = decode(boxes, deltas, image.shape[:2])

@@ -10,6 +10,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from detector.version import __version__
 
+MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")  # of selective search
 COMMANDS = {
     "image": "draw boxes around the objects in photographs (may be left out)",
     "evaluate": "measure mAP on a data set",
@@ -88,8 +89,8 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--proposals", metavar="MODE|FILE",
-        help="selective search mode single, fast, rcnn-fast, googlenet-2x or quality; or a JSON "
-        "file of your own boxes, "
+        help="selective search alone, mode single, fast, rcnn-fast, googlenet-2x or quality; or a "
+        "JSON file of your own boxes, "
         '{"street.jpg": [[x1, y1, x2, y2], ...]}',
     )  # fmt: skip
     _detector_options(parser)
@@ -106,6 +107,10 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     add("--protocol", choices=("voc", "voc2007", "coco"), default="voc", help="default: voc")
     add("--limit", type=_count, metavar="N", help="only the first N pictures")
     add("--save", type=Path, metavar="JSON", help="keep the detections (COCO results)")
+    add(
+        "--proposals", choices=MODES,
+        help="selective search alone, in this mode (default: the recipe's, with MultiBox)",
+    )  # fmt: skip
     _detector_options(parser)
 
 
@@ -157,7 +162,7 @@ def _propose(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--mode", dest="proposals",
-        choices=("single", "fast", "rcnn-fast", "googlenet-2x", "quality"),
+        choices=MODES,
         help="of selective search, with its own superpixels (default: the recipe's)",
     )  # fmt: skip
     add("--max-boxes", type=_count, metavar="N", help="only the best N of each picture")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.arguments import parse
+from detector.arguments import MODES, parse
 from detector.errors import DetectorError
 from detector.output import Output
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from detector.pipeline import Detector
 
 DEFAULT_OUTPUT = Path("detections")
-PROPOSAL_MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")
 FAILED, INTERRUPTED = 1, 130
 
 
@@ -116,25 +115,28 @@ def load_detector(arguments: Namespace) -> Detector:
         device=arguments.device,
     )
     mode = getattr(arguments, "proposals", None)
-    if mode in PROPOSAL_MODES:
-        from proposals.strategies import MODES
+    if mode in MODES:
+        from proposals.strategies import MODES as STRATEGIES
 
-        scale = MODES[mode].superpixel_scale
+        scale = STRATEGIES[mode].superpixel_scale
         options = replace(detector.recipe.proposals, mode=mode, superpixel_scale=scale)
         detector.recipe = replace(detector.recipe, proposals=options)
+        if arguments.command != "propose":  # which names the method in another option
+            alone = replace(detector.recipe.multibox, boxes=0)
+            detector.recipe = replace(detector.recipe, multibox=alone)
     return detector
 
 
 def own_proposals(word: str | None) -> Callable[[Path], Any]:
     """Look-up from picture to the user's boxes, where --proposals names a file of them."""
-    if word is None or word in PROPOSAL_MODES:
+    if word is None or word in MODES:
         return lambda path: None
     import orjson
 
     try:
         table = orjson.loads(Path(word).read_bytes())
     except FileNotFoundError:
-        modes = ", ".join(PROPOSAL_MODES)
+        modes = ", ".join(MODES)
         raise DetectorError(
             f"--proposals {word}: neither a mode ({modes}) nor a file; check the name"
         ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,26 +15,16 @@ from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, weights_path
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
-from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision, resize_for_network
+from detector.region_scoring import Features, objectness, score, see
+from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
 from detector.weights_file import WeightsInfo, load_weights, split_multibox
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
 from proposals.result import Proposals
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 Floats = NDArray[np.float32]
 DEFAULT = "voc20"
-
-
-class Features(NamedTuple):
-    """A photograph as the trunk sees it, once for proposals and classification alike."""
-
-    map: Tensor  # (1, 832, ~h/16, ~w/16) of the resized photograph
-    factors: Floats  # (4,) x, y, x, y: from the photograph's pixels to the resized one's
-    size: tuple[int, int]  # the photograph's height and width
 
 
 class Detector:
@@ -223,12 +213,11 @@ class Detector:
         with mixed_precision(self.device):
             return self.multibox.propose(features.map, *features.size, count)
 
-    @torch.inference_mode()
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
-        return self.score(self.features(read_image(source)), _boxes(boxes_xyxy))[0]
+        boxes, features = _boxes(boxes_xyxy), self.features(read_image(source))
+        return score(self.model, features, boxes, self.recipe.network.batch)[0]
 
-    @torch.inference_mode()
     def detect_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
     ) -> Candidates:
@@ -238,58 +227,29 @@ class Detector:
         multiplies its two confidences (arXiv 1312.2249).
         """
 
-        def score(boxes: Floats, objectness: Floats) -> Candidates:
-            probabilities, deltas = self.score(features, boxes)
-            probabilities[:, 1:] *= objectness[:, None]
+        def answer(boxes: Floats, likely: Floats) -> Candidates:
+            probabilities, deltas = score(self.model, features, boxes, self.recipe.network.batch)
+            probabilities[:, 1:] *= likely[:, None]
             decoded = decode(boxes, deltas, features.size)
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 
-        objectness = self.objectness(features, boxes)
-        best = self.select(objectness)
-        found = score(boxes[best], objectness[best])
+        likely = objectness(self.model, features, boxes)
+        best = self.select(likely)
+        found = answer(boxes[best], likely[best])
         for _ in range(options.refine):
             best_boxes = replace(options, max_detections=options.refine_boxes)
             again = suppress(found, best_boxes).boxes_xyxy
-            found = found.join(score(again, self.objectness(features, again)))
+            found = found.join(answer(again, objectness(self.model, features, again)))
         return suppress(found, options)
 
-    @torch.inference_mode()
     def features(self, image: NDArray[np.uint8]) -> Features:
         """One pass of the trunk over an (H, W, 3) RGB photograph."""
-        resized, factors = resize_for_network(image, self.recipe.network)
-        with mixed_precision(self.device):
-            tensor = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)
-            return Features(self.model.features(tensor), factors, (image.shape[0], image.shape[1]))
-
-    @torch.inference_mode()
-    def objectness(self, features: Features, boxes: Floats) -> Floats:
-        """Probability (N,) that a box holds an object of any class; cheap."""
-        with mixed_precision(self.device):
-            logits = self.model.objectness(features.map, self._to_network(boxes, features))
-        return logits.float().sigmoid().cpu().numpy()
+        return see(self.model, image, self.recipe.network, self.device)
 
     def select(self, objectness: Floats) -> NDArray[np.int64]:
         """Rows of the `keep` likeliest objects, likeliest first; the head sees no others."""
         order = np.argsort(-objectness, kind="stable")
         return order[: self.recipe.network.keep or None]
-
-    @torch.inference_mode()
-    def score(self, features: Features, boxes: Floats) -> tuple[Floats, Floats]:
-        """Probabilities (N, classes + 1) and box deltas (N, classes, 4) of boxes, in batches."""
-        classes = self.model.classes
-        probabilities = np.zeros((len(boxes), classes + 1), np.float32)
-        deltas = np.zeros((len(boxes), classes, 4), np.float32)
-        batch = self.recipe.network.batch
-        for first in range(0, len(boxes), batch):
-            rows = slice(first, first + batch)
-            with mixed_precision(self.device):
-                logits, delta = self.model(features.map, self._to_network(boxes[rows], features))
-            probabilities[rows] = logits.float().softmax(1).cpu().numpy()
-            deltas[rows] = delta.float().cpu().numpy() * DELTA_SCALE
-        return probabilities, deltas
-
-    def _to_network(self, boxes: Floats, features: Features) -> Tensor:
-        return torch.from_numpy(boxes * features.factors).to(self.device)
 
 
 def _boxes(boxes: Any) -> Floats:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from configs import Recipe, RecipeError
 from detector import Detector, DetectorError
+from detector.region_scoring import objectness
 from detector.regions import mixed_precision
 from proposals import Proposals
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
@@ -170,23 +171,23 @@ def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.nda
 def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np.ndarray) -> None:
     boxes = some_boxes(100)
     features = detector.features(image)
-    objectness = detector.objectness(features, boxes)
+    likely = objectness(detector.model, features, boxes)
     scaled = torch.from_numpy(boxes * features.factors)
     with mixed_precision(detector.device):
         logits = detector.model.objectness(features.map, scaled).float()
-    np.testing.assert_allclose(objectness, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
+    np.testing.assert_allclose(likely, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
     assert detector.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [1, 2, 0]
-    best = detector.select(objectness)
+    best = detector.select(likely)
     assert len(best) == detector.recipe.network.keep == 30
-    assert objectness[best].min() >= np.delete(objectness, best).max()
+    assert likely[best].min() >= np.delete(likely, best).max()
 
 
 def test_a_score_is_class_probability_times_objectness(
     detector: Detector, image: np.ndarray
 ) -> None:
     boxes = some_boxes(1)
-    objectness = detector.objectness(detector.features(image), boxes)
-    expected = detector.classify(image, boxes)[0, 1:] * objectness[0]
+    likely = objectness(detector.model, detector.features(image), boxes)
+    expected = detector.classify(image, boxes)[0, 1:] * likely[0]
     once = scored_once(detector)
     found = Detector(detector.model, once, detector.info, "cpu")(
         image, proposals=boxes, threshold=0.0
