@@ -74,8 +74,8 @@ def test_small_boxes_go_to_the_fine_grid_and_large_ones_to_the_coarse():
     found = priors.mean[:, 2:] - priors.mean[:, :2]
     fine, coarse = found[: 16 * 16 * 3], found[16 * 16 * 3 :]
     assert len(coarse) == 2 * 2 * 5
-    assert 0.02 <= fine.min() and fine.max() <= 0.05
-    assert 0.6 <= coarse.min() and coarse.max() <= 0.9
+    assert fine.min() >= 0.02 and fine.max() <= 0.05
+    assert coarse.min() >= 0.6 and coarse.max() <= 0.9
 
 
 def test_the_same_boxes_give_the_same_priors_and_one_box_is_enough():
