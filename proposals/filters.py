@@ -51,7 +51,7 @@ def filter_separable(
     taps = np.zeros((2, count), np.float32)
     taps[:, : len(taps_x)] = taps_x, taps_y
     row = np.zeros(width + count - 1, np.float32)
-    middle = np.zeros((height + count - 1, width), np.float32)
+    middle = np.zeros((height + count - 1) * width, np.float32)
     result = np.empty((channels, height, width), np.float32)
     # A copy: numba compiles once more for an array that is read-only.
     _filter(np.array(image, order="C"), taps[0], taps[1], radius, row, middle, result)
@@ -69,7 +69,8 @@ def _gaussian(sigma: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _correlate(source, stride, taps, result):  # type: ignore[no-untyped-def]
     """Write the sum over t of taps[t] x source[i + t x stride] to result[i], adding in order."""
     count = len(result)
-    result[:] = 0
+    for i in range(count):
+        result[i] = 0
     # Nine taps a sweep, positions inside: a plain vector operation, the sum in a register.
     for first in range(0, len(taps), SWEEP):
         t0, t1, t2 = taps[first], taps[first + 1], taps[first + 2]
@@ -99,13 +100,16 @@ def _filter(image, taps_x, taps_y, radius, row, middle, result):  # type: ignore
     height, width, channels = image.shape
     for channel in range(channels):
         for y in range(height):
-            row[:radius] = image[y, 0, channel]
-            row[radius + width : 2 * radius + width] = image[y, width - 1, channel]
+            for x in range(radius):
+                row[x] = image[y, 0, channel]
+                row[radius + width + x] = image[y, width - 1, channel]
             for x in range(width):
                 row[radius + x] = image[y, x, channel]
-            _correlate(row, 1, taps_x, middle[radius + y])
+            _correlate(row, 1, taps_x, middle[(radius + y) * width : (radius + y + 1) * width])
         for y in range(radius):
-            middle[y] = middle[radius]
-            middle[radius + height + y] = middle[radius + height - 1]
+            for x in range(width):
+                middle[y * width + x] = middle[radius * width + x]
+                bottom = (radius + height) * width
+                middle[bottom + y * width + x] = middle[bottom - width + x]
         for y in range(height):
-            _correlate(middle[y:].reshape(-1), width, taps_y, result[channel, y])
+            _correlate(middle[y * width :], width, taps_y, result[channel, y])

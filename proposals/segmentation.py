@@ -27,8 +27,9 @@ LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
 INFINITE = 0x7F800000  # as the bits of a float32
 BUCKET_BITS = 22  # two buckets of edges per power of two of their weight
 BUCKETS = (INFINITE >> BUCKET_BITS) + 1  # the last holds edges that leave the image
-CHUNKS = 12  # the forest is flattened about that often, after equal shares of the edges
+CHUNKS = 16  # the forest is flattened about that often, after equal shares of the edges
 PAIR_SLOTS = 1 << 14
+BLOCK = 128  # edges looked up together
 
 
 def segment(
@@ -183,14 +184,18 @@ def _weigh(smooth, width, has_diagonals, weights, counts):  # type: ignore[no-un
     _distances(smooth, 0, max(0, pixels - width - 1), width + 1, weights[2])
     _distances(smooth, width, pixels, 1 - width, weights[3])
     infinite = np.float32(np.inf)
-    weights[1, pixels - width :] = infinite
-    weights[2, pixels - width :] = infinite
-    weights[3, :width] = infinite
-    weights[0, width - 1 :: width] = infinite
-    weights[2, width - 1 :: width] = infinite
-    weights[3, width - 1 :: width] = infinite
+    for x in range(width):
+        weights[1, pixels - width + x] = infinite
+        weights[2, pixels - width + x] = infinite
+        weights[3, x] = infinite
+    for last in range(width - 1, pixels, width):
+        weights[0, last] = infinite
+        weights[2, last] = infinite
+        weights[3, last] = infinite
     if not has_diagonals:
-        weights[2:] = infinite
+        for pixel in range(pixels):
+            weights[2, pixel] = infinite
+            weights[3, pixel] = infinite
     bits = weights.view(np.uint32)
     for direction in range(4):
         for value in bits[direction]:
@@ -221,9 +226,12 @@ def _sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
     mask = np.uint32((1 << digit) - 1)
     count = len(keys)
     for half_pass in range(2 * rounds):
-        source, target = (keys, spare) if half_pass % 2 == 0 else (spare, keys)
+        source, target = keys, spare
+        if half_pass % 2 == 1:
+            source, target = spare, keys
         shift = np.uint32(half_pass * digit)
-        counters[: 1 << digit] = 0
+        for i in range(1 << digit):
+            counters[i] = 0
         for key in source[:count]:
             value = ((np.uint32(key >> np.uint64(32)) - np.uint32(low)) >> shift) & mask
             counters[np.int64(value)] += 1
@@ -315,26 +323,36 @@ def _join_along(  # type: ignore[no-untyped-def]
     keys, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k
 ):
     infinite = np.float32(np.inf)
-    for key in keys:
-        pixel, neighbour = _ends(key, steps)
-        a = _find(roots, np.int64(labels[pixel] & LABEL))
-        b = _find(roots, np.int64(labels[neighbour] & LABEL))
-        if a == b:
-            continue
-        weight = _weight(key)
-        if weight <= min(lowest[a], lowest[b]):
-            first, second = min(a, b), max(a, b)
-            roots[second] = first
-            size = sizes[first] + sizes[second]
-            sizes[first] = size
-            heaviest[first] = weight
-            lowest[first] = weight + least_k / np.float32(size)
-        else:
-            # An open component may have grown, for some k, to any threshold.
-            most_a = heaviest[a] + largest_k / np.float32(sizes[a]) if lowest[a] >= 0 else infinite
-            most_b = heaviest[b] + largest_k / np.float32(sizes[b]) if lowest[b] >= 0 else infinite
-            if weight <= min(most_a, most_b):
-                lowest[a] = lowest[b] = -1
+    near, far = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
+    for start in range(0, len(keys), BLOCK):
+        block = keys[start : start + BLOCK]
+        # Look-ups for many edges first: without branches between them they overlap in time.
+        for i in range(len(block)):
+            pixel, neighbour = _ends(block[i], steps)
+            near[i] = roots[np.int64(labels[pixel] & LABEL)]
+            far[i] = roots[np.int64(labels[neighbour] & LABEL)]
+        for i in range(len(block)):
+            a, b = _find(roots, np.int64(near[i])), _find(roots, np.int64(far[i]))
+            if a == b:
+                continue
+            weight = _weight(block[i])
+            if weight <= min(lowest[a], lowest[b]):
+                first, second = min(a, b), max(a, b)
+                roots[second] = first
+                size = sizes[first] + sizes[second]
+                sizes[first] = size
+                heaviest[first] = weight
+                lowest[first] = weight + least_k / np.float32(size)
+            else:
+                # An open component may have grown, for some k, to any threshold.
+                limit_a = heaviest[a] + largest_k / np.float32(sizes[a])
+                limit_b = heaviest[b] + largest_k / np.float32(sizes[b])
+                if lowest[a] < 0:
+                    limit_a = infinite
+                if lowest[b] < 0:
+                    limit_b = infinite
+                if weight <= min(limit_a, limit_b):
+                    lowest[a] = lowest[b] = -1
 
 
 @njit(nogil=True, cache=True)
@@ -351,9 +369,9 @@ def _join(  # type: ignore[no-untyped-def]
     for pixel in range(count):
         labels[pixel] = pixel
         roots[pixel] = pixel
-    sizes[:] = 1
-    heaviest[:] = 0
-    lowest[:] = least_k
+        sizes[pixel] = 1
+        heaviest[pixel] = 0
+        lowest[pixel] = least_k
     for i in range(len(chunks) - 1):
         low, high = chunks[i, 0] << BUCKET_BITS, (chunks[i + 1, 0] << BUCKET_BITS) - 1
         if i > 0:
