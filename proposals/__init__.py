@@ -1,6 +1,7 @@
 """Object proposals: from an image to boxes that may hold an object, best first.
 
-Needs numpy, numba and OpenCV, the last two only once a function is called; never torch.
+Needs numpy, numba and OpenCV, the last two only once a function is called. Torch is needed by
+`proposals.multibox` alone.
 
     from proposals import selective_search
     proposals = selective_search(image, mode="googlenet-2x", seed=0)
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
+from proposals.merge import merge_proposals
 from proposals.recall import RecallMeter, RecallReport, measure_recall
 from proposals.region_tree import RegionTree, RegionTrees
 from proposals.result import ProposalError, Proposals
@@ -28,6 +30,7 @@ __all__ = [
     "RegionTree",
     "RegionTrees",
     "measure_recall",
+    "merge_proposals",
     "segment",
     "selective_search",
     "selective_search_many",
