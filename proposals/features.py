@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from proposals.filters import filter_separable, gaussian_derivative_taps, gaussian_taps
+from proposals.warmup import helper, kernel
 
 COLOUR_BINS = 25
 TEXTURE_BINS = 10
@@ -55,11 +55,12 @@ def pixel_features(image: NDArray[np.uint8]) -> PixelFeatures:
     entries = np.empty(AXES * 3 * pixels, np.uint8)  # at most; memory never written costs nothing
     block = np.empty((AXES * 3, BLOCK), np.uint8)
     total = _texture_entries(gradient_x, gradient_y, block, counts, entries)
-    return PixelFeatures(np.array(image, order="C").reshape(-1, 3), counts, entries[:total])
+    return PixelFeatures(np.ascontiguousarray(image).reshape(-1, 3), counts, entries[:total])
 
 
 def describe_regions(labels: NDArray[np.int32], count: int, features: PixelFeatures) -> Regions:
     """Sum pixel features over the segments of an (H, W) label image."""
+    labels = np.ascontiguousarray(labels)
     sizes = np.zeros(count, np.int64)
     boxes = np.empty((count, 4), np.int32)
     boxes[:] = labels.shape[1], labels.shape[0], 0, 0
@@ -76,7 +77,7 @@ def describe_regions(labels: NDArray[np.int32], count: int, features: PixelFeatu
     return Regions(histograms, sizes, boxes, pairs[:found].copy())
 
 
-@njit(nogil=True, cache=True)
+@kernel("f4[2] f4[2] u1[2] u1[1] u1[1] -> i8")
 def _texture_entries(gradient_x, gradient_y, block, counts, entries):  # type: ignore[no-untyped-def]
     """Non-zero texture bins of every pixel; bin 0 follows from the region's size."""
     pixels = len(counts)
@@ -101,7 +102,7 @@ def _texture_entries(gradient_x, gradient_y, block, counts, entries):  # type: i
     return np.int64(position)
 
 
-@njit(nogil=True)
+@helper
 def _quantise(across, down, bins_per_unit, axis, first_row, entries):  # type: ignore[no-untyped-def]
     """Texture columns along one axis, 0 for level 0."""
     half_turn = np.float32(np.sqrt(0.5))
@@ -124,7 +125,7 @@ def _quantise(across, down, bins_per_unit, axis, first_row, entries):  # type: i
         entries[i] = (row * np.int32(TEXTURE_BINS) + level) * np.int32(level > 0)
 
 
-@njit(nogil=True, cache=True)
+@kernel("i4[2] u1[2] u1[1] u1[1] u1[1] i8[1] i4[2] i4[2]")
 def _count(  # type: ignore[no-untyped-def]
     labels, colours, texture_counts, entries, bin_of_value, sizes, boxes, counts
 ):
@@ -156,19 +157,21 @@ def _count(  # type: ignore[no-untyped-def]
             box[3] = y + 1
 
 
-@njit(nogil=True, cache=True)
+@kernel("i4[2] i8[1] f4[2]")
 def _normalise(counts, sizes, histograms):  # type: ignore[no-untyped-def]
     """(R, 320) float32; see Regions."""
     for region in range(len(sizes)):
         row = counts[region]
         for start in range(TEXTURE_START, HISTOGRAM_LENGTH, TEXTURE_BINS):
-            row[start] = sizes[region] - row[start + 1 : start + TEXTURE_BINS].sum()
+            row[start] = sizes[region]
+            for column in range(start + 1, start + TEXTURE_BINS):
+                row[start] -= row[column]
         for column in range(HISTOGRAM_LENGTH):
             entries_per_pixel = 3 if column < TEXTURE_START else 3 * DIRECTIONS
             histograms[region, column] = row[column] / (entries_per_pixel * sizes[region])
 
 
-@njit(nogil=True, cache=True)
+@kernel("i4[2] i8 i8[1] i4[2] -> i8")
 def _touching_pairs(labels, count, table, pairs):  # type: ignore[no-untyped-def]
     """Distinct 4-connected neighbours by a hash table of pair numbers; returns how many."""
     height, width = labels.shape

@@ -8,8 +8,9 @@ the machine.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from proposals.warmup import helper, kernel
 
 SWEEP = 9  # taps that one pass over a row applies; as many as sigma 0.8 has
 
@@ -53,8 +54,7 @@ def filter_separable(
     row = np.zeros(width + count - 1, np.float32)
     middle = np.zeros((height + count - 1) * width, np.float32)
     result = np.empty((channels, height, width), np.float32)
-    # A copy: numba compiles once more for an array that is read-only.
-    _filter(np.array(image, order="C"), taps[0], taps[1], radius, row, middle, result)
+    _filter(np.ascontiguousarray(image), taps[0], taps[1], radius, row, middle, result)
     return result
 
 
@@ -65,7 +65,7 @@ def _gaussian(sigma: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return positions, weights / weights.sum()
 
 
-@njit(nogil=True)
+@helper
 def _correlate(source, stride, taps, result):  # type: ignore[no-untyped-def]
     """Write the sum over t of taps[t] x source[i + t x stride] to result[i], adding in order."""
     count = len(result)
@@ -95,7 +95,7 @@ def _correlate(source, stride, taps, result):  # type: ignore[no-untyped-def]
             result[i] = total
 
 
-@njit(nogil=True, cache=True)
+@kernel("u1[3] f4[1] f4[1] i8 f4[1] f4[1] f4[3]")
 def _filter(image, taps_x, taps_y, radius, row, middle, result):  # type: ignore[no-untyped-def]
     height, width, channels = image.shape
     for channel in range(channels):

@@ -6,10 +6,10 @@ Uijlings et al. 2013, algorithm 1 and section 3.2.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from proposals.features import HISTOGRAM_LENGTH, TEXTURE_START, Regions
+from proposals.warmup import helper, kernel
 
 NONE = -1
 
@@ -34,28 +34,48 @@ def merge_order(regions: Regions, terms: str, image_size: int) -> NDArray[np.int
     -------
     (R - 1, 2) int32: the two regions of each merge. Merge i creates region R + i.
     """
-    if len(regions.sizes) == 1:
-        return np.empty((0, 2), np.int32)
-    uses = tuple(letter in terms for letter in "CTSF")
-    return np.asarray(_merge(*regions, uses, image_size))
+    initial, pairs = len(regions.sizes), regions.pairs
+    total = 2 * initial - 1
+    histograms = regions.histograms.copy()
+    sizes = np.empty(total, np.int64)
+    sizes[:initial] = regions.sizes
+    uses = np.array([letter in terms for letter in "CTSF"], np.uint8)
+    rows = np.arange(total)
+    regions_of = np.full((4, total), NONE, np.int32)
+    links = np.full((2, 2 * len(pairs)), NONE, np.int32)
+    # Merging never adds living pairs, so this leaves room for 3 E + R more between clearings.
+    capacity = 4 * len(pairs) + total
+    heap = np.empty(capacity, np.uint64)
+    ends = np.empty((capacity, 2), np.int32)
+    similarities = np.empty(capacity, np.uint32)
+    merges = np.empty((initial - 1, 2), np.int32)
+    _merge(
+        histograms, sizes, _with_room(regions.boxes, total), pairs, initial, uses, image_size,
+        rows, regions_of, links, heap, ends, similarities, merges,
+    )  # fmt: skip
+    return merges
 
 
 def merged_boxes(boxes: NDArray[np.int32], merges: NDArray[np.int32]) -> NDArray[np.int32]:
     """Boxes (R - 1, 4) of the regions that the merges of ``merge_order`` create."""
-    return np.asarray(_merged_boxes(boxes, merges))
+    result = _with_room(boxes, len(boxes) + len(merges))
+    _merged_boxes(result, merges, len(boxes))
+    return result[len(boxes) :]
 
 
-@njit(nogil=True, cache=True)
-def _merged_boxes(boxes, merges):  # type: ignore[no-untyped-def]
-    initial = len(boxes)
-    result = np.empty((initial + len(merges), 4), np.int32)
-    result[:initial] = boxes
+def _with_room(boxes: NDArray[np.int32], total: int) -> NDArray[np.int32]:
+    result = np.empty((total, 4), np.int32)
+    result[: len(boxes)] = boxes
+    return result
+
+
+@kernel("i4[2] i4[2] i8")
+def _merged_boxes(boxes, merges, initial):  # type: ignore[no-untyped-def]
     for i in range(len(merges)):
-        _unite_boxes(result, merges[i, 0], merges[i, 1], initial + i)
-    return result[initial:].copy()
+        _unite_boxes(boxes, merges[i, 0], merges[i, 1], initial + i)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _unite_boxes(boxes, a, b, union):  # type: ignore[no-untyped-def]
     boxes[union, 0] = min(boxes[a, 0], boxes[b, 0])
     boxes[union, 1] = min(boxes[a, 1], boxes[b, 1])
@@ -63,7 +83,7 @@ def _unite_boxes(boxes, a, b, union):  # type: ignore[no-untyped-def]
     boxes[union, 3] = max(boxes[a, 3], boxes[b, 3])
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _intersection(first, second, start, stop):  # type: ignore[no-untyped-def]
     """Histogram intersection in eight running sums: vectorises, yet adds in a fixed order."""
     zero = np.float32(0)
@@ -80,7 +100,7 @@ def _intersection(first, second, start, stop):  # type: ignore[no-untyped-def]
     return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size):  # type: ignore[no-untyped-def]
     """Mean of the terms in use, as the bits of a float32: they order as the numbers do."""
     total = 0.0
@@ -101,7 +121,7 @@ def _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size):  # type
     return np.float32(max(mean, 0.0)).view(np.uint32)
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _push(heap, length, key):  # type: ignore[no-untyped-def]
     """Add a key to a max-heap of ``length`` keys."""
     i = length
@@ -111,7 +131,7 @@ def _push(heap, length, key):  # type: ignore[no-untyped-def]
     heap[i] = key
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _pop(heap, length):  # type: ignore[no-untyped-def]
     """Take the largest key off a max-heap of ``length`` keys."""
     top = heap[0]
@@ -131,34 +151,30 @@ def _pop(heap, length):  # type: ignore[no-untyped-def]
     return top
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _key(similarity, number):  # type: ignore[no-untyped-def]
     """Heap key: similarity first, then the pair's number, so that the last added wins ties."""
     return (np.uint64(similarity) << np.uint64(32)) | np.uint64(number)
 
 
-@njit(nogil=True, cache=True)
-def _drop_stale(heap, length, ends, added, union_of):  # type: ignore[no-untyped-def]
+@helper
+def _drop_stale(heap, length, ends, added, union_of, similarities):  # type: ignore[no-untyped-def]
     """Renumber the pairs of living regions, keeping their order; returns how many there are."""
-    similarities = np.empty(added, np.uint32)
     for i in range(length):
         similarities[heap[i] & np.uint64(0xFFFFFFFF)] = heap[i] >> np.uint64(32)
     kept = 0
     for number in range(added):
         if union_of[ends[number, 0]] == NONE and union_of[ends[number, 1]] == NONE:
-            ends[kept] = ends[number]
+            ends[kept, 0] = ends[number, 0]
+            ends[kept, 1] = ends[number, 1]
             _push(heap, kept, _key(similarities[number], kept))
             kept += 1
     return kept
 
 
-@njit(nogil=True, cache=True)
-def _link_neighbours(pairs, total):  # type: ignore[no-untyped-def]
+@helper
+def _link_neighbours(pairs, heads, tails, nexts, neighbours):  # type: ignore[no-untyped-def]
     """Neighbour lists as linked nodes; node 2 i is pair i seen from its first region."""
-    heads = np.full(total, NONE, np.int32)
-    tails = np.full(total, NONE, np.int32)
-    nexts = np.full(2 * len(pairs), NONE, np.int32)
-    neighbours = np.empty(2 * len(pairs), np.int32)
     for i in range(len(pairs)):
         for side in range(2):
             node = 2 * i + side
@@ -169,10 +185,9 @@ def _link_neighbours(pairs, total):  # type: ignore[no-untyped-def]
             else:
                 nexts[tails[region]] = node
             tails[region] = node
-    return heads, tails, nexts, neighbours
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _living(union_of, region):  # type: ignore[no-untyped-def]
     """Find the region that now holds ``region``, shortening the way for the next time."""
     while union_of[region] != NONE:
@@ -182,37 +197,30 @@ def _living(union_of, region):  # type: ignore[no-untyped-def]
     return region
 
 
-@njit(nogil=True, cache=True)
-def _merge(histograms, sizes, boxes, pairs, uses, image_size):  # type: ignore[no-untyped-def]
-    """See merge_order. A popped pair is stale, and skipped, once either region was merged."""
-    initial = len(sizes)
-    total = 2 * initial - 1
-    histograms = histograms.copy()
-    rows = np.arange(total)
-    all_sizes = np.empty(total, np.int64)
-    all_sizes[:initial] = sizes
-    all_boxes = np.empty((total, 4), np.int32)
-    all_boxes[:initial] = boxes
-    union_of = np.full(total, NONE, np.int32)
-    met_by = np.full(total, NONE, np.int32)
-    heads, tails, nexts, neighbours = _link_neighbours(pairs, total)
-    # Merging never adds living pairs, so this leaves room for 3 E + R more between clearings.
-    capacity = 4 * len(pairs) + total
-    heap = np.empty(capacity, np.uint64)
-    ends = np.empty((capacity, 2), np.int32)
+@kernel("f4[2] i8[1] i4[2] i4[2] i8 u1[1] i8 i8[1] i4[2] i4[2] u8[1] i4[2] u4[1] i4[2]")
+def _merge(  # type: ignore[no-untyped-def]
+    histograms, sizes, boxes, pairs, initial, uses, image_size,
+    rows, regions_of, links, heap, ends, similarities, merges,
+):  # fmt: skip
+    """See merge_order. A popped pair is stale, and skipped, once either region was merged.
+
+    Row i of ``histograms`` serves one living region, that with ``rows`` i.
+    """
+    union_of, met_by, heads, tails = regions_of[0], regions_of[1], regions_of[2], regions_of[3]
+    nexts, neighbours = links[0], links[1]
+    _link_neighbours(pairs, heads, tails, nexts, neighbours)
     for i in range(len(pairs)):
-        ends[i] = pairs[i]
-        similarity = _similarity(
-            histograms, rows, all_sizes, all_boxes, pairs[i, 0], pairs[i, 1], uses, image_size
-        )
+        a, b = pairs[i, 0], pairs[i, 1]
+        ends[i, 0] = a
+        ends[i, 1] = b
+        similarity = _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size)
         _push(heap, i, _key(similarity, i))
     length = added = len(pairs)
-    merges = np.empty((initial - 1, 2), np.int32)
     for step in range(initial - 1):
         while True:
             number = _pop(heap, length) & np.uint64(0xFFFFFFFF)
             length -= 1
-            a, b = ends[number]
+            a, b = ends[number, 0], ends[number, 1]
             if union_of[a] == NONE and union_of[b] == NONE:
                 break
         union = initial + step
@@ -220,17 +228,17 @@ def _merge(histograms, sizes, boxes, pairs, uses, image_size):  # type: ignore[n
         merges[step, 1] = b
         union_of[a] = union
         union_of[b] = union
-        all_sizes[union] = all_sizes[a] + all_sizes[b]
-        _unite_boxes(all_boxes, a, b, union)
-        share_a = np.float32(all_sizes[a] / all_sizes[union])
-        share_b = np.float32(all_sizes[b] / all_sizes[union])
+        sizes[union] = sizes[a] + sizes[b]
+        _unite_boxes(boxes, a, b, union)
+        share_a = np.float32(sizes[a] / sizes[union])
+        share_b = np.float32(sizes[b] / sizes[union])
         row_a = histograms[rows[a]]
         row_b = histograms[rows[b]]
         for i in range(HISTOGRAM_LENGTH):
             row_a[i] = share_a * row_a[i] + share_b * row_b[i]
         rows[union] = rows[a]
-        if added + initial > capacity:
-            length = added = _drop_stale(heap, length, ends, added, union_of)
+        if added + initial > len(ends):
+            length = added = _drop_stale(heap, length, ends, added, union_of, similarities)
         # The list of b follows that of a; nodes of the union itself and repeats are unlinked.
         nexts[tails[a]] = heads[b]
         node = heads[a]
@@ -248,7 +256,7 @@ def _merge(histograms, sizes, boxes, pairs, uses, image_size):  # type: ignore[n
                 ends[added, 0] = other
                 ends[added, 1] = union
                 similarity = _similarity(
-                    histograms, rows, all_sizes, all_boxes, other, union, uses, image_size
+                    histograms, rows, sizes, boxes, other, union, uses, image_size
                 )
                 _push(heap, length, _key(similarity, added))
                 length += 1
@@ -257,4 +265,3 @@ def _merge(histograms, sizes, boxes, pairs, uses, image_size):  # type: ignore[n
         tails[union] = last
         if last != NONE:
             nexts[last] = NONE
-    return merges

@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from proposals.checks import check_count, check_image, check_positive
 from proposals.filters import filter_separable, gaussian_taps
+from proposals.warmup import helper, kernel
 
 LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
 INFINITE = 0x7F800000  # as the bits of a float32
@@ -90,10 +90,8 @@ def segmentations(
     sizes = np.empty(pixels, np.int32)
     heaviest = np.empty(pixels, np.float32)
     scratch = np.empty(pixels, np.uint32)
-    count, edges = _shared_part(weights, counts, steps, min(ks), max(ks),
+    count, edges, ends = _shared_part(weights, counts, steps, min(ks), max(ks),
                                 labels, sizes, heaviest, scratch)  # fmt: skip
-    ends = np.empty((len(edges), 2), np.uint32)
-    _look_up_ends(edges, labels, steps, ends)
     found = []
     for k, min_size in zip(ks, smallest, strict=True):
         result = np.empty((height, width), np.int32)
@@ -123,29 +121,31 @@ def _shared_part(
     least_k: np.float32, largest_k: np.float32,
     labels: NDArray[np.uint32], sizes: NDArray[np.int32],
     heaviest: NDArray[np.float32], scratch: NDArray[np.uint32],
-) -> tuple[int, NDArray[np.uint64]]:  # fmt: skip
+) -> tuple[int, NDArray[np.uint64], NDArray[np.uint32]]:  # fmt: skip
     """Do what all k agree on.
 
     Fills labels, sizes and heaviest edges; returns the number of components and the sorted
-    edges (weight bits << 32 | code) between them, the lightest of each pair and some more.
+    edges (weight bits << 32 | code) between them, the lightest of each pair and some more, with
+    the labels of their ends.
     """
     bits = weights.view(np.uint32)
     starts = np.concatenate([[0], np.cumsum(counts)])
     chunks = _chunks(starts)
     keys = np.empty(weights.size, np.uint64)
-    _scatter(bits, starts, keys)
+    _scatter(bits, starts.copy(), keys)
     spare = np.empty(np.diff(chunks[:, 1]).max(initial=0), np.uint64)
     counters = np.empty(1 << 12, np.int64)
     roots, lowest = np.empty_like(labels), np.empty_like(heaviest)
     count = _join(
-        keys, chunks, spare, counters, steps, least_k, largest_k,
+        keys, chunks, spare, counters, np.empty((2, BLOCK), np.uint32), steps, least_k, largest_k,
         labels, roots, sizes, heaviest, lowest, scratch,
     )  # fmt: skip
     pairs, places = np.zeros(PAIR_SLOTS, np.uint64), np.empty(PAIR_SLOTS, np.int64)
     left = _edges_between(bits, labels, steps, pairs, places, keys)
     edges = keys[:left].copy()
-    _sort(edges, keys, 0, INFINITE, counters)
-    return count, edges
+    ends = np.empty((left, 2), np.uint32)
+    _sort_and_look_up(edges, keys, counters, labels, steps, ends)
+    return count, edges, ends
 
 
 def _chunks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -159,7 +159,7 @@ def _chunks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array(rows)
 
 
-@njit(nogil=True)
+@helper
 def _distances(smooth, start, stop, step, weights):  # type: ignore[no-untyped-def]
     count = stop - start
     other = start + step
@@ -174,7 +174,7 @@ def _distances(smooth, start, stop, step, weights):  # type: ignore[no-untyped-d
         out[i] = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
 
 
-@njit(nogil=True, cache=True)
+@kernel("f4[2] i8 i8 f4[2] i8[1]")
 def _weigh(smooth, width, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
     """Weigh all edges, direction by direction, and count the buckets."""
     pixels = smooth.shape[1]
@@ -202,10 +202,9 @@ def _weigh(smooth, width, has_diagonals, weights, counts):  # type: ignore[no-un
             counts[np.int64(value >> np.uint32(BUCKET_BITS))] += 1
 
 
-@njit(nogil=True, cache=True)
-def _scatter(bits, starts, keys):  # type: ignore[no-untyped-def]
-    """Deal the edges out to their buckets, each in raster order."""
-    places = starts.copy()
+@kernel("u4[2] i8[1] u8[1]")
+def _scatter(bits, places, keys):  # type: ignore[no-untyped-def]
+    """Deal the edges out to their buckets, each in raster order; ``places`` moves along."""
     for pixel in range(bits.shape[1]):
         for direction in range(4):
             value = bits[direction, pixel]
@@ -215,7 +214,7 @@ def _scatter(bits, starts, keys):  # type: ignore[no-untyped-def]
             places[bucket] += 1
 
 
-@njit(nogil=True, cache=True)
+@helper
 def _sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
     """Stable radix sort by the upper half, which lies in low..high: 2 or 4 passes."""
     bits = 1
@@ -247,7 +246,7 @@ def _sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
             counters[np.int64(value)] = place + 1
 
 
-@njit(nogil=True)
+@helper
 def _ends(key, steps):  # type: ignore[no-untyped-def]
     """Both pixels of an edge."""
     code = np.uint32(key)
@@ -255,12 +254,12 @@ def _ends(key, steps):  # type: ignore[no-untyped-def]
     return pixel, np.int64(np.uint32(pixel + steps[np.int64(code & np.uint32(3))]))
 
 
-@njit(nogil=True)
+@helper
 def _weight(key):  # type: ignore[no-untyped-def]
     return np.uint32(key >> np.uint64(32)).view(np.float32)
 
 
-@njit(nogil=True)
+@helper
 def _find(roots, node):  # type: ignore[no-untyped-def]
     """Two steps without asking: chains are short after flattening, and a guess is dear."""
     up = np.int64(roots[np.int64(roots[node])])
@@ -274,7 +273,7 @@ FROZEN = np.uint32(1 << 31)  # set in the label of a component that cannot grow 
 LABEL = np.uint32((1 << 31) - 1)
 
 
-@njit(nogil=True)
+@helper
 def _flatten(  # type: ignore[no-untyped-def]
     labels, count, roots, sizes, heaviest, lowest, renumbered, weight, largest_k
 ):
@@ -306,7 +305,7 @@ def _flatten(  # type: ignore[no-untyped-def]
     return total if is_any_live else -total
 
 
-@njit(nogil=True)
+@helper
 def _keep_useful(keys, labels, steps):  # type: ignore[no-untyped-def]
     """Move the edges that can still change a component to the front; returns their number."""
     kept = np.uint64(0)
@@ -318,21 +317,20 @@ def _keep_useful(keys, labels, steps):  # type: ignore[no-untyped-def]
     return np.int64(kept)
 
 
-@njit(nogil=True)
+@helper
 def _join_along(  # type: ignore[no-untyped-def]
-    keys, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k
+    keys, ahead, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k
 ):
     infinite = np.float32(np.inf)
-    near, far = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
     for start in range(0, len(keys), BLOCK):
         block = keys[start : start + BLOCK]
         # Look-ups for many edges first: without branches between them they overlap in time.
         for i in range(len(block)):
             pixel, neighbour = _ends(block[i], steps)
-            near[i] = roots[np.int64(labels[pixel] & LABEL)]
-            far[i] = roots[np.int64(labels[neighbour] & LABEL)]
+            ahead[0, i] = roots[np.int64(labels[pixel] & LABEL)]
+            ahead[1, i] = roots[np.int64(labels[neighbour] & LABEL)]
         for i in range(len(block)):
-            a, b = _find(roots, np.int64(near[i])), _find(roots, np.int64(far[i]))
+            a, b = _find(roots, np.int64(ahead[0, i])), _find(roots, np.int64(ahead[1, i]))
             if a == b:
                 continue
             weight = _weight(block[i])
@@ -355,9 +353,9 @@ def _join_along(  # type: ignore[no-untyped-def]
                     lowest[a] = lowest[b] = -1
 
 
-@njit(nogil=True, cache=True)
+@kernel("u8[1] i8[2] u8[1] i8[1] u4[2] i8[1] f4 f4 u4[1] u4[1] i4[1] f4[1] f4[1] u4[1] -> i8")
 def _join(  # type: ignore[no-untyped-def]
-    keys, chunks, spare, counters, steps, least_k, largest_k,
+    keys, chunks, spare, counters, ahead, steps, least_k, largest_k,
     labels, roots, sizes, heaviest, lowest, renumbered,
 ):  # fmt: skip
     """Build the components that all k agree on; returns their number.
@@ -384,7 +382,9 @@ def _join(  # type: ignore[no-untyped-def]
         chunk = keys[chunks[i, 1] : chunks[i + 1, 1]]
         useful = chunk[: _keep_useful(chunk, labels, steps)]
         _sort(useful, spare, low, high, counters)
-        _join_along(useful, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k)
+        _join_along(
+            useful, ahead, labels, steps, roots, sizes, heaviest, lowest, least_k, largest_k
+        )
     count = _flatten(
         labels, abs(count), roots, sizes, heaviest, lowest, renumbered, np.float32(0), largest_k
     )
@@ -393,7 +393,7 @@ def _join(  # type: ignore[no-untyped-def]
     return abs(count)
 
 
-@njit(nogil=True, cache=True)
+@kernel("u4[2] u4[1] i8[1] u8[1] i8[1] u8[1] -> i8")
 def _edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-untyped-def]
     """Write the lightest edge between each two components, unsorted; returns how many.
 
@@ -430,15 +430,17 @@ def _edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no
     return found
 
 
-@njit(nogil=True, cache=True)
-def _look_up_ends(edges, labels, steps, ends):  # type: ignore[no-untyped-def]
+@kernel("u8[1] u8[1] i8[1] u4[1] i8[1] u4[2]")
+def _sort_and_look_up(edges, spare, counters, labels, steps, ends):  # type: ignore[no-untyped-def]
+    """Sort edges of all weights; write the labels of their two ends."""
+    _sort(edges, spare, 0, INFINITE, counters)
     for i in range(len(edges)):
         pixel, neighbour = _ends(edges[i], steps)
         ends[i, 0] = labels[pixel]
         ends[i, 1] = labels[neighbour]
 
 
-@njit(nogil=True, cache=True)
+@kernel("u8[1] u4[2] u4[1] i4[1] f4[1] f4 i8 u4[1] u4[1] i4[1] -> i8")
 def _finish(  # type: ignore[no-untyped-def]
     edges, ends, roots, sizes, thresholds, k, min_size, labels, renumbered, result
 ):

@@ -136,14 +136,10 @@ def _group(
 
 
 def warm_up() -> None:
-    from proposals.warmup import warm_up_once
+    """Load the compiled kernels, or compile them."""
+    from proposals.warmup import load_kernels
 
-    warm_up_once(_run_all_kernels)
-
-
-def _run_all_kernels() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    hierarchies(noise, MODES["single"]._replace(superpixel_scale=0.2), threads=1)
+    load_kernels()
 
 
 def processors() -> int:

@@ -1,58 +1,124 @@
-"""The first use compiles once, whoever comes first, and says so."""
+"""Kernels are compiled once, whoever comes first, and loaded without numba ever after."""
 
-import threading
-import time
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-import numba
+import numpy as np
 import pytest
 
-from proposals import warmup
+from proposals import selective_search, warmup
+from proposals.segmentation import segment
+from tests.proposals.golden_images import IMAGES
+
+ROOT = Path(__file__).parents[2]
+USE = """
+import sys
+import numpy as np
+from proposals import segment, selective_search
+image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+{body}
+"""
+THREADS = """
+import threading
+counts = []
+threads = [threading.Thread(target=lambda: counts.append(segment(image, 50, 5)[1]))
+           for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(*counts)
+"""
 
 
-@pytest.fixture
-def fresh(monkeypatch):
-    monkeypatch.setattr(warmup, "_done", threading.Event())
+def run(body, folder):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-c", USE.format(body=body)],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
 
 
-def test_threads_wait_for_one_warm_up(fresh):
-    calls, finished = [], []
-
-    def slow():
-        calls.append(1)
-        time.sleep(0.1)
-        finished.append(1)
-
-    def use():
-        warmup.warm_up_once(slow)
-        assert finished == [1]
-
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert calls == [1]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder into which a process with four threads at once has compiled."""
+    folder = tmp_path_factory.mktemp("kernels")
+    result = run(THREADS, folder)
+    assert result.stderr == warmup.NOTICE + "\n"
+    assert len(set(result.stdout.split())) == 1
+    return folder
 
 
-def test_compiling_is_announced_once(fresh, capsys):
-    @numba.njit
-    def double(x):
-        return 2 * x
-
-    warmup.warm_up_once(lambda: (double(1), double(1.0)))
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err == warmup.NOTICE + "\n"
+def test_one_file_is_kept_and_nothing_else(folder):
+    assert [path.suffix for path in folder.iterdir()] == [".o"]
 
 
-def test_nothing_is_announced_without_compiling(fresh, capsys):
-    warmup.warm_up_once(lambda: time.sleep(0.05))
-    assert capsys.readouterr() == ("", "")
+def test_later_processes_need_no_numba_and_say_nothing(folder):
+    result = run("selective_search(image); print('numba' in sys.modules)", folder)
+    assert (result.stdout, result.stderr) == ("False\n", "")
 
 
-def test_a_failed_warm_up_is_tried_again(fresh):
-    with pytest.raises(RuntimeError):
-        warmup.warm_up_once(lambda: (_ for _ in ()).throw(RuntimeError("no disk")))
-    calls = []
-    warmup.warm_up_once(lambda: calls.append(1))
-    assert calls == [1]
+def test_numba_still_works_beside_loaded_kernels(folder):
+    body = """
+before = selective_search(image).boxes_xyxy
+import numba
+@numba.njit
+def fill(n):
+    values = np.empty(n)
+    values[:] = n
+    if n > 5:
+        raise ValueError("too many")
+    return values
+print(fill(3).sum())
+try: fill(6)
+except ValueError as error: print(error)
+print((selective_search(image).boxes_xyxy == before).all())
+"""
+    assert run(body, folder).stdout == "9.0\ntoo many\nTrue\n"
+
+
+def test_what_is_written_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
+    warmup._write("kernels.o", b"content")
+    path = tmp_path / "new" / "kernels.o"
+    assert warmup._read(path) == b"content"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("start, stop", [(0, 0), (0, 5), (0, -1), (1, None)])
+def test_a_damaged_file_is_not_loaded(tmp_path, monkeypatch, start, stop):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    warmup._write("kernels.o", b"content")
+    path = tmp_path / "kernels.o"
+    path.write_bytes(path.read_bytes()[start:stop])
+    assert warmup._read(path) is None
+    assert warmup._read(tmp_path / "missing.o") is None
+
+
+def test_a_folder_that_takes_nothing_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    folders = [tmp_path / "file" / "below", tmp_path / "good"]
+    monkeypatch.setattr(warmup, "_folders", lambda: iter(folders))
+    warmup._write("kernels.o", b"content")
+    assert warmup._read(folders[1] / "kernels.o") == b"content"
+
+
+def test_a_kernel_refuses_arrays_of_another_type_or_layout():
+    double = warmup.Kernel(lambda values: None, "f4[2]")
+    double.native = lambda *arguments: 0
+    assert double(np.zeros((2, 3), np.float32)) == 0
+    for wrong in (np.zeros((2, 3)), np.zeros(6, np.float32), np.zeros((3, 2), np.float32).T):
+        with pytest.raises(TypeError, match="float32"):
+            double(wrong)
+    with pytest.raises(ValueError, match="argument"):
+        double()
+
+
+def test_images_in_any_layout_give_the_same():
+    image = IMAGES["scene"]()
+    expected = selective_search(image, width=None).boxes_xyxy
+    turned = np.asfortranarray(image)
+    turned.flags.writeable = False
+    np.testing.assert_array_equal(selective_search(turned, width=None).boxes_xyxy, expected)
+    labels, _ = segment(image, 50, 20)
+    np.testing.assert_array_equal(segment(turned, 50, 20)[0], labels)
