@@ -130,7 +130,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--weights", type=Path, metavar="FILE",
-        help="with --part multibox: the detector it is trained on (default: the recipe's)",
+        help="go on from this detector (default: the ImageNet weights; for --part multibox "
+        "the recipe's)",
     )  # fmt: skip
     add("--epochs", type=float, metavar="N", help="instead of the recipe's")
     add("--seed", type=int, metavar="N", help="instead of the recipe's")

@@ -76,17 +76,13 @@ def train(arguments: Namespace) -> int:
     from configs import load_recipe, recipe_from_dict
     from detector.train import train as run
 
-    detector = None
-    if arguments.part == "multibox":
-        detector = load_detector(arguments)
-        content = detector.recipe.to_dict()
-    elif arguments.weights:
-        raise DetectorError(
-            "--weights names the detector that MultiBox is trained on; give it with --part multibox"
-        )
+    start = None
+    if arguments.part == "multibox" or arguments.weights:
+        start = load_detector(arguments)
+        content = start.recipe.to_dict()
     else:
         content = load_recipe(arguments.recipe or DEFAULT_RECIPE).to_dict()
-    section = "training" if detector is None else "multibox"
+    section = "multibox" if arguments.part == "multibox" else "training"
     for key in ("epochs", "seed"):
         if getattr(arguments, key) is not None:
             content[section][key] = getattr(arguments, key)
@@ -97,8 +93,8 @@ def train(arguments: Namespace) -> int:
         arguments.data,
         output,
         recipe,
-        detector=detector,
-        with_multibox=arguments.part != "detector",
+        start=start,
+        part=arguments.part,
         images=arguments.images,
         device=arguments.device,
         use_cache=not arguments.no_cache,

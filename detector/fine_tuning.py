@@ -15,15 +15,29 @@ from detector.regions import RegionClassifier
 from detector.sampling import sample_objectness, sample_regions
 from detector.training import StepLosses
 from detector.training_data import Example
+from proposals.multibox import MultiBox
+
+HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
 
 
 def example_losses(
-    model: RegionClassifier, example: Example, options: TrainingOptions, device: torch.device
+    model: RegionClassifier,
+    example: Example,
+    options: TrainingOptions,
+    device: torch.device,
+    multibox: MultiBox | None = None,
 ) -> dict[str, Tensor]:
-    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's."""
+    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
+
+    With `multibox` its boxes join the example's, found on the map of this very pass.
+    """
     rng = np.random.default_rng([options.seed, 4, *example.key])
     boxes = example.boxes_xyxy
     feature_map = model.features(example.image.to(device))
+    if multibox is not None:
+        with torch.no_grad():
+            found = multibox.propose(feature_map.detach(), *example.image.shape[1:])
+        boxes = np.concatenate([boxes, found.boxes_xyxy])
 
     logits = model.objectness(feature_map, torch.from_numpy(boxes).to(device)).float()
     rows, target = sample_objectness(boxes, example.truths, options, rng)
@@ -51,14 +65,14 @@ def example_losses(
     return {"classes": classes, "boxes": box, "objectness": objectness}
 
 
-def detector_losses(options: TrainingOptions) -> StepLosses:
+def detector_losses(options: TrainingOptions, multibox: MultiBox | None = None) -> StepLosses:
     """The loss of a step over several photographs: the mean of theirs."""
 
     def losses(
         model: RegionClassifier, examples: list[Example], device: torch.device
     ) -> Iterator[dict[str, Tensor]]:
         for example in examples:
-            found = example_losses(model, example, options, device)
+            found = example_losses(model, example, options, device, multibox)
             yield {key: value / len(examples) for key, value in found.items()}
 
     return losses
@@ -72,3 +86,9 @@ def freeze_until(model: RegionClassifier, last: str) -> None:
     if last:
         for _, layer in list(model.network.stages())[: names.index(last) + 1]:
             layer.requires_grad_(False)
+
+
+def trunk_is_frozen(model: RegionClassifier) -> bool:
+    """Whether all that makes the trunk's map keeps its weights."""
+    trunk = [layer for name, layer in model.network.stages() if name not in HEAD]
+    return not any(parameter.requires_grad for layer in trunk for parameter in layer.parameters())

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from configs import ProposalOptions, Recipe
 from detector.errors import DetectorError
-from detector.fine_tuning import detector_losses, freeze_until
+from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
 from detector.image_folder import find_image_folder
 from detector.images import read_image
 from detector.loading import choose_device
@@ -38,8 +38,8 @@ def train(
     output: Path,
     recipe: Recipe,
     *,
-    detector: Detector | None = None,
-    with_multibox: bool = True,
+    start: Detector | None = None,
+    part: str = "all",
     images: Path | None = None,
     device: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
@@ -55,10 +55,12 @@ def train(
         COCO JSON with boxes. A validation split is cut from it; nothing is chosen on other data.
     output
         Run folder. An unfinished run found there with the same recipe is continued.
-    detector
-        Train MultiBox alone, on the trunk of this detector; its other weights are kept.
-    with_multibox
-        False trains the detector alone, as a recipe with no MultiBox boxes does.
+    start
+        Go on from this detector; None starts from the ImageNet weights. Its MultiBox, if it has
+        one, proposes regions to learn from.
+    part
+        "all"; "detector" leaves out MultiBox, as a recipe with no MultiBox boxes does; "multibox"
+        trains it on the trunk of `start`, whose other weights are kept.
     images
         Folder of the pictures; None looks beside the JSON.
     cache_folder
@@ -75,15 +77,16 @@ def train(
     split = split_validation(
         len(dataset), recipe.training.validation_fraction, recipe.training.seed
     )
-    if detector is None:
+    detector = start
+    if detector is None or part != "multibox":
         cache = ProposalCache(cache_folder) if use_cache else None
         proposals = _proposals(dataset, folder, recipe.proposals, cache, console)
-        photographs = Photographs(dataset, folder, proposals)
         detector = _train_detector(
-            photographs, split, recipe, output, choose_device(device), imagenet_weights, console
-        )
+            Photographs(dataset, folder, proposals), split, recipe, output, start,
+            choose_device(device), imagenet_weights, console,
+        )  # fmt: skip
     detector.info = replace(detector.info, recipe=recipe.to_dict())
-    if with_multibox and recipe.multibox.boxes:
+    if part != "detector" and recipe.multibox.boxes:
         photographs = Photographs(dataset, folder, ())
         detector.multibox = train_multibox(
             detector, photographs, split[0], recipe.multibox, output / "multibox", console
@@ -101,6 +104,7 @@ def _train_detector(
     split: tuple[list[int], list[int]],
     recipe: Recipe,
     output: Path,
+    start: Detector | None,
     device: torch.device,
     imagenet_weights: Path,
     console: Console,
@@ -108,30 +112,41 @@ def _train_detector(
     options, dataset = recipe.training, photographs.dataset
     training, validation = split
     torch.manual_seed(options.seed)
-    model = RegionClassifier(len(dataset.class_names))
-    load_imagenet(model.network, imagenet_weights)
+    if start is None:
+        model, multibox = RegionClassifier(len(dataset.class_names)), None
+        load_imagenet(model.network, imagenet_weights)
+    else:
+        model, multibox = start.model, start.multibox
+        if start.info.class_names != dataset.class_names:
+            raise DetectorError(
+                f"{dataset.source}: its classes are not those of the detector to start from; "
+                "leave out --weights to start from the ImageNet weights"
+            )
     steps = StepData(photographs, training, recipe.network, options)
     if not len(steps):
         raise DetectorError(
             f"{dataset.source}: no training step in {len(training)} photographs; add data"
         )
     freeze_until(model, options.freeze)
-    trainer = Trainer(model, steps, detector_losses(options), options, output, device)
+    losses = detector_losses(options, multibox)
+    trainer = Trainer(model, steps, losses, options, output, device)
     console.print(
         f"{len(training)} photographs to train on, {len(validation)} to validate, "
         f"{len(dataset.class_names)} classes, {len(steps)} steps"
         + (f"; continuing at step {trainer.step}" if trainer.step else "")
     )
     show_training(trainer, "training", console)
+    initial = "BVLC GoogLeNet" if start is None else "another detector"
     trainer.use_average()
     info = WeightsInfo(
         class_names=dataset.class_names,
         category_ids=dataset.category_ids,
         recipe=recipe.to_dict(),
-        provenance={"data": dataset.source, "images": len(training), "initial": "BVLC GoogLeNet"},
+        provenance={"data": dataset.source, "images": len(training), "initial": initial},
         version=__version__,
     )
-    return Detector(model, recipe, info, device)
+    # MultiBox answers for the trunk it was trained on, and for no other
+    return Detector(model, recipe, info, device, multibox if trunk_is_frozen(model) else None)
 
 
 def validate(

@@ -57,7 +57,7 @@ run(Path(weights), Path(data), Path(folder))
 def run(weights: Path, data: Path, folder: Path) -> Path:
     detector = Detector.load(weights, device="cpu")
     detector.recipe = RECIPE
-    return train(data, folder, RECIPE, detector=detector, console=Console(quiet=True))
+    return train(data, folder, RECIPE, start=detector, part="multibox", console=Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +167,38 @@ def test_the_command(
     assert main(words) == 0, capsys.readouterr().err
     detector = Detector.load(tmp_path / "run", device="cpu")
     assert detector.multibox is not None and detector.recipe.multibox.epochs == 1
-    refused = ["train", "--weights", str(small_weights), "--data", str(small_dataset)]
-    assert main(refused) == 1
-    assert "give it with --part multibox" in capsys.readouterr().err
+
+
+def test_going_on_from_a_detector_with_its_own_proposals(
+    finished: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    start = Detector.load(finished, device="cpu")
+    training = replace(RECIPE.training, epochs=1.0, freeze="4e")
+    recipe = replace(RECIPE, training=training)
+    words = {"start": start, "part": "detector", "console": Console(quiet=True)}
+    train(small_dataset, tmp_path / "run", recipe, cache_folder=tmp_path, **words)
+    before = load_file(finished / "weights.safetensors")
+    after = load_file(tmp_path / "run" / "weights.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "classifier.weight" in changed and "objectness.score.weight" in changed
+    assert not any(name.startswith(("multibox.", "network.inception_4")) for name in changed)
+
+    with pytest.raises(DetectorError, match="classes are not those of the detector to start from"):
+        document = small_dataset.read_text().replace('"red"', '"blue"')
+        (small_dataset.parent / "blue.json").write_text(document)
+        words["start"] = Detector.load(finished, device="cpu")
+        other = tmp_path / "other"
+        train(small_dataset.parent / "blue.json", other, recipe, cache_folder=tmp_path, **words)
+
+
+def test_a_trunk_that_learns_leaves_its_multibox_behind(
+    finished: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    training = replace(RECIPE.training, epochs=1.0, freeze="4c")
+    train(
+        small_dataset, tmp_path / "run", replace(RECIPE, training=training), part="detector",
+        start=Detector.load(finished, device="cpu"), cache_folder=tmp_path,
+        console=Console(quiet=True),
+    )  # fmt: skip
+    assert Detector.load(tmp_path / "run", device="cpu").multibox is None
