@@ -51,3 +51,13 @@ def test_one_proposal_is_one_row_of_probabilities(detector: Detector) -> None:
     probabilities = detector.classify(PHOTOS / "cat.jpg", whole)
     assert probabilities.shape == (1, 21)
     assert detector.info.class_names[probabilities[0, 1:].argmax()] == "cat"
+
+
+def test_its_proposals_come_from_both_methods(detector: Detector) -> None:
+    proposals = detector.propose(PHOTOS / "cat.jpg")
+    alone = detector.multibox_proposals(PHOTOS / "cat.jpg")
+    assert len(alone) == 200 == np.count_nonzero(proposals.source == "multibox")
+    assert np.count_nonzero(proposals.source == "selective_search") > 200
+    # its surest box holds the face
+    x1, y1, x2, y2 = alone.boxes_xyxy[0]
+    assert x1 < 172 and y1 < 95 and x2 > 300 and y2 > 235
