@@ -40,7 +40,7 @@ Method = Callable[[Image], object]
 STAGES: list[tuple[Any, str, str]] = [
     (strategies, "_convert", "OpenCV's colour conversions"),
     (filters, "_filter", "arithmetic: 18 multiply-adds per value, in vectors"),
-    (segmentation, "_weigh", "counting buckets: each increment waits for the one before"),
+    (segmentation, "_weigh", "counting buckets; the weights themselves are vectors"),
     (segmentation, "_scatter", "memory: one store of 8 bytes per edge to one of 80 places"),
     (segmentation, "_join", "branches: finding and joining trees cannot be foreseen"),
     (segmentation, "_edges_between", "branches and hash look-ups, one per edge between segments"),
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of the parallel rows (2)")
     parser.add_argument("--quality", action="store_true", help="quality mode too (minutes)")
     arguments = parser.parse_args()
-    paths = sorted(path for path in arguments.images.rglob("*.jpg"))
+    paths = sorted(arguments.images.rglob("*.jpg"))
     if not paths:
         parser.error(f"no *.jpg below {arguments.images}")
     chosen = np.linspace(0, len(paths) - 1, min(arguments.count, len(paths))).astype(int)

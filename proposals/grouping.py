@@ -210,7 +210,7 @@ def _merge(  # type: ignore[no-untyped-def]
     nexts, neighbours = links[0], links[1]
     _link_neighbours(pairs, heads, tails, nexts, neighbours)
     for i in range(len(pairs)):
-        a, b = pairs[i, 0], pairs[i, 1]
+        a, b = np.int64(pairs[i, 0]), np.int64(pairs[i, 1])
         ends[i, 0] = a
         ends[i, 1] = b
         similarity = _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size)
@@ -244,7 +244,7 @@ def _merge(  # type: ignore[no-untyped-def]
         node = heads[a]
         last = NONE
         while node != NONE:
-            other = _living(union_of, neighbours[node])
+            other = np.int64(_living(union_of, neighbours[node]))
             if other != union and met_by[other] != union:
                 met_by[other] = union
                 neighbours[node] = other

@@ -83,9 +83,9 @@ def segmentations(
     # Beyond these limits nothing changes, and float32 and int64 would overflow.
     ks = [np.float32(min(k, LARGEST_K)) for k, _ in scales]
     smallest = [round(min(min_size, pixels)) for _, min_size in scales]
-    weights, counts = _weighed_edges(image, sigma, connectivity)
     # Neighbour in direction 0 E, 1 S, 2 SE, 3 NE; an edge's code is 4 x pixel + direction.
     steps = np.array([1, width, width + 1, 1 - width])
+    weights, counts = _weighed_edges(image, steps, sigma, connectivity)
     labels = np.empty(pixels, np.uint32)
     sizes = np.empty(pixels, np.int32)
     heaviest = np.empty(pixels, np.float32)
@@ -105,14 +105,14 @@ def segmentations(
 
 
 def _weighed_edges(
-    image: NDArray[np.uint8], sigma: float, connectivity: int
+    image: NDArray[np.uint8], steps: NDArray[np.int64], sigma: float, connectivity: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Weights (4, P) per direction, infinite where an edge leaves the image; bucket sizes."""
     taps = gaussian_taps(sigma)
     smooth = filter_separable(image, taps, taps).reshape(3, -1)
     weights = np.empty((4, smooth.shape[1]), np.float32)
     counts = np.zeros(BUCKETS, np.int64)
-    _weigh(smooth, image.shape[1], connectivity == 8, weights, counts)
+    _weigh(smooth, steps, connectivity == 8, weights, counts)
     return weights, counts
 
 
@@ -144,7 +144,7 @@ def _shared_part(
     left = _edges_between(bits, labels, steps, pairs, places, keys)
     edges = keys[:left].copy()
     ends = np.empty((left, 2), np.uint32)
-    _sort_and_look_up(edges, keys, counters, labels, steps, ends)
+    _sort_and_look_up(edges, keys, 0, INFINITE, counters, labels, steps, ends)
     return count, edges, ends
 
 
@@ -160,9 +160,11 @@ def _chunks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @helper
-def _distances(smooth, start, stop, step, weights):  # type: ignore[no-untyped-def]
-    count = stop - start
-    other = start + step
+def _distances(smooth, step, weights):  # type: ignore[no-untyped-def]
+    """Weigh the edges from each pixel to that ``step`` places on, as far as there is one."""
+    start, other = max(0, -step), max(0, step)
+    count = max(0, smooth.shape[1] - abs(step))
+    stop = start + count
     red, red_1 = smooth[0, start:stop], smooth[0, other : other + count]
     green, green_1 = smooth[1, start:stop], smooth[1, other : other + count]
     blue, blue_1 = smooth[2, start:stop], smooth[2, other : other + count]
@@ -174,15 +176,13 @@ def _distances(smooth, start, stop, step, weights):  # type: ignore[no-untyped-d
         out[i] = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
 
 
-@kernel("f4[2] i8 i8 f4[2] i8[1]")
-def _weigh(smooth, width, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
+@kernel("f4[2] i8[1] i8 f4[2] i8[1]")
+def _weigh(smooth, steps, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
     """Weigh all edges, direction by direction, and count the buckets."""
-    pixels = smooth.shape[1]
+    pixels, width = smooth.shape[1], steps[1]
     # Positions in raster order wrap around at the right border; that is mended afterwards.
-    _distances(smooth, 0, pixels - 1, 1, weights[0])
-    _distances(smooth, 0, pixels - width, width, weights[1])
-    _distances(smooth, 0, max(0, pixels - width - 1), width + 1, weights[2])
-    _distances(smooth, width, pixels, 1 - width, weights[3])
+    for direction in range(4):
+        _distances(smooth, steps[direction], weights[direction])
     infinite = np.float32(np.inf)
     for x in range(width):
         weights[1, pixels - width + x] = infinite
@@ -430,10 +430,10 @@ def _edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no
     return found
 
 
-@kernel("u8[1] u8[1] i8[1] u4[1] i8[1] u4[2]")
-def _sort_and_look_up(edges, spare, counters, labels, steps, ends):  # type: ignore[no-untyped-def]
-    """Sort edges of all weights; write the labels of their two ends."""
-    _sort(edges, spare, 0, INFINITE, counters)
+@kernel("u8[1] u8[1] i8 i8 i8[1] u4[1] i8[1] u4[2]")
+def _sort_and_look_up(edges, spare, low, high, counters, labels, steps, ends):  # type: ignore[no-untyped-def]
+    """Sort edges; write the labels of their two ends."""
+    _sort(edges, spare, low, high, counters)
     for i in range(len(edges)):
         pixel, neighbour = _ends(edges[i], steps)
         ends[i, 0] = labels[pixel]

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-NOTICE = "proposals: compiling kernels, once per machine (about 15 s) ..."
+NOTICE = "proposals: compiling kernels, once per machine (about 10 s) ..."
 NEVER = "proposals.never.{}"
 MODULES = ("filters", "segmentation", "features", "grouping")
 
