@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from proposals.region_tree import RegionTree
 
-# OpenCV and numba are imported inside the functions: `import proposals` stays light.
+# OpenCV and the kernels are imported inside the functions: `import proposals` stays light.
 if TYPE_CHECKING:
     from proposals.features import PixelFeatures
 
