@@ -87,9 +87,9 @@ def test_presets_are_strategies_with_a_scale(preset, mode, superpixel_scale):
 
 
 def test_the_command_line_knows_every_mode():
-    from detector.cli import PROPOSAL_MODES
+    from detector.arguments import MODES as WORDS
 
-    assert tuple(MODES) == PROPOSAL_MODES
+    assert tuple(MODES) == WORDS
 
 
 def test_same_seed_same_bytes_for_any_number_of_threads():
