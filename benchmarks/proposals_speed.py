@@ -28,9 +28,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from opencv_search import assemble_opencv
 
 from proposals import features, filters, grouping, segmentation, selective_search, strategies
-from proposals.strategies import MODES, Mode
 
 WIDTH = 500
 Image = NDArray[np.uint8]
@@ -40,15 +40,15 @@ Method = Callable[[Image], object]
 STAGES: list[tuple[Any, str, str]] = [
     (strategies, "_convert", "OpenCV's colour conversions"),
     (filters, "_filter", "arithmetic: 18 multiply-adds per value, in vectors"),
-    (segmentation, "_weigh", "counting buckets; the weights themselves are vectors"),
-    (segmentation, "_scatter", "memory: one store of 8 bytes per edge to one of 80 places"),
+    (segmentation, "weigh", "counting buckets; the weights themselves are vectors"),
+    (segmentation, "scatter", "memory: one store of 8 bytes per edge to one of 80 places"),
     (
         segmentation,
-        "_join",
+        "join",
         "40 % joining (latency, mispredicted branches), 30 % flattening, rest sorting",
     ),
-    (segmentation, "_edges_between", "branches and hash look-ups, one per edge between segments"),
-    (segmentation, "_finish", "branches, over the few edges left, for each k"),
+    (segmentation, "edges_between", "branches and hash look-ups, one per edge between segments"),
+    (segmentation, "finish", "branches, over the few edges left, for each k"),
     (features, "_texture_entries", "one store per direction and channel of each pixel"),
     (features, "describe_regions", "increments of histograms, one per entry"),
     (grouping, "merge_order", "histogram intersections of 320 values per new pair"),
@@ -113,10 +113,10 @@ def methods(threads: int, with_quality: bool) -> dict[str, Method | None]:
 
     rows: dict[str, Method | None] = {
         "OpenCV fast, default": partial(opencv_preset, preset="switchToSelectiveSearchFast"),
-        "OpenCV 100, 200": partial(opencv, mode=MODES["fast"], scale=2.0),
+        "OpenCV 100, 200": partial(opencv, mode="fast", scale=2.0),
         "ours fast 2, 1 thread": ours("fast", 2.0, 1),
         f"ours fast 2, {threads} threads": ours("fast", 2.0, threads),
-        "OpenCV 50, 100": partial(opencv, mode=MODES["fast"], scale=1.0),
+        "OpenCV 50, 100": partial(opencv, mode="fast", scale=1.0),
         "ours fast 1, 1 thread": ours("fast", 1.0, 1),
         "ours single, 1 thread": ours("single", 1.0, 1),
         "dlib": dlib_boxes if is_installed("dlib") else None,
@@ -139,25 +139,9 @@ def opencv_preset(image: Image, preset: str) -> object:
     return search.process()
 
 
-def opencv(image: Image, mode: Mode, scale: float) -> object:
+def opencv(image: Image, mode: str, scale: float) -> object:
     """Run OpenCV with the strategies of one of our modes."""
-    module = cv2.ximgproc.segmentation
-    conversions = {"HSV": cv2.COLOR_RGB2HSV, "Lab": cv2.COLOR_RGB2LAB}
-    terms = {"C": "Color", "T": "Texture", "S": "Size", "F": "Fill"}
-    search = module.createSelectiveSearchSegmentation()
-    for space in mode.colour_spaces:
-        search.addImage(cv2.cvtColor(image, conversions[space]))
-    for k in mode.k:
-        search.addGraphSegmentation(
-            module.createGraphSegmentation(0.8, k * scale, round(k * scale))
-        )
-    for similarity in mode.similarities:
-        strategy = module.createSelectiveSearchSegmentationStrategyMultiple()
-        for letter in similarity:
-            create = getattr(module, f"createSelectiveSearchSegmentationStrategy{terms[letter]}")
-            strategy.addStrategy(create(), 1.0 / len(similarity))
-        search.addStrategy(strategy)
-    return search.process()
+    return assemble_opencv(np.ascontiguousarray(image[..., ::-1]), mode, scale).process()
 
 
 def dlib_boxes(image: Image) -> object:

@@ -1,7 +1,8 @@
 """Object proposals: from an image to boxes that may hold an object, best first.
 
-Needs numpy, numba and OpenCV, the last two only once a function is called. Torch is needed by
-`proposals.multibox` alone.
+Needs numpy and, once a function is called, OpenCV and llvmlite, which loads the compiled
+kernels. numba is needed only to compile them, once per machine; torch by `proposals.multibox`
+alone.
 
     from proposals import selective_search
     proposals = selective_search(image, mode="googlenet-2x", seed=0)
@@ -38,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``segment`` when it is first asked for, because it brings numba along."""
+    """Import ``segment`` when it is first asked for, because it brings the kernels along."""
     if name == "segment":
         from proposals.segmentation import segment
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from proposals.features import HISTOGRAM_LENGTH, TEXTURE_START, Regions
+from proposals.features import HISTOGRAM_LENGTH, Regions
+from proposals.similarity import similarity_of, unite_boxes
 from proposals.warmup import helper, kernel
 
 NONE = -1
@@ -72,53 +73,7 @@ def _with_room(boxes: NDArray[np.int32], total: int) -> NDArray[np.int32]:
 @kernel("i4[2] i4[2] i8")
 def _merged_boxes(boxes, merges, initial):  # type: ignore[no-untyped-def]
     for i in range(len(merges)):
-        _unite_boxes(boxes, merges[i, 0], merges[i, 1], initial + i)
-
-
-@helper
-def _unite_boxes(boxes, a, b, union):  # type: ignore[no-untyped-def]
-    boxes[union, 0] = min(boxes[a, 0], boxes[b, 0])
-    boxes[union, 1] = min(boxes[a, 1], boxes[b, 1])
-    boxes[union, 2] = max(boxes[a, 2], boxes[b, 2])
-    boxes[union, 3] = max(boxes[a, 3], boxes[b, 3])
-
-
-@helper
-def _intersection(first, second, start, stop):  # type: ignore[no-untyped-def]
-    """Histogram intersection in eight running sums: vectorises, yet adds in a fixed order."""
-    zero = np.float32(0)
-    s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
-    for i in range(start, stop, 8):
-        s0 += min(first[i], second[i])
-        s1 += min(first[i + 1], second[i + 1])
-        s2 += min(first[i + 2], second[i + 2])
-        s3 += min(first[i + 3], second[i + 3])
-        s4 += min(first[i + 4], second[i + 4])
-        s5 += min(first[i + 5], second[i + 5])
-        s6 += min(first[i + 6], second[i + 6])
-        s7 += min(first[i + 7], second[i + 7])
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-
-
-@helper
-def _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size):  # type: ignore[no-untyped-def]
-    """Mean of the terms in use, as the bits of a float32: they order as the numbers do."""
-    total = 0.0
-    if uses[0]:
-        total += _intersection(histograms[rows[a]], histograms[rows[b]], 0, TEXTURE_START)
-    if uses[1]:
-        total += _intersection(
-            histograms[rows[a]], histograms[rows[b]], TEXTURE_START, HISTOGRAM_LENGTH
-        )
-    together = sizes[a] + sizes[b]
-    if uses[2]:
-        total += 1 - together / image_size
-    if uses[3]:
-        width = max(boxes[a, 2], boxes[b, 2]) - min(boxes[a, 0], boxes[b, 0])
-        height = max(boxes[a, 3], boxes[b, 3]) - min(boxes[a, 1], boxes[b, 1])
-        total += 1 - (np.int64(width) * height - together) / image_size
-    mean = total / (int(uses[0]) + int(uses[1]) + int(uses[2]) + int(uses[3]))
-    return np.float32(max(mean, 0.0)).view(np.uint32)
+        unite_boxes(boxes, merges[i, 0], merges[i, 1], initial + i)
 
 
 @helper
@@ -213,7 +168,7 @@ def _merge(  # type: ignore[no-untyped-def]
         a, b = np.int64(pairs[i, 0]), np.int64(pairs[i, 1])
         ends[i, 0] = a
         ends[i, 1] = b
-        similarity = _similarity(histograms, rows, sizes, boxes, a, b, uses, image_size)
+        similarity = similarity_of(histograms, rows, sizes, boxes, a, b, uses, image_size)
         _push(heap, i, _key(similarity, i))
     length = added = len(pairs)
     for step in range(initial - 1):
@@ -229,7 +184,7 @@ def _merge(  # type: ignore[no-untyped-def]
         union_of[a] = union
         union_of[b] = union
         sizes[union] = sizes[a] + sizes[b]
-        _unite_boxes(boxes, a, b, union)
+        unite_boxes(boxes, a, b, union)
         share_a = np.float32(sizes[a] / sizes[union])
         share_b = np.float32(sizes[b] / sizes[union])
         row_a = histograms[rows[a]]
@@ -255,7 +210,7 @@ def _merge(  # type: ignore[no-untyped-def]
                 last = node
                 ends[added, 0] = other
                 ends[added, 1] = union
-                similarity = _similarity(
+                similarity = similarity_of(
                     histograms, rows, sizes, boxes, other, union, uses, image_size
                 )
                 _push(heap, length, _key(similarity, added))

@@ -25,7 +25,8 @@ import numpy as np
 
 NOTICE = "proposals: compiling kernels, once per machine (about 10 s) ..."
 NEVER = "proposals.never.{}"
-MODULES = ("filters", "segmentation", "features", "grouping")
+# All that hold kernels or helpers.
+MODULES = ("filters", "edges", "joining", "finishing", "features", "similarity", "grouping")
 
 _lock = threading.RLock()
 _kernels: dict[str, Kernel] = {}
@@ -55,11 +56,8 @@ class Kernel:
         for (dtype, dimensions), argument in zip(self.arguments, arguments, strict=True):
             if dimensions:
                 # Machine code cannot check; a wrong array here would corrupt memory.
-                if (
-                    argument.dtype != dtype
-                    or argument.ndim != dimensions
-                    or not argument.flags.c_contiguous
-                ):
+                fits = argument.dtype == dtype and argument.ndim == dimensions
+                if not (fits and argument.flags.c_contiguous):
                     raise TypeError(f"{self.function.__name__}: {dtype} x {dimensions} expected")
                 flat += (argument.__array_interface__["data"][0], *argument.shape)
             else:
@@ -89,7 +87,7 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
 
 
 def helper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a function that kernels of its module call."""
+    """Mark a function that kernels call, of its own module or of one that imports it."""
     _helpers.append(function)
     return function
 
@@ -187,13 +185,21 @@ def _compile() -> bytes:
 @contextmanager
 def _helpers_compiled(compiler: Callable[..., Any]) -> Iterator[None]:
     """Let kernels find compiled helpers under the names of the plain ones."""
-    for function in _helpers:
-        function.__globals__[function.__name__] = compiler(function)
+    modules = [vars(sys.modules[f"proposals.{name}"]) for name in MODULES]
+    # A helper stands in its own module and in those that import it.
+    places = [
+        (module, plain, fast)
+        for plain, fast in [(function, compiler(function)) for function in _helpers]
+        for module in modules
+        if module.get(plain.__name__) is plain
+    ]
+    for module, plain, fast in places:
+        module[plain.__name__] = fast
     try:
         yield
     finally:
-        for function in _helpers:
-            function.__globals__[function.__name__] = function
+        for module, plain, _ in places:
+            module[plain.__name__] = plain
 
 
 def _entry(one: Kernel) -> tuple[Any, Callable[..., Any]]:

@@ -77,6 +77,12 @@ print((selective_search(image).boxes_xyxy == before).all())
     assert run(body, folder).stdout == "9.0\ntoo many\nTrue\n"
 
 
+def test_all_modules_with_kernels_are_part_of_the_fingerprint():
+    files = (ROOT / "proposals").glob("*.py")
+    users = {path.stem for path in files if "from proposals.warmup import" in path.read_text()}
+    assert users - {"strategies"} == set(warmup.MODULES)
+
+
 def test_what_is_written_is_read(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
     warmup._write("kernels.o", b"content")
