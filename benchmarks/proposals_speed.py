@@ -41,11 +41,10 @@ STAGES: list[tuple[Any, str, str]] = [
     (strategies, "_convert", "OpenCV's colour conversions"),
     (filters, "_filter", "arithmetic: 18 multiply-adds per value, in vectors"),
     (segmentation, "weigh", "counting buckets; the weights themselves are vectors"),
-    (segmentation, "scatter", "memory: one store of 8 bytes per edge to one of 80 places"),
     (
         segmentation,
         "join",
-        "40 % joining (latency, mispredicted branches), 30 % flattening, rest sorting",
+        "joining (latency, mispredicted branches), flattening, dealing out and sorting edges",
     ),
     (segmentation, "edges_between", "branches and hash look-ups, one per edge between segments"),
     (segmentation, "finish", "branches, over the few edges left, for each k"),

@@ -59,18 +59,6 @@ def weigh(smooth, steps, has_diagonals, weights, counts):  # type: ignore[no-unt
             counts[np.int64(value >> np.uint32(BUCKET_BITS))] += 1
 
 
-@kernel("u4[2] i8[1] u8[1]")
-def scatter(bits, places, keys):  # type: ignore[no-untyped-def]
-    """Deal the edges out to their buckets, each in raster order; ``places`` moves along."""
-    for pixel in range(bits.shape[1]):
-        for direction in range(4):
-            value = bits[direction, pixel]
-            bucket = np.int64(value >> np.uint32(BUCKET_BITS))
-            code = np.uint64(4 * pixel + direction)
-            keys[np.uint64(places[bucket])] = (np.uint64(value) << np.uint64(32)) | code
-            places[bucket] += 1
-
-
 @helper
 def sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
     """Stable radix sort by the upper half, which lies in low..high: 2 or 4 passes."""

@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.checks import check_count, check_image, check_positive
-from proposals.edges import BUCKETS, INFINITE, scatter, weigh
+from proposals.edges import BUCKETS, INFINITE, weigh
 from proposals.filters import filter_separable, gaussian_taps
 from proposals.finishing import edges_between, finish, sort_and_look_up
-from proposals.joining import BLOCK, join
+from proposals.joining import BLOCK, PIXELS_AT_A_TIME, join
 
 LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
 CHUNKS = 16  # the forest is flattened about that often, after equal shares of the edges
+EDGES_AT_A_TIME = 12_000_000  # dealt out to chunks; their keys take 96 MB
 PAIR_SLOTS = 1 << 14
 
 
@@ -129,13 +130,17 @@ def _shared_part(
     bits = weights.view(np.uint32)
     starts = np.concatenate([[0], np.cumsum(counts)])
     chunks = _chunks(starts)
+    chunk_of = np.searchsorted(chunks[:, 0], np.arange(BUCKETS), "right") - 1
+    # Hardly ever filled; memory never written costs nothing.
     keys = np.empty(weights.size, np.uint64)
-    scatter(bits, starts.copy(), keys)
-    spare = np.empty(np.diff(chunks[:, 1]).max(initial=0), np.uint64)
+    largest = np.diff(chunks[:, 1]).max(initial=0)
+    spare = np.empty(max(largest, 4 * PIXELS_AT_A_TIME + 1), np.uint64)
     counters = np.empty(1 << 12, np.int64)
     roots, lowest = np.empty_like(labels), np.empty_like(heaviest)
+    places, marks = np.empty(len(chunks), np.int64), np.empty(PIXELS_AT_A_TIME, np.uint8)
     count = join(
-        keys, chunks, spare, counters, np.empty((2, BLOCK), np.uint32), steps, least_k, largest_k,
+        bits, chunk_of, chunks, EDGES_AT_A_TIME, places, marks, keys, spare, counters,
+        np.empty((2, BLOCK), np.uint32), steps, least_k, largest_k,
         labels, roots, sizes, heaviest, lowest, scratch,
     )  # fmt: skip
     pairs, places = np.zeros(PAIR_SLOTS, np.uint64), np.empty(PAIR_SLOTS, np.int64)

@@ -46,7 +46,7 @@ MODES: dict[str, Mode] = {
 }  # fmt: skip
 
 SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
-PIXELS_AT_A_TIME = 4_000_000  # of all the colour images in work together
+PIXELS_AT_A_TIME = 24_000_000  # of all the colour images in work together; each takes 50 bytes
 
 
 class Hierarchy(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proposals import segmentation
 from proposals.filters import filter_separable, gaussian_taps
 from proposals.segmentation import segmentations
 from tests.proposals.golden_images import IMAGES
@@ -101,3 +102,12 @@ def test_any_picture_any_scales(image, scales, connectivity):
 def test_generated_pictures(name):
     image = IMAGES[name]()[:60, :80]
     check(image, [(50, 50), (100, 100), (10, 0), (400, 30)], 8)
+
+
+@pytest.mark.parametrize("edges_at_a_time", [1, 3000])
+@pytest.mark.parametrize("name", IMAGES)
+def test_edges_dealt_out_in_parts(name, edges_at_a_time, monkeypatch):
+    image = IMAGES[name]()[:60, :80]
+    monkeypatch.setattr(segmentation, "EDGES_AT_A_TIME", edges_at_a_time)
+    check(image, [(50, 50), (100, 100), (10, 0), (400, 30)], 8)
+    check(image, [(50, 50), (400, 30)], 4)
