@@ -27,6 +27,8 @@ NOTICE = "proposals: compiling kernels, once per machine (about 10 s) ..."
 NEVER = "proposals.never.{}"
 # All that hold kernels or helpers.
 MODULES = ("filters", "edges", "joining", "finishing", "features", "similarity", "grouping")
+# Nothing is called from Python: without the wrappers for it compiling is quicker.
+OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _lock = threading.RLock()
 _kernels: dict[str, Kernel] = {}
@@ -166,7 +168,7 @@ def _compile() -> bytes:
     import numba
 
     module = llvm.parse_assembly("")
-    with _helpers_compiled(numba.njit(error_model="numpy")):
+    with _helpers_compiled(numba.njit(**OPTIONS)):
         for name, one in _kernels.items():
             types, function = _entry(one)
             code = numba.cfunc(types, error_model="numpy")(function)
@@ -219,7 +221,7 @@ def _entry(one: Kernel) -> tuple[Any, Callable[..., Any]]:
     call = f"function({', '.join(arguments)})"
     body = f"return {call}" if one.has_result else f"{call}; return 0"
     code = f"def entry({', '.join(parameters)}):\n    {body}\n"
-    names = {"carray": carray, "function": njit(one.function, error_model="numpy")}
+    names = {"carray": carray, "function": njit(one.function, **OPTIONS)}
     exec(code, names)
     return types.int64(*types_), names["entry"]
 
