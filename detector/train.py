@@ -85,7 +85,8 @@ def train(
             Photographs(dataset, folder, proposals), split, recipe, output, start,
             choose_device(device), imagenet_weights, console,
         )  # fmt: skip
-    detector.info = replace(detector.info, recipe=recipe.to_dict())
+    # Figures of the detector it started from are not those of what comes out
+    detector.info = replace(detector.info, recipe=recipe.to_dict(), metrics={})
     if part != "detector" and recipe.multibox.boxes:
         photographs = Photographs(dataset, folder, ())
         detector.multibox = train_multibox(

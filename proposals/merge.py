@@ -34,7 +34,7 @@ def merge_proposals(
         Proposals of one picture, each best first.
     duplicate_iou
         A selective-search box that overlaps a MultiBox box at least this much is dropped: the
-        latter stays, with its confidence. Above 1 only exact duplicates go.
+        latter stays. With 1 or more only exact duplicates go.
     per_search_box
         The merged list has one box of `searched` after this many of `multibox`, until one ends.
 
