@@ -1,44 +1,25 @@
-"""Ground truth in COCO JSON -> arrays grouped by image."""
+"""Ground truth of a data set as arrays grouped by image, whatever format it came from."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from eval.records import (
-    EvaluationError,
-    boxes,
-    corners,
-    flags,
-    index_of,
-    integers,
-    numbers,
-    read_json,
-    record_list,
-    texts,
-    unique_positions,
-)
+from eval.boxes import to_xywh, to_xyxy
+from eval.records import EvaluationError, unique_positions
+
+Identity: TypeAlias = "int | str"
 
 
-@dataclass(frozen=True)
-class ImageRecord:
-    """One image of a data set.
+class ImageRecord(NamedTuple):
+    """One image of a data set: id and file name as in the file, sides in pixels."""
 
-    Attributes
-    ----------
-    id, file_name
-        As in the file.
-    height, width
-        In pixels.
-    """
-
-    id: int
+    id: Identity
     file_name: str
     height: int
     width: int
@@ -50,8 +31,8 @@ class Truths:
 
     Attributes
     ----------
-    boxes_xywh
-        (M, 4) float64, [x, y, width, height] in pixels, as in the file.
+    boxes
+        (M, 4) float64, pixels, as in the file.
     labels
         (M,) int64, index into the data set's class_names.
     areas
@@ -60,13 +41,19 @@ class Truths:
         (M,) bool, `difficult` or `ignore` was set.
     crowd
         (M,) bool, `iscrowd` was set.
+    ids
+        (M,) int64 or object, the annotations' own ids; None where they have none.
+    layout
+        What the four numbers of a box mean, one of eval.boxes.LAYOUTS.
     """
 
-    boxes_xywh: np.ndarray
+    boxes: np.ndarray
     labels: np.ndarray
     areas: np.ndarray
     difficult: np.ndarray
     crowd: np.ndarray
+    ids: np.ndarray | None = None
+    layout: str = "xywh"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,17 +61,24 @@ class Truths:
     def __getitem__(self, rows: Any) -> Truths:
         """Rows chosen by slice, index array or bool mask."""
         return Truths(
-            self.boxes_xywh[rows],
+            self.boxes[rows],
             self.labels[rows],
             self.areas[rows],
             self.difficult[rows],
             self.crowd[rows],
+            None if self.ids is None else self.ids[rows],
+            self.layout,
         )
+
+    @property
+    def boxes_xywh(self) -> np.ndarray:
+        """(M, 4) float64, 0-based continuous [x, y, width, height], pixels."""
+        return to_xywh(self.boxes, self.layout)
 
     @property
     def boxes_xyxy(self) -> np.ndarray:
         """(M, 4) float64, 0-based continuous [x1, y1, x2, y2], pixels."""
-        return corners(self.boxes_xywh)
+        return to_xyxy(self.boxes, self.layout)
 
     @property
     def ignored(self) -> np.ndarray:
@@ -108,15 +102,22 @@ class Dataset:
     starts
         (images + 1,) int64: image i owns rows starts[i] to starts[i + 1] of all_truths.
     source
-        Name of the file.
+        Name of the file or folder.
+    excluded
+        (P, 2) int64, pairs of image index and label on which nothing is judged (the blacklist
+        of ILSVRC).
+    notes
+        What the reader found odd, a sentence each.
     """
 
     images: tuple[ImageRecord, ...]
     class_names: tuple[str, ...]
-    category_ids: tuple[int, ...]
+    category_ids: tuple[Identity, ...]
     all_truths: Truths
     starts: np.ndarray
     source: str = "data set"
+    excluded: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -133,11 +134,11 @@ class Dataset:
         return np.repeat(np.arange(len(self.images)), np.diff(self.starts))
 
     @cached_property
-    def image_index_by_id(self) -> dict[int, int]:
+    def image_index_by_id(self) -> dict[Identity, int]:
         return {image.id: index for index, image in enumerate(self.images)}
 
     @cached_property
-    def label_by_category_id(self) -> dict[int, int]:
+    def label_by_category_id(self) -> dict[Identity, int]:
         return {identity: label for label, identity in enumerate(self.category_ids)}
 
     def subset(self, image_indices: Sequence[int] | np.ndarray) -> Dataset:
@@ -148,83 +149,92 @@ class Dataset:
         EvaluationError
             An index is out of range or comes twice.
         """
-        chosen = [int(index) for index in image_indices]
-        unique_positions(chosen, "image index", "image_indices")
-        if any(not 0 <= index < len(self.images) for index in chosen):
+        chosen = np.asarray(image_indices, dtype=np.int64)
+        unique_positions(chosen.tolist(), "image index", "image_indices")
+        if len(chosen) and not (chosen.min() >= 0 and chosen.max() < len(self.images)):
             raise EvaluationError(
-                f"image_indices {min(chosen)}..{max(chosen)} outside 0..{len(self.images) - 1}"
+                f"image_indices {chosen.min()}..{chosen.max()} outside 0..{len(self.images) - 1}"
             )
-        counts = np.diff(self.starts)[np.array(chosen, dtype=np.int64)]
+        new_index = np.full(len(self.images), -1)
+        new_index[chosen] = np.arange(len(chosen))
         rows = [np.arange(self.starts[i], self.starts[i + 1]) for i in chosen]
-        return Dataset(
+        excluded = np.stack([new_index[self.excluded[:, 0]], self.excluded[:, 1]], axis=1)
+        return replace(
+            self,
             images=tuple(self.images[index] for index in chosen),
-            class_names=self.class_names,
-            category_ids=self.category_ids,
             all_truths=self.all_truths[np.concatenate([np.empty(0, np.int64), *rows])],
-            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            source=self.source,
+            starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])]),
+            excluded=excluded[excluded[:, 0] >= 0],
+        )
+
+    def with_classes(self, names: Sequence[str]) -> Dataset:
+        """All images with the objects of these classes only, in the order of `names`.
+
+        Raises
+        ------
+        EvaluationError
+            A name is no class of the data set or comes twice.
+        """
+        unique_positions(names, "class", "classes")
+        unknown = [name for name in names if name not in self.class_names]
+        if unknown:
+            raise EvaluationError(
+                f"{self.source}: no class {unknown[0]!r}; its classes are "
+                f"{', '.join(self.class_names)}"
+            )
+        chosen = [self.class_names.index(name) for name in names]
+        new_label = np.full(len(self.class_names), -1)
+        new_label[chosen] = np.arange(len(chosen))
+        kept = new_label[self.all_truths.labels] >= 0
+        truths = self.all_truths[kept]
+        counts = np.bincount(self.truth_images[kept], minlength=len(self.images))
+        excluded = np.stack([self.excluded[:, 0], new_label[self.excluded[:, 1]]], axis=1)
+        return replace(
+            self,
+            class_names=tuple(names),
+            category_ids=tuple(self.category_ids[label] for label in chosen),
+            all_truths=replace(truths, labels=new_label[truths.labels]),
+            starts=np.concatenate([[0], np.cumsum(counts)]),
+            excluded=excluded[excluded[:, 1] >= 0],
         )
 
 
-def read_dataset(path: str | os.PathLike[str]) -> Dataset:
-    """Read ground truth from COCO JSON.
+def group_by_image(
+    images: Sequence[ImageRecord],
+    class_names: Sequence[str],
+    category_ids: Sequence[Identity],
+    truths: Truths,
+    truth_images: np.ndarray,
+    **others: Any,
+) -> Dataset:
+    """A Dataset from objects in any order; truth_images (M,) holds each one's image index."""
+    order = np.argsort(truth_images, kind="stable")
+    counts = np.bincount(truth_images, minlength=len(images))
+    return Dataset(
+        images=tuple(images),
+        class_names=tuple(class_names),
+        category_ids=tuple(category_ids),
+        all_truths=truths[order],
+        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        **others,
+    )
 
-    Every image needs id, file_name, height and width; every category id and name; every
-    annotation image_id, category_id and bbox `[x, y, width, height]`. `area` defaults to
-    width * height, `iscrowd`, `difficult` and `ignore` to 0; annotation ids are not needed.
-    Classes keep the file's order and ids.
+
+def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
+    """Read ground truth; the format is recognised by what lies there (see eval.formats).
+
+    Parameters
+    ----------
+    path
+        A COCO JSON file; or the folder of a VOC, ILSVRC DET or YOLO data set.
+    options
+        Passed to the format's reader (a split's name, for instance).
 
     Raises
     ------
     EvaluationError
         Naming file, record and field.
     """
-    source = Path(path).name
-    document = read_json(path)
-    images = _images(record_list(document, "images", source), f"{source}: images")
-    categories = record_list(document, "categories", source)
-    where = f"{source}: categories"
-    category_ids = integers(categories, "id", where)
-    class_names = texts(categories, "name", where)
-    unique_positions(class_names, "name", where)
-    labels = unique_positions(category_ids, "id", where)
-    image_rows = unique_positions([image.id for image in images], "id", f"{source}: images")
+    from eval.formats import reader_of
 
-    annotations = record_list(document, "annotations", source)
-    where = f"{source}: annotations"
-    image_ids = integers(annotations, "image_id", where)
-    image_of = index_of(image_ids, image_rows, where, "image_id")
-    label_of = index_of(integers(annotations, "category_id", where), labels, where, "category_id")
-    order = np.argsort(image_of, kind="stable")
-    counts = np.bincount(image_of, minlength=len(images))
-    return Dataset(
-        images=images,
-        class_names=tuple(class_names),
-        category_ids=tuple(category_ids),
-        all_truths=_truths(annotations, label_of, where)[order],
-        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        source=source,
-    )
-
-
-def _images(records: list[dict[str, Any]], where: str) -> tuple[ImageRecord, ...]:
-    columns = zip(
-        integers(records, "id", where),
-        texts(records, "file_name", where),
-        integers(records, "height", where),
-        integers(records, "width", where),
-        strict=True,
-    )
-    return tuple(ImageRecord(*values) for values in columns)
-
-
-def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -> Truths:
-    boxes_xywh = boxes(annotations, where)
-    sides = boxes_xywh[:, 2] * boxes_xywh[:, 3]
-    return Truths(
-        boxes_xywh=boxes_xywh,
-        labels=labels,
-        areas=numbers(annotations, "area", where, defaults=sides),
-        difficult=flags(annotations, "difficult", where) | flags(annotations, "ignore", where),
-        crowd=flags(annotations, "iscrowd", where),
-    )
+    return reader_of(path)(path, **options)

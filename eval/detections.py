@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from eval.datasets import Dataset
+from eval.boxes import to_xywh, to_xyxy
+from eval.datasets import Dataset, Identity
 from eval.records import (
     EvaluationError,
     Record,
     boxes,
     check_objects,
+    identities,
     index_of,
-    integers,
     numbers,
     read_json,
     record_list,
     texts,
 )
 
-DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record]"
+DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,20 +35,54 @@ class DetectionTable:
     Attributes
     ----------
     images, labels
-        (N,) int64, indices into the data set's images and classes.
-    boxes_xywh
-        (N, 4) float64, pixels.
+        (N,) int32, indices into the data set's images and classes.
+    boxes
+        (N, 4) float64, pixels, as in the file.
     scores
         (N,) float64, finite.
+    layout
+        What the four numbers of a box mean, one of eval.boxes.LAYOUTS.
+    source
+        Name of the file.
+    notes
+        What the reader found odd, a sentence each.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    boxes_xywh: np.ndarray
+    boxes: np.ndarray
     scores: np.ndarray
+    layout: str = "xywh"
+    source: str = "detections"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @property
+    def boxes_xywh(self) -> np.ndarray:
+        """(N, 4) float64, 0-based continuous [x, y, width, height], pixels."""
+        return to_xywh(self.boxes, self.layout)
+
+    @property
+    def boxes_xyxy(self) -> np.ndarray:
+        """(N, 4) float64, 0-based continuous [x1, y1, x2, y2], pixels."""
+        return to_xyxy(self.boxes, self.layout)
+
+    def restrict(self, dataset: Dataset, to: Dataset) -> DetectionTable:
+        """What of it lies on the images and classes of a part `to` of `dataset`."""
+        image_index = to.image_index_by_id
+        images = np.array([image_index.get(i.id, -1) for i in dataset.images], np.int32)
+        label_of = {name: label for label, name in enumerate(to.class_names)}
+        labels = np.array([label_of.get(name, -1) for name in dataset.class_names], np.int32)
+        kept = (images[self.images] >= 0) & (labels[self.labels] >= 0)
+        return replace(
+            self,
+            images=images[self.images[kept]],
+            labels=labels[self.labels[kept]],
+            boxes=self.boxes[kept],
+            scores=self.scores[kept],
+        )
 
 
 def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
@@ -70,6 +105,8 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         Naming file, record and field: a missing or malformed field, a score or side that is
         not finite, a negative side, an image or category that is not known.
     """
+    if isinstance(detections, DetectionTable):
+        return detections
     source, document = "detections", detections
     if isinstance(detections, (str, os.PathLike)):
         source, document = Path(detections).name, read_json(detections)
@@ -86,13 +123,14 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
             f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
             "results or an object with 'annotations'"
         )
-    image_ids = integers(records, "image_id", where)
-    category_ids = integers(records, "category_id", where)
+    image_ids = identities(records, "image_id", where)
+    category_ids = identities(records, "category_id", where)
     return DetectionTable(
-        images=index_of(image_ids, image_rows, where, "image_id"),
-        labels=index_of(category_ids, labels, where, "category_id"),
-        boxes_xywh=boxes(records, where),
+        images=index_of(image_ids, image_rows, where, "image_id").astype(np.int32),
+        labels=index_of(category_ids, labels, where, "category_id").astype(np.int32),
+        boxes=boxes(records, where),
         scores=numbers(records, "score", where),
+        source=source,
     )
 
 
@@ -100,7 +138,7 @@ def suspicions(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     """What looks like a mistake but may not be one: boxes in another format than xywh pixels."""
     if not len(table):
         return ()
-    ends = table.boxes_xywh[:, :2] + table.boxes_xywh[:, 2:]
+    ends = table.boxes_xyxy[:, 2:]
     if ends.max() <= 2:
         return (
             "every box ends within 2 pixels of the corner: bbox seems to be in fractions of the "
@@ -116,11 +154,11 @@ def suspicions(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     return ()
 
 
-def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[int, int]:
+def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
     if not _all_have(document.get("images"), "file_name"):
         return dataset.image_index_by_id
     records = record_list(document, "images", source)
-    ids = integers(records, "id", f"{source}: images")
+    ids = identities(records, "id", f"{source}: images")
     names = texts(records, "file_name", f"{source}: images")
     exact = {image.file_name: row for row, image in enumerate(dataset.images)}
     base: dict[str, int] = {}
@@ -131,11 +169,11 @@ def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[
     return {identity: row for identity, row in zip(ids, rows, strict=True) if row >= 0}
 
 
-def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[int, int]:
+def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
     if not _all_have(document.get("categories"), "name"):
         return dataset.label_by_category_id
     records = record_list(document, "categories", source)
-    ids = integers(records, "id", f"{source}: categories")
+    ids = identities(records, "id", f"{source}: categories")
     names = texts(records, "name", f"{source}: categories")
     known = {name: label for label, name in enumerate(dataset.class_names)}
     pairs = zip(ids, names, strict=True)

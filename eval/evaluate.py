@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval import voc
-from eval.coco import coco_stats
 from eval.datasets import Dataset
 from eval.detections import DetectionSource, DetectionTable, read_detections, suspicions
-from eval.records import EvaluationError, corners
+from eval.protocols import voc
+from eval.protocols.coco import coco_stats
+from eval.records import EvaluationError
 
 PROTOCOLS = {
     "voc": "PASCAL VOC 2010+: area under the curve, IoU 0.5",
@@ -97,7 +97,7 @@ def evaluate(detections: DetectionSource, dataset: Dataset, protocol: str = "voc
 def _voc_average_precisions(table: DetectionTable, dataset: Dataset, protocol: str) -> np.ndarray:
     truths = dataset.all_truths
     return voc.average_precisions(
-        voc.ImageBoxes(corners(table.boxes_xywh), table.images, table.scores),
+        voc.ImageBoxes(table.boxes_xyxy, table.images, table.scores),
         table.labels,
         voc.ImageBoxes(truths.boxes_xyxy, dataset.truth_images, truths.ignored),
         truths.labels,

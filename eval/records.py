@@ -77,6 +77,15 @@ def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
     return [int(value) for value in values]
 
 
+def identities(records: Sequence[Record], field: str, where: str) -> list[int | str]:
+    """One id from each record: a whole number or a text."""
+    values = [record.get(field, _REQUIRED) for record in records]
+    for position, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, (*_WHOLE, str)):
+            raise fault(where, position, field, value, "a whole number or a text")
+    return [value if isinstance(value, str) else int(value) for value in values]
+
+
 def texts(records: Sequence[Record], field: str, where: str) -> list[str]:
     """One string from each record."""
     values = [record.get(field, _REQUIRED) for record in records]
@@ -138,12 +147,9 @@ def boxes(records: Sequence[Record], where: str) -> np.ndarray:
     return boxes_xywh
 
 
-def corners(boxes_xywh: np.ndarray) -> np.ndarray:
-    """(N, 4) [x, y, width, height] -> (N, 4) [x1, y1, x2, y2]."""
-    return np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
-
-
-def index_of(ids: Sequence[int], known: dict[int, int], where: str, field: str) -> np.ndarray:
+def index_of(
+    ids: Sequence[int | str], known: dict[int | str, int], where: str, field: str
+) -> np.ndarray:
     """(N,) int64: the position of each id in a table of known ones."""
     try:
         return np.array([known[identity] for identity in ids], dtype=np.int64)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import EvaluationError, evaluate, voc
+from eval import EvaluationError, evaluate
+from eval.protocols import voc
 from tests.eval.cases import dataset_of, found, published, truth
 
 # Two cats and a difficult one on image 1, a cat and a dog on image 2, no bird that counts.

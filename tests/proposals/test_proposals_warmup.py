@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     """A folder into which a process with four threads at once has compiled."""
     folder = tmp_path_factory.mktemp("kernels")
     result = run(THREADS, folder)
-    assert result.stderr == warmup.NOTICE + "\n"
+    assert result.stderr == warmup.library.notice + "\n"
     assert len(set(result.stdout.split())) == 1
     return folder
 
@@ -81,43 +81,6 @@ def test_all_modules_with_kernels_are_part_of_the_fingerprint():
     files = (ROOT / "proposals").glob("*.py")
     users = {path.stem for path in files if "from proposals.warmup import" in path.read_text()}
     assert users - {"strategies"} == set(warmup.MODULES)
-
-
-def test_what_is_written_is_read(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
-    warmup._write("kernels.o", b"content")
-    path = tmp_path / "new" / "kernels.o"
-    assert warmup._read(path) == b"content"
-    assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("start, stop", [(0, 0), (0, 5), (0, -1), (1, None)])
-def test_a_damaged_file_is_not_loaded(tmp_path, monkeypatch, start, stop):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    warmup._write("kernels.o", b"content")
-    path = tmp_path / "kernels.o"
-    path.write_bytes(path.read_bytes()[start:stop])
-    assert warmup._read(path) is None
-    assert warmup._read(tmp_path / "missing.o") is None
-
-
-def test_a_folder_that_takes_nothing_is_passed_over(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    folders = [tmp_path / "file" / "below", tmp_path / "good"]
-    monkeypatch.setattr(warmup, "_folders", lambda: iter(folders))
-    warmup._write("kernels.o", b"content")
-    assert warmup._read(folders[1] / "kernels.o") == b"content"
-
-
-def test_a_kernel_refuses_arrays_of_another_type_or_layout():
-    double = warmup.Kernel(lambda values: None, "f4[2]")
-    double.native = lambda *arguments: 0
-    assert double(np.zeros((2, 3), np.float32)) == 0
-    for wrong in (np.zeros((2, 3)), np.zeros(6, np.float32), np.zeros((3, 2), np.float32).T):
-        with pytest.raises(TypeError, match="float32"):
-            double(wrong)
-    with pytest.raises(ValueError, match="argument"):
-        double()
 
 
 def test_images_in_any_layout_give_the_same():

@@ -1,0 +1,48 @@
+"""What the four numbers of a box mean in each family of files.
+
+xywh        [x, y, width, height], 0-based, continuous (COCO)
+inclusive0  [xmin, ymin, xmax, ymax], whole pixels counted from 0, the last one included (ILSVRC)
+inclusive1  the same counted from 1 (PASCAL VOC)
+
+An inclusive box covers its last pixel: its width is xmax - xmin + 1. The continuous box that
+covers the same pixels is [xmin - origin, ymin - origin, xmax - origin + 1, ymax - origin + 1].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LAYOUTS = ("xywh", "inclusive0", "inclusive1")
+
+
+def to_xyxy(boxes: np.ndarray, layout: str) -> np.ndarray:
+    """(N, 4) boxes of a layout -> (N, 4) 0-based continuous [x1, y1, x2, y2]."""
+    if layout == "xywh":
+        return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    return boxes + (np.array([0.0, 0, 1, 1]) - _origin(layout))
+
+
+def to_xywh(boxes: np.ndarray, layout: str) -> np.ndarray:
+    """(N, 4) boxes of a layout -> (N, 4) 0-based continuous [x, y, width, height]."""
+    if layout == "xywh":
+        return boxes
+    origin = boxes[:, :2] - _origin(layout)
+    return np.concatenate([origin, boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
+
+
+def judged_corners(
+    boxes: np.ndarray, layout: str, other_boxes: np.ndarray, other_layout: str
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Corners of detections and objects as VOC and ILSVRC compare them, and what a side gains.
+
+    Two sets in the same inclusive layout stay as they are and each side gains 1, which is the
+    devkits' arithmetic to the last bit. Otherwise both become continuous, where sides gain 0;
+    for whole numbers that gives the same overlaps.
+    """
+    if layout == other_layout and layout != "xywh":
+        return boxes, other_boxes, 1.0
+    return to_xyxy(boxes, layout), to_xyxy(other_boxes, other_layout), 0.0
+
+
+def _origin(layout: str) -> float:
+    return {"inclusive0": 0.0, "inclusive1": 1.0}[layout]

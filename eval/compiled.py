@@ -1,0 +1,11 @@
+"""This package's compiled kernels (see the package `kernels`)."""
+
+from __future__ import annotations
+
+from kernels import Library
+
+# All modules that hold kernels or helpers.
+MODULES = ("formats.json_numbers", "formats.json_columns", "protocols.overlap")
+
+library = Library("eval", MODULES, seconds=10)
+kernel, helper, load_kernels = library.kernel, library.helper, library.load

@@ -1,0 +1,1 @@
+"""How detections are judged, one module a protocol."""

@@ -1,0 +1,1 @@
+"""Why a figure is what it is: errors by kind, by size, by chance."""
