@@ -29,7 +29,8 @@ from evaluator_tools import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = "pycocotools"
-# How a tool is told its number of threads; the others have one.
+# How a tool is told its number of threads; the others cannot be told (faster-coco-eval starts
+# some of its own for part of the work).
 THREADS = {
     "ours": "NUMBA_NUM_THREADS",
     "hotcoco": "RAYON_NUM_THREADS",
@@ -59,12 +60,12 @@ def main() -> None:
         for problem in problems:
             results[problem.name] = clock_all(runner, problem, arguments)
             print_table(problem, results[problem.name])
+            if arguments.json:
+                settings = {"processors": os.cpu_count(), "machine": platform.platform()}
+                settings |= {"threads": arguments.threads, "python": platform.python_version()}
+                document = {"settings": settings, "first starts": starts, "problems": results}
+                arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     print_starts(starts)
-    if arguments.json:
-        settings = {"processors": os.cpu_count(), "machine": platform.platform()}
-        settings |= {"threads": arguments.threads, "python": platform.python_version()}
-        document = {"settings": settings, "first starts": starts, "problems": results}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 class Runner:
@@ -138,12 +139,12 @@ def print_table(problem: Problem, runs: dict[str, list[Run]]) -> None:
             continue
         totals = [one["total"] for one in runs[tool]]
         base = best.get("ours", {}).get("total")
-        ratio = f"{run['total'] / base:8.2f}" if base else f"{'-':>8}"
+        ratio = f"{run['total'] / base:8.3g}" if base else f"{'-':>8}"
         peak = max(one["peak"] for one in runs[tool])
         print(f"{tool:23}{run['version']:>9}{run['load']:8.2f}{run['evaluate']:9.2f}"
               f"{run['total']:8.2f}{statistics.median(totals):8.2f}{run['cpu']:8.2f}"
               f"{run['process']:9.2f}{peak:9.0f}{ratio}  "
-              f"{likeness(run, best.get(REFERENCE, {}))}")  # fmt: skip
+              f"{likeness(run, best)}")  # fmt: skip
 
 
 def fastest(runs: list[Run]) -> Run:
@@ -151,14 +152,19 @@ def fastest(runs: list[Run]) -> Run:
     return min(runs, key=lambda run: run.get("total", -1.0))
 
 
-def likeness(run: Run, reference: Run) -> str:
-    """How the twelve figures compare with pycocotools'."""
-    if "stats" not in reference:
+def likeness(run: Run, best: dict[str, Run]) -> str:
+    """How the twelve figures compare with pycocotools', or ours where that was not run."""
+    for name in (REFERENCE, "ours"):
+        if "stats" in best.get(name, {}):
+            break
+    else:
         return "-"
-    if run["stats"] == reference["stats"]:
-        return "identical"
-    pairs = zip(run["stats"], reference["stats"], strict=True)
-    return f"differ by {max(abs(float.fromhex(a) - float.fromhex(b)) for a, b in pairs):.1e}"
+    whose = "" if name == REFERENCE else " (ours)"
+    if run["stats"] == best[name]["stats"]:
+        return "identical" + whose
+    pairs = zip(run["stats"], best[name]["stats"], strict=True)
+    most = max(abs(float.fromhex(a) - float.fromhex(b)) for a, b in pairs)
+    return f"differ by {most:.1e}{whose}"
 
 
 def print_starts(starts: dict[str, list[Run]]) -> None:

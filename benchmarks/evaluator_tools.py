@@ -97,6 +97,8 @@ def measure(tool: str, truths: str, detections: str) -> dict[str, Any]:
         try:
             load, judge = TOOLS[tool]()
         except ImportError as error:
+            if tool == "ours":
+                raise
             return {"missing": str(error)}
         imported, processor = time.perf_counter(), time.process_time()
         loaded = load(truths, detections)
