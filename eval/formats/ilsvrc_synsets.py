@@ -1,0 +1,79 @@
+"""The classes of ILSVRC DET: WordNet id, number 1..200, name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.formats.text_files import word_lines
+from eval.records import EvaluationError
+
+CLASSES = 200  # meta_det.mat holds 815 synsets; numbers above 200 are their ancestors
+
+
+class Synset(NamedTuple):
+    """One class: WordNet id ("n02672831"), number as in submissions, name."""
+
+    wnid: str
+    number: int
+    name: str
+
+
+def read_synsets(path: str | os.PathLike[str]) -> tuple[Synset, ...]:
+    """Read meta_det.mat, or text lines `wnid name` (counted from 1) or `wnid number name`.
+
+    Returns
+    -------
+    tuple
+        By number; of meta_det.mat the 200 that are evaluated.
+
+    Raises
+    ------
+    EvaluationError
+        No such file, no list of synsets, or one that comes twice.
+    """
+    path = Path(path)
+    synsets = _from_mat(path) if path.suffix == ".mat" else _from_text(path)
+    if not synsets:
+        raise EvaluationError(f"{path}: lists no synset; expected lines `wnid name`")
+    for field in ("wnid", "number", "name"):
+        values = [getattr(synset, field) for synset in synsets]
+        twice = {value for value in values if values.count(value) > 1}
+        if twice:
+            raise EvaluationError(f"{path}: {field} {min(twice)} comes twice; each may come once")
+    return tuple(sorted(synsets, key=lambda synset: synset.number))
+
+
+def _from_mat(path: Path) -> list[Synset]:
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise EvaluationError(
+            f"{path}: needs SciPy; pip install scipy, or name a text list with synsets="
+        ) from None
+    if not path.is_file():
+        raise EvaluationError(f"{path}: no such file; check the path")
+    try:
+        table = loadmat(path, squeeze_me=True)["synsets"]
+        numbers = [int(number) for number in table["ILSVRC2013_DET_ID"]]
+        rows = zip(table["WNID"], numbers, table["name"], strict=True)
+        synsets = [Synset(str(wnid), number, str(name)) for wnid, number, name in rows]
+    except Exception as error:  # SciPy raises many kinds for files that are no .mat
+        raise EvaluationError(
+            f"{path}: not the devkit's meta_det.mat ({error!r:.80}); take the kit's file"
+        ) from None
+    return [synset for synset in synsets if synset.number <= CLASSES]
+
+
+def _from_text(path: Path) -> list[Synset]:
+    synsets: list[Synset] = []
+    for line, words in word_lines(path):
+        numbered = len(words) > 2 and words[1].isascii() and words[1].isdigit()
+        if len(words) < 2:
+            raise EvaluationError(
+                f"{path.name}: line {line}: one word; expected `wnid name` or `wnid number name`"
+            )
+        number = int(words[1]) if numbered else len(synsets) + 1
+        synsets.append(Synset(words[0], number, " ".join(words[1 + numbered :])))
+    return synsets

@@ -1,0 +1,173 @@
+"""One image's XML as PASCAL VOC and ILSVRC write it, and many of them as arrays.
+
+The two differ in what `name` holds (a class or a WordNet id), in where pixels are counted from
+and in the flag `difficult`, which ILSVRC lacks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+
+from eval.boxes import to_xywh, to_xyxy
+from eval.datasets import ImageRecord, Truths
+from eval.formats.faults import Fault, Report
+from eval.formats.text_files import number_of
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+class XmlObject(NamedTuple):
+    """One object: its class as written, corners as written, flag, place in the file (from 1)."""
+
+    name: str
+    corners: list[float]
+    difficult: bool
+    number: int
+
+
+class XmlImage(NamedTuple):
+    """One file: what it says of the image (sides 0, name empty where it says nothing)."""
+
+    file_name: str
+    height: int
+    width: int
+    objects: list[XmlObject]
+
+
+NOTHING = XmlImage("", 0, 0, [])
+
+
+def parse_xml(content: bytes, where: str, report: Report) -> XmlImage:
+    """Read one annotation file; `where` names it in faults."""
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        message = f"not XML, or cut short ({error}); write it again"
+        report(Fault(where, "", message, "not XML"))
+        return NOTHING
+    if root.tag != "annotation":
+        message = f"<{root.tag}> at the top; expected <annotation>"
+        report(Fault(where, "annotation", message, "not an annotation"))
+        return NOTHING
+    height, width = (_side(root, side, where, report) for side in ("height", "width"))
+    found = [
+        _object(element, number, f"{where}: object {number}", report)
+        for number, element in enumerate(root.iterfind("object"), start=1)
+    ]
+    name = (root.findtext("filename") or "").strip()
+    return XmlImage(name, height, width, [one for one in found if one is not None])
+
+
+def _side(root: ElementTree.Element, side: str, where: str, report: Report) -> int:
+    text = root.findtext(f"size/{side}")
+    if text is None:
+        return 0
+    value = number_of(text)
+    if value >= 0 and value == int(value):
+        return int(value)
+    message = f"size/{side} is {text!r:.40}; expected a whole number of pixels"
+    report(Fault(where, f"size/{side}", message, "size is no number of pixels"))
+    return 0
+
+
+def _object(
+    element: ElementTree.Element, number: int, where: str, report: Report
+) -> XmlObject | None:
+    name = (element.findtext("name") or "").strip()
+    box = element.find("bndbox")
+    texts = {} if box is None else {child.tag: child.text for child in box}
+    corners = [number_of(texts.get(corner)) for corner in CORNERS]
+    flag = (element.findtext("difficult") or "0").strip()
+    xmin, ymin, xmax, ymax = corners
+    if name and xmin <= xmax and ymin <= ymax and flag in ("0", "1"):  # NaN is never <=
+        return XmlObject(name, corners, flag == "1", number)
+
+    if not name:
+        message = "no <name>; expected the object's class"
+        report(Fault(where, "name", message, "object without a class"))
+    if flag not in ("0", "1"):
+        message = f"difficult is {flag!r:.40}; expected 0 or 1"
+        report(Fault(where, "difficult", message, "difficult is not 0 or 1"))
+    for corner, value in zip(CORNERS, corners, strict=True):
+        if math.isnan(value):
+            report(_bad_corner(f"bndbox/{corner}", texts.get(corner), where))
+    for low, high in (("xmin", "xmax"), ("ymin", "ymax")):
+        if number_of(texts.get(low)) > number_of(texts.get(high)):
+            message = f"{high} {texts[high]} is below {low} {texts[low]}; swap or correct them"
+            report(Fault(where, f"bndbox/{high}", message, "corners in the wrong order"))
+    return None
+
+
+def _bad_corner(field: str, text: str | None, where: str) -> Fault:
+    if text is None:
+        return Fault(where, field, f"no <{field}>; expected a number", "missing corner")
+    message = f"{field} is {text!r:.40}; expected a finite number"
+    return Fault(where, field, message, "not a finite number")
+
+
+def objects_as_arrays(
+    objects: Sequence[Sequence[tuple[int, XmlObject]]], layout: str
+) -> tuple[Truths, np.ndarray]:
+    """Truths, and the (M,) int64 image index of each, from each image's (label, object) pairs."""
+    flat = [pair for pairs in objects for pair in pairs]
+    boxes = np.array([one.corners for _, one in flat], dtype=np.float64).reshape(-1, 4)
+    sides = to_xywh(boxes, layout)[:, 2:]
+    truths = Truths(
+        boxes=boxes,
+        labels=np.array([label for label, _ in flat], dtype=np.int64),
+        areas=sides[:, 0] * sides[:, 1],
+        difficult=np.array([one.difficult for _, one in flat], dtype=bool),
+        crowd=np.zeros(len(flat), dtype=bool),
+        layout=layout,
+    )
+    return truths, np.repeat(np.arange(len(objects)), [len(pairs) for pairs in objects])
+
+
+def oddities(
+    images: Sequence[ImageRecord], truths: Truths, truth_images: np.ndarray
+) -> tuple[str, ...]:
+    """Notes: images of unknown size, boxes that leave their image."""
+    notes = []
+    sizes = np.array([(image.width, image.height) for image in images], np.float64).reshape(-1, 2)
+    unknown = (sizes == 0).any(axis=1)
+    if unknown.any():
+        first = images[int(np.argmax(unknown))].file_name
+        notes.append(f"{unknown.sum()} images have no size in their annotation (first: {first})")
+    boxes, limits = to_xyxy(truths.boxes, truths.layout), sizes[truth_images]
+    outside = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2:] > limits).any(axis=1)
+    outside &= ~unknown[truth_images]
+    if outside.any():
+        first = images[int(truth_images[np.argmax(outside)])].file_name
+        notes.append(f"{outside.sum()} boxes reach outside their image (first: {first})")
+    return tuple(notes)
+
+
+def label_objects(
+    objects: Sequence[XmlObject],
+    labels: dict[str, int],
+    where: str,
+    report: Report,
+    remedy: str,
+) -> list[tuple[int, XmlObject]]:
+    """(label, object) of each; an unknown name is a fault, whose message ends with `remedy`."""
+    pairs = []
+    for one in objects:
+        label = labels.get(one.name)
+        if label is None:
+            message = f"name {one.name!r:.60} is not a known class; {remedy}"
+            report(Fault(f"{where}: object {one.number}", "name", message, "unknown class"))
+        else:
+            pairs.append((label, one))
+    return pairs
+
+
+def file_names(folder: Path) -> dict[str, str]:
+    """Stem -> name of each file of a folder; empty if there is no such folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.stem: path.name for path in paths}
