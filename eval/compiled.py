@@ -5,7 +5,16 @@ from __future__ import annotations
 from kernels import Library
 
 # All modules that hold kernels or helpers.
-MODULES = ("formats.json_numbers", "formats.json_columns", "protocols.overlap")
+MODULES = (
+    "formats.json_numbers",
+    "formats.json_columns",
+    "formats.text_numbers",
+    "ranking",
+    "protocols.overlap",
+    "protocols.voc",
+    "protocols.ilsvrc",
+    "protocols.coco_kernels",
+)
 
 library = Library("eval", MODULES, seconds=10)
 kernel, helper, load_kernels = library.kernel, library.helper, library.load

@@ -1,18 +1,32 @@
-"""The VOC protocol against tables worked by hand and published answers."""
+"""The VOC protocol against tables worked by hand, published answers and the devkit's program."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from eval import EvaluationError, evaluate
+from eval.curves import class_curves
+from eval.matching import FALSE, IGNORED, TRUE
 from eval.protocols import voc
-from tests.eval.cases import dataset_of, found, published, truth
+from tests.eval import official
+from tests.eval.cases import (
+    CLASSES,
+    IMAGES,
+    SHIPPED,
+    arrays_of,
+    dataset_of,
+    found,
+    problems,
+    published,
+    truth,
+)
+from tests.eval.official import Found, Given
 
 # Two cats and a difficult one on image 1, a cat and a dog on image 2, no bird that counts.
 TRUTHS = [
@@ -52,114 +66,174 @@ def test_hand_worked_table(tmp_path: Path) -> None:
     assert "mAP 0.2778" in lines and "bird -" in lines and "cat 0.5556" in lines
 
 
-def test_only_the_largest_overlap_counts_even_when_it_is_taken(tmp_path: Path) -> None:
-    # Both detections overlap the first object most; VOC does not hand the second to the other.
-    truths = [truth(1, 1, (0, 0, 10, 10)), truth(1, 1, (0, 4, 10, 14))]
-    dataset = dataset_of(tmp_path, truths, images=1, names=["cat"])
-    rows = [found(1, 1, (0, 0, 10, 10), 0.9), found(1, 1, (0, 1, 10, 11), 0.8)]
-    assert evaluate(rows, dataset).per_class["cat"] == pytest.approx(0.5)
+A, B = (0.0, 0.0, 9.0, 9.0), (0.0, 4.0, 9.0, 13.0)
+FAR = (50.0, 50.0, 59.0, 59.0)
 
 
-def test_equal_overlaps_take_the_first_and_equal_scores_keep_their_order(tmp_path: Path) -> None:
-    truths = [truth(1, 1, (0, 0, 10, 10), difficult=1), truth(1, 1, (0, 0, 10, 10))]
-    dataset = dataset_of(tmp_path, truths, images=1, names=["cat"])
-    assert evaluate([found(1, 1, (0, 0, 10, 10), 0.9)], dataset).map == 0
-    dataset = dataset_of(tmp_path, [truths[1]], images=1, names=["cat"])
-    wrong, right = found(1, 1, (50, 50, 60, 60), 0.5), found(1, 1, (0, 0, 10, 10), 0.5)
-    assert evaluate([right, wrong], dataset).map == 1
-    assert evaluate([wrong, right], dataset).map == 0.5
+def verdicts(rows: list[Found], objects: list[Given], **options: Any) -> list[tuple[int, int]]:
+    table, dataset = arrays_of(rows, objects, 2, ["cat", "dog"], options.pop("excluded", ()))
+    matches = voc.match(table, dataset, **options)
+    assert matches.protocol == "voc" and len(matches.counted) == len(objects)
+    return list(zip(matches.outcomes.tolist(), matches.truths.tolist(), strict=True))
 
 
-def test_plus_one_is_the_inclusive_pixel_convention() -> None:
-    one, other = np.array([[0.0, 0, 9, 9]]), np.array([[0.0, 0, 9, 4]])
-    assert voc.overlaps(one, other, plus_one=1)[0, 0] == 50 / 100
-    assert voc.overlaps(one, other, plus_one=0)[0, 0] == 36 / 81
-    # the same boxes made continuous overlap as the inclusive ones do
-    widened = np.array([0, 0, 1, 1])
-    assert voc.overlaps(one + widened, other + widened, plus_one=0)[0, 0] == 50 / 100
-    assert voc.overlaps(one, one + 9, plus_one=1)[0, 0] == 1 / 199
-    assert voc.overlaps(one, np.array([[5.0, 5, 5, 5]]), plus_one=0)[0, 0] == 0
+def test_only_the_largest_overlap_counts_even_when_it_is_taken() -> None:
+    # Both overlap the first object most; VOC does not hand the second one to the other object.
+    rows = [Found(0, 0, 0.9, A), Found(0, 0, 0.8, (0.0, 1.0, 9.0, 10.0))]
+    assert verdicts(rows, [Given(0, 0, A), Given(0, 0, B)]) == [(TRUE, 0), (FALSE, -1)]
 
 
-def test_published_curve() -> None:
-    precision = np.array([0.8, 0.76, 0.9, 0.65, 0.7, 0.5, 0.55, 0])
-    recall = np.array([0.3, 0.3, 0.4, 0.4, 0.45, 0.45, 0.5, 0.5])
-    assert voc.area_average_precision(precision, recall) == pytest.approx(0.4225, abs=1e-12)
-    assert voc.eleven_point_average_precision(precision, recall) == pytest.approx(
-        (5 * 0.9 + 0.55) / 11, abs=1e-12
+def test_highest_score_is_true_and_among_equals_the_first_in_the_file() -> None:
+    object_ = [Given(0, 0, A)]
+    rows = [Found(0, 0, 0.5, A), Found(0, 0, 0.9, A), Found(0, 0, 0.9, A)]
+    assert verdicts(rows, object_) == [(FALSE, -1), (TRUE, 0), (FALSE, -1)]
+    assert verdicts(rows[1:], object_) == [(TRUE, 0), (FALSE, -1)]
+
+
+def test_equal_overlaps_look_at_the_first_object() -> None:
+    objects = [Given(0, 0, A, difficult=True), Given(0, 0, A)]
+    assert verdicts([Found(0, 0, 0.9, A)], objects) == [(IGNORED, 0)]
+    assert verdicts([Found(0, 0, 0.9, A)], objects[::-1]) == [(TRUE, 0)]
+
+
+def test_other_images_and_classes_do_not_matter() -> None:
+    assert verdicts([Found(1, 0, 0.9, A), Found(0, 1, 0.9, A)], [Given(0, 0, A)]) == [
+        (FALSE, -1),
+        (FALSE, -1),
+    ]
+
+
+def test_the_threshold_itself_is_reached() -> None:
+    # rows 0..4 of 0..9: 50 of 100 pixels
+    half = [Found(0, 0, 0.9, (0.0, 0.0, 9.0, 4.0))]
+    assert verdicts(half, [Given(0, 0, A)]) == [(TRUE, 0)]
+    assert verdicts(half, [Given(0, 0, A)], iou_threshold=0.501) == [(FALSE, -1)]
+    for wrong in (0, -0.1, 1.1, float("nan")):
+        with pytest.raises(EvaluationError, match="expected above 0, at most 1"):
+            verdicts(half, [Given(0, 0, A)], iou_threshold=wrong)
+
+
+def test_boxes_without_area_match_nothing() -> None:
+    degenerate = (5.0, 5.0, 4.0, 8.0)
+    rows = [Found(0, 0, 0.9, degenerate), Found(0, 0, 0.8, (float("nan"), 0.0, 9.0, 9.0))]
+    objects = [Given(0, 0, degenerate), Given(0, 0, A)]
+    assert verdicts(rows, objects) == [(FALSE, -1), (FALSE, -1)]
+    table, dataset = arrays_of(rows, objects, 1, ["cat"])
+    matches = voc.match(table, dataset)
+    assert voc.quirks(matches, table, dataset) == (
+        "1 detections have NaN in their boxes: they match nothing",
+        "1 detections have no width or no height: they match nothing",
+        "1 objects have no width or no height: nothing can match them",
     )
-    nothing = np.array([])
-    assert voc.area_average_precision(nothing, nothing) == 0
-    assert voc.eleven_point_average_precision(nothing, nothing) == 0
-    passed_over = np.array([np.nan, 1.0])
-    assert voc.area_average_precision(passed_over, np.array([0, 1.0])) == 1
-    assert voc.eleven_point_average_precision(passed_over, np.array([0, 1.0])) == 1
 
 
-def slow_average_precision(
-    rows: list[tuple[int, float, int]], truths: list[tuple[int, int]]
-) -> float:
-    """VOCevaldet.m word by word for unit boxes at (place, image): overlap is 1 or 0."""
-    used: set[int] = set()
-    hits = []
-    for image, _, place in sorted(rows, key=lambda row: -row[1]):
-        match = next((i for i, t in enumerate(truths) if t == (image, place)), None)
-        hits.append(match is not None and match not in used)
-        used.add(-1 if match is None else match)
-    total, best = 0.0, 0.0
-    for rank in range(len(hits), 0, -1):
-        best = max(best, sum(hits[:rank]) / rank)
-        total += best * hits[rank - 1] / len(truths)
-    return total
+def test_excluded_pairs_are_passed_over() -> None:
+    rows = [Found(0, 0, 0.9, A), Found(0, 1, 0.9, A), Found(1, 0, 0.8, FAR)]
+    objects = [Given(0, 0, A), Given(0, 1, A), Given(1, 0, A)]
+    assert verdicts(rows, objects, excluded=[(0, 0)]) == [(IGNORED, -1), (TRUE, 1), (FALSE, -1)]
+    matches = voc.match(*arrays_of(rows, objects, 2, ["cat", "dog"], [(0, 0)]))
+    assert matches.counted.tolist() == [False, True, True]
+    assert matches.found.tolist() == [False, True, False]
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 3), st.sampled_from([0.1, 0.5, 0.7]), st.integers(0, 3))),
-    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), min_size=1, unique=True),
-)
-@settings(max_examples=150, deadline=None)
-def test_against_the_protocol_word_by_word(
-    rows: list[tuple[int, float, int]], truths: list[tuple[int, int]]
-) -> None:
-    def boxes(places: list[int]) -> np.ndarray:
-        starts = np.array(places, dtype=np.float64).reshape(-1, 1) * 20
-        return np.hstack([starts, starts, starts + 10, starts + 10])
+def test_what_the_devkit_makes_of_classes_without_objects() -> None:
+    rows = [Found(0, 0, 0.9, A), Found(0, 1, 0.9, A)]
+    objects = [Given(0, 0, A, difficult=True), Given(0, 0, FAR)]
+    table, dataset = arrays_of(rows, objects, 1, ["cat", "dog", "bird"])
+    matches = voc.match(table, dataset)
 
-    curve = voc.class_curve(
-        voc.ImageBoxes(
-            boxes([row[2] for row in rows]),
-            np.array([row[0] for row in rows], dtype=np.int64),
-            np.array([row[1] for row in rows], dtype=np.float64),
-        ),
-        voc.ImageBoxes(
-            boxes([place for _, place in truths]),
-            np.array([image for image, _ in truths]),
-            np.zeros(len(truths), dtype=bool),
-        ),
+    def official_and_strict(protocol: str) -> list[list[float]]:
+        return [
+            voc.average_precisions(matches, table, dataset, protocol, official=way).tolist()
+            for way in (True, False)
+        ]
+
+    nan = float("nan")
+    np.testing.assert_equal(official_and_strict("voc"), [[0, nan, 0], [0, nan, nan]])
+    np.testing.assert_equal(official_and_strict("voc2007"), [[nan, 0, 0], [0, nan, nan]])
+    assert voc.quirks(matches, table, dataset, "voc", official=True) == (
+        "Classes without objects that count but with detections have AP NaN: dog",
+        "Classes without objects that count and without detections have AP 0: bird",
     )
-    result = voc.area_average_precision(curve.precision, curve.recall)
-    assert result == pytest.approx(slow_average_precision(rows, truths), abs=1e-12)
+    assert voc.quirks(matches, table, dataset, "voc2007", official=True) == (
+        "Classes without objects that count have AP 0: dog, bird",
+        "Classes whose detections all lie on difficult objects have AP NaN: cat",
+    )
+    assert voc.quirks(matches, table, dataset, "voc") == ()
+
+
+@given(problems())
+@settings(max_examples=250, deadline=None)
+def test_against_the_devkits_program(problem: tuple[list[Found], list[Given]]) -> None:
+    rows, objects = problem
+    names = [str(label) for label in range(CLASSES)]
+    table, dataset = arrays_of(rows, objects, IMAGES, names)
+    matches = voc.match(table, dataset)
+    curves = class_curves(matches, table, dataset)
+    areas = voc.average_precisions(matches, table, dataset, "voc", official=True)
+    elevens = voc.average_precisions(matches, table, dataset, "voc2007", official=True)
+    for label in range(CLASSES):
+        own = [d for d in range(len(rows)) if rows[d].label == label]
+        own_objects = [j for j in range(len(objects)) if objects[j].label == label]
+        judged, recall, precision, order = official.vocevaldet(
+            [rows[d] for d in own], [objects[j] for j in own_objects], 0.5
+        )
+        assert curves[label].rows.tolist() == [own[d] for d in order]
+        np.testing.assert_array_equal(curves[label].recall, recall)
+        np.testing.assert_array_equal(curves[label].precision, precision)
+        np.testing.assert_array_equal(areas[label], official.vocap(recall, precision))
+        np.testing.assert_array_equal(elevens[label], official.eleven_points(recall, precision))
+        for d, verdict in zip(own, judged, strict=True):
+            if verdict == official.PASSED_OVER:
+                assert matches.outcomes[d] == IGNORED
+                assert objects[matches.truths[d]].difficult
+            elif verdict == official.FALSE:
+                assert (matches.outcomes[d], matches.truths[d]) == (FALSE, -1)
+            else:
+                taken = (matches.outcomes[d], matches.truths[d])
+                assert taken == (TRUE, own_objects[verdict])
+    # whole pixels made continuous overlap as they did
+    again = voc.match(*arrays_of(rows, objects, IMAGES, names, layout="xywh"))
+    np.testing.assert_array_equal(again.outcomes, matches.outcomes)
+    np.testing.assert_array_equal(again.truths, matches.truths)
 
 
 def test_tensorflow_pascal_case(tmp_path: Path) -> None:
-    folder = published("tf_od_pascal_small")
-    data = json.loads((folder / "data.json").read_text())
-    expected = json.loads((folder / "expected.json").read_text())
-    images = {name: i for i, name in enumerate(("img1", "img2", "img3"), start=1)}
+    case = json.loads((SHIPPED / "tensorflow_pascal.json").read_text())
 
-    def rows(table: str) -> list[dict[str, object]]:
-        result = []
-        for name, objects in data[table].items():
-            for item in objects:
-                y1, x1, y2, x2 = item["box"]
-                extra = {key: item[key] for key in ("score", "difficult") if key in item}
-                result.append(truth(images[name], item["cls"], (x1, y1, x2, y2), **extra))
-        return result
+    def rows(table: str) -> list[dict[str, Any]]:
+        return [
+            truth(
+                item["image"],
+                case["names"].index(item["name"]) + 1,
+                item["box"],
+                **{key: item[key] for key in ("score", "difficult") if key in item},
+            )
+            for item in case[table]
+        ]
 
-    dataset = dataset_of(tmp_path, rows("ground_truth"), 3, list(data["classes"].values()))
-    report = evaluate(rows("detections"), dataset)
-    assert report.per_class == pytest.approx(expected["AP"], abs=1e-12)
-    assert report.map == pytest.approx(expected["mAP"], abs=1e-12)
+    report = evaluate(rows("detections"), dataset_of(tmp_path, rows("truths"), 3, case["names"]))
+    assert report.per_class == pytest.approx(case["expected"]["AP"], abs=1e-12)
+    assert report.map == pytest.approx(case["expected"]["mAP"], abs=1e-12)
+
+
+@pytest.mark.parametrize("iou", ["0.1", "0.3", "0.5", "0.75"])
+def test_padilla_case(iou: str) -> None:
+    case = json.loads((SHIPPED / "padilla.json").read_text())
+    table, dataset = arrays_of(
+        [Found(row["image"] - 1, 0, row["score"], row["box"]) for row in case["detections"]],
+        [Given(row["image"] - 1, 0, row["box"]) for row in case["truths"]],
+        7,
+        ["object"],
+    )
+    matches = voc.match(table, dataset, iou_threshold=float(iou))
+    for protocol, name in (("voc", "area"), ("voc2007", "eleven_point")):
+        average = voc.average_precisions(matches, table, dataset, protocol)
+        assert average.tolist() == pytest.approx([case["expected"][name][iou]], abs=1e-9)
+    if iou == "0.3":
+        curve, shown = class_curves(matches, table, dataset)[0], case["expected"]["at_iou_0_3"]
+        assert [f"{value:.2f}" for value in curve.precision] == shown["precision_2dec"]
+        assert [f"{value:.2f}" for value in curve.recall] == shown["recall_2dec"]
 
 
 def read_lines(folder: Path) -> list[tuple[int, list[str]]]:
@@ -167,59 +241,37 @@ def read_lines(folder: Path) -> list[tuple[int, list[str]]]:
     return [(i, line.split()) for i, f in enumerate(files) for line in f.read_text().splitlines()]
 
 
-def table(rows: list[tuple[int, list[str]]], first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Four numbers of each line from column `first`, and each line's image."""
-    numbers = np.array([[float(v) for v in words[first : first + 4]] for _, words in rows])
-    return numbers, np.array([image for image, _ in rows])
-
-
-def test_padilla_case() -> None:
-    folder = published("padilla_voc_case1")
-    expected = json.loads((folder / "expected.json").read_text())
-    truth_rows, found_rows = read_lines(folder / "gts"), read_lines(folder / "dets")
-    truth_boxes, truth_images = table(truth_rows, 1)
-    found_boxes, found_images = table(found_rows, 2)
-    for boxes in (truth_boxes, found_boxes):
-        boxes[:, 2:] += boxes[:, :2]
-    scores = np.array([float(words[1]) for _, words in found_rows])
-    for iou in ("0.1", "0.3", "0.5", "0.75"):
-        curve = voc.class_curve(
-            voc.ImageBoxes(found_boxes, found_images, scores),
-            voc.ImageBoxes(truth_boxes, truth_images, np.zeros(len(truth_boxes), dtype=bool)),
-            iou_threshold=float(iou),
-            plus_one=1,
-        )
-        area = voc.area_average_precision(curve.precision, curve.recall)
-        eleven = voc.eleven_point_average_precision(curve.precision, curve.recall)
-        assert area == pytest.approx(expected["area"][iou], abs=1e-9)
-        assert eleven == pytest.approx(expected["eleven_point"][iou], abs=1e-9)
-        if iou == "0.3":
-            shown = expected["at_iou_0_3"]
-            assert [f"{p:.2f}" for p in curve.precision] == shown["precision_2dec"]
-            assert [f"{r:.2f}" for r in curve.recall] == shown["recall_2dec"]
-
-
 def test_cartucho_case() -> None:
     folder = published("cartucho_sample")
     expected = json.loads((folder / "expected.json").read_text())
     truth_rows = read_lines(folder / "ground-truth")
+    found_rows = read_lines(folder / "detection-results")
     names = sorted({words[0] for _, words in truth_rows})
-    found_rows = [row for row in read_lines(folder / "detection-results") if row[1][0] in names]
-    labels = [np.array([names.index(w[0]) for _, w in rows]) for rows in (found_rows, truth_rows)]
-    scores = np.array([float(words[1]) for _, words in found_rows])
-    difficult = np.array([words[-1] == "difficult" for _, words in truth_rows])
-    result = voc.average_precisions(
-        voc.ImageBoxes(*table(found_rows, 2), scores),
-        labels[0],
-        voc.ImageBoxes(*table(truth_rows, 1), difficult),
-        labels[1],
-        len(names),
-        plus_one=1,
+
+    def box(words: list[str]) -> official.Box:
+        return float(words[0]), float(words[1]), float(words[2]), float(words[3])
+
+    table, dataset = arrays_of(
+        [
+            Found(image, names.index(words[0]), float(words[1]), box(words[2:6]))
+            for image, words in found_rows
+            if words[0] in names
+        ],
+        [
+            Given(image, names.index(words[0]), box(words[1:5]), words[-1] == "difficult")
+            for image, words in truth_rows
+        ],
+        85,
+        names,
     )
+    matches = voc.match(table, dataset)
+    result = voc.average_precisions(matches, table, dataset)
     assert dict(zip(names, result, strict=True)) == pytest.approx(
         expected["per_class_AP_full"], abs=1e-12
     )
     assert np.nanmean(result) == pytest.approx(expected["mAP_full"], abs=1e-12)
+    percents = dict(zip(names, (100 * result).round(2), strict=True))
+    assert percents == pytest.approx(expected["per_class_AP_percent"], abs=0.0051)
 
 
 def test_unknown_protocol(tmp_path: Path) -> None:

@@ -1,0 +1,177 @@
+"""The ILSVRC detection protocol, after eval_detection.m of the ILSVRC 2014 and 2015 devkits.
+
+Every object has a threshold of its own: 0.5, or less for a small one, so that a box that is a
+few pixels off still finds it. An image's detections are taken by falling confidence, equal ones
+in file order. Each takes, of the objects of its class not found yet whose thresholds it reaches,
+the one it overlaps most, the first among equals; with none left it is false, so duplicates are
+false. There are no difficult objects. On excluded pairs of image and class (the blacklist)
+detections count neither way and objects need not be found.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eval.boxes import judged_corners
+from eval.compiled import kernel
+from eval.curves import area_average_precisions, area_under, class_curves
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
+from eval.matching import FALSE, IGNORED, TRUE, Matches
+from eval.protocols.excluded import on_excluded
+from eval.protocols.overlap import overlap
+from eval.protocols.quirks import about_boxes, listed
+from eval.ranking import falling
+
+LARGEST_THRESHOLD = 0.5
+TOLERANCE = 10  # pixels, of both sides together
+
+
+def object_thresholds(dataset: Dataset) -> np.ndarray:
+    """(M,) float64, the overlap at which each object is found: min(.5, wh / (w + 10)(h + 10))."""
+    objects = dataset.all_truths
+    corners, _, gain = judged_corners(objects.boxes, objects.layout, objects.boxes, objects.layout)
+    width, height = (corners[:, 2:] - corners[:, :2] + gain).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loosened = (width * height) / ((width + TOLERANCE) * (height + TOLERANCE))
+    return np.fmin(LARGEST_THRESHOLD, loosened)
+
+
+def match(table: DetectionTable, dataset: Dataset) -> Matches:
+    """Judge every detection.
+
+    Files of inclusive pixels are judged in the devkit's own arithmetic, to the last bit. The
+    protocol knows neither difficult objects nor crowds: all are judged alike (see quirks).
+    """
+    objects = dataset.all_truths
+    boxes, object_boxes, gain = judged_corners(
+        table.boxes, table.layout, objects.boxes, objects.layout
+    )
+    problem = (
+        np.ascontiguousarray(boxes, dtype=np.float64),
+        np.ascontiguousarray(table.images, dtype=np.int32),
+        np.ascontiguousarray(table.labels, dtype=np.int32),
+        np.ascontiguousarray(object_boxes, dtype=np.float64),
+        objects.labels.astype(np.int32),
+        object_thresholds(dataset),
+        np.ascontiguousarray(dataset.starts, dtype=np.int64),
+        gain,
+    )
+    # Only the few detections that can find an object need sorting.
+    candidates = np.empty(len(table), dtype=np.int32)
+    candidates = candidates[: _reaching(*problem, candidates)]
+    order = falling(np.ascontiguousarray(table.scores, np.float64)[candidates], nan_first=True)
+    outcomes = np.full(len(table), FALSE, dtype=np.int8)
+    truths = np.full(len(table), -1, dtype=np.int32)
+    found = np.zeros(len(objects), dtype=bool)
+    _assign(*problem, candidates[order], found, outcomes, truths)
+    unjudged = on_excluded(table.images, table.labels, dataset)
+    outcomes[unjudged], truths[unjudged] = IGNORED, -1
+    counted = ~on_excluded(dataset.truth_images, objects.labels, dataset)
+    return Matches("ilsvrc", LARGEST_THRESHOLD, outcomes, truths, counted)
+
+
+def average_precisions(
+    matches: Matches, table: DetectionTable, dataset: Dataset, *, official: bool = False
+) -> np.ndarray:
+    """(classes,) float64, area under each class's curve.
+
+    Strict: NaN for a class without objects that count, 0 for one with objects but no detections.
+    Official: without objects, NaN if there are detections and 0 if there are none; NaN past the
+    last class with objects, where eval_detection.m has no entry.
+    """
+    curves = class_curves(matches, table, dataset)
+    if not official:
+        return area_average_precisions(curves)
+    ours = [curves[label] for label in range(len(curves))]
+    areas = np.array([area_under(curve.precision, curve.recall) for curve in ours])
+    areas[_official_classes(dataset) :] = np.nan
+    return areas
+
+
+def mean_and_median(
+    average_precisions: np.ndarray, dataset: Dataset, *, official: bool = False
+) -> tuple[float, float]:
+    """The protocol's two figures; NaN without a class that counts.
+
+    Strict: over the classes that are not NaN. Official: over all entries of eval_detection.m,
+    so that one NaN makes both NaN.
+    """
+    if official:
+        chosen = average_precisions[: _official_classes(dataset)]
+    else:
+        chosen = average_precisions[~np.isnan(average_precisions)]
+    if not len(chosen):
+        return float("nan"), float("nan")
+    # Summed one after the other, as the official program does.
+    return float(np.cumsum(chosen)[-1] / len(chosen)), float(np.median(chosen))
+
+
+def quirks(
+    matches: Matches, table: DetectionTable, dataset: Dataset, *, official: bool = False
+) -> tuple[str, ...]:
+    """What is odd in these detections and objects and how it was judged, a sentence each."""
+    sentences = about_boxes(table, dataset)
+    if flagged := int(dataset.all_truths.ignored.sum()):
+        sentences += (f"{flagged} objects are difficult or crowds: judged like all others",)
+    if not official:
+        return sentences
+    if not len(table):
+        sentences += ("eval_detection.m stops with an error when there are no detections",)
+    if nan := int(np.isnan(table.scores).sum()):
+        sentences += (f"{nan} scores are NaN: ranked first",)
+    classes, last = len(dataset.class_names), _official_classes(dataset)
+    known = np.arange(classes) < last
+    counted = np.bincount(dataset.all_truths.labels[matches.counted], minlength=classes) > 0
+    detected = np.bincount(table.labels, minlength=classes) > 0
+    for said, chosen in (
+        ("without objects that count but with detections have AP NaN", ~counted & detected & known),
+        (
+            "without objects that count and without detections have AP 0",
+            ~counted & ~detected & known,
+        ),
+        ("after the last one with objects are left out", ~known),
+    ):
+        if chosen.any():
+            sentences += (f"Classes {said}: {listed(dataset.class_names, chosen)}",)
+    return sentences
+
+
+def _official_classes(dataset: Dataset) -> int:
+    """How many classes eval_detection.m knows: up to the last one with objects."""
+    return int(dataset.all_truths.labels.max(initial=-1)) + 1
+
+
+@kernel("f8[2] i4[1] i4[1] f8[2] i4[1] f8[1] i8[1] f8 i4[1] -> i8")
+def _reaching(  # type: ignore[no-untyped-def]
+    boxes, images, labels, object_boxes, object_labels, thresholds, starts, gain, candidates
+):
+    """Collect the detections that reach an object's threshold, and return how many they are."""
+    count = 0
+    for d in range(len(boxes)):
+        for t in range(starts[images[d]], starts[images[d] + 1]):
+            if (
+                object_labels[t] == labels[d]
+                and overlap(boxes, d, object_boxes, t, gain) >= thresholds[t]
+            ):
+                candidates[count] = d
+                count += 1
+                break
+    return count
+
+
+@kernel("f8[2] i4[1] i4[1] f8[2] i4[1] f8[1] i8[1] f8 i4[1] b1[1] i1[1] i4[1]")
+def _assign(  # type: ignore[no-untyped-def]
+    boxes, images, labels, object_boxes, object_labels, thresholds, starts, gain,
+    order, found, outcomes, truths,
+):  # fmt: skip
+    for d in order:
+        largest, best = -1.0, -1
+        for t in range(starts[images[d]], starts[images[d] + 1]):
+            if object_labels[t] == labels[d] and not found[t]:
+                shared = overlap(boxes, d, object_boxes, t, gain)
+                if shared >= thresholds[t] and shared > largest:
+                    largest, best = shared, t
+        if best >= 0:
+            found[best] = True
+            outcomes[d], truths[d] = TRUE, best
