@@ -14,6 +14,7 @@ MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")  # of selecti
 COMMANDS = {
     "image": "draw boxes around the objects in photographs (may be left out)",
     "evaluate": "measure mAP on a data set",
+    "check": "name every fault of a data set or of results",
     "train": "train a detector on your own boxes",
     "propose": "find boxes that may hold an object, without saying which",
     "cache": "show or empty the store of computed proposals",
@@ -25,8 +26,9 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect street.jpg folder/ 'x/*.png'   several; folders are searched for pictures
   detect --json - street.jpg            JSON to standard output, no files
 
-  detect evaluate --data instances.json    mAP on a data set in COCO format
+  detect evaluate --data instances.json    mAP on a data set
   detect train --data instances.json       train on your own boxes
+  detect check instances.json              what is wrong with a data set or results
   detect propose -o out street.jpg         boxes alone, of no class
   detect COMMAND --help                    options of a command"""
 
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     builders = {
         "image": _image,
         "evaluate": _evaluate,
+        "check": _check,
         "train": _train,
         "propose": _propose,
         "cache": _cache,
@@ -98,20 +101,51 @@ def _image(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="JSON", help="ground truth in COCO format")
-    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
     add(
-        "--detections", type=Path, metavar="JSON",
-        help="judge these results instead of running the detector",
+        "--data", type=Path, required=True, metavar="PATH",
+        help="ground truth: COCO JSON, or the folder of a VOC, ILSVRC DET or YOLO data set",
     )  # fmt: skip
-    add("--protocol", choices=("voc", "voc2007", "coco"), default="voc", help="default: voc")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside or in it)")
+    add(
+        "--detections", type=Path, metavar="FILE", action="append",
+        help="judge these results instead of running the detector: COCO, VOC comp4, ILSVRC, "
+        "YOLO or CSV; given twice, the second is compared with the first",
+    )  # fmt: skip
+    add(
+        "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
+        help="default: voc",
+    )  # fmt: skip
+    add(
+        "--official", action="store_true",
+        help="as the protocol's official tool does it, with its oddities",
+    )  # fmt: skip
+    add("--classes", type=_names, metavar="A,B", help="judge these classes only")
     add("--limit", type=_count, metavar="N", help="only the first N pictures")
-    add("--save", type=Path, metavar="JSON", help="keep the detections (COCO results)")
+    add("--report", type=Path, metavar="DIR", help="write a report: HTML, JSON and CSV")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="folder of the detector's run; an interrupted run there is continued "
+        "(default: evaluations/DETECTOR-DATA)",
+    )  # fmt: skip
+    add("--restart", action="store_true", help="begin the run in that folder anew")
+    add("--save", type=Path, metavar="JSON", help="also write the detections here (COCO results)")
     add(
         "--proposals", choices=MODES,
         help="selective search alone, in this mode (default: the recipe's, with MultiBox)",
     )  # fmt: skip
     _detector_options(parser)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "path", metavar="DATA",
+        help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; or "
+        "results: COCO JSON, VOC comp4 files, ILSVRC or CSV text, a folder of YOLO text",
+    )  # fmt: skip
+    add("--data", type=Path, metavar="DATA", help="the ground truth of results")
+    add("--all", action="store_true", help="print each finding, not only the first 20 of a kind")
+    add("--json", metavar="FILE", help="write all findings here; '-' is standard output")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +225,13 @@ def _fraction(text: str) -> float:
         if 0 <= float(text) <= 1:
             return float(text)
     raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if all(names):
+        return names
+    raise argparse.ArgumentTypeError(f"{text!r} is not names with commas between them")
 
 
 def _count(text: str) -> int:

@@ -170,13 +170,21 @@ def _command(name: str) -> Callable[[Namespace], int]:
         from detector.cache_command import cache
 
         return cache
+    if name == "check":
+        from detector.check_command import check
+
+        return check
     if name == "propose":
         from detector.propose_command import propose
 
         return propose
-    from detector import data_commands
+    if name == "train":
+        from detector.train_command import train
 
-    return {"evaluate": data_commands.evaluate, "train": data_commands.train}[name]
+        return train
+    from detector.evaluate_command import evaluate
+
+    return evaluate
 
 
 def _is_for_the_user(error: ValueError) -> bool:

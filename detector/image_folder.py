@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this o
 
 
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
-    """The folder beside the JSON that holds its first picture.
+    """The folder that holds a data set's first picture.
+
+    It is looked for beside a JSON file; anywhere in the folder of a data set that is one, and in
+    that of a data.yaml.
 
     Raises
     ------
@@ -24,7 +28,13 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
     if not len(dataset):
         raise DetectorError(f"{data}: lists no images; give a data set with photographs")
     first = dataset.images[0].file_name
+    root = data if data.is_dir() else data.parent
     for name in IMAGE_FOLDERS:
-        if (data.parent / name / first).is_file():
-            return data.parent / name
-    raise DetectorError(f"{data}: its picture {first} is not beside it; give --images FOLDER")
+        if (root / name / first).is_file():
+            return root / name
+    if data.is_dir() or data.suffix in (".yaml", ".yml"):
+        for parent, _, names in os.walk(root):
+            if first in names:
+                return Path(parent)
+    where = "in" if data.is_dir() else "beside"
+    raise DetectorError(f"{data}: its picture {first} is not {where} it; give --images FOLDER")

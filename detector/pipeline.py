@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,14 @@ from proposals.result import Proposals
 
 Floats = NDArray[np.float32]
 DEFAULT = "voc20"
+
+
+class Stages(NamedTuple):
+    """The boxes of one photograph on their way to detections, xyxy in its pixels."""
+
+    proposals_xyxy: Floats  # (N, 4), all of them
+    regions_xyxy: Floats  # (K, 4), the likeliest, which the head sees
+    scored: Candidates  # (region, class) pairs after regression, before suppression
 
 
 class Detector:
@@ -128,6 +136,24 @@ class Detector:
         DetectorError, ProposalError
             An unreadable picture, boxes of the wrong shape, an unknown preset.
         """
+        return self.detect_in_stages(
+            source,
+            proposals=proposals,
+            preset=preset,
+            threshold=threshold,
+            max_detections=max_detections,
+        )[0]
+
+    def detect_in_stages(
+        self,
+        source: ImageSource,
+        *,
+        proposals: Proposals | Floats | None = None,
+        preset: str = "visualize",
+        threshold: float | None = None,
+        max_detections: int | None = None,
+    ) -> tuple[Detections, Stages]:
+        """The same detections, and the boxes that led to them."""
         image = read_image(source)
         options = self.recipe.postprocess
         if max_detections is not None:
@@ -138,9 +164,10 @@ class Detector:
         features = self.features(image)
         if proposals is None:
             proposals = self._merge(self.search(image), features).boxes_xyxy
-        found = self.detect_regions(features, proposals, options)
+        stages = self.score_regions(features, proposals, options)
+        found = suppress(stages.scored, options)
         keep = found.scores > threshold
-        return Detections(
+        detections = Detections(
             boxes_xyxy=found.boxes_xyxy[keep],
             scores=found.scores[keep],
             labels=found.labels[keep],
@@ -149,6 +176,7 @@ class Detector:
             image_size=(image.shape[0], image.shape[1]),
             image=image,
         )
+        return detections, stages
 
     def _preset_threshold(self, preset: str) -> float:
         options = self.recipe.postprocess
@@ -218,10 +246,10 @@ class Detector:
         boxes, features = _boxes(boxes_xyxy), self.features(read_image(source))
         return score(self.model, features, boxes, self.recipe.network.batch)[0]
 
-    def detect_regions(
+    def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
-    ) -> Candidates:
-        """Score proposals (N, 4) and suppress duplicates; every score over `evaluate_threshold`.
+    ) -> Stages:
+        """Score proposals (N, 4), duplicates and all; every score over `evaluate_threshold`.
 
         A score is the class's probability times that of being an object at all, as MultiBox
         multiplies its two confidences (arXiv 1312.2249).
@@ -240,7 +268,7 @@ class Detector:
             best_boxes = replace(options, max_detections=options.refine_boxes)
             again = suppress(found, best_boxes).boxes_xyxy
             found = found.join(answer(again, objectness(self.model, features, again)))
-        return suppress(found, options)
+        return Stages(boxes, boxes[best], found)
 
     def features(self, image: NDArray[np.uint8]) -> Features:
         """One pass of the trunk over an (H, W, 3) RGB photograph."""

@@ -25,7 +25,7 @@ class Picture(NamedTuple):
     path: Path
     file_name: str
     stem: str  # of files of its own; no two pictures of a run share it
-    image_id: int | None = None
+    image_id: int | str | None = None
 
 
 def unique_stems(paths: Sequence[Path]) -> list[str]:

@@ -45,7 +45,8 @@ class Detections:
     labels
         (N,) int64, index into class_names; background has none.
     class_names, category_ids
-        The K classes of the detector and the data set's id of each; ids are 1..K unless given.
+        The K classes of the detector and the data set's id of each, numbers or texts; 1..K unless
+        given.
     image_size
         (height, width) in pixels.
     image
@@ -62,7 +63,7 @@ class Detections:
     labels: np.ndarray
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
-    category_ids: tuple[int, ...] = ()
+    category_ids: tuple[int | str, ...] = ()
     image: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
@@ -74,7 +75,7 @@ class Detections:
             "labels": _array(self.labels, "labels", np.int64, (-1,)),
             "class_names": names,
             "image_size": tuple(int(side) for side in self.image_size),
-            "category_ids": tuple(int(identity) for identity in identities),
+            "category_ids": tuple(i if isinstance(i, str) else int(i) for i in identities),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -159,7 +160,7 @@ class Detections:
         pairs = zip(lower.tolist(), upper.tolist(), strict=True)
         return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in pairs]
 
-    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
         """COCO results: bbox [x, y, width, height] to .001 pixel, the data set's category ids."""
         origins = self.boxes_xyxy[:, :2].astype(np.float64)
         sides = self.boxes_xyxy[:, 2:] - origins

@@ -30,7 +30,7 @@ class WeightsInfo:
     """What a weights file says of itself."""
 
     class_names: tuple[str, ...]
-    category_ids: tuple[int, ...]
+    category_ids: tuple[int | str, ...]
     recipe: dict[str, Any]
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,190 @@
+"""`detect evaluate`: run the detector over a data set, or take results, and measure mAP."""
+
+from __future__ import annotations
+
+import math
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.cli import FAILED, say
+from detector.errors import DetectorError
+from detector.image_files import printable
+
+if TYPE_CHECKING:
+    from detector.evaluation_run import FinishedRun
+    from eval import Dataset, Report
+    from eval.detections import DetectionTable
+    from eval.matching import Matches
+
+OF_A_RUN = ("output", "restart", "save", "recipe", "weights", "device", "proposals")
+
+
+def evaluate(arguments: Namespace) -> int:
+    """`detect evaluate`: the table on standard output, all else on standard error."""
+    from eval import read_dataset
+
+    _check(arguments)
+    whole = read_dataset(arguments.data)
+    part = whole
+    if arguments.limit:
+        part = part.subset(range(min(arguments.limit, len(part))))
+    if arguments.classes:
+        part = part.with_classes(arguments.classes)
+    if arguments.detections:
+        return _judge_files(arguments, whole, part)
+    from detector.evaluation_run import run_detector
+
+    return _judge_run(arguments, whole, part, run_detector(arguments, whole, part))
+
+
+def _check(arguments: Namespace) -> None:
+    """Options that do not go together."""
+    if not arguments.detections:
+        return
+    for option in OF_A_RUN:
+        if getattr(arguments, option):
+            raise DetectorError(
+                f"--{option} is for running the detector; leave it out with --detections"
+            )
+    if len(arguments.detections) > 2:
+        raise DetectorError(
+            f"--detections is given {len(arguments.detections)} times; give one file, or two to "
+            "compare"
+        )
+
+
+def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
+    """Finished results: one file, or a second compared with a first."""
+    tables = [_read(path, whole, part) for path in arguments.detections]
+    reports = [_judge(arguments, table, part) for table in tables]
+    for path, report in zip(arguments.detections, reports, strict=True):
+        if len(reports) > 1:
+            print(f"{printable(path)}\n")
+        print(report.table() + ("\n" if len(reports) > 1 else ""))
+    if len(reports) > 1:
+        print(_comparison(arguments, tables, reports, part))
+    if arguments.report:
+        # The second file is what the report is about: the first is what it is held against.
+        other = (reports[0], tables[0]) if len(reports) > 1 else None
+        images = arguments.images or _images_if_there(arguments.data, part)
+        title = " against ".join(path.stem for path in reversed(arguments.detections))
+        _write_report(arguments, reports[-1], tables[-1], part, images, None, other, title)
+    return 0
+
+
+def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: FinishedRun) -> int:
+    """What the detector found, read back from disk."""
+    import orjson
+
+    from detector.output import write_file
+    from detector.streaming import copy_file
+
+    table = _read(run.detections, whole, part)
+    report = _judge(arguments, table, part)
+    report = replace(report, notes=(*report.notes, *run.notes))
+    content = orjson.dumps(_figures(report), option=orjson.OPT_INDENT_2) + b"\n"
+    write_file(run.detections.with_name("report.json"), content)
+    say(f"detections: {printable(run.detections)}")
+    if arguments.save:
+        copy_file(run.detections, arguments.save)
+        say(f"detections: {printable(arguments.save)}")
+    print(report.table())
+    done = len(part) - run.failed
+    print(f"\n{done} pictures, {run.seconds / max(1, done):.2f} s per picture")
+    if arguments.report:
+        _write_report(arguments, report, table, part, run.images, run.objects, None, run.name)
+    return FAILED if run.failed else 0
+
+
+def _read(source: Path, whole: Dataset, part: Dataset) -> DetectionTable:
+    """Detections of the whole data set, of which only those on the part are kept."""
+    from eval.detections import read_detections
+
+    table = read_detections(source, whole)
+    return table if part is whole else table.restrict(whole, part)
+
+
+def _judge(arguments: Namespace, table: DetectionTable, part: Dataset) -> Report:
+    from eval import evaluate as judge
+
+    return judge(table, part, arguments.protocol, official=arguments.official)
+
+
+def _comparison(
+    arguments: Namespace, tables: list[DetectionTable], reports: list[Report], part: Dataset
+) -> str:
+    """How much better the second results are than the first, as a sentence."""
+    from eval.why.bootstrap import compare
+
+    names = [printable(path) for path in arguments.detections]
+    first, second = (
+        (table, _all_matches(report, table, part))
+        for table, report in zip(tables, reports, strict=True)
+    )
+    return compare(first, second, part, names=(names[0], names[1])).sentence
+
+
+def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
+    """At every IoU threshold over which the protocol averages: ten for COCO."""
+    if report.coco is None:
+        return [report.matches] if report.matches is not None else []
+    from eval.protocols.coco import match
+
+    return [
+        match(table, part, threshold, official=report.official)
+        for threshold in report.coco.options.iou_thresholds.tolist()
+    ]
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    """The report as JSON has it; null where no object counts."""
+
+    def plain(figures: dict[str, float]) -> dict[str, float | None]:
+        return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+    return {
+        "protocol": report.protocol,
+        "official": report.official,
+        "stats": plain(report.stats),
+        "per_class": plain(report.per_class),
+        "notes": list(report.notes),
+        "quirks": list(report.quirks),
+    }
+
+
+def _images_if_there(data: Path, part: Dataset) -> Path | None:
+    from detector.image_folder import find_image_folder
+
+    try:
+        return find_image_folder(data, part)
+    except DetectorError:
+        return None  # a report without pictures
+
+
+def _write_report(
+    arguments: Namespace,
+    report: Report,
+    table: DetectionTable,
+    part: Dataset,
+    images: Path | None,
+    traces: Path | None,
+    other: tuple[Report, DetectionTable] | None,
+    title: str,
+) -> None:
+    from eval.report import write_report
+
+    started = time.perf_counter()
+    page = write_report(
+        arguments.report,
+        report,
+        table,
+        part,
+        images=images,
+        traces=traces,
+        other=other,
+        title=title,
+    )
+    say(f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)")
