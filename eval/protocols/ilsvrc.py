@@ -113,13 +113,13 @@ def quirks(
     """What is odd in these detections and objects and how it was judged, a sentence each."""
     sentences = about_boxes(table, dataset)
     if flagged := int(dataset.all_truths.ignored.sum()):
-        sentences += (f"{flagged} objects are difficult or crowds: judged like all others",)
+        sentences += (f"Difficult objects and crowds (judged like all others): {flagged}",)
     if not official:
         return sentences
     if not len(table):
         sentences += ("eval_detection.m stops with an error when there are no detections",)
     if nan := int(np.isnan(table.scores).sum()):
-        sentences += (f"{nan} scores are NaN: ranked first",)
+        sentences += (f"Detections with score NaN (ranked first): {nan}",)
     classes, last = len(dataset.class_names), _official_classes(dataset)
     known = np.arange(classes) < last
     counted = np.bincount(dataset.all_truths.labels[matches.counted], minlength=classes) > 0

@@ -18,11 +18,11 @@ def about_boxes(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     sentences: tuple[str, ...] = ()
     if np.isnan(found).any():
         nan = int(np.isnan(found).any(axis=1).sum())
-        sentences += (f"{nan} detections have NaN in their boxes: they match nothing",)
+        sentences += (f"Detections with NaN in their boxes (they match nothing): {nan}",)
     if empty := _without_area(found, gain):
-        sentences += (f"{empty} detections have no width or no height: they match nothing",)
+        sentences += (f"Detections without width or height (they match nothing): {empty}",)
     if empty := _without_area(given, gain):
-        sentences += (f"{empty} objects have no width or no height: nothing can match them",)
+        sentences += (f"Objects without width or height (nothing matches them): {empty}",)
     return sentences
 
 

@@ -115,7 +115,7 @@ def quirks(
     if not official:
         return sentences
     if nan := int(np.isnan(table.scores).sum()):
-        sentences += (f"{nan} scores are NaN: ranked last",)
+        sentences += (f"Detections with score NaN (ranked last): {nan}",)
     classes = len(dataset.class_names)
     counted = np.bincount(dataset.all_truths.labels[matches.counted], minlength=classes) > 0
     detected = np.bincount(table.labels, minlength=classes) > 0

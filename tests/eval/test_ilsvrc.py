@@ -96,7 +96,7 @@ def test_difficult_objects_are_objects_like_others() -> None:
     matches = ilsvrc.match(table, dataset)
     assert matches.counted.all()
     assert ilsvrc.quirks(matches, table, dataset) == (
-        "1 objects are difficult or crowds: judged like all others",
+        "Difficult objects and crowds (judged like all others): 1",
     )
 
 
@@ -164,6 +164,17 @@ def test_what_the_official_program_makes_of_classes_without_objects() -> None:
         "Classes after the last one with objects are left out: fish",
     )
     assert ilsvrc.quirks(matches, table, dataset) == ()
+
+
+def test_nan_scores_come_first() -> None:
+    rows = [Found(0, 0, 0.9, A), Found(0, 0, NAN, A)]
+    table, dataset = arrays_of(rows, [Given(0, 0, A)], 1, NAMES[:1])
+    matches = ilsvrc.match(table, dataset)
+    assert matches.truths.tolist() == [-1, 0]
+    assert class_curves(matches, table, dataset)[0].rows.tolist() == [1, 0]
+    assert ilsvrc.quirks(matches, table, dataset, official=True) == (
+        "Detections with score NaN (ranked first): 1",
+    )
 
 
 def test_nothing_at_all() -> None:
@@ -301,5 +312,5 @@ def test_val2_figures(val2: tuple[Dataset, DetectionTable, dict[str, Any]], way:
     assert mean == pytest.approx(figures["mAP"], abs=1e-12)
     assert median == figures["median_AP"]
     empty = sum(x2 + 1 <= x1 or y2 + 1 <= y1 for x1, y1, x2, y2 in table.boxes.tolist())
-    said = (f"{empty} detections have no width or no height: they match nothing",)
+    said = (f"Detections without width or height (they match nothing): {empty}",)
     assert ilsvrc.quirks(matches, table, dataset, official=way) == said

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eval import EvaluationError, evaluate
 from eval.curves import class_curves
@@ -121,9 +122,9 @@ def test_boxes_without_area_match_nothing() -> None:
     table, dataset = arrays_of(rows, objects, 1, ["cat"])
     matches = voc.match(table, dataset)
     assert voc.quirks(matches, table, dataset) == (
-        "1 detections have NaN in their boxes: they match nothing",
-        "1 detections have no width or no height: they match nothing",
-        "1 objects have no width or no height: nothing can match them",
+        "Detections with NaN in their boxes (they match nothing): 1",
+        "Detections without width or height (they match nothing): 1",
+        "Objects without width or height (nothing matches them): 1",
     )
 
 
@@ -196,6 +197,22 @@ def test_against_the_devkits_program(problem: tuple[list[Found], list[Given]]) -
     again = voc.match(*arrays_of(rows, objects, IMAGES, names, layout="xywh"))
     np.testing.assert_array_equal(again.outcomes, matches.outcomes)
     np.testing.assert_array_equal(again.truths, matches.truths)
+
+
+starts, sides = st.floats(0, 40), st.floats(8, 50)
+boxes = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), starts, starts, sides, sides)
+
+
+@given(boxes, boxes)
+@settings(max_examples=200, deadline=None)
+def test_overlaps_are_the_devkits_to_the_last_bit(box: official.Box, other: official.Box) -> None:
+    shared = official.overlap(box, other)
+    if shared > 0:
+        above = float(np.nextafter(shared, 2))
+        rows, objects = [Found(0, 0, 0.5, box)], [Given(0, 0, other)]
+        assert verdicts(rows, objects, iou_threshold=shared) == [(TRUE, 0)]
+        if above <= 1:
+            assert verdicts(rows, objects, iou_threshold=above) == [(FALSE, -1)]
 
 
 def test_tensorflow_pascal_case(tmp_path: Path) -> None:
