@@ -43,6 +43,8 @@ class Truths:
         (M,) bool, `iscrowd` was set.
     ids
         (M,) int64 or object, the annotations' own ids; None where they have none.
+    positions
+        (M,) int64, place in the file's list of objects; None where not known.
     layout
         What the four numbers of a box mean, one of eval.boxes.LAYOUTS.
     """
@@ -54,6 +56,7 @@ class Truths:
     crowd: np.ndarray
     ids: np.ndarray | None = None
     layout: str = "xywh"
+    positions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,6 +71,7 @@ class Truths:
             self.crowd[rows],
             None if self.ids is None else self.ids[rows],
             self.layout,
+            None if self.positions is None else self.positions[rows],
         )
 
     @property
@@ -209,6 +213,7 @@ def group_by_image(
 ) -> Dataset:
     """A Dataset from objects in any order; truth_images (M,) holds each one's image index."""
     order = np.argsort(truth_images, kind="stable")
+    truths = replace(truths, positions=np.arange(len(truths)))
     counts = np.bincount(truth_images, minlength=len(images))
     return Dataset(
         images=tuple(images),

@@ -15,7 +15,6 @@ from eval.datasets import Dataset, Identity
 from eval.records import (
     EvaluationError,
     Record,
-    boxes,
     check_objects,
     identities,
     index_of,
@@ -93,27 +92,45 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
     detections
         COCO results, a list of objects with image_id, category_id, bbox
         `[x, y, width, height]` and score; or a detections.json, an object with such a list
-        under "annotations"; or the path of a JSON file with either.
+        under "annotations"; or the path of a JSON file with either, or of results in another
+        format (see eval.formats). A DetectionTable is returned as it is.
     dataset
         The ground truth. An "images" list beside the annotations is matched to it by file name
         and a "categories" list by class name, whatever ids they use; without them, ids are the
         ground truth's own.
 
+    Returns
+    -------
+    Detections in file order, without those of categories that the ground truth does not know;
+    how many those were, and boxes with a negative side, stand in its notes.
+
     Raises
     ------
     EvaluationError
-        Naming file, record and field: a missing or malformed field, a score or side that is
-        not finite, a negative side, an image or category that is not known.
+        Naming file, record and field: a missing or malformed field, a score or box that is
+        not finite, an image that is not known; or no category at all is known.
     """
+    from eval.formats import results_reader_of
+
     if isinstance(detections, DetectionTable):
         return detections
-    source, document = "detections", detections
-    if isinstance(detections, (str, os.PathLike)):
-        source, document = Path(detections).name, read_json(detections)
-    image_rows, labels = dataset.image_index_by_id, dataset.label_by_category_id
+    if not isinstance(detections, (str, os.PathLike)):
+        return _from_document(detections, dataset, "detections")
+    reader = results_reader_of(detections)
+    if reader is not None:
+        return reader(detections, dataset)
+    table = _read_quickly(detections, dataset)
+    if table is not None:
+        return table
+    return _from_document(read_json(detections), dataset, Path(detections).name)
+
+
+def _from_document(document: Any, dataset: Dataset, source: str) -> DetectionTable:
+    """Record by record: slow, takes all that can be taken, and says what is wrong."""
+    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
     if isinstance(document, dict):
         image_rows = _rows_by_file_name(document, dataset, source)
-        labels = _labels_by_name(document, dataset, source)
+        label_rows = _labels_by_name(document, dataset, source)
         where, records = f"{source}: annotations", record_list(document, "annotations", source)
     elif isinstance(document, (list, tuple)):
         where, records = f"{source}: record", list(document)
@@ -123,35 +140,73 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
             f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
             "results or an object with 'annotations'"
         )
-    image_ids = identities(records, "image_id", where)
+    images = index_of(identities(records, "image_id", where), image_rows, where, "image_id")
     category_ids = identities(records, "category_id", where)
-    return DetectionTable(
-        images=index_of(image_ids, image_rows, where, "image_id").astype(np.int32),
-        labels=index_of(category_ids, labels, where, "category_id").astype(np.int32),
-        boxes=boxes(records, where),
-        scores=numbers(records, "score", where),
-        source=source,
-    )
+    labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
+    boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
+    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where)
 
 
-def suspicions(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
-    """What looks like a mistake but may not be one: boxes in another format than xywh pixels."""
-    if not len(table):
-        return ()
-    ends = table.boxes_xyxy[:, 2:]
-    if ends.max() <= 2:
-        return (
-            "every box ends within 2 pixels of the corner: bbox seems to be in fractions of the "
-            "image; expected pixels",
+def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
+    """The same from a file without faults, without an object for every record; or None."""
+    from eval.formats import json_columns
+
+    source = Path(path).name
+    try:
+        text = json_columns.load_text(path)
+    except OSError:
+        return None
+    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
+    begin = json_columns.list_begin(text)
+    if begin is not None:
+        where = f"{source}: record"
+    else:
+        parts = json_columns.parts(text, ("images", "categories"))
+        if parts is None or "annotations" not in parts.places:
+            return None
+        begin = parts.places["annotations"]
+        image_rows = _rows_by_file_name(parts.values, dataset, source)
+        label_rows = _labels_by_name(parts.values, dataset, source)
+        where = f"{source}: annotations"
+    read = json_columns.read_columns
+    columns = read(text, begin, image_rows, label_rows, results=True, to_end=where[-6:] == "record")
+    if columns is None:
+        return None
+    return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+
+
+def _table(
+    images: np.ndarray,
+    labels: np.ndarray,
+    boxes_xywh: np.ndarray,
+    scores: np.ndarray,
+    source: str,
+    where: str,
+) -> DetectionTable:
+    notes: tuple[str, ...] = ()
+    if len(labels) and labels.min() < 0:
+        unknown = labels < 0
+        first = f"{where}[{np.argmax(unknown)}]"
+        if unknown.all():
+            raise EvaluationError(
+                f"{first}: its category_id, like all others, is not listed in 'categories' of the "
+                "ground truth; write the ground truth's ids"
+            )
+        notes += (
+            f"{unknown.sum()} detections of categories that the ground truth does not know were "
+            f"left out (first: {first})",
         )
-    sizes = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
-    outside = (ends > 1.1 * sizes[table.images]).any(axis=1).mean()
-    if outside > 0.25:
-        return (
-            f"{outside:.0%} of the boxes end far outside their image: bbox seems to be "
-            "[x1, y1, x2, y2]; expected [x, y, width, height]",
+        kept = ~unknown
+        images, labels, boxes_xywh, scores = (
+            column[kept] for column in (images, labels, boxes_xywh, scores)
         )
-    return ()
+    if len(labels) and boxes_xywh[:, 2:].min() < 0:
+        negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
+        notes += (
+            f"{negative.sum()} boxes have a negative side (first: {where}"
+            f"[{np.argmax(negative)}]); they are judged as boxes without area",
+        )
+    return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
 
 
 def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:

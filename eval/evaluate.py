@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eval.datasets import Dataset
-from eval.detections import DetectionSource, DetectionTable, read_detections, suspicions
-from eval.protocols import voc
-from eval.protocols.coco import coco_stats
+from eval.detections import DetectionSource, DetectionTable, read_detections
+from eval.matching import Matches
+from eval.protocols import coco, ilsvrc, voc
+from eval.protocols.coco import CocoOptions, CocoResult
 from eval.records import EvaluationError
+from eval.suspicions import about_data, about_detections
 
 PROTOCOLS = {
     "voc": "PASCAL VOC 2010+: area under the curve, IoU 0.5",
     "voc2007": "PASCAL VOC 2007: 11 points of recall, IoU 0.5",
     "coco": "COCO boxes: mean over IoU 0.5 to 0.95",
+    "ilsvrc": "ILSVRC DET: area under the curve, IoU 0.5 or less for small objects",
 }
 
 
@@ -35,7 +38,15 @@ class Report:
     per_class
         Average precision by class name, in the data set's order.
     notes
-        What looked like a mistake in the detections, a sentence each.
+        What looked like a mistake in the data or the detections, a sentence each.
+    official
+        Whether the official program's quirks were reproduced.
+    quirks
+        Those that had an effect, a sentence each.
+    matches
+        What became of each detection at the protocol's (first) IoU threshold.
+    coco
+        The curves of all classes, areas and limits; protocol "coco" only.
     """
 
     protocol: str
@@ -43,31 +54,49 @@ class Report:
     stats: dict[str, float]
     per_class: dict[str, float]
     notes: tuple[str, ...] = ()
+    official: bool = False
+    quirks: tuple[str, ...] = ()
+    matches: Matches | None = None
+    coco: CocoResult | None = None
 
     def table(self) -> str:
         """The figures as aligned text, one a line; "-" for NaN."""
         groups = [self.stats, self.per_class]
         width = max(len(name) for group in groups for name in (*group, "class"))
-        lines = [PROTOCOLS[self.protocol], ""]
+        lines = [PROTOCOLS[self.protocol] + (", as the official program" * self.official), ""]
         lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.stats.items()]
         lines += ["", f"{'class':<{width}}  {'AP':>6}"]
         lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.per_class.items()]
-        lines += ["", *(f"Note: {note}" for note in self.notes)] if self.notes else []
-        return "\n".join(lines)
+        said = [*(f"Note: {n}" for n in self.notes), *(f"Quirk: {q}" for q in self.quirks)]
+        return "\n".join([*lines, *([""] if said else []), *said])
 
 
-def evaluate(detections: DetectionSource, dataset: Dataset, protocol: str = "voc") -> Report:
+def evaluate(
+    detections: DetectionSource,
+    dataset: Dataset,
+    protocol: str = "voc",
+    *,
+    official: bool = False,
+    options: CocoOptions | None = None,
+) -> Report:
     """Score detections against ground truth.
 
     Parameters
     ----------
     detections
-        A list of dicts, a detections.json or COCO results (see read_detections).
+        A list of dicts, a results file of any format, or a table read before (see
+        read_detections).
     dataset
         The ground truth, whole: an image without detections counts as missed objects.
     protocol
-        "voc" (area under the curve), "voc2007" (11 points) or "coco". VOC passes over
-        difficult, ignored and crowd objects; COCO over crowds only, as pycocotools does.
+        "voc" (area under the curve), "voc2007" (11 points), "coco" or "ilsvrc". VOC passes over
+        difficult, ignored and crowd objects; COCO over crowds only, as pycocotools does; ILSVRC
+        over excluded pairs of image and class only.
+    official
+        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m) where it
+        departs from its protocol, and list what that changed.
+    options
+        Other thresholds, limits or areas than COCO's own.
 
     Raises
     ------
@@ -77,33 +106,83 @@ def evaluate(detections: DetectionSource, dataset: Dataset, protocol: str = "voc
     if protocol not in PROTOCOLS:
         known = ", ".join(repr(name) for name in PROTOCOLS)
         raise EvaluationError(f"protocol {protocol!r} is not known; choose from {known}")
+    if options is not None and protocol != "coco":
+        raise EvaluationError(
+            f"options are for the protocol 'coco'; leave them out for {protocol!r}"
+        )
     table = read_detections(detections, dataset)
-    if protocol == "coco":
-        stats, per_class = coco_stats(table, dataset)
-        main = stats["AP"]
-    else:
-        per_class = _voc_average_precisions(table, dataset, protocol)
-        main = math.nan if np.isnan(per_class).all() else float(np.nanmean(per_class))
-        stats = {"mAP": main}
+    judge = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
+    report = judge(table, dataset, protocol, official, options)
+    notes = (*dataset.notes, *table.notes, *about_detections(table, dataset), *report.notes)
+    return replace(report, protocol=protocol, official=official, notes=notes)
+
+
+def _coco(
+    table: DetectionTable,
+    dataset: Dataset,
+    protocol: str,
+    official: bool,
+    options: CocoOptions | None,
+) -> Report:
+    if official and not len(table):
+        raise EvaluationError(
+            f"{table.source}: no detections, on which pycocotools stops (IndexError); without "
+            "`official` they score 0"
+        )
+    result = coco.judge(table, dataset, options, official=official)
+    stats = result.stats(official)
+    per_class = result.class_precision()
+    return Report(
+        protocol=protocol,
+        map=stats["AP"],
+        stats=stats,
+        per_class=_by_name(dataset, per_class),
+        notes=(*about_data(dataset), *coco.notes(result, table)),
+        quirks=coco.quirks(table, dataset, result.options) if official else (),
+        matches=result.matches,
+        coco=result,
+    )
+
+
+def _voc(
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+) -> Report:
+    matches = voc.match(table, dataset)
+    per_class = voc.average_precisions(matches, table, dataset, protocol, official=official)
+    known = per_class if official else per_class[~np.isnan(per_class)]
+    main = float(np.mean(known)) if len(known) else math.nan
+    said = voc.quirks(matches, table, dataset, protocol, official=official)
     return Report(
         protocol=protocol,
         map=main,
-        stats=stats,
-        per_class=dict(zip(dataset.class_names, per_class.tolist(), strict=True)),
-        notes=suspicions(table, dataset),
+        stats={"mAP": main},
+        per_class=_by_name(dataset, per_class),
+        notes=() if official else said,
+        quirks=said if official else (),
+        matches=matches,
     )
 
 
-def _voc_average_precisions(table: DetectionTable, dataset: Dataset, protocol: str) -> np.ndarray:
-    truths = dataset.all_truths
-    return voc.average_precisions(
-        voc.ImageBoxes(table.boxes_xyxy, table.images, table.scores),
-        table.labels,
-        voc.ImageBoxes(truths.boxes_xyxy, dataset.truth_images, truths.ignored),
-        truths.labels,
-        len(dataset.class_names),
+def _ilsvrc(
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+) -> Report:
+    matches = ilsvrc.match(table, dataset)
+    per_class = ilsvrc.average_precisions(matches, table, dataset, official=official)
+    mean, median = ilsvrc.mean_and_median(per_class, dataset, official=official)
+    said = ilsvrc.quirks(matches, table, dataset, official=official)
+    return Report(
         protocol=protocol,
+        map=mean,
+        stats={"mAP": mean, "median AP": median},
+        per_class=_by_name(dataset, per_class),
+        notes=() if official else said,
+        quirks=said if official else (),
+        matches=matches,
     )
+
+
+def _by_name(dataset: Dataset, per_class: np.ndarray) -> dict[str, float]:
+    return dict(zip(dataset.class_names, per_class.tolist(), strict=True))
 
 
 def _figure(value: float) -> str:

@@ -157,9 +157,18 @@ def index_of(
         bad = next(i for i, identity in enumerate(ids) if identity not in known)
         table = {"image_id": "'images'", "category_id": "'categories'"}[field]
         raise EvaluationError(
-            f"{where}[{bad}]: {field} {ids[bad]} is not listed in {table} of the ground truth; "
-            "correct the id or leave the record out"
+            f"{where}[{bad}]: {field} {ids[bad]!r} is not listed in {table} of the ground truth; "
+            f"{_other_kind(ids[bad], known)}"
         ) from None
+
+
+def _other_kind(identity: int | str, known: dict[int | str, int]) -> str:
+    """The remedy for an unknown id, which may be known as text or as a number."""
+    if str(identity) in known:
+        return "there it is text: write it in quotation marks"
+    if isinstance(identity, str) and identity.lstrip("-").isdecimal() and int(identity) in known:
+        return "there it is a number: write it without quotation marks"
+    return "correct the id or leave the record out"
 
 
 def unique_positions(values: Sequence[Any], field: str, where: str) -> dict[Any, int]:

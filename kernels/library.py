@@ -26,6 +26,10 @@ from kernels import storage
 
 # Nothing is called from Python: without the wrappers for it compiling is quicker.
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+UNWANTED = {
+    "NRT_Allocate": "it allocates an array; hand it one instead",
+    "numba_attempt_nocopy_reshape": "write array.min() and the like as loops",
+}
 _FLOATS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
@@ -170,8 +174,9 @@ class Library:
         outside = [
             f for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")
         ]
-        if any(function.name == "NRT_Allocate" for function in outside):
-            raise RuntimeError("a kernel allocates an array; hand it one instead")
+        for unwanted, remedy in UNWANTED.items():
+            if any(function.name == unwanted for function in outside):
+                raise RuntimeError(f"a kernel needs {unwanted}: {remedy}")
         # The rest would raise errors. Names of our own, so that numba's stay numba's.
         for i, function in enumerate(outside):
             function.name = self._never(i)

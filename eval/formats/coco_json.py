@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
+from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
 from eval.records import (
     boxes,
     flags,
@@ -37,23 +37,79 @@ def read_coco(path: str | os.PathLike[str]) -> Dataset:
         Naming file, record and field.
     """
     source = Path(path).name
+    dataset = _read_quickly(path, source)
+    if dataset is not None:
+        return dataset
     document = read_json(path)
+    tables = _tables(document, source)
+    annotations = record_list(document, "annotations", source)
+    where = f"{source}: annotations"
+    image_ids = identities(annotations, "image_id", where)
+    image_of = index_of(image_ids, tables.image_rows, where, "image_id")
+    category_ids = identities(annotations, "category_id", where)
+    labels = index_of(category_ids, tables.label_rows, where, "category_id")
+    truths = _truths(annotations, labels, where)
+    return tables.dataset(truths, image_of, source)
+
+
+class _Tables(NamedTuple):
+    """The images and categories of a file, and the row of each id."""
+
+    images: tuple[ImageRecord, ...]
+    class_names: list[str]
+    image_rows: dict[Identity, int]
+    label_rows: dict[Identity, int]
+
+    def dataset(self, truths: Truths, truth_images: np.ndarray, source: str) -> Dataset:
+        return group_by_image(
+            self.images, self.class_names, tuple(self.label_rows), truths, truth_images,
+            source=source,
+        )  # fmt: skip
+
+
+def _tables(document: Any, source: str) -> _Tables:
     images = _images(record_list(document, "images", source), f"{source}: images")
     categories = record_list(document, "categories", source)
     where = f"{source}: categories"
     category_ids = identities(categories, "id", where)
     class_names = texts(categories, "name", where)
     unique_positions(class_names, "name", where)
-    labels = unique_positions(category_ids, "id", where)
+    label_rows = unique_positions(category_ids, "id", where)
     image_rows = unique_positions([image.id for image in images], "id", f"{source}: images")
+    return _Tables(images, class_names, image_rows, label_rows)
 
-    annotations = record_list(document, "annotations", source)
-    where = f"{source}: annotations"
-    image_ids = identities(annotations, "image_id", where)
-    image_of = index_of(image_ids, image_rows, where, "image_id")
-    label_of = index_of(identities(annotations, "category_id", where), labels, where, "category_id")
-    truths = _truths(annotations, label_of, where)
-    return group_by_image(images, class_names, category_ids, truths, image_of, source=source)
+
+def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
+    """Ground truth from a file without faults, without an object for every annotation; or None."""
+    from eval.formats import json_columns
+
+    try:
+        text = json_columns.load_text(path)
+    except OSError:
+        return None
+    parts = json_columns.parts(text, ("images", "categories"))
+    if parts is None or not {"images", "categories", "annotations"} <= parts.places.keys():
+        return None
+    tables = _tables(parts.values, source)
+    read = json_columns.read_columns
+    begin = parts.places["annotations"]
+    columns = read(text, begin, tables.image_rows, tables.label_rows, results=False)
+    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
+        return None
+    sides = columns.boxes[:, 2:]
+    areas = np.where(np.isnan(columns.values), sides[:, 0] * sides[:, 1], columns.values)
+    finite = np.isfinite(columns.boxes).all() and np.isfinite(areas).all()
+    if not finite or (len(sides) and sides.min() < 0):
+        return None
+    truths = Truths(
+        boxes=columns.boxes,
+        labels=columns.labels.astype(np.int64),
+        areas=areas,
+        difficult=columns.flags & 6 != 0,
+        crowd=columns.flags & 1 != 0,
+        ids=columns.ids,
+    )
+    return tables.dataset(truths, columns.images.astype(np.int64), source)
 
 
 def _images(records: list[dict[str, Any]], where: str) -> tuple[ImageRecord, ...]:

@@ -73,8 +73,12 @@ def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
     ("field", "value", "said"),
     [
         ("image_id", 3, "record[1]: image_id 3 is not listed in 'images'"),
-        ("image_id", "2", "'image_id' is '2'; expected a whole number"),
-        ("category_id", 7, "category_id 7 is not listed in 'categories'"),
+        (
+            "image_id",
+            "2",
+            "image_id '2' is not listed in 'images' of the ground truth; there it is",
+        ),
+        ("image_id", 2.0, "'image_id' is 2.0; expected a whole number or a text"),
         ("score", math.nan, "'score' is nan; expected a finite number"),
         ("score", math.inf, "'score' is inf"),
         ("score", "0.5", "'score' is '0.5'"),
@@ -83,7 +87,6 @@ def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
         ("bbox", [1, 2, 3], "4 finite numbers"),
         ("bbox", [1, 2, 3, 4, 5], "4 finite numbers"),
         ("bbox", [1, 2, math.nan, 4], "4 finite numbers"),
-        ("bbox", [1, 2, -3, 4], "no side below 0"),
     ],
 )
 def test_faults_name_record_and_field(dataset: Dataset, field: str, value: Any, said: str) -> None:
@@ -91,6 +94,26 @@ def test_faults_name_record_and_field(dataset: Dataset, field: str, value: Any, 
         with pytest.raises(EvaluationError) as caught:
             evaluate([ROWS[0], {**ROWS[1], field: value}], dataset, protocol)
         assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_unknown_categories_are_left_out_and_told(dataset: Dataset) -> None:
+    with_stranger = [{**ROWS[0], "category_id": 7}, *ROWS]
+    report = evaluate(with_stranger, dataset)
+    assert report.map == evaluate(ROWS, dataset).map
+    assert report.notes == (
+        "1 detections of categories that the ground truth does not know were left out "
+        "(first: detections: record[0])",
+    )
+    with pytest.raises(EvaluationError, match="like all others, is not listed in 'categories'"):
+        evaluate([{**row, "category_id": 7} for row in ROWS], dataset)
+
+
+def test_a_negative_side_is_a_false_positive_and_told(dataset: Dataset) -> None:
+    for protocol in ("voc", "coco"):
+        best = {**ROWS[0], "bbox": [1, 2, -3, 4], "score": 1.0}
+        report = evaluate([best, *ROWS], dataset, protocol)
+        assert report.map < evaluate(ROWS, dataset, protocol).map
+        assert "1 boxes have a negative side (first: detections: record[0])" in report.notes[0]
 
 
 def test_missing_fields_and_files(tmp_path: Path, dataset: Dataset) -> None:
