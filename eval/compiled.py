@@ -14,6 +14,10 @@ MODULES = (
     "protocols.voc",
     "protocols.ilsvrc",
     "protocols.coco_kernels",
+    "why.average_precision",
+    "why.images",
+    "why.confusion",
+    "why.tide",
 )
 
 library = Library("eval", MODULES, seconds=10)

@@ -1,0 +1,150 @@
+"""What objects are taken for: the confusion matrix, background included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eval.compiled import kernel
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
+from eval.matching import Matches
+from eval.why.classes import best_overall
+from eval.why.images import by_image, overlap_xywh, shared_area
+from eval.why.plain import plain
+
+_NOTHING, _PASSED_OVER = -1, -2
+
+
+class Pair(NamedTuple):
+    """Objects of one class that were taken for another."""
+
+    true: str
+    predicted: str
+    times: int
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """Counts at one score threshold.
+
+    Attributes
+    ----------
+    names
+        Of the K classes.
+    threshold
+        Scores from here on are shown; NaN where no threshold is known, and nothing is shown.
+    iou_threshold
+        From which a detection and an object belong together, whatever their classes.
+    counts
+        (K + 1, K + 1) int64. Row k: objects of class k; row K: background. Column k: predicted
+        as class k; column K: missed. The last cell is 0.
+    top
+        The largest counts off the diagonal between two classes, largest first.
+    """
+
+    names: tuple[str, ...]
+    threshold: float
+    iou_threshold: float
+    counts: np.ndarray
+    top: tuple[Pair, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python; `top` holds objects with true, predicted and times."""
+        return {**plain(self), "top": [plain(pair._asdict()) for pair in self.top]}
+
+
+def confusion(
+    table: DetectionTable,
+    dataset: Dataset,
+    matches: Matches,
+    *,
+    threshold: float | None = None,
+    iou_threshold: float = 0.5,
+    most: int = 20,
+) -> Confusion:
+    """Match the detections of each image, highest score first, to objects of any class.
+
+    A detection takes the free object with the largest overlap of at least iou_threshold; among
+    equal overlaps one of its own class, then the first. Without one it is counted against
+    background, unless it overlaps an ignored object of any class that much (for a crowd: lies
+    that much inside it) or nothing is judged there.
+
+    Parameters
+    ----------
+    matches
+        Says which objects count, and gives the default threshold.
+    threshold
+        Lowest score shown; None for the one with the best F1 over all classes.
+    most
+        Length of `top`.
+    """
+    if threshold is None:
+        threshold = best_overall(table, matches).threshold
+    truths, classes = dataset.all_truths, len(dataset.class_names)
+    shown = by_image(table, dataset, threshold=threshold)
+    taken = np.empty(len(shown.rows), dtype=np.int32)
+    found = np.zeros(len(truths), dtype=bool)
+    _take(
+        shown.boxes_xywh,
+        shown.labels,
+        shown.starts.astype(np.int64),
+        np.ascontiguousarray(truths.boxes_xywh, dtype=np.float64),
+        truths.labels.astype(np.int32),
+        matches.counted,
+        truths.crowd,
+        dataset.starts.astype(np.int64),
+        iou_threshold,
+        taken,
+        found,
+    )
+    judged = (taken >= 0) | ((taken == _NOTHING) & ~shown.passed_over)
+    taken, labels = taken[judged], shown.labels[judged]
+    rows = np.where(taken >= 0, np.append(truths.labels, classes)[taken], classes)
+    counts = np.zeros((classes + 1, classes + 1), dtype=np.int64)
+    np.add.at(counts, (rows, labels), 1)
+    missed = truths.labels[matches.counted & ~found]
+    counts[:classes, classes] = np.bincount(missed, minlength=classes)
+    top = _largest(counts[:classes, :classes], dataset.class_names, most)
+    return Confusion(dataset.class_names, float(threshold), iou_threshold, counts, top)
+
+
+def _largest(counts: np.ndarray, names: tuple[str, ...], most: int) -> tuple[Pair, ...]:
+    off = counts.copy()
+    np.fill_diagonal(off, 0)
+    order = np.argsort(-off, axis=None, kind="stable")[:most]
+    cells = [divmod(int(cell), len(names)) for cell in order]
+    pairs = (Pair(names[row], names[column], int(off[row, column])) for row, column in cells)
+    return tuple(pair for pair in pairs if pair.times)
+
+
+@kernel("f8[2] i4[1] i8[1] f8[2] i4[1] b1[1] b1[1] i8[1] f8 i4[1] b1[1]")
+def _take(  # type: ignore[no-untyped-def]
+    boxes, labels, starts, truths, truth_labels, counted, crowd, truth_starts, threshold,
+    taken, found,
+):  # fmt: skip
+    for image in range(len(starts) - 1):
+        begin, end = truth_starts[image], truth_starts[image + 1]
+        for i in range(starts[image], starts[image + 1]):
+            best, most, same = -1, threshold, False
+            ignored = False
+            for j in range(begin, end):
+                if counted[j] and not found[j]:
+                    value = overlap_xywh(boxes, i, truths, j)
+                    own = truth_labels[j] == labels[i]
+                    first = best < 0 and value >= threshold
+                    if first or value > most or (value == most and own and not same and best >= 0):
+                        best, most, same = j, value, own
+                elif not counted[j] and crowd[j]:
+                    area = boxes[i, 2] * boxes[i, 3]
+                    inside = shared_area(boxes, i, truths, j)
+                    ignored = ignored or (inside > 0 and inside >= threshold * area)
+                elif not counted[j]:
+                    ignored = ignored or overlap_xywh(boxes, i, truths, j) >= threshold
+            if best >= 0:
+                found[best] = True
+                taken[i] = best
+            else:
+                taken[i] = -2 if ignored else -1

@@ -1,0 +1,86 @@
+"""Detections of each image by falling score, as the analyses that match anew take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.compiled import helper
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
+from eval.ranking import falling, group_rows
+
+
+@dataclass(frozen=True, eq=False)
+class ByImage:
+    """Detections of image 0, then of image 1, ..., each image's by falling score.
+
+    Attributes
+    ----------
+    rows
+        (D,) int32, row of the table; equal scores keep the table's order.
+    starts
+        (images + 1,) int64.
+    boxes_xywh
+        (D, 4) float64, 0-based continuous, pixels.
+    labels
+        (D,) int32.
+    passed_over
+        (D,) bool: nothing is judged on this image and class.
+    """
+
+    rows: np.ndarray
+    starts: np.ndarray
+    boxes_xywh: np.ndarray
+    labels: np.ndarray
+    passed_over: np.ndarray
+
+
+def by_image(
+    table: DetectionTable,
+    dataset: Dataset,
+    *,
+    threshold: float = -np.inf,
+    most: int | None = None,
+) -> ByImage:
+    """The detections with a score >= threshold, and of them each image's `most` highest."""
+    shown = np.flatnonzero(table.scores >= threshold).astype(np.int32)
+    rows, starts = group_rows(table.images, len(dataset), falling(table.scores, shown))
+    if most is not None:
+        rank = np.arange(len(rows)) - np.repeat(starts[:-1], np.diff(starts))
+        rows = rows[rank < most]
+        starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(starts), most))])
+    images, labels = table.images[rows].astype(np.int64), table.labels[rows].astype(np.int32)
+    classes = len(dataset.class_names)
+    pairs = dataset.excluded[:, 0] * classes + dataset.excluded[:, 1]
+    return ByImage(
+        rows=rows,
+        starts=starts,
+        boxes_xywh=np.ascontiguousarray(table.boxes_xywh[rows], dtype=np.float64),
+        labels=labels,
+        passed_over=np.isin(images * classes + labels, pairs)
+        if len(pairs)
+        else np.zeros(len(rows), dtype=bool),
+    )
+
+
+@helper
+def shared_area(boxes, i, others, j):  # type: ignore[no-untyped-def]
+    """Area that boxes[i] and others[j] have in common; boxes are [x, y, width, height]."""
+    width = min(boxes[i, 0] + boxes[i, 2], others[j, 0] + others[j, 2])
+    width -= max(boxes[i, 0], others[j, 0])
+    height = min(boxes[i, 1] + boxes[i, 3], others[j, 1] + others[j, 3])
+    height -= max(boxes[i, 1], others[j, 1])
+    if not (width > 0 and height > 0):
+        return 0.0
+    return width * height
+
+
+@helper
+def overlap_xywh(boxes, i, others, j):  # type: ignore[no-untyped-def]
+    """Intersection over union of boxes[i] and others[j], rounded as pycocotools does."""
+    shared = shared_area(boxes, i, others, j)
+    if shared == 0:
+        return 0.0
+    return shared / (boxes[i, 2] * boxes[i, 3] + others[j, 2] * others[j, 3] - shared)
