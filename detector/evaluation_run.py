@@ -88,7 +88,7 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
             raise
         path, seconds = folder.write_results(image.id for image in part.images)
     if failed:
-        notes += (f"{failed} pictures could not be read; their objects count as missed",)
+        notes += (f"pictures that could not be read: {failed}; their objects count as missed",)
     objects = folder.objects if is_traced else None
     return FinishedRun(path, objects, images, name, seconds, failed, notes)
 

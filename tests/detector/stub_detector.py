@@ -1,6 +1,6 @@
 """A detector that needs no network: what it finds depends on the picture's bytes alone.
 
-    python -m tests.detector.stub_detector evaluate --data ...     the real command, its detector slow
+python -m tests.detector.stub_detector evaluate --data ...     the real command, its detector slow
 """
 
 from __future__ import annotations
