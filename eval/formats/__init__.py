@@ -90,9 +90,10 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     if place.suffix.lower() == ".json":
         return None
     begin = _begins(place)
-    if not begin or begin.startswith((b"{", b"[")):
+    table = place.suffix.lower() in (".csv", ".tsv")
+    if begin.startswith((b"{", b"[")) or not (begin or table):
         return None
-    if place.suffix.lower() in (".csv", ".tsv") or b"," in begin or b";" in begin:
+    if table or b"," in begin or b";" in begin:
         from eval.formats.csv_results import read_csv_results
 
         return read_csv_results

@@ -13,7 +13,8 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Report, refuse
 from eval.formats.results import find_images, make_table, rows_by_name
-from eval.formats.text_files import decoded, number_table, read_bytes
+from eval.formats.text_files import decoded, read_bytes
+from eval.formats.text_numbers import number_table
 from eval.records import EvaluationError
 
 FILE_NAME = re.compile(r"comp\d+_det_.+\.txt(\.gz)?")

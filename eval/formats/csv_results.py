@@ -13,7 +13,8 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.results import find_images, make_table, rows_by_name
-from eval.formats.text_files import decoded, number_of, read_bytes
+from eval.formats.text_files import decoded, read_bytes
+from eval.formats.text_numbers import number_of
 from eval.records import EvaluationError
 
 # What columns may be called; upper case, blanks and hyphens do not matter.

@@ -11,7 +11,8 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.results import make_table
-from eval.formats.text_files import number_table, read_bytes
+from eval.formats.text_files import read_bytes
+from eval.formats.text_numbers import number_table
 
 FIELDS = ("image_index", "class", "confidence", "xmin", "ymin", "xmax", "ymax")
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.formats.faults import Fault, Report, refuse
-from eval.formats.text_files import decoded, number_table, read_bytes
+from eval.formats.text_files import decoded, read_bytes
+from eval.formats.text_numbers import number_table
 from eval.records import EvaluationError
 
 FIELDS = ("class", "cx", "cy", "w", "h")
@@ -107,7 +108,7 @@ def checked_rows(
     if classes is not None:
         wrong_class |= numbers >= classes
     lowest = np.array([-SLACK, -SLACK, 0, 0])
-    wrong_box: np.ndarray = ((boxes > 1 + SLACK) | (boxes < lowest)).any(axis=1)
+    wrong_box = np.asarray(((boxes > 1 + SLACK) | (boxes < lowest)).any(axis=1))
     for row in np.flatnonzero(wrong_class | wrong_box):
         where = f"{source}: line {lines[row]}"
         if wrong_class[row]:

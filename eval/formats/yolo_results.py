@@ -11,7 +11,8 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.results import find_images, make_table, rows_by_name
-from eval.formats.text_files import number_table, read_bytes
+from eval.formats.text_files import read_bytes
+from eval.formats.text_numbers import number_table
 from eval.formats.yolo import FIELDS, checked_rows, in_pixels
 from eval.records import EvaluationError
 

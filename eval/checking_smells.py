@@ -1,0 +1,214 @@
+"""What looks like a mistake but can be read: boxes, scores, names and ids, as warnings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.datasets import Identity
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+EXACT = 2**53  # beyond it, programs that keep ids as floating point numbers confuse neighbours
+COCO_DETECTIONS = 100  # per image, all that the COCO protocol looks at
+FAR, MANY = 1.1, 0.25  # a quarter of the boxes ending a tenth outside is another format
+
+
+class Finding(NamedTuple):
+    """One finding of the linter.
+
+    Attributes
+    ----------
+    severity
+        "error" (the file cannot be evaluated), "warning" or "note".
+    kind
+        What findings of this sort are called, for grouping.
+    where
+        File, and the record, object or line in it.
+    field
+        Field at fault; empty where it is the whole.
+    message
+        What is wrong and what to do about it.
+    """
+
+    severity: str
+    kind: str
+    where: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """N boxes that could be read.
+
+    Attributes
+    ----------
+    xyxy
+        (N, 4) float64, 0-based continuous corners, pixels.
+    images, labels
+        (N,) indices.
+    limits
+        (N, 2) float64, width and height of each one's image; NaN where unknown.
+    where
+        A box's place in its file.
+    field
+        What boxes are called there.
+    sides
+        Whether they are written with width and height: corners may be meant.
+    scores
+        (N,) float64 of detections; None for objects.
+    """
+
+    xyxy: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
+    limits: np.ndarray
+    where: Callable[[int], str]
+    field: str = "bbox"
+    sides: bool = True
+    scores: np.ndarray | None = None
+
+
+def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
+    """Another format suspected; otherwise each empty, negative, outside or repeated box."""
+    if not len(boxes.xyxy):
+        return
+    ends, starts = boxes.xyxy[:, 2:], boxes.xyxy[:, :2]
+    large = not (boxes.limits <= 10).all()
+    if ends.max() <= 2 and large:
+        message = "every box ends within 2 pixels of the corner: fractions? Expected pixels"
+        yield Finding(WARNING, "boxes in fractions", source, boxes.field, message)
+        return
+    beyond = (ends > FAR * boxes.limits).any(axis=1).mean()
+    if boxes.sides and beyond > MANY:
+        message = (
+            f"{beyond:.0%} of the boxes end far outside their image: [x1, y1, x2, y2]? "
+            "Expected [x, y, width, height]"
+        )
+        yield Finding(WARNING, "boxes in another format", source, boxes.field, message)
+        return
+    sides = ends - starts
+    outside = (starts < 0).any(axis=1) | (ends > boxes.limits).any(axis=1)
+    sorts = (
+        ("box with a negative side", (sides < 0).any(axis=1), "a side is below 0"),
+        ("empty box", (sides == 0).any(axis=1), "a side is 0: hardly anything can match it"),
+        ("box outside its image", outside, "it reaches outside its image"),
+    )
+    for kind, rows, what in sorts:
+        for row in np.flatnonzero(rows).tolist():
+            shown = " ".join(f"{value:g}" for value in boxes.xyxy[row])
+            limit = "x".join(f"{value:g}" for value in boxes.limits[row])
+            message = f"{what} (corners {shown}; image {limit})"
+            yield Finding(WARNING, kind, boxes.where(row), boxes.field, message)
+    yield from _repeated(boxes)
+
+
+def _repeated(boxes: Boxes) -> Iterator[Finding]:
+    """The same box of the same class twice on one image; of detections with the same score."""
+    columns = [boxes.images, boxes.labels, *boxes.xyxy.T]
+    columns += [] if boxes.scores is None else [boxes.scores]
+    order = np.lexsort(columns)
+    same = np.ones(max(0, len(order) - 1), bool)
+    for column in columns:
+        same &= column[order[1:]] == column[order[:-1]]
+    for place in np.flatnonzero(same).tolist():
+        message = f"the same as {boxes.where(int(order[place]))}; leave one out"
+        where = boxes.where(int(order[place + 1]))
+        yield Finding(WARNING, "the same box twice", where, boxes.field, message)
+
+
+def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
+    """Scores that do not rank, lie outside 0..1, tie at scale; more boxes than COCO looks at."""
+    scores = boxes.scores
+    if scores is None or not len(scores):
+        return
+    outside = (scores < 0) | (scores > 1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        message = (
+            f"{outside.sum()} scores lie outside 0 to 1 (here {scores[row]:g}); the order alone "
+            "counts for AP, but thresholds and calibration will mislead"
+        )
+        yield Finding(WARNING, "scores outside 0 to 1", boxes.where(row), "score", message)
+    different, counts = np.unique(scores, return_counts=True)
+    tied = counts[counts > 1].sum() / len(scores)
+    if len(scores) > 1 and len(different) == 1:
+        message = f"all are {scores[0]:g}: AP depends on the order of the file alone"
+        yield Finding(WARNING, "all scores equal", source, "score", message)
+    elif len(scores) >= 100 and tied > 0.5:
+        message = (
+            f"{tied:.0%} of the detections share their score with another ({len(different)} "
+            "different ones): their order in the file decides; write more digits"
+        )
+        yield Finding(WARNING, "tied scores", source, "score", message)
+    per_image = np.bincount(boxes.images)
+    full = np.flatnonzero(per_image > COCO_DETECTIONS)
+    if len(full):
+        row = int(np.argmax(boxes.images == full[0]))
+        message = (
+            f"{len(full)} images have more than {COCO_DETECTIONS} detections (this one "
+            f"{per_image[full[0]]}); COCO looks at the best {COCO_DETECTIONS} of a class and image"
+        )
+        yield Finding(WARNING, "many detections per image", boxes.where(row), "image_id", message)
+
+
+def id_smells(
+    ids: Sequence[Identity], where: Callable[[int], str], field: str = "id"
+) -> Iterator[Finding]:
+    """Ids that other programs confuse: whole numbers above 2^53, 11 beside "11"."""
+    texts = {identity for identity in ids if isinstance(identity, str)}
+    for row, identity in enumerate(ids):
+        if isinstance(identity, int) and abs(identity) > EXACT:
+            message = f"{field} {identity} is above 2^53; programs that use floats round it"
+            yield Finding(WARNING, "id above 2^53", where(row), field, message)
+        if texts and isinstance(identity, int) and str(identity) in texts:
+            message = (
+                f"{field} {identity} is there as a number and as a text; they are not the same"
+            )
+            yield Finding(WARNING, "id as number and as text", where(row), field, message)
+
+
+def name_smells(names: Sequence[str], where: Callable[[int], str], field: str) -> Iterator[Finding]:
+    """Names that come twice, or differ in upper and lower case or outer blanks only."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(names):
+        known = first.setdefault(name.strip().casefold(), row)
+        if known != row and names[known] == name:
+            message = f"{field} {name!r:.60} is also that of {where(known)}"
+            yield Finding(WARNING, f"{field} used twice", where(row), field, message)
+        elif known != row:
+            message = (
+                f"{field} {name!r:.60} differs from {names[known]!r:.60} in case or blanks only"
+            )
+            yield Finding(WARNING, f"{field} nearly the same", where(row), field, message)
+
+
+def unused_classes(
+    names: Sequence[str], used: set[int], where: Callable[[int], str], what: str
+) -> Iterator[Finding]:
+    """Classes without objects or detections."""
+    for label, name in enumerate(names):
+        if label not in used:
+            message = f"class {name!r:.60} has no {what}"
+            yield Finding(WARNING, f"class without {what}", where(label), "", message)
+
+
+def missing_files(
+    names: Sequence[str], folders: Sequence[Path], where: Callable[[int], str]
+) -> Iterator[Finding]:
+    """Images that lack their file, if the folder that holds the others is found."""
+    for folder in folders:
+        there = [os.path.isfile(folder / name) for name in names]
+        if any(there):
+            for row in [row for row, found in enumerate(there) if not found]:
+                message = f"no file {names[row]!r:.80} in {folder.name}/, where others are"
+                yield Finding(WARNING, "image without its file", where(row), "file_name", message)
+            return

@@ -1,0 +1,146 @@
+"""YOLO folders: pixels from fractions, the layouts in use, names, faults."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from PIL import Image
+
+from eval import EvaluationError, read_dataset
+from eval.formats.yolo import read_yolo
+from tests.eval.made_formats import (
+    CLASSES,
+    EXAMPLE,
+    Picture,
+    pictures,
+    save_blank,
+    write,
+    write_yolo,
+)
+
+
+@given(pictures())
+@settings(max_examples=40, deadline=None)
+def test_what_was_written_is_read(made: list[Picture]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = read_dataset(write_yolo(Path(folder), made))
+    assert dataset.class_names == CLASSES and dataset.category_ids == (0, 1, 2)
+    assert [image[:4] for image in dataset.images] == [
+        (p.stem, f"{p.stem}.png", p.height, p.width) for p in made
+    ]
+    for row, picture in enumerate(made):
+        truths = dataset.truths(row)
+        assert truths.labels.tolist() == [thing.label for thing in picture.things]
+        pixels = [[t.xmin, t.ymin, t.xmax + 1, t.ymax + 1] for t in picture.things]
+        assert truths.boxes_xyxy == pytest.approx(np.array(pixels).reshape(-1, 4), abs=1e-9)
+
+
+def test_a_box_by_hand(tmp_path: Path) -> None:
+    save_blank(tmp_path / "images" / "a.png", Picture("a", 200, 100, []))
+    write(tmp_path / "labels" / "a.txt", "1 .5 0.5 .25 0.5\n")
+    write(tmp_path / "labels" / "classes.txt", "cat\ndog\n")
+    dataset = read_dataset(tmp_path)
+    assert dataset.all_truths.boxes.tolist() == [[75, 25, 50, 50]]
+    assert dataset.all_truths.areas.tolist() == [2500]
+    assert dataset.class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("pattern", ["images/{}", "{}/images"])
+def test_splits(tmp_path: Path, pattern: str) -> None:
+    for split, stem in (("train", "a"), ("val", "b")):
+        folder = tmp_path / pattern.format(split)
+        save_blank(folder / f"{stem}.png", Picture(stem, 10, 10, []))
+        labels = tmp_path / pattern.format(split).replace("images", "labels")
+        write(labels / f"{stem}.txt", "0 .5 .5 1 1\n")
+    write(tmp_path / "data.yaml", "names: [cat]\n")
+    dataset = read_dataset(tmp_path / "data.yaml")
+    assert [image.id for image in dataset.images] == ["b"] and "split val" in dataset.notes[0]
+    assert [image.id for image in read_dataset(tmp_path, split="train").images] == ["a"]
+    with pytest.raises(EvaluationError, match="neither images/test and labels/test"):
+        read_dataset(tmp_path, split="test")
+
+
+def test_pictures_and_text_in_one_folder(tmp_path: Path) -> None:
+    save_blank(tmp_path / "a.png", Picture("a", 10, 10, []))
+    write(tmp_path / "a.txt", "2 .5 .5 1 1\n")
+    write(tmp_path / "classes.txt", "x\ny\nz\n")
+    assert read_dataset(tmp_path).all_truths.labels.tolist() == [2]
+
+
+def test_without_names_classes_are_numbers(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path, EXAMPLE)
+    (root / "data.yaml").unlink()
+    dataset = read_yolo(root)
+    assert dataset.class_names == ("0", "1", "2") and "by their numbers" in dataset.notes[0]
+
+
+def test_turned_photographs_have_the_size_they_are_shown_in(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    Image.new("L", (40, 20)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    write(tmp_path / "labels" / "a.txt", "0 .5 .5 .5 .5\n")
+    write(tmp_path / "classes.txt", "cat\n")
+    dataset = read_dataset(tmp_path)
+    assert dataset.images[0][2:] == (40, 20)
+    assert dataset.all_truths.boxes.tolist() == [[5, 10, 10, 20]]
+
+
+FAULTS = [
+    ("0 .5 .5 .5\n", "line 1: 4 columns; expected 5: class cx cy w h"),
+    ("0 .5 .5 .5 .5\n0 .1 .1 .2 .1 .2 .2\n", "line 2: 7 columns"),
+    ("\n0 .5 x .5 .5\n", "line 2: cy is 'x'; expected a finite number"),
+    ("0 .5 .5 .5 inf\n", "line 1: h is 'inf'"),
+    ("3 .5 .5 .5 .5\n", "line 1: class is 3; expected a whole number from 0 to 2"),
+    ("-1 .5 .5 .5 .5\n", "line 1: class is -1"),
+    ("0.5 .5 .5 .5 .5\n", "line 1: class is 0.5"),
+    ("0 20 20 10 10\n", "line 1: box is 20 20 10 10; expected cx cy w h in fractions"),
+    ("0 .5 .5 -.5 .5\n", "line 1: box is 0.5 0.5 -0.5 0.5"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), FAULTS)
+def test_faults_name_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    root = write_yolo(tmp_path, EXAMPLE)
+    write(root / "labels" / f"{EXAMPLE[1].stem}.txt", text)
+    with pytest.raises(EvaluationError) as caught:
+        read_yolo(root)
+    assert str(caught.value).startswith("2008_000001.txt: ") and said in str(caught.value)
+
+
+def test_faults_of_the_pictures(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path, EXAMPLE)
+    picture = root / "images" / f"{EXAMPLE[0].stem}.png"
+    content = picture.read_bytes()
+    picture.unlink()
+    with pytest.raises(EvaluationError, match=r"2008_000000\.txt: no picture 2008_000000\.jpg"):
+        read_yolo(root)
+    picture.write_bytes(content[:10])
+    with pytest.raises(EvaluationError, match=r"2008_000000\.png: no picture that can be read"):
+        read_yolo(root)
+    picture.write_bytes(content)
+    picture.with_suffix(".bmp").write_bytes(content)
+    with pytest.raises(EvaluationError, match="the same stem as"):
+        read_yolo(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: [a, b", "not YAML"),
+        ("nc: 3", "'names' is None"),
+        ("names: {1: a, 2: b}", "object of them by number from 0"),
+        ("names: [a, b, a]", "class 'a' comes twice"),
+    ],
+)
+def test_faults_of_the_names(tmp_path: Path, text: str, said: str) -> None:
+    root = write_yolo(tmp_path, EXAMPLE)
+    write(root / "data.yaml", text)
+    with pytest.raises(EvaluationError) as caught:
+        read_yolo(root)
+    assert str(caught.value).startswith("data.yaml: ") and said in str(caught.value)
+    assert "\n" not in str(caught.value)
