@@ -14,10 +14,6 @@ MODULES = (
     "protocols.voc",
     "protocols.ilsvrc",
     "protocols.coco_kernels",
-    "why.average_precision",
-    "why.images",
-    "why.confusion",
-    "why.tide",
 )
 
 library = Library("eval", MODULES, seconds=10)

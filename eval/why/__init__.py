@@ -91,7 +91,8 @@ def explain(
     matches
         The protocol's, at IoU .5.
     bootstrap, seed
-        How many data sets are drawn for confidence intervals (0 for none), and the seed.
+        How many data sets are drawn for confidence intervals (0 for none; none without images),
+        and the seed.
     traces
         What a proposal pipeline recorded about each object, if one did.
     several
@@ -102,7 +103,7 @@ def explain(
     classes = class_table(curves, table, dataset, matches)
     threshold = classes.overall.threshold
     drawn = None
-    if bootstrap:
+    if bootstrap and len(dataset):
         judged = matches if several is None else several
         drawn = resample(table, dataset, judged, draws=bootstrap, seed=seed)
     coco_sizes, sizes, shapes = all_buckets(curves, table, dataset, matches)

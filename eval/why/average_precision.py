@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.compiled import kernel
 from eval.curves import Curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import FALSE, TRUE, Matches
 from eval.ranking import group_rows
+from eval.why.compiled import kernel
 
 
 class Rule(NamedTuple):

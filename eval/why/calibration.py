@@ -65,8 +65,9 @@ class Calibration:
 def calibration(
     table: DetectionTable, dataset: Dataset, matches: Matches, *, bins: int = 20
 ) -> Calibration:
-    """Compare scores with precision; detections that were passed over are left out."""
+    """Compare scores with precision; what was passed over or has no finite score is left out."""
     judged = (matches.outcomes == TRUE) | (matches.outcomes == FALSE)
+    judged &= np.isfinite(table.scores)
     scores, labels = table.scores[judged], table.labels[judged]
     hits = matches.outcomes[judged] == TRUE
     probabilities = bool(((scores >= 0) & (scores <= 1)).all())

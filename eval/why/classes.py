@@ -121,7 +121,7 @@ def best_point(
     """
     # A threshold shows all detections of one score or none.
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], len(scores) > 0))
-    ends = ends[true[ends] + false[ends] > 0]
+    ends = ends[(true[ends] + false[ends] > 0) & ~np.isnan(scores[ends])]
     if not counted or not len(ends):
         return OperatingPoint(np.nan, np.nan, np.nan, np.nan)
     shown = true[ends] + false[ends]

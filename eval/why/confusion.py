@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.compiled import kernel
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
 from eval.why.classes import best_overall
+from eval.why.compiled import kernel
 from eval.why.images import by_image, overlap_xywh, shared_area
 from eval.why.plain import plain
 
@@ -138,9 +138,9 @@ def _take(  # type: ignore[no-untyped-def]
                     if first or value > most or (value == most and own and not same and best >= 0):
                         best, most, same = j, value, own
                 elif not counted[j] and crowd[j]:
-                    area = boxes[i, 2] * boxes[i, 3]
                     inside = shared_area(boxes, i, truths, j)
-                    ignored = ignored or (inside > 0 and inside >= threshold * area)
+                    share = inside / (boxes[i, 2] * boxes[i, 3]) if inside > 0 else 0.0
+                    ignored = ignored or share >= threshold
                 elif not counted[j]:
                     ignored = ignored or overlap_xywh(boxes, i, truths, j) >= threshold
             if best >= 0:

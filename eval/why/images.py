@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.compiled import helper
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.protocols.excluded import on_excluded
 from eval.ranking import falling, group_rows
+from eval.why.compiled import helper
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +52,13 @@ def by_image(
         rank = np.arange(len(rows)) - np.repeat(starts[:-1], np.diff(starts))
         rows = rows[rank < most]
         starts = np.concatenate([[0], np.cumsum(np.minimum(np.diff(starts), most))])
-    images, labels = table.images[rows].astype(np.int64), table.labels[rows].astype(np.int32)
-    classes = len(dataset.class_names)
-    pairs = dataset.excluded[:, 0] * classes + dataset.excluded[:, 1]
+    labels = table.labels[rows].astype(np.int32)
     return ByImage(
         rows=rows,
         starts=starts,
         boxes_xywh=np.ascontiguousarray(table.boxes_xywh[rows], dtype=np.float64),
         labels=labels,
-        passed_over=np.isin(images * classes + labels, pairs)
-        if len(pairs)
-        else np.zeros(len(rows), dtype=bool),
+        passed_over=on_excluded(table.images[rows], labels, dataset),
     )
 
 

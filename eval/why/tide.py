@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.compiled import kernel
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
 from eval.ranking import falling, group_rows
 from eval.why.average_precision import Ranked, Rule, average_precisions
+from eval.why.compiled import kernel
 from eval.why.images import ByImage, by_image, overlap_xywh, shared_area
 from eval.why.plain import plain
 
@@ -56,8 +56,8 @@ class Tide:
     false_positives, false_negatives
         AP gained without any false detection, and without any object that is not found.
     kinds
-        (N,) int8 by row of the table: index into KINDS, CORRECT, or -2 beyond the most
-        detections per image.
+        (N,) int8 by row of the table: index into KINDS, CORRECT, or -2 where not looked at:
+        beyond the most detections per image, or without a score.
     missed
         (M,) bool by row of the data set's objects, those of kind Miss.
     """
@@ -246,7 +246,7 @@ def _kinds(  # type: ignore[no-untyped-def]
             for j in range(begin, end):
                 if not counted[j] and truth_labels[j] == labels[i]:
                     inside = shared_area(boxes, i, truths, j)
-                    if inside > positive * (boxes[i, 2] * boxes[i, 3]):
+                    if inside > 0 and inside / (boxes[i, 2] * boxes[i, 3]) > positive:
                         scored[i] = False
         for i in range(starts[image], starts[image + 1]):
             if kinds[i] == CORRECT:
