@@ -1,0 +1,108 @@
+"""`detect check`: groups on standard output, the exit code, all findings as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.detector.command import detect
+
+TRUTH: dict[str, Any] = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 50, "height": 40}],
+    "categories": [{"id": 1, "name": "cat"}],
+    "annotations": [
+        {
+            "id": k,
+            "image_id": 1,
+            "category_id": 1,
+            "bbox": [k, 2, 30, 20],
+            "area": 600,
+            "iscrowd": 0,
+        }
+        for k in range(1, 21)
+    ],
+}
+
+
+def saved(path: Path, document: Any) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_good_file(tmp_path: Path) -> None:
+    run = detect("check", saved(tmp_path / "truth.json", TRUTH))
+    assert (run.code, run.errors) == (0, "")
+    assert run.out == (
+        "note: content\n  truth.json: 1 images, 1 classes, 20 objects\nno errors, no warnings\n"
+    )
+
+
+def test_errors_are_grouped_and_the_first_twenty_shown(tmp_path: Path) -> None:
+    bad = [{**record, "image_id": 2} for record in TRUTH["annotations"] * 2]
+    for number, record in enumerate(bad):
+        record["id"] = number + 1
+    path = saved(tmp_path / "truth.json", {**TRUTH, "annotations": [*bad, TRUTH["annotations"][0]]})
+    run = detect("check", path)
+    lines = run.out.splitlines()
+    assert run.code == 1 and lines[0] == "error: annotations: unknown image_id (40)"
+    assert lines[1].startswith("  truth.json: annotations[0]: image_id 2 is not listed")
+    assert lines[21] == "  and 20 more; --all prints them"
+    assert lines[-1] == "40 errors, 1 warning"
+    everything = detect("check", "--all", path).out
+    assert "annotations[39]: image_id 2" in everything and "more; --all" not in everything
+
+
+def test_findings_as_json(tmp_path: Path) -> None:
+    path = saved(tmp_path / "truth.json", {**TRUTH, "categories": []})
+    written = tmp_path / "findings.json"
+    run = detect("check", path, "--json", written)
+    rows = json.loads(written.read_bytes())
+    assert run.code == 1 and "20 errors" in run.out
+    assert set(rows[0]) == {"severity", "kind", "where", "field", "message"}
+    assert rows[0]["where"] == "truth.json: annotations[0]" and rows[0]["field"] == "category_id"
+    assert sum(row["severity"] == "error" for row in rows) == 20
+    assert json.loads(detect("check", path, "--json", "-").out) == rows
+
+
+def test_results_beside_their_ground_truth(tmp_path: Path) -> None:
+    truth = saved(tmp_path / "truth.json", TRUTH)
+    found = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
+    good = saved(tmp_path / "results.json", [found])
+    assert detect("check", good, "--data", truth).code == 0
+    bad = saved(tmp_path / "results.json", [found, {**found, "score": "high"}])
+    run = detect("check", bad, "--data", truth)
+    assert run.code == 1 and "results.json: record[1]: 'score' is 'high'" in run.out
+    (tmp_path / "sub.txt").write_text("1 1 .5 1 2 3 4\n1 1 .5 1 2 3\n")
+    run = detect("check", tmp_path / "sub.txt", "--data", truth)
+    assert run.code == 1 and "sub.txt: line 2: 6 columns; expected 7" in run.out
+    run = detect("check", tmp_path / "sub.txt")
+    assert run.code == 1 and run.out == "" and "name their ground truth with --data" in run.errors
+
+
+def test_faulty_ground_truth_of_results_is_one_line(tmp_path: Path) -> None:
+    truth = saved(tmp_path / "truth.json", {})
+    run = detect("check", saved(tmp_path / "results.json", []), "--data", truth)
+    assert run.code == 1 and run.errors.startswith("detect: truth.json: no list 'images'")
+    assert run.errors.count("\n") == 1
+
+
+def test_odd_characters_stay_on_their_line(tmp_path: Path) -> None:
+    names = [{"id": 1, "name": "cat"}, {"id": 2, "name": "two\nlines\x1b[31m"}]
+    run = detect("check", saved(tmp_path / "truth.json", {**TRUTH, "categories": names}))
+    assert run.code == 0 and "\x1b" not in run.out
+    assert len(run.out.splitlines()) == 5
+
+
+def test_no_torch_is_loaded(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = saved(tmp_path / "truth.json", TRUTH)
+    code = (
+        "import sys; from detector.cli import main; main(['check', sys.argv[1]]); "
+        "print([name for name in ('torch', 'cv2', 'pycocotools') if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
