@@ -365,8 +365,11 @@ def _scratch(
         np.zeros(images, np.int64), np.zeros(images, np.int64), np.zeros(images, np.int32),
         np.empty(objects, np.int64), np.empty(most, np.uint64), np.empty(most, np.uint64),
         np.empty(most, np.int32), np.empty(2049, np.int64),
-        taken, np.empty(objects), np.empty((most, areas), np.uint64),
+        taken, np.empty(objects), np.empty(objects, np.uint64), np.empty((most, areas), np.uint64),
         np.empty((most, areas), np.uint64), np.empty(most, np.int32),
         np.empty((most, areas * limits), np.int32), np.empty(most),
-        np.empty(areas * limits, np.int64), np.empty(objects, np.int64), np.empty(objects),
+        np.empty(areas * limits, np.int64), np.empty(limits, np.int64), np.empty(limits, np.int64),
+        np.empty((limits, objects), np.int64), np.empty((limits, objects)),
+        np.empty(most, np.int32), np.empty(most), np.empty((most, 4)),
+        np.empty(most, np.int8), np.empty(most, np.int32),
     )  # fmt: skip

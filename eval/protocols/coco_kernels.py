@@ -26,31 +26,42 @@ def falling_key(bits):  # type: ignore[no-untyped-def]
 
 
 @helper
-def sort_falling(score_bits, rows, begin, end, keys, other_keys, other_rows, counts):  # type: ignore[no-untyped-def]
-    """Sort rows[begin:end] by falling score, equal ones as they are (radix sort, 11 bits)."""
-    n = end - begin
+def pass_over(shift, n, keys, rows, to_keys, to_rows, counts):  # type: ignore[no-untyped-def]
+    """One pass of a radix sort, by the 11 bits from `shift` on."""
+    for digit in range(len(counts)):
+        counts[digit] = 0
+    for i in range(n):
+        counts[((keys[i] >> np.uint64(shift)) & np.uint64(2047)) + np.uint64(1)] += 1
+    for digit in range(1, 2048):
+        counts[digit] += counts[digit - 1]
+    for i in range(n):
+        digit = (keys[i] >> np.uint64(shift)) & np.uint64(2047)
+        place = counts[digit]
+        counts[digit] += 1
+        to_keys[place] = keys[i]
+        to_rows[place] = rows[i]
+
+
+@helper
+def sort_falling(score_bits, rows, keys, other_keys, other_rows, counts):  # type: ignore[no-untyped-def]
+    """Sort rows by falling score, equal ones as they are."""
+    n = len(rows)
     different = np.uint64(0)
     for i in range(n):
-        keys[i] = falling_key(score_bits[rows[begin + i]])
+        keys[i] = falling_key(score_bits[rows[i]])
         different |= keys[i] ^ keys[0]
+    swapped = False
     for shift in range(0, 64, 11):
         if (different >> np.uint64(shift)) & np.uint64(2047) == np.uint64(0):
             continue
-        for digit in range(len(counts)):
-            counts[digit] = 0
+        if swapped:
+            pass_over(shift, n, other_keys, other_rows, keys, rows, counts)
+        else:
+            pass_over(shift, n, keys, rows, other_keys, other_rows, counts)
+        swapped = not swapped
+    if swapped:
         for i in range(n):
-            counts[((keys[i] >> np.uint64(shift)) & np.uint64(2047)) + np.uint64(1)] += 1
-        for digit in range(1, 2048):
-            counts[digit] += counts[digit - 1]
-        for i in range(n):
-            digit = (keys[i] >> np.uint64(shift)) & np.uint64(2047)
-            place = counts[digit]
-            counts[digit] += 1
-            other_keys[place] = keys[i]
-            other_rows[place] = rows[begin + i]
-        for i in range(n):
-            keys[i] = other_keys[i]
-            rows[begin + i] = other_rows[i]
+            rows[i] = other_rows[i]
 
 
 @helper
@@ -84,7 +95,8 @@ def overlap(d, g, dt, gt, crowd):  # type: ignore[no-untyped-def]
     "i8[1] i4[1] i4[1] f8[2] f8[1] u1[1] u1[1] "
     "f8[1] f8[1] f8[2] i8[1] f8 "
     "i8[1] i8[1] i4[1] i8[1] u8[1] u8[1] i4[1] i8[1] "
-    "u8[2] f8[1] u8[2] u8[2] i4[1] i4[2] f8[1] i8[1] i8[1] f8[1] "
+    "u8[2] f8[1] u8[1] u8[2] u8[2] i4[1] i4[2] f8[1] i8[1] i8[1] i8[1] i8[2] f8[2] "
+    "i4[1] f8[1] f8[2] i1[1] i4[1] "
     "f8[4] f8[4] f8[3] i1[1] i4[1] i8[1]"
 )
 def judge_class(  # type: ignore[no-untyped-def]
@@ -92,8 +104,9 @@ def judge_class(  # type: ignore[no-untyped-def]
     gt_starts, gt_rows, gt_images, gt_boxes, gt_areas, gt_crowd, gt_void,
     thresholds, recalls, areas, limits, spacing,
     first_of, count_of, seen, candidates, keys, other_keys, other_rows, counts,
-    taken, ious, event_true, event_false, event_limit, event_base, event_score,
-    base, found_false, found_score,
+    taken, ious, reached, event_true, event_false, event_limit, event_base, event_score,
+    base, true_count, false_count, found_false, found_score,
+    own_images, own_scores, own_boxes, own_outcomes, own_partners,
     precision, found_scores, recall, outcomes, partners, facts,
 ):  # fmt: skip
     """Detections rows[begin:end] of one class against its objects.
@@ -103,7 +116,16 @@ def judge_class(  # type: ignore[no-untyped-def]
     limits, thresholds). outcomes and partners get the verdict at the first threshold and area,
     facts the number of detections with the score of the one before and of those cut off.
     """
-    sort_falling(score_bits, rows, begin, end, keys, other_keys, other_rows, counts)
+    n = end - begin
+    rows = rows[begin:end]
+    sort_falling(score_bits, rows, keys, other_keys, other_rows, counts)
+    # Copies side by side: what follows would wait for each from memory otherwise.
+    for i in range(n):
+        d = rows[i]
+        own_images[i] = images[d]
+        own_scores[i] = scores[d]
+        for side in range(4):
+            own_boxes[i, side] = boxes[d, side]
     area_count, limit_count = len(areas), len(limits)
     threshold_count = len(thresholds)
     lowest = min(thresholds[0], 1 - 1e-10)  # they rise
@@ -117,68 +139,69 @@ def judge_class(  # type: ignore[no-untyped-def]
     for column in range(len(base)):
         base[column] = 0
     events = 0
-    for i in range(begin, end):
-        d = rows[i]
-        image = images[d]
+    for i in range(n):
+        image = own_images[i]
         rank = seen[image]
         seen[image] += 1
-        outcomes[d] = 0
-        partners[d] = -1
-        facts[0] += i > begin and scores[d] == scores[rows[i - 1]]
+        own_outcomes[i] = 0
+        own_partners[i] = -1
+        facts[0] += i > 0 and own_scores[i] == own_scores[i - 1]
         if rank >= limits[limit_count - 1]:
-            outcomes[d] = -2
+            own_outcomes[i] = -2
             facts[1] += 1
             continue
         first_limit = 0
         while rank >= limits[first_limit]:
             first_limit += 1
-        # Objects with too small an overlap change nothing.
+        # Objects it could take, the largest overlap first, the last in the file among equals;
+        # those with too small an overlap change nothing.
         met = 0
         for k in range(first_of[image], first_of[image] + count_of[image]):
             g = gt_rows[k]
-            iou = overlap(d, g, boxes, gt_boxes, gt_crowd[g])
-            if not iou < lowest:
-                candidates[met] = g
-                ious[met] = iou
-                met += 1
-        size = boxes[d, 2] * boxes[d, 3]
+            iou = overlap(i, g, own_boxes, gt_boxes, gt_crowd[g])
+            if not iou >= lowest:
+                continue
+            place = met
+            while place > 0 and ious[place - 1] <= iou:
+                candidates[place], ious[place] = candidates[place - 1], ious[place - 1]
+                place -= 1
+            candidates[place], ious[place] = g, iou
+            met += 1
+        for c in range(met):
+            bits = np.uint64(0)
+            t = 0
+            while t < threshold_count and min(thresholds[t], 1 - 1e-10) <= ious[c]:
+                bits |= np.uint64(1) << np.uint64(t)
+                t += 1
+            reached[c] = bits
+        size = own_boxes[i, 2] * own_boxes[i, 3]
         happened = False
         for a in range(area_count):
             outside = size < areas[a, 0] or size > areas[a, 1]
-            true, ignored = np.uint64(0), np.uint64(0)
-            if met:
-                for t in range(threshold_count):
-                    bit = np.uint64(1) << np.uint64(t)
-                    best, best_iou = -1, min(thresholds[t], 1 - 1e-10)
-                    best_ignored = False
-                    # Objects that count first, then, if none was met, the ignored ones.
-                    for wanted in range(2):
-                        for c in range(met):
-                            g = candidates[c]
-                            g_ignored = (
-                                gt_crowd[g] != 0
-                                or gt_areas[g] < areas[a, 0]
-                                or gt_areas[g] > areas[a, 1]
-                            )
-                            if g_ignored != (wanted == 1):
-                                continue
-                            if taken[g, a] & bit and not gt_crowd[g]:
-                                continue
-                            if ious[c] < best_iou:
-                                continue
-                            best, best_iou, best_ignored = g, ious[c], g_ignored
-                        if best >= 0:
-                            break
-                    if best < 0:
+            true, ignored, matched = np.uint64(0), np.uint64(0), np.uint64(0)
+            # At each threshold (a bit each) the first that is free; ignored ones come last.
+            for turn in range(2 if met else 0):
+                for c in range(met):
+                    g = candidates[c]
+                    g_ignored = (
+                        gt_crowd[g] != 0 or gt_areas[g] < areas[a, 0] or gt_areas[g] > areas[a, 1]
+                    )
+                    if g_ignored != (turn == 1):
                         continue
-                    taken[best, a] |= bit
-                    if best_ignored:
-                        ignored |= bit
-                    elif not gt_void[best]:
-                        true |= bit
-                    if a == 0 and t == 0:
-                        partners[d] = best
-                        outcomes[d] = -1 if best_ignored else (0 if gt_void[best] else 1)
+                    won = reached[c] & ~matched
+                    if not gt_crowd[g]:
+                        won &= ~taken[g, a]
+                    if not won:
+                        continue
+                    taken[g, a] |= won
+                    matched |= won
+                    if g_ignored:
+                        ignored |= won
+                    elif not gt_void[g]:
+                        true |= won
+                    if a == 0 and won & np.uint64(1):
+                        own_partners[i] = g
+                        own_outcomes[i] = -1 if g_ignored else (0 if gt_void[g] else 1)
             full = (np.uint64(1) << np.uint64(threshold_count)) - np.uint64(1)
             if threshold_count == 64:
                 full = ~np.uint64(0)
@@ -186,13 +209,13 @@ def judge_class(  # type: ignore[no-untyped-def]
             false = np.uint64(0) if outside else full & ~(true | ignored)
             event_true[events, a] = true
             event_false[events, a] = false
-            if a == 0 and outside and partners[d] < 0:
-                outcomes[d] = -1
+            if a == 0 and outside and own_partners[i] < 0:
+                own_outcomes[i] = -1
             if true or (false != full and false):
                 happened = True
         if happened:
             event_limit[events] = first_limit
-            event_score[events] = scores[d]
+            event_score[events] = own_scores[i]
             for a in range(area_count):
                 for m in range(limit_count):
                     event_base[events, a * limit_count + m] = base[a * limit_count + m]
@@ -202,7 +225,11 @@ def judge_class(  # type: ignore[no-untyped-def]
                 if event_false[events, a]:
                     for m in range(first_limit, limit_count):
                         base[a * limit_count + m] += 1
-    top_score = scores[rows[begin]] if end > begin else 0.0
+    for i in range(n):
+        seen[own_images[i]] = 0
+        outcomes[rows[i]] = own_outcomes[i]
+        partners[rows[i]] = own_partners[i]
+    top_score = own_scores[0] if n else 0.0
     for a in range(area_count):
         positives = 0
         for k in range(gt_starts[label], gt_starts[label + 1]):
@@ -211,53 +238,59 @@ def judge_class(  # type: ignore[no-untyped-def]
                 positives += 1
         if positives == 0:
             continue
-        for m in range(limit_count):
-            for t in range(threshold_count):
-                curve(
-                    a, m, t, events, positives, end > begin, top_score, recalls, spacing,
-                    event_true, event_false, event_limit, event_base, event_score,
-                    a * limit_count + m, found_false, found_score,
-                    precision[a, m, t], found_scores[a, m, t], recall[a, m],
+        for t in range(threshold_count):
+            list_true(
+                a, t, events, event_true, event_false, event_limit, event_base, event_score,
+                true_count, false_count, found_false, found_score,
+            )  # fmt: skip
+            for m in range(limit_count):
+                recall[a, m, t] = true_count[m] / positives
+                follow(
+                    true_count[m], positives, n > 0, top_score, recalls, spacing,
+                    found_false[m], found_score[m], precision[a, m, t], found_scores[a, m, t],
                 )  # fmt: skip
     for k in range(gt_starts[label], gt_starts[label + 1]):
         count_of[gt_images[gt_rows[k]]] = 0
-    for i in range(begin, end):
-        seen[images[rows[i]]] = 0
 
 
 @helper
-def curve(  # type: ignore[no-untyped-def]
-    a, m, t, events, positives, any_detection, top_score, recalls, spacing,
-    event_true, event_false, event_limit, event_base, event_score,
-    column, found_false, found_score, precision, scores, recall,
+def list_true(  # type: ignore[no-untyped-def]
+    a, t, events, event_true, event_false, event_limit, event_base, event_score,
+    true_count, false_count, found_false, found_score,
 ):  # fmt: skip
-    """Precision at each recall threshold, its score, and the final recall, of one curve.
+    """The true detections of each limit: found_false[m, k] false ones come before the k-th.
 
-    Precision rises only where a true detection comes, so those alone are kept: found_false[k]
-    is the number of false ones before the k-th true one.
+    Precision rises only where a true detection comes, so those alone are kept.
     """
     bit = np.uint64(1) << np.uint64(t)
-    true = 0
-    false = 0
+    limits = len(true_count)
+    for m in range(limits):
+        true_count[m] = 0
+        false_count[m] = 0
     for e in range(events):
-        if event_limit[e] > m:
-            continue
         if event_true[e, a] & bit:
-            found_false[true] = event_base[e, column] + false
-            found_score[true] = event_score[e]
-            true += 1
+            for m in range(event_limit[e], limits):
+                k = true_count[m]
+                found_false[m, k] = event_base[e, a * limits + m] + false_count[m]
+                found_score[m, k] = event_score[e]
+                true_count[m] = k + 1
         elif event_false[e, a] & bit:
-            false += 1
-    recall[t] = true / positives
-    # From the right: the best precision from the k-th true detection on.
-    r = len(recalls) - 1
+            for m in range(event_limit[e], limits):
+                false_count[m] += 1
+
+
+@helper
+def follow(  # type: ignore[no-untyped-def]
+    true, positives, any_detection, top_score, recalls, spacing,
+    found_false, found_score, precision, scores,
+):  # fmt: skip
+    """Precision and score at each recall threshold, of one curve, from its right end."""
     best = 0.0
-    k = true  # true detections needed for recalls[r]
-    for r in range(len(recalls)):
+    k = true
+    r = len(recalls) - 1
+    while r >= 0 and true / positives < recalls[r]:  # never reached
         precision[r] = 0.0
         scores[r] = 0.0
-    r = len(recalls) - 1
-    while r >= 0 and true / positives < recalls[r]:
         r -= 1
     while r >= 0 and k > 0:
         # The k-th is the first to reach recalls[r] unless the one before does too.
@@ -271,9 +304,7 @@ def curve(  # type: ignore[no-untyped-def]
             scores[r] = found_score[k - 1]
             r -= 1
         k -= 1
-    # Reached by the very first detection, whatever it is.
-    while r >= 0:
-        if any_detection:
-            precision[r] = best
-            scores[r] = top_score
+    while r >= 0:  # 0 is reached by the very first detection, whatever it is
+        precision[r] = best if any_detection else 0.0
+        scores[r] = top_score
         r -= 1
