@@ -12,7 +12,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Report, refuse
-from eval.formats.results import find_images, make_table, rows_by_name
+from eval.formats.results import find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.text_numbers import number_table
 from eval.records import EvaluationError
@@ -62,7 +62,7 @@ def read_comp4(
     line, file_row = np.concatenate(lines), np.concatenate(file_of)
     scores, boxes = np.split(np.concatenate(tables), [1], axis=1)
     missing = [name for i, name in enumerate(dataset.class_names) if (name, i) not in classes]
-    note = f"no file for {len(missing)} classes: {', '.join(missing):.200}"
+    note = f"no file for {len(missing)} classes: {listed(missing)}"
     return make_table(
         dataset,
         np.concatenate(images),

@@ -12,7 +12,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
-from eval.formats.results import find_images, make_table, rows_by_name
+from eval.formats.results import find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.text_numbers import number_of
 from eval.records import EvaluationError
@@ -131,7 +131,7 @@ def _understand(
         missing += [] if box else ["box (x, y, width, height or xmin, ymin, xmax, ymax)"]
         raise EvaluationError(
             f"{source}: line 1: no column for {', '.join(missing)}; "
-            f"the columns are {', '.join(header):.200}"
+            f"the columns are {listed(header)}"
         )
     return chosen["image"][0], chosen["class"][0], chosen["score"][0], box
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -53,6 +53,11 @@ def find_images(
     return np.maximum(images, -1)
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: on one line, cut where there are many."""
+    return " ".join(", ".join(names).split())[:160]
+
+
 def make_table(
     dataset: Dataset,
     images: np.ndarray,
@@ -86,12 +91,12 @@ def make_table(
         which = sorted({class_of(row) for row in np.flatnonzero(unknown).tolist()})
         if unknown.all():
             raise EvaluationError(
-                f"{source}: none of its classes ({', '.join(which):.80}) is one of the ground "
-                f"truth ({', '.join(dataset.class_names):.80}); use its names"
+                f"{source}: none of its classes ({listed(which)}) is one of the ground truth "
+                f"({listed(dataset.class_names)}); use its names"
             )
         said.append(
             f"{unknown.sum()} detections of classes that the ground truth does not know were "
-            f"left out: {', '.join(which):.200}"
+            f"left out: {listed(which)}"
         )
     kept = np.flatnonzero(~unknown & (images >= 0))
     boxes = boxes[kept]
