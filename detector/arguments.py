@@ -144,6 +144,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
         "results: COCO JSON, VOC comp4 files, ILSVRC or CSV text, a folder of YOLO text",
     )  # fmt: skip
     add("--data", type=Path, metavar="DATA", help="the ground truth of results")
+    add("--split", metavar="NAME", help="part of a folder that has several: test, val, ...")
     add("--all", action="store_true", help="print each finding, not only the first 20 of a kind")
     add("--json", metavar="FILE", help="write all findings here; '-' is standard output")
 

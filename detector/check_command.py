@@ -17,7 +17,7 @@ SHOWN = 20  # of a kind
 
 def check(arguments: Namespace) -> int:
     """Print all findings; the exit code is 1 if there are errors among them."""
-    findings = find_faults(arguments.path, arguments.data)
+    findings = find_faults(arguments.path, arguments.data, arguments.split)
     if arguments.json:
         import orjson
 

@@ -40,7 +40,9 @@ ORDER = (ERROR, WARNING, NOTE)
 
 
 def check(
-    path: str | os.PathLike[str], data: str | os.PathLike[str] | Dataset | None = None
+    path: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Dataset | None = None,
+    split: str | None = None,
 ) -> list[Finding]:
     """Everything wrong or odd in a data set, or in results if `data` is given.
 
@@ -50,6 +52,8 @@ def check(
         Ground truth or results in any format that can be read.
     data
         The ground truth of results. Results in JSON can be looked at without.
+    split
+        Which part of a folder with several (see its reader for the default).
 
     Returns
     -------
@@ -59,18 +63,23 @@ def check(
     Raises
     ------
     EvaluationError
-        The ground truth of results cannot be read, or is needed and not given.
+        The ground truth of results cannot be read, or is needed and not given; a split of what
+        has none.
     """
     findings: list[Finding] = []
     place = Path(path)
-    dataset = data if isinstance(data, Dataset) or data is None else read_dataset(data)
+    options = {} if split is None else {"split": split}
+    truth = path if data is None else data
+    if split and not isinstance(truth, Dataset) and _reader(Path(truth)) is read_coco:
+        raise EvaluationError(f"{os.fspath(truth)}: a COCO JSON file has no splits; name none")
+    dataset = data if isinstance(data, Dataset) or data is None else read_dataset(data, **options)
     try:
         if dataset is not None:
             _check_results(path, dataset, findings)
         elif _reader(place) is read_coco:
             _check_json(place, findings)
         else:
-            _check_dataset(place, findings)
+            _check_dataset(place, options, findings)
     except _NeedsDataError as error:
         raise EvaluationError(str(error)) from None
     except EvaluationError as error:
@@ -123,9 +132,9 @@ def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: lis
     findings.append(Finding(NOTE, "content", source, "", content))
 
 
-def _check_dataset(path: Path, findings: list[Finding]) -> None:
+def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding]) -> None:
     """A folder, or YOLO's data.yaml; what the reader reports is all that it refuses."""
-    dataset: Dataset = reader_of(path)(path, report=_collector(findings))
+    dataset: Dataset = reader_of(path)(path, report=_collector(findings), **options)
     truths, images = dataset.all_truths, dataset.truth_images
     notes = oddities(dataset.images, truths, images)
     _note([note for note in dataset.notes if note not in notes], dataset.source, findings)

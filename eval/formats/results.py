@@ -105,7 +105,8 @@ def make_table(
     negative = below.any(axis=1)
     if negative.any():
         first = where(int(kept[np.argmax(negative)]))
-        said.append(f"{negative.sum()} boxes have a negative side (first: {first})")
+        what = "have a negative side" if layout == "xywh" else "end before they begin (max < min)"
+        said.append(f"{negative.sum()} boxes {what}; they are kept (first: {first})")
     return DetectionTable(
         images=images[kept].astype(np.int32),
         labels=labels[kept].astype(np.int32),

@@ -300,6 +300,16 @@ def test_all_faults_of_text_results(tmp_path: Path) -> None:
     assert any("detection 2: the same as sub.txt: detection 1" in w for w in warnings(findings))
 
 
+def test_a_split(tmp_path: Path) -> None:
+    root = write_ilsvrc(tmp_path, EXAMPLE, split="val2")
+    assert check(root, split="val2")[-1].message.startswith("3 images")
+    assert len(errors(check(root))) == 1
+    path = write(tmp_path / "sub.txt", "11 1 .5 1 2 3 4\n")
+    assert errors(check(path, root, "val2")) == []
+    with pytest.raises(EvaluationError, match="a COCO JSON file has no splits"):
+        check(saved(tmp_path, "truth.json", TRUTH), split="val")
+
+
 def test_results_need_their_ground_truth(tmp_path: Path) -> None:
     path = write(tmp_path / "sub.txt", "11 1 .5 1 2 3 4\n")
     with pytest.raises(EvaluationError, match="these are results; name their ground truth"):

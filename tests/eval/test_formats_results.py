@@ -152,7 +152,7 @@ def test_the_published_demo() -> None:
     assert np.array_equal(table.labels + 1, plain[:, 1])
     assert [dataset.images[i].id for i in table.images] == plain[:, 0].tolist()
     negative = (plain[:, 5] < plain[:, 3]) | (plain[:, 6] < plain[:, 4])
-    assert f"{negative.sum()} boxes have a negative side" in table.notes[0]
+    assert f"{negative.sum()} boxes end before they begin" in table.notes[0]
 
 
 # --- CSV ------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_negative_sides_are_kept_and_noted(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "\n".join([*LINES[name], LINES[name][1]]))
     table = read(path, dataset)
     assert table.boxes[1].tolist() == [5, 2, 3, 4] and len(table) == 3
-    assert any("2 boxes have a negative side" in n and "line 2" in n for n in table.notes)
+    assert any("2 boxes end before they begin" in n and "line 2" in n for n in table.notes)
 
 
 @pytest.mark.parametrize("name", LINES)
