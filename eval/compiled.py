@@ -10,6 +10,7 @@ MODULES = (
     "formats.json_columns",
     "formats.text_numbers",
     "ranking",
+    "suspicions",
     "protocols.overlap",
     "protocols.voc",
     "protocols.ilsvrc",
