@@ -1,1 +1,5 @@
 """An evaluation as a page, JSON and CSV."""
+
+from eval.report.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,107 @@
+"""What is written beside the page: all figures as JSON, the classes as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.report.findings import Findings
+from eval.report.words import known
+from eval.why.plain import plain
+
+
+def document(findings: Findings) -> bytes:
+    """report.json: fractions 0..1, null where no object counts."""
+    import orjson
+
+    report, table, dataset = findings.report, findings.table, findings.dataset
+    facts = {
+        "title": findings.title,
+        "date": findings.date.isoformat(),
+        "command": findings.command,
+        "detections": {"source": table.source, "count": len(table)},
+        "ground_truth": {
+            "source": dataset.source,
+            "images": len(dataset),
+            "objects": len(dataset.all_truths),
+            "classes": len(dataset.class_names),
+        },
+        "report": {
+            "protocol": report.protocol,
+            "official": report.official,
+            "map": plain(report.map),
+            "stats": plain(report.stats),
+            "per_class": plain(report.per_class),
+            "notes": list(report.notes),
+            "quirks": list(report.quirks),
+        },
+        "explanation": findings.explanation.to_dict(),
+        "comparison": findings.comparison.to_dict() if findings.comparison else None,
+    }
+    return orjson.dumps(plain(facts), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def class_rows(findings: Findings) -> list[dict[str, Any]]:
+    """One row a class in the data set's order, fractions 0..1."""
+    dataset, comparison = findings.dataset, findings.comparison
+    classes, drawn = findings.explanation.classes, findings.explanation.bootstrap
+    columns: dict[str, Any] = {
+        "class": dataset.class_names,
+        "category_id": dataset.category_ids,
+        "ap": findings.average_precisions,
+        "ap_at_half_overlap": classes.average_precisions,
+        "objects": classes.objects,
+        "detections": classes.detections,
+        "true": classes.true,
+        "false": classes.false,
+        "found": classes.recalls,
+        "best_f1": classes.f1,
+        "best_f1_score": classes.thresholds,
+        "best_f1_precision": classes.f1_precisions,
+        "best_f1_recall": classes.f1_recalls,
+    }
+    if drawn is not None:
+        columns |= {"ap_low": drawn.lows, "ap_high": drawn.highs}
+    if comparison is not None:
+        columns |= {
+            "other_ap": findings.other_average_precisions,
+            "difference": comparison.values,
+            "difference_low": comparison.lows,
+            "difference_high": comparison.highs,
+        }
+    return [
+        {name: values[label] for name, values in columns.items()}
+        for label in range(len(dataset.class_names))
+    ]
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Comma-separated, with a header; nothing where a figure is not known."""
+    file = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def write_file(path: Path, content: bytes) -> Path:
+    """Write under another name first, so that a reader never meets half a file."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value)) if known(float(value)) else ""
+    return value
