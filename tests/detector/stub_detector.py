@@ -1,13 +1,17 @@
 """A detector that needs no network: what it finds depends on the picture's bytes alone.
 
-python -m tests.detector.stub_detector evaluate --data ...     the real command, its detector slow
+python -m tests.detector.stub_detector evaluate --data ...
+
+is the real command with this detector and with slow writes, of which a kill easily leaves half.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,8 +32,7 @@ SIDE = 32
 class StubDetector:
     """Stands for detector.pipeline.Detector where only the command around it is tested."""
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self.info = SimpleNamespace(class_names=NAMES, category_ids=CATEGORY_IDS)
         self.recipe, self.multibox = Recipe(), None
         self.device = SimpleNamespace(type="cpu")
@@ -39,7 +42,6 @@ class StubDetector:
     def detect_in_stages(self, path: Path, preset: str) -> tuple[Detections, Any]:
         self.seen.append(path.name)
         image = read_image(path)
-        time.sleep(self.seconds)
         rng = np.random.default_rng(image.ravel())
         count = int(rng.integers(0, 6))
         corners = rng.uniform(0, SIDE / 2, (count, 2))
@@ -52,9 +54,9 @@ class StubDetector:
         return found, SimpleNamespace(proposals_xyxy=boxes, regions_xyxy=boxes, scored=scored)
 
 
-def use(patch: pytest.MonkeyPatch, seconds: float = 0.0) -> StubDetector:
+def use(patch: pytest.MonkeyPatch) -> StubDetector:
     """Let `detect evaluate` run a new StubDetector until the test ends."""
-    stub = StubDetector(seconds)
+    stub = StubDetector()
     patch.setattr("detector.evaluation_run.load_detector", lambda arguments: stub)
     return stub
 
@@ -81,8 +83,15 @@ def tiny_dataset(folder: Path, count: int) -> Path:
     return path
 
 
+def write_slowly(file: int, content: bytes, write: Callable[[int, bytes], int] = os.write) -> int:
+    done = write(file, content[: len(content) // 2])
+    time.sleep(0.002)
+    return done + write(file, content[done:])
+
+
 if __name__ == "__main__":
     from detector.cli import main
 
-    use(pytest.MonkeyPatch(), seconds=0.004)
+    use(pytest.MonkeyPatch())
+    os.write = write_slowly  # type: ignore
     sys.exit(main(sys.argv[1:]))
