@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.checking_json import check_results, check_truth, is_results
 from eval.checking_records import ABSENT, parse_json
+from eval.checking_results import check_results, is_results
 from eval.checking_smells import (
     ERROR,
     NOTE,
@@ -27,6 +27,7 @@ from eval.checking_smells import (
     score_smells,
     unused_classes,
 )
+from eval.checking_truth import check_truth
 from eval.datasets import Dataset, read_dataset
 from eval.detections import DetectionTable, read_detections
 from eval.formats import reader_of, results_reader_of

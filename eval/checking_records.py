@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
-from eval.checking_smells import ERROR, Finding
+from eval.checking_smells import ERROR, WARNING, Boxes, Finding
 from eval.formats.text_files import read_bytes
 
 ABSENT = object()
+ID, NUMBER = "a whole number or a text", "a finite number"
+BOX = "[x, y, width, height], 4 finite numbers"
 BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
 
 
@@ -122,6 +125,43 @@ class Records:
         """Positions of records without the field."""
         pairs = enumerate(self.records)
         return [i for i, record in pairs if isinstance(record, dict) and field not in record]
+
+
+def list_of(document: Any, name: str, source: str, findings: list[Finding]) -> Records:
+    """A document's list of this name; none is an error, an empty one a warning."""
+    found = document.get(name) if isinstance(document, dict) else None
+    if isinstance(found, list):
+        if not found:
+            message = f"the list {name!r} is empty"
+            findings.append(Finding(WARNING, "empty list", source, name, message))
+        return Records(source, name, found, findings)
+    message = f"no list {name!r} at the top level; expected COCO JSON with it"
+    findings.append(Finding(ERROR, "no list", source, name, message))
+    return Records(source, name, [], findings)
+
+
+def boxes_of(
+    records: Records,
+    owners: list[Any],
+    kinds: list[Any],
+    shapes: list[Any],
+    image_rows: dict[Any, int],
+    labels: dict[Any, int],
+    limits: np.ndarray,
+    scores: list[Any] | None = None,
+) -> Boxes:
+    """The boxes of all sound records."""
+    rows = sorted(records.sound)
+    xywh = np.array([shapes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
+    images = np.array([image_rows[owners[row]] for row in rows], dtype=np.int64)
+    return Boxes(
+        xyxy=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
+        images=images,
+        labels=np.array([labels[kinds[row]] for row in rows], dtype=np.int64),
+        limits=limits[images],
+        where=lambda row: records.where(rows[row]),
+        scores=None if scores is None else np.array([scores[row] for row in rows], np.float64),
+    )
 
 
 def is_id(value: Any) -> bool:
