@@ -10,11 +10,12 @@ from eval.curves import class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
-from eval.why.bootstrap import Bootstrap, Comparison, compare
+from eval.why.bootstrap import Bootstrap
 from eval.why.bootstrap import bootstrap as resample
 from eval.why.buckets import Buckets, all_buckets
 from eval.why.calibration import Calibration, calibration
 from eval.why.classes import ClassTable, class_table
+from eval.why.comparison import Comparison, compare
 from eval.why.confusion import Confusion, confusion
 from eval.why.misses import Misses, explain_misses
 from eval.why.tide import Tide, tide

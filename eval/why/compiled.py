@@ -5,7 +5,7 @@ from __future__ import annotations
 from kernels import Library
 
 # All modules that hold kernels or helpers.
-MODULES = ("average_precision", "images", "confusion", "tide")
+MODULES = ("average_precision", "images", "confusion", "error_kinds")
 
 library = Library("eval.why", MODULES, seconds=5)
 kernel, helper = library.kernel, library.helper

@@ -27,14 +27,10 @@ from eval.detections import DetectionTable
 from eval.matching import Matches
 from eval.ranking import falling, group_rows
 from eval.why.average_precision import Ranked, Rule, average_precisions
-from eval.why.compiled import kernel
-from eval.why.images import ByImage, by_image, overlap_xywh, shared_area
+from eval.why.error_kinds import CORRECT, KINDS, MISS, Verdicts, judge
+from eval.why.images import by_image
 from eval.why.plain import plain
 
-# Kinds of error, in the order in which they are tried; detections without one are CORRECT.
-KINDS = ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss")
-CLS, LOC, BOTH, DUPE, BKG, MISS = range(6)
-CORRECT = -1
 _RULE = Rule(np.arange(101) / 100)
 
 
@@ -76,18 +72,6 @@ class Tide:
         return {name: plain(getattr(self, name)) for name in names}
 
 
-@dataclass(frozen=True, eq=False)
-class _Verdicts:
-    """What the kernel found: D detections image by image, M objects."""
-
-    detections: ByImage
-    kinds: np.ndarray  # (D,) int8
-    targets: np.ndarray  # (D,) int32, the object that a repair of Cls or Loc finds, or -1
-    scored: np.ndarray  # (D,) bool, counts towards AP
-    found: np.ndarray  # (M,) bool
-    reached: np.ndarray  # (M,) bool, found or the target of an error
-
-
 def tide(
     table: DetectionTable,
     dataset: Dataset,
@@ -109,7 +93,7 @@ def tide(
         Detections per image, over all classes; None for all.
     """
     detections = by_image(table, dataset, most=most)
-    verdicts = _judge(detections, dataset, matches.counted, positive, background)
+    verdicts = judge(detections, dataset, matches.counted, positive, background)
     labels = dataset.all_truths.labels
     counted = np.bincount(labels[matches.counted], minlength=len(dataset.class_names))
     missed = matches.counted & ~verdicts.reached
@@ -132,37 +116,8 @@ def tide(
     )
 
 
-def _judge(
-    detections: ByImage, dataset: Dataset, counted: np.ndarray, positive: float, background: float
-) -> _Verdicts:
-    truths, count = dataset.all_truths, len(detections.rows)
-    kinds = np.empty(count, dtype=np.int8)
-    targets = np.full(count, -1, dtype=np.int32)
-    scored = np.zeros(count, dtype=bool)
-    found = np.zeros(len(truths), dtype=bool)
-    reached = np.zeros(len(truths), dtype=bool)
-    _kinds(
-        detections.boxes_xywh,
-        detections.labels,
-        detections.passed_over,
-        detections.starts.astype(np.int64),
-        np.ascontiguousarray(truths.boxes_xywh, dtype=np.float64),
-        truths.labels.astype(np.int32),
-        counted,
-        dataset.starts.astype(np.int64),
-        positive,
-        background,
-        kinds,
-        targets,
-        scored,
-        found,
-        reached,
-    )
-    return _Verdicts(detections, kinds, targets, scored, found, reached)
-
-
 def _gains(
-    verdicts: _Verdicts,
+    verdicts: Verdicts,
     scores: np.ndarray,
     truth_labels: np.ndarray,
     counted: np.ndarray,
@@ -218,63 +173,3 @@ def _mean_ap(
     present = (counted > 0) | (np.diff(starts) > 0)
     values = np.nan_to_num(average_precisions(entries, _RULE), nan=0.0)
     return float(values[present].mean()) if present.any() else 0.0
-
-
-@kernel("f8[2] i4[1] b1[1] i8[1] f8[2] i4[1] b1[1] i8[1] f8 f8 i1[1] i4[1] b1[1] b1[1] b1[1]")
-def _kinds(  # type: ignore[no-untyped-def]
-    boxes, labels, passed_over, starts, truths, truth_labels, counted, truth_starts,
-    positive, background, kinds, targets, scored, found, reached,
-):  # fmt: skip
-    for image in range(len(starts) - 1):
-        begin, end = truth_starts[image], truth_starts[image + 1]
-        for i in range(starts[image], starts[image + 1]):
-            # Match: the free object of the class with the largest overlap, the first of equals.
-            best, most = -1, 0.0
-            for j in range(begin, end):
-                if counted[j] and not found[j] and truth_labels[j] == labels[i]:
-                    value = overlap_xywh(boxes, i, truths, j)
-                    if value > most:
-                        best, most = j, value
-            kinds[i] = BKG
-            scored[i] = True
-            if best >= 0 and most >= positive:
-                kinds[i] = CORRECT
-                found[best] = True
-                reached[best] = True
-                continue
-            scored[i] = not passed_over[i]
-            for j in range(begin, end):
-                if not counted[j] and truth_labels[j] == labels[i]:
-                    inside = shared_area(boxes, i, truths, j)
-                    if inside > 0 and inside / (boxes[i, 2] * boxes[i, 3]) > positive:
-                        scored[i] = False
-        for i in range(starts[image], starts[image + 1]):
-            if kinds[i] == CORRECT:
-                continue
-            same, other, same_most, other_most, taken_most = -1, -1, -1.0, -1.0, 0.0
-            for j in range(begin, end):
-                if not counted[j]:
-                    continue
-                value = overlap_xywh(boxes, i, truths, j)
-                if truth_labels[j] == labels[i]:
-                    if value > same_most:
-                        same, same_most = j, value
-                    if found[j] and value > taken_most:
-                        taken_most = value
-                elif value > other_most:
-                    other, other_most = j, value
-            target = -1
-            if same >= 0 and background <= same_most <= positive:
-                kinds[i] = LOC
-                target = same
-            elif other >= 0 and other_most >= positive:
-                kinds[i] = CLS
-                target = other
-            elif taken_most >= positive:
-                kinds[i] = DUPE
-            elif max(same_most, other_most) > background:
-                kinds[i] = BOTH
-            # Only the first error of an object, the one with the highest score, can be repaired.
-            if target >= 0 and not reached[target]:
-                reached[target] = True
-                targets[i] = target

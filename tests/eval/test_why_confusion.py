@@ -60,8 +60,8 @@ def test_by_hand(tmp_path: Path) -> None:
 
 def test_the_default_threshold_has_the_best_f1(tmp_path: Path) -> None:
     result = at(tmp_path, None)
-    # True: .9 cat, .7 dog, .55 cow. F1 at .9: 2 / (1 + 4) or, as COCO passes over the dog in the
-    # crowd of cats only if it is a cat, 2 / (2 + 4); .7: 4 / (4 + 4); .55: 6 / (7 + 4).
+    # By COCO's matching .9 is a cat, .7 a dog and .55 a cow; the dog in the crowd is false.
+    # F1 from .9 down: 2 / (2 + 4), 2 / (3 + 4), 4 / (4 + 4), 4 / (6 + 4), 6 / (7 + 4), 6 / (8 + 4)
     assert result.threshold == 0.55
     np.testing.assert_array_equal(result.counts, at(tmp_path, 0.55).counts)
 

@@ -1,0 +1,129 @@
+"""Figures on data sets drawn anew, with replacement, from the images of one.
+
+Detections are matched image by image, so a drawn data set needs no new matching: each image's
+objects and detections count as often as the image was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from eval.curves import class_curves
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
+from eval.matching import Matches
+from eval.records import EvaluationError
+from eval.why.average_precision import RULES, average_precisions, ranked, weighted
+
+# Detections and their matches at one IoU threshold, or at several over which AP is averaged.
+Run: TypeAlias = "tuple[DetectionTable, Matches | Sequence[Matches]]"
+# Draws that are judged together; which images a seed draws depends on it.
+_TOGETHER = 16
+_THREADS = 2
+_TAILS = (2.5, 97.5)
+
+
+class Interval(NamedTuple):
+    """A figure (fraction 0..1, or a difference of such), its standard error and 95 % interval."""
+
+    value: float
+    error: float
+    low: float
+    high: float
+
+
+def figures(
+    runs: Sequence[Run], dataset: Dataset, draws: int, seed: int
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Average precision of several runs, as it is and on the same draws for all.
+
+    Parameters
+    ----------
+    draws
+        Data sets of as many images drawn with replacement.
+    seed
+        The same seed gives the same images, whatever the detections.
+
+    Returns
+    -------
+    For each run (classes,) AP as it is; then mAP (runs, draws) and AP (runs, draws, classes) on
+    the draws. NaN where a class has no object.
+
+    Raises
+    ------
+    EvaluationError
+        No images, fewer than two draws, or no matches.
+    """
+    if draws < 2 or not len(dataset) or not all(terms(matches) for _, matches in runs):
+        raise EvaluationError(
+            f"{dataset.source}: intervals need an image, two draws and matches at an IoU "
+            f"threshold; got {len(dataset)} images and draws={draws}"
+        )
+    prepared = []
+    for table, matches in runs:
+        several = [matches] if isinstance(matches, Matches) else list(matches)
+        curves = [(one, class_curves(one, table, dataset)) for one in several]
+        entries = [ranked(curve, one, table, dataset) for one, curve in curves]
+        prepared.append((entries, RULES[several[0].protocol]))
+    plains = [_average([average_precisions(e, rule) for e in es]) for es, rule in prepared]
+
+    def judge(weights: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [_average([weighted(e, rule, weights) for e in es]) for es, rule in prepared]
+        )
+
+    blocks = np.random.SeedSequence(seed).spawn(-(-draws // _TOGETHER))
+    sizes = [min(_TOGETHER, draws - _TOGETHER * block) for block in range(len(blocks))]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = pool.map(lambda *block: judge(_draw(len(dataset), *block)), sizes, blocks)
+        drawn = np.concatenate(list(parts), axis=1)
+    return plains, mean(drawn), drawn
+
+
+def terms(matches: Matches | Sequence[Matches]) -> list[tuple[str, float]]:
+    """Protocol and IoU thresholds of a run."""
+    several = [matches] if isinstance(matches, Matches) else matches
+    return [(one.protocol, one.iou_threshold) for one in several]
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis without NaN; NaN where there is nothing else."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        average: np.ndarray = np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1)
+    return average
+
+
+def interval(value: float, drawn: np.ndarray) -> Interval:
+    """A figure with what (draws,) values of it say."""
+    errors, lows, highs = spread(drawn[:, None])
+    return Interval(value, float(errors[0]), float(lows[0]), float(highs[0]))
+
+
+def spread(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(draws, classes) -> standard error and ends of the 95 % interval of each class."""
+    result = np.full((3, drawn.shape[1]), np.nan)
+    for label, column in enumerate(drawn.T):
+        known = column[~np.isnan(column)]
+        if len(known) > 1:
+            result[:, label] = known.std(ddof=1), *np.percentile(known, _TAILS)
+    return result[0], result[1], result[2]
+
+
+def _draw(images: int, sets: int, seed: np.random.SeedSequence) -> np.ndarray:
+    """(images, sets) int32: how often each image was drawn (multinomial, equal chances)."""
+    generator = np.random.default_rng(seed)
+    weights = np.empty((images, sets), dtype=np.int32)
+    for s in range(sets):
+        weights[:, s] = np.bincount(generator.integers(images, size=images), minlength=images)
+    return weights
+
+
+def _average(per_threshold: list[np.ndarray]) -> np.ndarray:
+    """Mean over IoU thresholds, at all of which the same objects count."""
+    average: np.ndarray = np.mean(per_threshold, axis=0)
+    return average
