@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 import time
 from argparse import Namespace
 from dataclasses import replace
@@ -70,7 +72,8 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
         # The second file is what the report is about: the first is what it is held against.
         other = (reports[0], tables[0]) if len(reports) > 1 else None
         images = arguments.images or _images_if_there(arguments.data, part)
-        title = " against ".join(path.stem for path in reversed(arguments.detections))
+        names = _names(arguments.detections)
+        title = " against ".join(reversed(names)) + f" on {part.source}"
         _write_report(arguments, reports[-1], tables[-1], part, images, None, other, title)
     return 0
 
@@ -79,6 +82,7 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     """What the detector found, read back from disk."""
     import orjson
 
+    from detector.object_traces import traces_of_part
     from detector.output import write_file
     from detector.streaming import copy_file
 
@@ -95,7 +99,8 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     done = len(part) - run.failed
     print(f"\n{done} pictures, {run.seconds / max(1, done):.2f} s per picture")
     if arguments.report:
-        _write_report(arguments, report, table, part, run.images, run.objects, None, run.name)
+        traces = run.objects and traces_of_part(run.objects, whole, part)
+        _write_report(arguments, report, table, part, run.images, traces, None, run.name)
     return FAILED if run.failed else 0
 
 
@@ -117,20 +122,27 @@ def _comparison(
     arguments: Namespace, tables: list[DetectionTable], reports: list[Report], part: Dataset
 ) -> str:
     """How much better the second results are than the first, as a sentence."""
-    from eval.why.bootstrap import compare
+    from eval.why import compare
 
-    names = [printable(path) for path in arguments.detections]
     first, second = (
         (table, _all_matches(report, table, part))
         for table, report in zip(tables, reports, strict=True)
     )
-    return compare(first, second, part, names=(names[0], names[1])).sentence
+    a, b = _names(arguments.detections)
+    return compare(first, second, part, names=(a, b)).sentence
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """What the results are called: their file names without suffix, where those differ."""
+    names = [printable(path.stem) for path in paths]
+    return names if len(set(names)) == len(names) else [printable(path) for path in paths]
 
 
 def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
     """At every IoU threshold over which the protocol averages: ten for COCO."""
     if report.coco is None:
-        return [report.matches] if report.matches is not None else []
+        # Named after the protocol whose rule is to be applied: VOC has two.
+        return [replace(report.matches, protocol=report.protocol)] if report.matches else []
     from eval.protocols.coco import match
 
     return [
@@ -176,7 +188,7 @@ def _write_report(
 ) -> None:
     from eval.report import write_report
 
-    started = time.perf_counter()
+    started, command = time.perf_counter(), shlex.join(["detect", *sys.argv[1:]])
     page = write_report(
         arguments.report,
         report,
@@ -186,5 +198,6 @@ def _write_report(
         traces=traces,
         other=other,
         title=title,
+        command=command,
     )
     say(f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)")

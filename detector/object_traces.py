@@ -7,15 +7,18 @@ The figures here say how near each stage came, so that `eval` can tell the stage
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.output import write_file
 from proposals.boxes import intersection_over_union
 
 if TYPE_CHECKING:
     from detector.pipeline import Stages
+    from eval import Dataset
 
 FOUND_IOU = 0.5  # a box this near counts as the object's
 NEAR_IOU = 0.1  # and one this near as an attempt at it (TIDE's bound, arXiv 2008.08115)
@@ -53,6 +56,29 @@ def object_traces(
         "near_score": (scores * (overlap >= NEAR_IOU)).max(1, initial=0),
     }
     return {name: column.astype(np.float64).round(6).tolist() for name, column in traces.items()}
+
+
+def traces_of_part(path: Path, whole: Dataset, part: Dataset) -> Path:
+    """A copy, beside it, of the objects.jsonl of a data set with what is of a part of it.
+
+    The part has some of the images, or of the classes; where it is the whole, `path` is it.
+    """
+    import orjson
+
+    if part is whole:
+        return path
+    chosen = [label for label, name in enumerate(whole.class_names) if name in part.class_names]
+    target, kept = path.with_name("objects.part.jsonl"), []
+    with path.open("rb") as lines:
+        for line in map(orjson.loads, lines):
+            image_id = line.pop("image_id")
+            if image_id in part.image_index_by_id:
+                labels = whole.truths(whole.image_index_by_id[image_id]).labels
+                rows = np.flatnonzero(np.isin(labels, chosen)).tolist()
+                columns = {name: [values[row] for row in rows] for name, values in line.items()}
+                kept.append(orjson.dumps({"image_id": image_id, **columns}))
+    write_file(target, b"".join(line + b"\n" for line in kept))
+    return target
 
 
 def _nearest(

@@ -106,7 +106,7 @@ def test_the_official_program_s_way(
     assert "pycocotools stops" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("protocol", ["voc", "coco"])
+@pytest.mark.parametrize("protocol", ["voc", "voc2007", "coco", "ilsvrc"])
 def test_two_results_are_compared(
     protocol: str, small_dataset: Path, perfect: Path, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -115,7 +115,7 @@ def test_two_results_are_compared(
     words = ("--data", small_dataset, "--detections", worse, "--detections", perfect)
     assert evaluate(*words, "--protocol", protocol) == 0
     *_, sentence = capsys.readouterr().out.splitlines()
-    assert sentence.startswith(f"{perfect} is better than {worse} by 100.0 ± 0.0 points")
+    assert sentence.startswith("perfect is better than worse by 100.0 ± 0.0 points")
     assert evaluate(*words, "--detections", perfect) == 1
     assert "given 3 times" in capsys.readouterr().err
 
@@ -148,6 +148,24 @@ def test_a_folder_of_xml_files_and_ids_that_are_texts(
     assert figures(capsys.readouterr().out)["mAP"] == "1.0000"
     assert evaluate(*words, "--limit", 1) == 0
     assert figures(capsys.readouterr().out)["red"] == "1.0000"
+
+
+def test_a_report_of_one_result_and_of_two(
+    small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    near = results(small_dataset, tmp_path / "near.json", shift=8)
+    words = ("--data", small_dataset, "--report", "out", "--limit", 3, "--detections")
+    assert evaluate(*words, perfect) == 0
+    assert "report: out/index.html" in capsys.readouterr().err
+    document = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert document["report"]["map"] == 1 and document["ground_truth"]["images"] == 3
+    assert document["comparison"] is None
+    assert evaluate(*words, near, "--detections", perfect, "--protocol", "coco") == 0
+    document = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert document["comparison"]["sentence"] == capsys.readouterr().out.splitlines()[-1]
+    assert document["report"]["map"] == 1 and document["title"].startswith(
+        "perfect against near on"
+    )
 
 
 def test_names_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:

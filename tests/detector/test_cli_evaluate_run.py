@@ -221,6 +221,26 @@ def test_a_folder_data_set_whose_ids_are_texts(
     assert capsys.readouterr().out == first and len(stub.seen) == 2
 
 
+def test_a_report_with_traces_of_the_images_and_classes_that_are_judged(
+    tiny: Path, stub: StubDetector, tmp_path: Path
+) -> None:
+    words = ("--data", tiny, "-o", "run", "--report", "out")
+    assert evaluate(*words) == 0
+    misses = json.loads((tmp_path / "out" / "report.json").read_bytes())["explanation"]["misses"]
+    dataset = read_dataset(tiny)
+    assert misses["objects"] == len(dataset.all_truths) and misses["counts"]["unknown"] == 0
+    assert evaluate(*words, "--limit", 4, "--classes", "green") == 0
+    green = dataset.subset([0, 1, 2, 3]).with_classes(["green"])
+    misses = json.loads((tmp_path / "out" / "report.json").read_bytes())["explanation"]["misses"]
+    assert misses["objects"] == len(green.all_truths) > 0 and misses["counts"]["unknown"] == 0
+    every = {x["image_id"]: x for x in lines(tmp_path / "run" / "objects.jsonl")}
+    for index, line in enumerate(lines(tmp_path / "run" / "objects.part.jsonl")):
+        ious, labels = every[index + 1]["proposal_iou"], dataset.truths(index).labels
+        pairs = zip(ious, labels, strict=True)
+        expected = [iou for iou, label in pairs if label]
+        assert line["image_id"] == index + 1 and line["proposal_iou"] == expected
+
+
 def test_a_data_set_without_objects_has_no_traces(
     tiny: Path, stub: StubDetector, tmp_path: Path
 ) -> None:
