@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             prog=f"detect {name}",
             help=COMMANDS[name],
-            description=COMMANDS[name].capitalize() + ".",
+            description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
             formatter_class=RawDescriptionRichHelpFormatter,
         )
         build(command)
@@ -105,6 +105,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, metavar="PATH",
         help="ground truth: COCO JSON, or the folder of a VOC, ILSVRC DET or YOLO data set",
     )  # fmt: skip
+    add("--split", metavar="NAME", help="part of a folder that has several: test, val, ...")
     add("--images", type=Path, metavar="DIR", help="its pictures (default: beside or in it)")
     add(
         "--detections", type=Path, metavar="FILE", action="append",

@@ -29,7 +29,7 @@ def evaluate(arguments: Namespace) -> int:
     from eval import read_dataset
 
     _check(arguments)
-    whole = read_dataset(arguments.data)
+    whole = read_dataset(arguments.data, **_reader_options(arguments))
     part = whole
     if arguments.limit:
         part = part.subset(range(min(arguments.limit, len(part))))
@@ -56,6 +56,15 @@ def _check(arguments: Namespace) -> None:
             f"--detections is given {len(arguments.detections)} times; give one file, or two to "
             "compare"
         )
+
+
+def _reader_options(arguments: Namespace) -> dict[str, str]:
+    if arguments.split and arguments.data.suffix.lower() == ".json":
+        raise DetectorError(
+            f"--split {arguments.split}: {printable(arguments.data)} is one file without parts; "
+            "leave it out"
+        )
+    return {"split": arguments.split} if arguments.split else {}
 
 
 def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:

@@ -101,7 +101,8 @@ def run_name(arguments: Namespace) -> str:
         is_run = weights.is_dir() or weights.name == "weights.safetensors"
         folder = weights if weights.is_dir() else weights.resolve().parent
         detector = folder.resolve().name if is_run else weights.stem
-    parts = [detector, arguments.proposals, data.stem if data.is_file() else data.name]
+    dataset = data.stem if data.is_file() else data.name
+    parts = [detector, arguments.proposals, dataset, arguments.split]
     return "-".join(part for part in parts if part)
 
 

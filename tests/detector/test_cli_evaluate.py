@@ -143,11 +143,21 @@ def test_a_folder_of_xml_files_and_ids_that_are_texts(
         (folder / "Annotations" / f"{stem}.xml").write_text(XML.format(stem=stem))
     rows = tmp_path / "comp4_det_test_red.txt"
     rows.write_text("2007_000027 .9 11 21 40 60\nstreet .8 11 21 40 60\n")
+    (folder / "ImageSets" / "Main").mkdir(parents=True)
+    for split, stems in (("test", "2007_000027\nstreet\n"), ("val", "street\n")):
+        (folder / "ImageSets" / "Main" / f"{split}.txt").write_text(stems)
     words = ("--data", folder, "--detections", rows)
     assert evaluate(*words) == 0
     assert figures(capsys.readouterr().out)["mAP"] == "1.0000"
     assert evaluate(*words, "--limit", 1) == 0
     assert figures(capsys.readouterr().out)["red"] == "1.0000"
+    rows.write_text("street .8 11 21 40 60\n")
+    assert evaluate(*words, "--split", "test") == 0
+    assert figures(capsys.readouterr().out)["red"] == "0.5000"
+    assert evaluate(*words, "--split", "val") == 0
+    assert figures(capsys.readouterr().out)["red"] == "1.0000"
+    assert evaluate("--data", "x.json", "--split", "val", "--detections", rows) == 1
+    assert "x.json is one file without parts" in capsys.readouterr().err
 
 
 def test_a_report_of_one_result_and_of_two(
