@@ -93,7 +93,6 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
 
     from detector.object_traces import traces_of_part
     from detector.output import write_file
-    from detector.streaming import copy_file
 
     table = _read(run.detections, whole, part)
     report = _judge(arguments, table, part)
@@ -102,7 +101,7 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     write_file(run.detections.with_name("report.json"), content)
     say(f"detections: {printable(run.detections)}")
     if arguments.save:
-        copy_file(run.detections, arguments.save)
+        write_file(arguments.save, run.detections.read_bytes())
         say(f"detections: {printable(arguments.save)}")
     print(report.table())
     done = len(part) - run.failed

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -251,11 +250,3 @@ def _short(value: Any) -> str:
     """A setting in an error message: long ones, which are hashes, by their first letters."""
     text = "missing" if value is None else str(value)
     return text if len(text) <= 24 else f"{text[:8]}..."
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, and make the folder it lies in; the target appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    shutil.copyfile(source, temporary)
-    temporary.replace(target)
