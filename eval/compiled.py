@@ -7,7 +7,7 @@ from kernels import Library
 # All modules that hold kernels or helpers.
 MODULES = (
     "formats.json_numbers",
-    "formats.json_columns",
+    "formats.json_records",
     "formats.text_numbers",
     "ranking",
     "suspicions",

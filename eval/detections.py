@@ -151,25 +151,24 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
     """The same from a file without faults, without an object for every record; or None."""
     from eval.formats import json_columns
 
-    source = Path(path).name
+    source, where = Path(path).name, f"{Path(path).name}: record"
     try:
-        text = json_columns.load_text(path)
+        columns = json_columns.read_results(
+            path, dataset.image_index_by_id, dataset.label_by_category_id
+        )
+        if columns is None:
+            parts = json_columns.read_parts(path, ("images", "categories"))
+            if parts is None or "annotations" not in parts.places:
+                return None
+            where = f"{source}: annotations"
+            columns = json_columns.read_result_list(
+                parts.text,
+                parts.places["annotations"],
+                _rows_by_file_name(parts.values, dataset, source),
+                _labels_by_name(parts.values, dataset, source),
+            )
     except OSError:
         return None
-    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
-    begin = json_columns.list_begin(text)
-    if begin is not None:
-        where = f"{source}: record"
-    else:
-        parts = json_columns.parts(text, ("images", "categories"))
-        if parts is None or "annotations" not in parts.places:
-            return None
-        begin = parts.places["annotations"]
-        image_rows = _rows_by_file_name(parts.values, dataset, source)
-        label_rows = _labels_by_name(parts.values, dataset, source)
-        where = f"{source}: annotations"
-    read = json_columns.read_columns
-    columns = read(text, begin, image_rows, label_rows, results=True, to_end=where[-6:] == "record")
     if columns is None:
         return None
     return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)

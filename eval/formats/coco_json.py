@@ -84,16 +84,14 @@ def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     from eval.formats import json_columns
 
     try:
-        text = json_columns.load_text(path)
+        parts = json_columns.read_parts(path, ("images", "categories"))
     except OSError:
         return None
-    parts = json_columns.parts(text, ("images", "categories"))
     if parts is None or not {"images", "categories", "annotations"} <= parts.places.keys():
         return None
     tables = _tables(parts.values, source)
-    read = json_columns.read_columns
     begin = parts.places["annotations"]
-    columns = read(text, begin, tables.image_rows, tables.label_rows, results=False)
+    columns = json_columns.read_annotations(parts.text, begin, tables.image_rows, tables.label_rows)
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None
     sides = columns.boxes[:, 2:]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.formats import json_columns
-from eval.formats.json_columns import Columns, list_begin, load_text, parts, read_columns
+from eval.formats.json_columns import Columns, read_annotations, read_parts, read_results
 
 IMAGES = {3: 0, 7: 1, -2: 2, 2**62: 3}
 LABELS = {1: 0, 90: 1}
@@ -26,11 +26,13 @@ QUICK = settings(
 def read(folder: Path, content: str | bytes, *, results: bool = True) -> Columns | None:
     path = folder / "content.json"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    text = load_text(path)
-    begin = list_begin(text)
-    if begin is None:
+    if results:
+        return read_results(path, IMAGES, LABELS)
+    path.write_bytes(b'{"annotations":' + path.read_bytes() + b"}")
+    found = read_parts(path, ())
+    if found is None:
         return None
-    return read_columns(text, begin, IMAGES, LABELS, results=results, to_end=True)
+    return read_annotations(found.text, found.places["annotations"], IMAGES, LABELS)
 
 
 def scores(folder: Path, words: list[str]) -> np.ndarray | None:
@@ -224,20 +226,34 @@ def test_parts_of_an_object(tmp_path: Path) -> None:
     path.write_text(
         ' {"images": [{"id": 1}], "info": {"a": [1, {"b": "]}"}]}, "annotations": [ ] }\n'
     )
-    text = load_text(path)
-    found = parts(text, ("images",))
+    found = read_parts(path, ("images",))
     assert found is not None and found.values == {"images": [{"id": 1}]}
     assert list(found.places) == ["images", "info", "annotations"]
-    columns = read_columns(text, found.places["annotations"], IMAGES, LABELS, results=False)
+    columns = read_annotations(found.text, found.places["annotations"], IMAGES, LABELS)
     assert columns is not None and len(columns.images) == 0
     for odd in (
-        '{"a": 1, "a": 2}',
-        '{"a": 1} 2',
-        '{"a": tru}',
-        '{"a" 1}',
-        "{",
-        '{"\\u0061": 1}',
-        "3",
-    ):
+        '{"a": 1, "a": 2}', '{"a": 1} 2', '{"a": tru}', '{"a" 1}', "{", '{"\\u0061": 1}', "3", ""
+    ):  # fmt: skip
         path.write_text(odd)
-        assert parts(load_text(path), ()) is None
+        assert read_parts(path, ()) is None
+
+
+@pytest.mark.parametrize("piece", [90, 101, 150, 1000])
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("end", ["]", "]\n  \n", "] x", "],", ""])
+def test_pieces_that_cut_records_in_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, threads: int, end: str
+) -> None:
+    record = json.loads(ONE)[0]
+    records = [{**record, "score": number / 7} for number in range(60)]
+    content = ",\n ".join(json.dumps(record, separators=(",", ":")) for record in records)
+    monkeypatch.setattr(json_columns, "PIECE", piece)
+    monkeypatch.setattr(json_columns, "SMALLEST_PART", 100)
+    monkeypatch.setattr("os.cpu_count", lambda: threads)
+    columns = read(tmp_path, " [ " + content + end)
+    if end.strip() != "]":
+        assert columns is None
+    elif columns is None:
+        assert piece == 90  # the longest record does not fit
+    else:
+        assert rows(columns) == expected(records)
