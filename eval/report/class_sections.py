@@ -15,7 +15,7 @@ from eval.why.classes import ClassTable
 # Up to this many classes have their small plots beside the large one.
 _BESIDE = 25
 # Of more than these, the middle ones are folded away.
-_SHOWN = 60
+_SHOWN = 48
 
 
 def curves_view(

@@ -61,7 +61,7 @@ def _percent(share: float) -> str:
 def _cell(number: int, text: str, shade: float, right: bool, words: str) -> dict[str, Any]:
     if not number:
         return {"text": "", "kind": "", "shade": None, "words": ""}
-    kind = ("right" if right else "wrong") + (" deep" if shade > 0.55 else "")
+    kind = "right" if right else "wrong"
     return {"text": text, "kind": kind, "shade": round(max(shade, 0.04), 2), "words": words}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.report.words import amount, count, difference, points, width
 from eval.why.misses import Misses
-from eval.why.tide import BKG, BOTH, CLS, DUPE, LOC, Tide
+from eval.why.tide import KINDS, Tide
 
 # TIDE's kinds as people call them.
 _KINDS = {
@@ -20,11 +20,11 @@ _KINDS = {
     "Bkg": ("Background", "nothing is there"),
 }
 _REASONS = {
-    CLS: "something else is there",
-    LOC: "the box is off",
-    BOTH: "the box is off, and something else is there",
-    DUPE: "found twice",
-    BKG: "nothing annotated there",
+    "Cls": "something else is there",
+    "Loc": "the box is off",
+    "Both": "the box is off, and something else is there",
+    "Dupe": "found twice",
+    "Bkg": "nothing annotated there",
 }
 
 
@@ -118,9 +118,6 @@ _SENTENCES = {
 
 def reasons(tide: Tide, rows: np.ndarray) -> dict[int, str]:
     """Why each of these detections (rows of the table) is false, in a few words."""
-    kinds = tide.kinds[rows].tolist()
-    return {
-        row: _REASONS[kind]
-        for row, kind in zip(rows.tolist(), kinds, strict=True)
-        if kind in _REASONS
-    }
+    words = {KINDS.index(kind): text for kind, text in _REASONS.items()}
+    pairs = zip(rows.tolist(), tide.kinds[rows].tolist(), strict=True)
+    return {row: words[kind] for row, kind in pairs if kind in words}

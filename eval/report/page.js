@@ -28,10 +28,10 @@ function choose(label) {
   const choice = document.getElementById("class-choice");
   if (!choice) return;
   choice.value = label;
-  const chosen = document.getElementById("chosen");
-  const known = document.getElementById("curve-" + label);
-  chosen.setAttribute("visibility", known ? "visible" : "hidden");
-  if (known) chosen.setAttribute("href", "#curve-" + label);
+  document.querySelector(".curve.chosen")?.classList.remove("chosen");
+  const curve = document.getElementById("curve-" + label);
+  curve?.classList.add("chosen");
+  curve?.parentNode.append(curve); // drawn last, over the others
   const readout = document.getElementById("readout");
   readout.dataset.first ??= readout.textContent;
   readout.textContent = label === "" ? readout.dataset.first : describe(label);
@@ -58,4 +58,5 @@ if (table) {
 }
 document.getElementById("class-choice")?.addEventListener("change", (event) => choose(event.target.value));
 document.querySelectorAll(".tile").forEach((tile) =>
-  tile.addEventListener("click", () => choose(tile.dataset.class)));
+  tile.addEventListener("click", () =>
+    choose(tile.hasAttribute("aria-current") ? "" : tile.dataset.class)));
