@@ -14,10 +14,15 @@ from eval.matching import Matches
 from eval.why.plain import plain
 from eval.why.resampling import Interval, figures, interval, mean, spread
 
+__all__ = ["Bootstrap", "Interval", "bootstrap"]
+
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
     """Mean AP and each class's AP with 95 % percentile intervals; NaN where no object counts.
+
+    With few images to a class, draws tend to score above the data set itself, since an object
+    drawn twice is found twice; an interval then lies unevenly about its value.
 
     Attributes
     ----------

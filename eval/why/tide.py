@@ -27,22 +27,11 @@ from eval.detections import DetectionTable
 from eval.matching import Matches
 from eval.ranking import falling, group_rows
 from eval.why.average_precision import Ranked, Rule, average_precisions
-from eval.why.error_kinds import (
-    BKG,
-    BOTH,
-    CLS,
-    CORRECT,
-    DUPE,
-    KINDS,
-    LOC,
-    MISS,
-    Verdicts,
-    judge,
-)
+from eval.why.error_kinds import CORRECT, KINDS, MISS, Verdicts, judge
 from eval.why.images import by_image
 from eval.why.plain import plain
 
-__all__ = ["BKG", "BOTH", "CLS", "CORRECT", "DUPE", "KINDS", "LOC", "MISS", "Tide", "tide"]
+__all__ = ["KINDS", "Tide", "tide"]
 
 _RULE = Rule(np.arange(101) / 100)
 

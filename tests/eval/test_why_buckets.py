@@ -48,6 +48,15 @@ def test_sizes_by_hand(tmp_path: Path) -> None:
     assert json.loads(json.dumps(shapes.to_dict()))["average_precisions"][0] is None
 
 
+def test_a_true_detection_is_as_large_as_its_object(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, [truth(1, 1, (0, 0, 30, 30))], images=1, names=["cat"])
+    table = read_detections([found(1, 1, (0, 0, 35, 35), 0.9)], dataset)
+    matches = voc.match(table, dataset)
+    coco, *_ = all_buckets(class_curves(matches, table, dataset), table, dataset, matches)
+    assert coco.found.tolist() == [1, 0, 0]
+    np.testing.assert_allclose(coco.average_precisions, [1, np.nan, np.nan])
+
+
 def test_shapes_by_hand(tmp_path: Path) -> None:
     sides = [(10, 30), (10, 15), (10, 10), (15, 10), (30, 10), (20, 10)]
     truths = [truth(1, 1, (100 * k, 0, 100 * k + w, h)) for k, (w, h) in enumerate(sides)]

@@ -60,5 +60,8 @@ def test_equal_scores_are_shown_together() -> None:
     tied = best_point(np.array([0.9, 0.5]), np.array([1, 2]), np.array([0, 2]), 2)
     assert tied.threshold == 0.9
     assert np.isnan(best_point(scores, true, false, 0)).all()
+    # What has no score cannot be shown by a threshold.
+    unscored = best_point(np.array([0.9, np.nan]), np.array([1, 2]), np.array([0, 0]), 2)
+    assert unscored.threshold == 0.9
     nothing = np.array([], dtype=np.int64)
     assert np.isnan(best_point(nothing.astype(float), nothing, nothing, 3)).all()

@@ -22,10 +22,11 @@ NAN = float("nan")
 TRUTHS = [truth(1, 1, (100 * k, 0, 100 * k + 10 + k, 10)) for k in range(8)] + [
     truth(2, 2, (0, 0, 10, 10), difficult=1),
     truth(3, 2, (0, 0, 50, 50)),
+    truth(3, 2, (90, 0, 120, 30)),
 ]
 # proposal_iou, region_iou, class_score, near_score of each object
 TRACES = [
-    (0.9, 0.9, 0.9, 0.9),  # found
+    (0.9, 0.9, 0.9, 0.9),  # found just at the threshold
     (0.4, 0.9, 0.9, 0.9),  # no proposal
     (0.5, 0.4, 0.9, 0.9),  # not classified
     (0.5, 0.5, 0.0, 0.4),  # misclassified
@@ -35,6 +36,7 @@ TRACES = [
     (0.9, 0.9, 0.9, 0.9),  # found below the threshold only: suppressed
     (0.0, 0.0, 0.0, 0.0),  # need not be found
     (0.9, NAN, NAN, 0.7),  # unknown
+    (0.9, 0.9, 0.1, NAN),  # unknown
 ]
 
 
@@ -45,25 +47,25 @@ def case(tmp_path: Path) -> tuple[Dataset, ObjectTraces]:
 
 def test_every_reason(tmp_path: Path) -> None:
     dataset, traces = case(tmp_path)
-    rows = [found(1, 1, (0, 0, 10, 10), 0.9), found(1, 1, (700, 0, 717, 10), 0.3)]
+    rows = [found(1, 1, (0, 0, 10, 10), 0.5), found(1, 1, (700, 0, 717, 10), 0.3)]
     table = read_detections(rows, dataset)
     matches = voc.match(table, dataset)
     result = explain_misses(traces, matches, table, dataset, 0.5)
     names = [REASONS[reason] if reason >= 0 else "" for reason in result.reasons]
     assert names == [
         *("", "no proposal", "not classified", "misclassified", "mislocalised", "suppressed"),
-        *("misclassified", "suppressed", "", "unknown"),
+        *("misclassified", "suppressed", "", "unknown", "unknown"),
     ]
-    assert (result.objects, result.found) == (9, 1)
-    assert list(result.counts.values()) == [1, 1, 2, 1, 2, 1]
-    assert result.class_counts.tolist() == [[1, 1, 2, 1, 2, 0], [0, 0, 0, 0, 0, 1]]
-    assert result.class_objects.tolist() == [8, 1]
+    assert (result.objects, result.found) == (10, 1)
+    assert list(result.counts.values()) == [1, 1, 2, 1, 2, 2]
+    assert result.class_counts.tolist() == [[1, 1, 2, 1, 2, 0], [0, 0, 0, 0, 0, 2]]
+    assert result.class_objects.tolist() == [8, 2]
     # The larger of the two comes first.
     assert result.largest["misclassified"].tolist() == [6, 3]
     one = explain_misses(traces, matches, table, dataset, 0.5, most=1)
     assert one.largest["suppressed"].tolist() == [7]
     plain = json.loads(json.dumps(result.to_dict()))
-    assert plain["largest"]["unknown"] == [9] and "reasons" not in plain
+    assert plain["largest"]["unknown"] == [9, 10] and "reasons" not in plain
 
 
 def test_default_threshold_and_nothing_found(tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def test_default_threshold_and_nothing_found(tmp_path: Path) -> None:
     nothing = read_detections([], dataset)
     result = explain_misses(traces, voc.match(nothing, dataset), nothing, dataset)
     assert result.found == 0 and result.counts["suppressed"] == 0
-    assert sum(result.counts.values()) == 9
+    assert sum(result.counts.values()) == 10
 
 
 def lines_of(**changed: object) -> list[str]:
@@ -84,12 +86,12 @@ def lines_of(**changed: object) -> list[str]:
 
 def test_traces_are_read_by_image(tmp_path: Path) -> None:
     dataset, _ = case(tmp_path)
-    third = {field: [1] for field in FIELDS}
+    third = {field: [1, 0] for field in FIELDS}
     path = tmp_path / "objects.jsonl"
     path.write_text("\n".join([json.dumps({"image_id": 3, **third}), *lines_of()]) + "\n")
     traces = read_traces(path, dataset)
-    np.testing.assert_array_equal(traces.proposal_iou, [*[0.5] * 8, NAN, 1])
-    np.testing.assert_array_equal(traces.near_score, [*[0.25] * 7, NAN, NAN, 1])
+    np.testing.assert_array_equal(traces.proposal_iou, [*[0.5] * 8, NAN, 1, 0])
+    np.testing.assert_array_equal(traces.near_score, [*[0.25] * 7, NAN, NAN, 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,6 @@ def test_missing_trace_file(tmp_path: Path) -> None:
 def test_matches_are_those_given(tmp_path: Path) -> None:
     dataset, traces = case(tmp_path)
     table = read_detections([found(2, 1, (900, 0, 910, 10), 0.9)], dataset)
-    taken = Matches("voc", 0.5, np.array([1], np.int8), np.array([1], np.int32), np.arange(10) < 2)
+    taken = Matches("voc", 0.5, np.array([1], np.int8), np.array([1], np.int32), np.arange(11) < 2)
     result = explain_misses(traces, taken, table, dataset, 0.5)
     assert (result.objects, result.found, result.counts["suppressed"]) == (2, 1, 1)

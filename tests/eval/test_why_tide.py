@@ -88,6 +88,9 @@ def test_crowds_classes_without_objects_and_the_limit(tmp_path: Path) -> None:
     assert mixed.gains["Bkg"] == pytest.approx(0.5, abs=1e-12)
     cut = analysed(dataset, [inside, right], most=1)
     assert cut.average_precision == 0 and cut.kinds.tolist() == [KINDS.index("Bkg"), -2]
+    # An overlap of just .1 is background for another class and a Loc for its own.
+    limits = [found(1, 2, (0, 0, 10, 1), 0.9), found(1, 1, (0, 0, 10, 1), 0.8)]
+    assert [KINDS[k] for k in analysed(dataset, limits).kinds] == ["Bkg", "Loc"]
     # An overlap of just .5 with a found object is a Loc, as the limits of Loc are inclusive.
     just = analysed(dataset, [right, found(1, 1, (0, 0, 10, 5), 0.3)])
     assert just.counts["Loc"] == 1 and just.counts["Dupe"] == 0
