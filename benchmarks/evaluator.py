@@ -7,7 +7,8 @@ the tools in turn, the fastest round counts. pycocotools runs once on all but th
 Problems are made up (see evaluator_problems.py) and kept in --folder: coco has 500,000
 detections on 5,000 images (44 MB), ilsvrc 2,000,000 on 20,121, huge 10,000,000 on 40,000; huge
 is run by the tools named in --tools, or ours alone. The peers are on PyPI under the names shown;
---python names an interpreter that has them. Run it on a quiet machine.
+--python names an interpreter that has them. Run it on a quiet machine. `--files TRUTHS
+DETECTIONS` takes COCO files of your own instead.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ REFERENCE = "pycocotools"
 # How a tool is told its number of threads; the others cannot be told (faster-coco-eval starts
 # some of its own for part of the work).
 THREADS = {
-    "ours": "NUMBA_NUM_THREADS",
+    "ours": "OMP_NUM_THREADS",
     "hotcoco": "RAYON_NUM_THREADS",
     "ultrafast-pycocotools": "RAYON_NUM_THREADS",
 }
@@ -44,6 +45,7 @@ def main() -> None:
     """Read the arguments, make the problems, run the rounds, print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--problem", action="append", choices=list(SIZES), help="default: coco")
+    parser.add_argument("--files", type=Path, nargs=2, metavar="JSON", help="or your own")
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), help="default: all")
     parser.add_argument("--rounds", type=int, default=3, help="the fastest round counts (3)")
     parser.add_argument("--threads", type=int, help="of the tools that can be told")
@@ -52,7 +54,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every figure of every round here")
     arguments = parser.parse_args()
 
-    problems = [find_or_make(name, arguments.folder) for name in arguments.problem or ["coco"]]
+    names = arguments.problem or ([] if arguments.files else ["coco"])
+    problems = [find_or_make(name, arguments.folder) for name in names]
+    if arguments.files:
+        problems.append(Problem("files", *(path.resolve() for path in arguments.files)))
     with tempfile.TemporaryDirectory() as compiled:
         runner = Runner(arguments.python, arguments.threads, Path(compiled))
         starts = first_starts(runner, arguments)

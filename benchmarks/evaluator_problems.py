@@ -54,7 +54,12 @@ class Problem:
 
     @property
     def size(self) -> Size:
-        return SIZES[self.name]
+        if self.name in SIZES:
+            return SIZES[self.name]
+        truths = orjson.loads(self.truths.read_bytes())
+        parts = ("images", "categories", "annotations")
+        counts = (len(truths[part]) for part in parts)
+        return Size(*counts, len(orjson.loads(self.detections.read_bytes())))
 
 
 def default_folder() -> Path:

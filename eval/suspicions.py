@@ -16,6 +16,7 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
     if not len(table):
         return ("there are no detections: every object counts as missed",)
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
+    sides[sides <= 0] = np.inf  # not known
     counts = np.zeros(2, dtype=np.int64)
     boxes = np.ascontiguousarray(table.boxes, dtype=np.float64)
     images = np.ascontiguousarray(table.images, dtype=np.int32)

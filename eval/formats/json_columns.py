@@ -25,6 +25,7 @@ from eval.formats.json_records import (
     read_records,
     top_level,
 )
+from eval.processors import processors
 
 # Fields of a record, in this order; a bit each in masks.
 FIELDS = (
@@ -95,7 +96,7 @@ def read_results(
         if head[begin] != 91 or tables is None:
             return None
         marks = [begin]
-        count = max(1, min(os.cpu_count() or 1, size // SMALLEST_PART))
+        count = max(1, min(processors(), size // SMALLEST_PART))
         for part in range(1, count):
             # Where a record seems to begin; once the part before is read, it is known if it did.
             file.seek(size * part // count)

@@ -5,7 +5,6 @@ Source: github.com/cocodataset/cocoapi and its maintained fork, PythonAPI/pycoco
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from eval.datasets import Dataset, Truths
 from eval.detections import DetectionTable
 from eval.matching import CUT, Matches
+from eval.processors import processors
 from eval.protocols.coco_kernels import judge_class
 from eval.ranking import group_rows
 from eval.records import EvaluationError
@@ -249,7 +249,7 @@ def judge(
                 curves[k], curve_scores[k], recalls[k], outcomes, partners, facts[k],
             )  # fmt: skip
 
-    threads = min(os.cpu_count() or 1, 1 + len(table) // DETECTIONS_A_THREAD, 16)
+    threads = min(processors(), 1 + len(table) // DETECTIONS_A_THREAD)
     if threads == 1:
         work(0)
     else:

@@ -273,7 +273,7 @@ def test_one_thread_and_many_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     dataset = read_dataset(written(tmp_path, truth))
     table = evaluate(rows, dataset, "coco")
     monkeypatch.setattr(coco, "DETECTIONS_A_THREAD", 10)
-    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    monkeypatch.setattr(coco, "processors", lambda: 5)
     again = evaluate(rows, dataset, "coco")
     assert table.coco is not None and again.coco is not None
     np.testing.assert_array_equal(table.coco.precision, again.coco.precision)

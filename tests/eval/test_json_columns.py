@@ -216,7 +216,7 @@ def test_several_threads_read_the_same(
         for _ in range(500)
     ]
     monkeypatch.setattr(json_columns, "SMALLEST_PART", 100)
-    monkeypatch.setattr("os.cpu_count", lambda: threads)
+    monkeypatch.setattr(json_columns, "processors", lambda: threads)
     columns = read(tmp_path, json.dumps(records))
     assert columns is not None and rows(columns) == expected(records)
 
@@ -249,7 +249,7 @@ def test_pieces_that_cut_records_in_two(
     content = ",\n ".join(json.dumps(record, separators=(",", ":")) for record in records)
     monkeypatch.setattr(json_columns, "PIECE", piece)
     monkeypatch.setattr(json_columns, "SMALLEST_PART", 100)
-    monkeypatch.setattr("os.cpu_count", lambda: threads)
+    monkeypatch.setattr(json_columns, "processors", lambda: threads)
     columns = read(tmp_path, " [ " + content + end)
     if end.strip() != "]":
         assert columns is None
