@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from eval import EvaluationError, evaluate, read_dataset
 from eval.matching import CUT, FALSE, IGNORED, TRUE
 from eval.protocols import coco
-from eval.protocols.coco import STAT_NAMES, CocoOptions
+from eval.protocols.coco_result import STAT_NAMES, CocoOptions
 
 SHARED = Path(__file__).parents[3] / "shared"
 PUBLISHED = SHARED / "reference/eval/coco_val2014_100_fakebbox"

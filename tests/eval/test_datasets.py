@@ -76,7 +76,11 @@ def test_a_set_without_annotations_is_read(tmp_path: Path) -> None:
 FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("annotations", 1, "category_id"), 4, "annotations[1]: category_id 4 is not listed"),
     (("annotations", 2, "image_id"), 11, "annotations[2]: image_id 11 is not listed"),
-    (("annotations", 2, "image_id"), "10", "annotations[2]: image_id '10' is not listed in 'images' of the ground truth; there it is a number"),
+    (
+        ("annotations", 2, "image_id"),
+        "10",
+        "annotations[2]: image_id '10' is not listed in 'images'",
+    ),
     (("annotations", 0, "bbox"), [1, 2, 3], "annotations[0]: 'bbox' is [1, 2, 3]"),
     (("annotations", 0, "bbox"), [1, 2, 3, "4"], "4 finite numbers"),
     (("annotations", 0, "bbox"), [1, 2, -3, 4], "no side below 0"),
