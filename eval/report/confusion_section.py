@@ -29,10 +29,18 @@ def confusion_view(confusion: Confusion) -> dict[str, Any] | None:
             }
             for pair in pairs
         ],
-        "key": f"Detections from a score of {confusion.threshold:.3g} on, the best F1 of all "
-        "classes together; each takes the object it overlaps most, of whatever class, by "
-        f"{confusion.iou_threshold:g} or more.",
+        "key": _key(confusion),
     }
+
+
+def _key(confusion: Confusion) -> str:
+    text = f"Detections from a score of {confusion.threshold:.3g} on, the best F1 of all classes "
+    text += "together; each takes the object it overlaps most, of whatever class, by "
+    text += f"{confusion.iou_threshold:g} or more."
+    if len(confusion.names) > MOST_CLASSES:
+        return text
+    rows = "Rows are the objects of a class, in % of them; the last row is detections where "
+    return rows + "nothing is, in numbers. " + text
 
 
 def _matrix(confusion: Confusion) -> list[dict[str, Any]]:
@@ -62,7 +70,7 @@ def _cell(number: int, text: str, shade: float, right: bool, words: str) -> dict
     if not number:
         return {"text": "", "kind": "", "shade": None, "words": ""}
     kind = "right" if right else "wrong"
-    return {"text": text, "kind": kind, "shade": round(max(shade, 0.04), 2), "words": words}
+    return {"text": text, "kind": kind, "shade": round(max(shade, 0.12), 2), "words": words}
 
 
 def _words(names: list[str], row: int, column: int, number: int, total: int) -> str:

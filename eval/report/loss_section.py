@@ -13,16 +13,16 @@ from eval.why.tide import KINDS, Tide
 # TIDE's kinds as people call them.
 _KINDS = {
     "Miss": ("Missed", "nothing near the object"),
-    "Loc": ("Place", "right class, the box is off"),
+    "Loc": ("Location", "right class, box poorly placed"),
     "Cls": ("Class", "good box, wrong class"),
-    "Both": ("Both", "wrong class and the box is off"),
+    "Both": ("Class and location", "wrong class, box poorly placed"),
     "Dupe": ("Duplicate", "the object was found already"),
     "Bkg": ("Background", "nothing is there"),
 }
 _REASONS = {
     "Cls": "something else is there",
-    "Loc": "the box is off",
-    "Both": "the box is off, and something else is there",
+    "Loc": "box poorly placed",
+    "Both": "box poorly placed, and something else is there",
     "Dupe": "found twice",
     "Bkg": "nothing annotated there",
 }
@@ -108,9 +108,9 @@ def tide_lead(tide: Tide) -> str | None:
 
 _SENTENCES = {
     "Miss": "objects that nothing came near",
-    "Loc": "boxes of the right class that are off",
+    "Loc": "poorly placed boxes of the right class",
     "Cls": "good boxes with the wrong class",
-    "Both": "boxes that are off and of the wrong class",
+    "Both": "poorly placed boxes of the wrong class",
     "Dupe": "duplicates",
     "Bkg": "detections where nothing is",
 }

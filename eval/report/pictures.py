@@ -46,6 +46,7 @@ def groups(
         Why a detection is false, by row of the table.
     """
     shown: set[int] = set()
+    unreadable: set[int] = set()
     truths, share = dataset.all_truths, share_of_image(dataset)
     result = []
     for kind, rows, images, labels in (
@@ -56,8 +57,11 @@ def groups(
         for row, image in one_for_each_image(rows, images, labels, shown, PER_CLASS):
             if lines and lines[-1]["rest"] == 0 and len(lines) == _ROWS:
                 break
-            photograph = _photograph(Path(folder), dataset.images[image])
+            photograph = None
+            if image not in unreadable:
+                photograph = _photograph(Path(folder), dataset.images[image])
             if photograph is None:
+                unreadable.add(image)
                 continue
             shown.add(image)
             name = dataset.class_names[labels[row]]
