@@ -111,7 +111,7 @@ def class_curves(matches: Matches, table: DetectionTable, dataset: Dataset) -> C
     official programs. Detections that were CUT are left out.
     """
     judged = np.flatnonzero(matches.outcomes != CUT).astype(np.int32)
-    if matches.protocol != "voc" and (np.diff(table.images) < 0).any():
+    if matches.protocol not in ("voc", "voc2007") and (np.diff(table.images) < 0).any():
         judged, _ = group_rows(table.images, len(dataset), judged)
     ordered = falling(table.scores, judged, nan_first=matches.protocol == "ilsvrc")
     classes = len(dataset.class_names)

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels import storage
+from kernels import storage, words
+from kernels.words import compiled_load_word, load_word
 
 # Nothing is called from Python: without the wrappers for it compiling is quicker.
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -149,7 +150,8 @@ class Library:
         for name in self.modules:
             module = sys.modules[f"{self.package}.{name}"]
             digest.update(Path(inspect.getfile(module)).read_bytes())
-        digest.update(Path(__file__).read_bytes())
+        for path in (__file__, words.__file__):
+            digest.update(Path(path).read_bytes())
         # Where numba lies is found without importing it.
         numba = find_spec("numba")
         if numba is not None and numba.origin is not None:
@@ -189,7 +191,10 @@ class Library:
         # A helper stands in its own module and in those that import it.
         places = [
             (module, plain, fast)
-            for plain, fast in [(function, compiler(function)) for function in self._helpers]
+            for plain, fast in [
+                (load_word, compiled_load_word()),
+                *((function, compiler(function)) for function in self._helpers),
+            ]
             for module in modules
             if module.get(plain.__name__) is plain
         ]

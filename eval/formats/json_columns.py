@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.formats.json_numbers import POWERS_OF_FIVE, POWERS_OF_TEN
+from eval.formats.json_numbers import NULS, POWERS_OF_FIVE, POWERS_OF_TEN
 from eval.formats.json_records import (
     CLOSED,
     STOPPED,
@@ -38,11 +38,23 @@ SMALLEST_RECORD = 48
 HARD_LIMIT = 4096
 SMALLEST_PART = 1 << 20  # bytes worth a thread
 PIECE = 1 << 20  # bytes in memory at a time, of each thread
-NULS = 8
 UNKNOWN = -1
 
-_NAMES = np.frombuffer("".join(FIELDS).encode(), dtype=np.uint8)
-_ENDS = np.cumsum([len(name) for name in FIELDS])
+_LENGTHS = np.array([len(name) + 2 for name in FIELDS])  # with quotation marks
+
+
+def _name_words() -> np.ndarray:
+    """(fields, 4) uint64: two words of each name in quotation marks, each with its mask."""
+    rows = []
+    for name in FIELDS:
+        quoted = f'"{name}"'.encode()
+        mask = b"\xff" * len(quoted)
+        halves = [text.ljust(16, b"\0")[i : i + 8] for i in (0, 8) for text in (quoted, mask)]
+        rows.append([int.from_bytes(half, "little") for half in halves])
+    return np.array(rows, dtype=np.uint64)
+
+
+_NAMES = _name_words()
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +300,7 @@ def _read_piece(
     state = np.zeros(5, dtype=np.int64)
     hard = np.empty((HARD_LIMIT, 3), dtype=np.int64)
     read_records(
-        text, begin, stop, row, tables.wanted, tables.required, _NAMES, _ENDS, *tables.ids,
+        text, begin, stop, row, tables.wanted, tables.required, _NAMES, _LENGTHS, *tables.ids,
         *columns, POWERS_OF_FIVE, POWERS_OF_TEN, np.zeros(1, np.uint64), hard,
         np.arange(10) % 9, np.zeros(1, np.int64), state,
     )  # fmt: skip

@@ -4,7 +4,7 @@ Decimal to double after D. Lemire, "Number Parsing at a Gigabyte per Second" (20
 times a 128-bit power of five decide the nearest double. What lies outside its comfortable range
 (more than 19 digits, exponents beyond 60) is called hard and left to Python's float.
 
-Text is an array of bytes that ends in a NUL, which no rule of JSON accepts, so nothing here
+Text is an array of bytes with NULS NULs after it, which no rule of JSON accepts, so nothing here
 needs to look for the end.
 """
 
@@ -13,7 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from eval.compiled import helper
+from kernels import load_word
 
+NULS = 16
 MAX_POWER = 60
 # Outcomes of read_number.
 PLAIN, HARD, WRONG = 0, 1, 2
@@ -48,33 +50,78 @@ POWERS_OF_FIVE = _powers_of_five()
 POWERS_OF_TEN = 10.0 ** np.arange(23)  # all of them exact
 
 
+_EIGHT_ZEROS = 0x3030303030303030
+_HIGH_BITS = 0x8080808080808080
+_LOW_BITS = 0x0101010101010101
+_POWERS = np.array([10**n for n in range(9)], dtype=np.uint64)
+
+
+@helper
+def byte(text, at):  # type: ignore[no-untyped-def]
+    """text[at] for a place that is not negative, which spares the code for the other case."""
+    return text[np.uint64(at)]
+
+
+@helper
+def skip_digits(text, at, digits):  # type: ignore[no-untyped-def]
+    """Place after the digits at `at`, and the uint64 `digits` with them appended (modulo 2^64).
+
+    Eight at a time and without a branch for each, since their number is hard to predict.
+    """
+    while True:
+        word = load_word(text, at) ^ np.uint64(_EIGHT_ZEROS)
+        # The high bit of a byte that is no digit, and possibly of bytes after it.
+        others = (word + np.uint64(0x7676767676767676)) | word
+        others &= np.uint64(_HIGH_BITS)
+        if others == np.uint64(0):
+            digits = digits * np.uint64(100000000) + eight_digits(word)
+            at += 8
+            continue
+        below = (others & (~others + np.uint64(1))) - np.uint64(1)
+        count = (((below & np.uint64(_LOW_BITS)) * np.uint64(_LOW_BITS)) >> np.uint64(56)) - (
+            np.uint64(1)
+        )
+        if count == np.uint64(0):
+            return at, digits
+        word = word << (np.uint64(64) - (count << np.uint64(3)))
+        return at + np.int64(count), digits * _POWERS[count] + eight_digits(word)
+
+
+@helper
+def eight_digits(word):  # type: ignore[no-untyped-def]
+    """The number whose digits are the bytes of a word, the lowest byte first."""
+    word = (word * np.uint64(10) + (word >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
+    word = (word * np.uint64(100) + (word >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
+    return (word * np.uint64(10000) + (word >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
+
+
 @helper
 def skip_space(text, at):  # type: ignore[no-untyped-def]
     """First place from `at` that is not white space."""
-    while text[at] == 32 or (
-        text[at] <= 13 and (text[at] == 10 or text[at] == 13 or text[at] == 9)
-    ):
+    while True:
+        c = byte(text, at)
+        if c > 32 or not (c == 32 or c == 10 or c == 13 or c == 9):
+            return at
         at += 1
-    return at
 
 
 @helper
 def skip_string(text, at):  # type: ignore[no-untyped-def]
     """Place after the string that begins at `at` (a quotation mark); -1 if it is none."""
-    if text[at] != _QUOTE:
+    if byte(text, at) != _QUOTE:
         return -1
     at += 1
-    while text[at] != _QUOTE:
-        if text[at] < 32:
+    while byte(text, at) != _QUOTE:
+        if byte(text, at) < 32:
             return -1
-        if text[at] == _BACKSLASH:
+        if byte(text, at) == _BACKSLASH:
             at += 1
-            c = text[at]
+            c = byte(text, at)
             if c == 117:  # \uXXXX
                 for _ in range(4):
                     at += 1
-                    h = text[at] | 32
-                    if not ((_ZERO <= text[at] <= _NINE) or (97 <= h <= 102)):
+                    h = byte(text, at) | 32
+                    if not ((_ZERO <= byte(text, at) <= _NINE) or (97 <= h <= 102)):
                         return -1
             elif c not in (_QUOTE, _BACKSLASH, 47, 98, 102, 110, 114, 116):
                 return -1
@@ -142,24 +189,19 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
     Returns the place after it, PLAIN, HARD (left to Python) or WRONG (no JSON number), and its
     value.
     """
-    negative = text[at] == _MINUS
+    negative = byte(text, at) == _MINUS
     if negative:
         at += 1
     first = at
-    digits, significant = np.uint64(0), 0
-    while _ZERO <= text[at] <= _NINE:
-        digits = digits * np.uint64(10) + np.uint64(text[at] - _ZERO)
-        significant += 1
-        at += 1
-    if at == first or (text[first] == _ZERO and at > first + 1):
+    at, digits = skip_digits(text, at, np.uint64(0))
+    significant = at - first
+    if at == first or (byte(text, first) == _ZERO and at > first + 1):
         return at, WRONG, 0.0
     power = 0
-    if text[at] == _POINT:
+    if byte(text, at) == _POINT:
         at += 1
         point = at
-        while _ZERO <= text[at] <= _NINE:
-            digits = digits * np.uint64(10) + np.uint64(text[at] - _ZERO)
-            at += 1
+        at, digits = skip_digits(text, at, digits)
         if at == point:
             return at, WRONG, 0.0
         power = point - at
@@ -167,18 +209,18 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
     if significant > 19:
         # Zeros in front do not count: 0.000...
         place = first
-        while text[place] == _ZERO or text[place] == _POINT:
-            significant -= 1 if text[place] == _ZERO else 0
+        while byte(text, place) == _ZERO or byte(text, place) == _POINT:
+            significant -= 1 if byte(text, place) == _ZERO else 0
             place += 1
-    if text[at] == _SMALL_E or text[at] == _LARGE_E:
+    if byte(text, at) == _SMALL_E or byte(text, at) == _LARGE_E:
         at += 1
-        falling = text[at] == _MINUS
-        if falling or text[at] == _PLUS:
+        falling = byte(text, at) == _MINUS
+        if falling or byte(text, at) == _PLUS:
             at += 1
         begin, exponent = at, 0
-        while _ZERO <= text[at] <= _NINE:
+        while _ZERO <= byte(text, at) <= _NINE:
             if exponent < 100000:
-                exponent = exponent * 10 + (text[at] - _ZERO)
+                exponent = exponent * 10 + (byte(text, at) - _ZERO)
             at += 1
         if at == begin:
             return at, WRONG, 0.0
@@ -202,7 +244,7 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
 @helper
 def skip_word(text, at, a, b, c):  # type: ignore[no-untyped-def]
     """Place after true or null (three more letters); -1 if it is another word."""
-    if text[at + 1] == a and text[at + 2] == b and text[at + 3] == c:
+    if byte(text, at + 1) == a and byte(text, at + 2) == b and byte(text, at + 3) == c:
         return at + 4
     return -1
 
@@ -214,7 +256,7 @@ def skip_key(text, at):  # type: ignore[no-untyped-def]
     if at < 0:
         return -1
     at = skip_space(text, at)
-    if text[at] != _COLON:
+    if byte(text, at) != _COLON:
         return -1
     return skip_space(text, at + 1)
 
@@ -222,7 +264,7 @@ def skip_key(text, at):  # type: ignore[no-untyped-def]
 @helper
 def skip_scalar(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
     """Place after a string, number or word; -1 if there is none."""
-    c = text[at]
+    c = byte(text, at)
     if c == _QUOTE:
         return skip_string(text, at)
     if c == 116:
@@ -230,7 +272,7 @@ def skip_scalar(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
     if c == 110:
         return skip_word(text, at, 117, 108, 108)
     if c == 102:  # false
-        return skip_word(text, at + 1, 108, 115, 101) if text[at + 1] == 97 else -1
+        return skip_word(text, at + 1, 108, 115, 101) if byte(text, at + 1) == 97 else -1
     at, outcome, _ = read_number(text, at, powers, tens, scratch)
     return -1 if outcome == WRONG else at
 
@@ -241,12 +283,12 @@ def skip_value(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
     depth = 0
     objects = np.uint64(0)  # one bit a level: inside an object or a list
     while True:
-        c = text[at]
+        c = byte(text, at)
         done = True
         if c in (_OPEN_OBJECT, _OPEN_LIST):
             opened_object = c == _OPEN_OBJECT
             at = skip_space(text, at + 1)
-            if text[at] == (_CLOSE_OBJECT if opened_object else _CLOSE_LIST):
+            if byte(text, at) == (_CLOSE_OBJECT if opened_object else _CLOSE_LIST):
                 at += 1
             else:
                 done = False
@@ -265,14 +307,14 @@ def skip_value(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
                 return at
             at = skip_space(text, at)
             in_object = objects & np.uint64(1) == np.uint64(1)
-            if text[at] == _COMMA:
+            if byte(text, at) == _COMMA:
                 at = skip_space(text, at + 1)
                 if in_object:
                     at = skip_key(text, at)
                     if at < 0:
                         return -1
                 done = False
-            elif text[at] == (_CLOSE_OBJECT if in_object else _CLOSE_LIST):
+            elif byte(text, at) == (_CLOSE_OBJECT if in_object else _CLOSE_LIST):
                 at += 1
                 depth -= 1
                 objects = objects >> np.uint64(1)

@@ -1,6 +1,6 @@
 """Compiled code that reads COCO JSON records; json_columns calls it.
 
-Text is an array of bytes with 8 NULs after it (see json_numbers).
+Text is an array of bytes with NULS NULs after it (see json_numbers).
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import numpy as np
 from eval.compiled import helper, kernel
 from eval.formats.json_numbers import (
     HARD,
+    NULS,
     PLAIN,
+    byte,
     read_number,
+    skip_digits,
     skip_key,
     skip_space,
     skip_string,
     skip_value,
     skip_word,
 )
+from kernels import load_word
 
 # How read_records ended.
 STUCK, STOPPED, CLOSED = 0, 1, 2
@@ -33,11 +37,11 @@ def first_place(text):  # type: ignore[no-untyped-def]
 def top_level(text, powers, tens, scratch, places):  # type: ignore[no-untyped-def]
     """Keys and values of the top-level object as (key begin, end, value begin, end)."""
     at = skip_space(text, 0)
-    if text[at] != 123:
+    if byte(text, at) != 123:
         return -1
     at = skip_space(text, at + 1)
     count = 0
-    if text[at] == 125:
+    if byte(text, at) == 125:
         at += 1
     else:
         while True:
@@ -55,13 +59,13 @@ def top_level(text, powers, tens, scratch, places):  # type: ignore[no-untyped-d
             places[count, 3] = at
             count += 1
             at = skip_space(text, at)
-            if text[at] == 125:
+            if byte(text, at) == 125:
                 at += 1
                 break
-            if text[at] != 44:
+            if byte(text, at) != 44:
                 return -1
             at = skip_space(text, at + 1)
-    if skip_space(text, at) != len(text) - 8:
+    if skip_space(text, at) != len(text) - NULS:
         return -1
     return count
 
@@ -69,12 +73,12 @@ def top_level(text, powers, tens, scratch, places):  # type: ignore[no-untyped-d
 @kernel("u1[1] -> i8")
 def next_record(text):  # type: ignore[no-untyped-def]
     """First place where `{` follows `},`; -1 if there is none."""
-    for at in range(len(text) - 8):
-        if text[at] == 125:
+    for at in range(len(text) - NULS):
+        if byte(text, at) == 125:
             place = skip_space(text, at + 1)
-            if text[place] == 44:
+            if byte(text, place) == 44:
                 place = skip_space(text, place + 1)
-                if text[place] == 123:
+                if byte(text, place) == 123:
                     return place
     return -1
 
@@ -95,31 +99,26 @@ def find_row(keys, rows, wanted):  # type: ignore[no-untyped-def]
 
 
 @helper
-def is_field(text, at, names, ends, field):  # type: ignore[no-untyped-def]
+def is_field(text, at, names, field):  # type: ignore[no-untyped-def]
     """Whether the key at `at` is that field's name, quotation marks included."""
-    begin = ends[field - 1] if field else 0
-    length = ends[field] - begin
-    for i in range(length):
-        if text[at + 1 + i] != names[begin + i]:
-            return False
-    return text[at] == 34 and text[at + 1 + length] == 34
+    first, second = load_word(text, at), load_word(text, at + 8)
+    return (first & names[field, 1]) == names[field, 0] and (
+        (second & names[field, 3]) == names[field, 2]
+    )
 
 
 @helper
 def read_integer(text, at, out):  # type: ignore[no-untyped-def]
     """Read a whole number of 64 bits into out[0]; place after it, -1 if none."""
-    negative = text[at] == 45
+    negative = byte(text, at) == 45
     if negative:
         at += 1
     first = at
-    value = 0
-    while 48 <= text[at] <= 57:
-        value = value * 10 + (text[at] - 48)
-        at += 1
-    digits = at - first
-    c = text[at]
+    at, digits = skip_digits(text, at, np.uint64(0))
+    length, value = at - first, np.int64(digits)
+    c = byte(text, at)
     # More than 2^63 - 1 in 19 digits turns negative.
-    if digits == 0 or digits > 19 or value < 0 or (text[first] == 48 and digits > 1):
+    if length == 0 or length > 19 or value < 0 or (byte(text, first) == 48 and length > 1):
         return -1
     if c == 46 or c == 101 or c == 69:
         return -1
@@ -130,25 +129,25 @@ def read_integer(text, at, out):  # type: ignore[no-untyped-def]
 @helper
 def read_flag(text, at):  # type: ignore[no-untyped-def]
     """0 or 1 for 0, 1, false, true, and the place after it; -1 if it is neither."""
-    c = text[at]
+    c = byte(text, at)
     if c == 48 or c == 49:
-        n = text[at + 1]
+        n = byte(text, at + 1)
         if n == 44 or n == 125 or n <= 32:
             return c - 48, at + 1
     elif c == 116 and skip_word(text, at, 114, 117, 101) > 0:
         return 1, at + 4
-    elif c == 102 and skip_word(text, at + 1, 108, 115, 101) > 0 and text[at + 1] == 97:
+    elif c == 102 and skip_word(text, at + 1, 108, 115, 101) > 0 and byte(text, at + 1) == 97:
         return 0, at + 5
     return -1, at
 
 
 @kernel(
-    "u1[1] i8 i8 i8 i8 i8 u1[1] i8[1] i8[1] i4[1] i8[1] i4[1] "
+    "u1[1] i8 i8 i8 i8 i8 u8[2] i8[1] i8[1] i4[1] i8[1] i4[1] "
     "i4[1] i4[1] f8[2] f8[1] i8[1] u1[1] u8[2] f8[1] u8[1] i8[2] i8[1] i8[1] i8[1]"
 )
 def read_records(  # type: ignore[no-untyped-def]
     text, begin, stop, row, wanted, required,
-    names, ends, image_keys, image_rows, label_keys, label_rows,
+    names, lengths, image_keys, image_rows, label_keys, label_rows,
     images, labels, boxes, values, ids, flags,
     powers, tens, scratch, hard, following, integer, state,
 ):  # fmt: skip
@@ -163,39 +162,39 @@ def read_records(  # type: ignore[no-untyped-def]
     last_id, last_row = np.int64(-1), np.int64(-1)
     at = begin
     state[0], state[1], state[2], state[3], state[4] = STUCK, begin, row, always, 0
-    if text[at] == 91:
+    if byte(text, at) == 91:
         at = skip_space(text, at + 1)
-        if text[at] == 93:
+        if byte(text, at) == 93:
             state[0], state[1] = CLOSED, at + 1
             return
     while at < stop:
-        if text[at] != 123 or row >= len(images):
+        if byte(text, at) != 123 or row >= len(images):
             return
         count_hard = state[4]
         at = skip_space(text, at + 1)
         seen = np.int64(0)
         value = np.nan
         flag = 0
-        last = len(ends)  # the field before; at first none
-        if text[at] == 125:
+        last = len(lengths)  # the field before; at first none
+        if byte(text, at) == 125:
             return
         while True:
             field = following[last]  # records of a file look alike
-            if not is_field(text, at, names, ends, field):
-                field = len(ends) - 1
-                while field >= 0 and not is_field(text, at, names, ends, field):
+            if not is_field(text, at, names, field):
+                field = len(lengths) - 1
+                while field >= 0 and not is_field(text, at, names, field):
                     field -= 1
                 if field < 0:
                     key_end = skip_string(text, at)
                     for i in range(at, key_end):
-                        if text[i] == 92:  # a name in disguise
+                        if byte(text, i) == 92:  # a name in disguise
                             return
                 else:
                     following[last] = field
             if field >= 0:
                 last = field
-                at = skip_space(text, at + 2 + ends[field] - (ends[field - 1] if field else 0))
-                if text[at] != 58:
+                at = skip_space(text, at + lengths[field])
+                if byte(text, at) != 58:
                     return
                 at = skip_space(text, at + 1)
             else:
@@ -223,7 +222,7 @@ def read_records(  # type: ignore[no-untyped-def]
                     else:
                         ids[row] = identity
                 elif field == 2:
-                    if text[at] != 91:
+                    if byte(text, at) != 91:
                         return
                     for column in range(4):
                         at = skip_space(text, at + 1)
@@ -239,7 +238,7 @@ def read_records(  # type: ignore[no-untyped-def]
                         else:
                             return
                         at = skip_space(text, at)
-                        if text[at] != (44 if column < 3 else 93):
+                        if byte(text, at) != (44 if column < 3 else 93):
                             return
                     at += 1
                 elif field == 3 or field == 4:
@@ -263,10 +262,10 @@ def read_records(  # type: ignore[no-untyped-def]
             if at < 0:
                 return
             at = skip_space(text, at)
-            if text[at] == 125:
+            if byte(text, at) == 125:
                 at = skip_space(text, at + 1)
                 break
-            if text[at] != 44:
+            if byte(text, at) != 44:
                 return
             at = skip_space(text, at + 1)
         if seen & required != required:
@@ -275,11 +274,11 @@ def read_records(  # type: ignore[no-untyped-def]
         if len(flags):
             flags[row] = flag
         # Read for good once what follows is known: the text may go on in another piece.
-        if text[at] == 44:
+        if byte(text, at) == 44:
             at = skip_space(text, at + 1)
-            if text[at] != 123:
+            if byte(text, at) != 123:
                 return
-        elif text[at] == 93:
+        elif byte(text, at) == 93:
             at += 1
             state[0] = CLOSED
         else:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.compiled import helper, kernel
 from eval.formats.faults import Fault, Report
-from eval.formats.json_numbers import PLAIN, POWERS_OF_FIVE, POWERS_OF_TEN, read_number
+from eval.formats.json_numbers import NULS, PLAIN, POWERS_OF_FIVE, POWERS_OF_TEN, read_number
 
 _NEWLINE, _SPACE, _TAB, _RETURN = 10, 32, 9, 13
 
@@ -46,7 +46,7 @@ def number_table(
     table, lines, names
         (N, len(fields)) float64, (N,) int64 line numbers, and the N words if `named`.
     """
-    text = np.frombuffer(content + b"\0", np.uint8)
+    text = np.frombuffer(content + bytes(NULS), np.uint8)
     capacity = content.count(b"\n") + 1
     table = np.empty((capacity, len(fields)))
     lines = np.empty(capacity, np.int64)
@@ -101,7 +101,7 @@ def _read_lines(  # type: ignore[no-untyped-def]
     text, powers, tens, scratch, named, place, table, lines, names
 ):
     """Fill rows from place on; 0 at the end of the text, 1 at the start of an odd line."""
-    last = len(text) - 1
+    last = len(text) - NULS
     while place[0] < last:
         row = place[2]
         at = _skip_blanks(text, place[0])

@@ -51,16 +51,17 @@ def read_yolo_results(
             images.append(np.full(int(good.sum()), row))
             wheres += [(file.name, line) for line in lines[good]]
     rows_found = np.concatenate(tables)
-    numbers = rows_found[:, 0].astype(np.int64)
+    classes = len(dataset.class_names)
+    numbers = rows_found[:, 0]  # whole, but perhaps too large for an integer
     return make_table(
         dataset,
         np.concatenate(images),
-        np.where(numbers < len(dataset.class_names), numbers, -1),
+        np.where(numbers < classes, np.minimum(numbers, classes), -1).astype(np.int64),
         rows_found[:, 1:5],
         rows_found[:, 5],
         layout="xywh",
         source=Path(path).name,
         where=lambda row: "{}: line {}".format(*wheres[row]),
-        class_of=lambda row: str(numbers[row]),
+        class_of=lambda row: f"{numbers[row]:.0f}",
         notes=("class numbers were read as places in the ground truth's classes, from 0",),
     )

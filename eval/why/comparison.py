@@ -51,7 +51,7 @@ class Comparison:
         """In words: B is better than A by so much, or chance may explain it."""
         difference, (loser, winner) = self.mean, self.names
         if not np.isfinite([difference.value, difference.error]).all():
-            return "no difference can be told: no object has to be found"
+            return "No difference can be told: no object has to be found"
         value, low, high = difference.value, difference.low, difference.high
         if value < 0:
             value, low, high, loser, winner = -value, -high, -low, winner, loser
@@ -61,7 +61,7 @@ class Comparison:
         )
         if low > 0:
             return f"{winner} is better than {loser} by {size}"
-        return f"no difference that chance does not explain: {winner} minus {loser} is {size}"
+        return f"No difference that chance does not explain: {winner} minus {loser} is {size}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python, the sentence included."""
