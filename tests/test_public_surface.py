@@ -22,6 +22,12 @@ import pytest
         ("proposals", "Proposals"),
         ("eval", "read_dataset"),
         ("eval", "evaluate"),
+        ("eval", "read_detections"),
+        ("eval", "CocoOptions"),
+        ("eval.why", "explain"),
+        ("eval.why", "compare"),
+        ("eval.report", "write_report"),
+        ("eval.checking", "check"),
         ("configs", "load_recipe"),
     ],
 )
