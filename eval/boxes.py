@@ -18,7 +18,8 @@ LAYOUTS = ("xywh", "inclusive0", "inclusive1")
 def to_xyxy(boxes: np.ndarray, layout: str) -> np.ndarray:
     """(N, 4) boxes of a layout -> (N, 4) 0-based continuous [x1, y1, x2, y2]."""
     if layout == "xywh":
-        return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        with np.errstate(over="ignore"):  # infinite corners lie as far out
+            return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return boxes + (np.array([0.0, 0, 1, 1]) - _origin(layout))
 
 
@@ -27,7 +28,8 @@ def to_xywh(boxes: np.ndarray, layout: str) -> np.ndarray:
     if layout == "xywh":
         return boxes
     origin = boxes[:, :2] - _origin(layout)
-    return np.concatenate([origin, boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
+    with np.errstate(over="ignore"):
+        return np.concatenate([origin, boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
 
 
 def judged_corners(

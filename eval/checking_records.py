@@ -15,6 +15,7 @@ import orjson
 
 from eval.checking_smells import ERROR, WARNING, Boxes, Finding
 from eval.formats.text_files import read_bytes
+from eval.records import BYTE_ORDER_MARK
 
 ABSENT = object()
 ID, NUMBER = "a whole number or a text", "a finite number"
@@ -24,7 +25,7 @@ BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
 
 def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
     """The document, or ABSENT if it is no JSON; NaN and Infinity are noted and read on."""
-    content = read_bytes(path)
+    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as fault:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -12,6 +14,7 @@ import numpy as np
 
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import Dataset, Identity
+from eval.detection_arrays import checked_table
 from eval.records import (
     EvaluationError,
     Record,
@@ -22,6 +25,7 @@ from eval.records import (
     read_json,
     record_list,
     texts,
+    unique_positions,
 )
 
 DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
@@ -93,7 +97,7 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         COCO results, a list of objects with image_id, category_id, bbox
         `[x, y, width, height]` and score; or a detections.json, an object with such a list
         under "annotations"; or the path of a JSON file with either, or of results in another
-        format (see eval.formats). A DetectionTable is returned as it is.
+        format (see eval.formats). A DetectionTable is checked and returned.
     dataset
         The ground truth. An "images" list beside the annotations is matched to it by file name
         and a "categories" list by class name, whatever ids they use; without them, ids are the
@@ -108,12 +112,17 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
     ------
     EvaluationError
         Naming file, record and field: a missing or malformed field, a score or box that is
-        not finite, an image that is not known; or no category at all is known.
+        not finite, an image that is not known; or no category at all is known. A table with
+        arrays that do not fit each other or the data set.
     """
     from eval.formats import results_reader_of
 
+    if not isinstance(dataset, Dataset):
+        raise EvaluationError(
+            f"the ground truth is a {type(dataset).__name__}; expected what read_dataset returns"
+        )
     if isinstance(detections, DetectionTable):
-        return detections
+        return checked_table(detections, dataset)
     if not isinstance(detections, (str, os.PathLike)):
         return _from_document(detections, dataset, "detections")
     reader = results_reader_of(detections)
@@ -183,6 +192,7 @@ def _table(
     where: str,
 ) -> DetectionTable:
     notes: tuple[str, ...] = ()
+    kept = None
     if len(labels) and labels.min() < 0:
         unknown = labels < 0
         first = f"{where}[{np.argmax(unknown)}]"
@@ -195,15 +205,16 @@ def _table(
             f"{unknown.sum()} detections of categories that the ground truth does not know were "
             f"left out (first: {first})",
         )
-        kept = ~unknown
+        kept = np.flatnonzero(~unknown)
         images, labels, boxes_xywh, scores = (
             column[kept] for column in (images, labels, boxes_xywh, scores)
         )
     if len(labels) and boxes_xywh[:, 2:].min() < 0:
         negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
+        position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
         notes += (
-            f"{negative.sum()} boxes have a negative side (first: {where}"
-            f"[{np.argmax(negative)}]); they are judged as boxes without area",
+            f"{negative.sum()} boxes have a negative side (first: {where}[{position}]); they are "
+            "judged as boxes without area",
         )
     return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
 
@@ -213,6 +224,7 @@ def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[
         return dataset.image_index_by_id
     records = record_list(document, "images", source)
     ids = identities(records, "id", f"{source}: images")
+    unique_positions(ids, "id", f"{source}: images")
     names = texts(records, "file_name", f"{source}: images")
     exact = {image.file_name: row for row, image in enumerate(dataset.images)}
     base: dict[str, int] = {}
@@ -220,7 +232,10 @@ def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[
         # -1 marks a name that several folders share and that therefore tells nothing.
         base[_base(image.file_name)] = -1 if _base(image.file_name) in base else row
     rows = [exact.get(name, base.get(_base(name), -1)) for name in names]
-    return {identity: row for identity, row in zip(ids, rows, strict=True) if row >= 0}
+    # Nor does one that fits several of these images: only the whole name counts then.
+    claims = Counter(rows)
+    pairs = zip(ids, names, rows, strict=True)
+    return {i: row for i, name, row in pairs if row >= 0 and (claims[row] == 1 or name in exact)}
 
 
 def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
@@ -228,16 +243,27 @@ def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Ide
         return dataset.label_by_category_id
     records = record_list(document, "categories", source)
     ids = identities(records, "id", f"{source}: categories")
+    unique_positions(ids, "id", f"{source}: categories")
     names = texts(records, "name", f"{source}: categories")
     known = {name: label for label, name in enumerate(dataset.class_names)}
-    pairs = zip(ids, names, strict=True)
-    return {identity: known[name] for identity, name in pairs if name in known}
+    composed = {_composed(name): label for name, label in known.items()} | known
+    labels = [composed.get(name, composed.get(_composed(name), -1)) for name in names]
+    return {identity: label for identity, label in zip(ids, labels, strict=True) if label >= 0}
 
 
 def _all_have(records: Any, field: str) -> bool:
     """Whether there are records to go by: not for the bare lists some tools write."""
-    return isinstance(records, list) and bool(records) and all(field in r for r in records)
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(isinstance(record, dict) and field in record for record in records)
+    )
 
 
 def _base(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).name
+    return _composed(PurePosixPath(name.replace("\\", "/")).name)
+
+
+def _composed(name: str) -> str:
+    """One spelling of letters with accents, which systems write in two ways."""
+    return unicodedata.normalize("NFC", name)

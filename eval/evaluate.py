@@ -13,7 +13,13 @@ from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
 from eval.protocols.coco import CocoOptions, CocoResult
 from eval.records import EvaluationError
-from eval.suspicions import about_data, about_detections
+from eval.suspicions import (
+    about_data,
+    about_detections,
+    about_objects,
+    about_ties,
+    count_ties,
+)
 
 PROTOCOLS = {
     "voc": "PASCAL VOC 2010+: area under the curve, IoU 0.5",
@@ -113,7 +119,11 @@ def evaluate(
     table = read_detections(detections, dataset)
     judge = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
     report = judge(table, dataset, protocol, official, options)
-    notes = (*dataset.notes, *table.notes, *about_detections(table, dataset), *report.notes)
+    ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
+    notes = (
+        *(*dataset.notes, *about_objects(dataset), *table.notes),
+        *(*about_detections(table, dataset), *about_ties(ties, table), *report.notes),
+    )
     return replace(report, protocol=protocol, official=official, notes=notes)
 
 

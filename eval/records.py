@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,14 +15,20 @@ _REQUIRED = object()
 _WHOLE = (int, np.integer)
 _NUMBER = (int, float, np.integer, np.floating)
 _SEQUENCE = (list, tuple, np.ndarray)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EvaluationError(ValueError):
     """A fault in ground truth or detections that the user can mend; the message is one line."""
 
+    def __init__(self, message: str) -> None:
+        # Names and values of the user's may hold line ends and what no terminal can show.
+        line = " ".join(part.strip() for part in message.splitlines())
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
+
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Parse one JSON file.
+    """Parse one JSON file; .gz is unpacked on the way, a byte order mark passed over.
 
     Raises
     ------
@@ -31,22 +37,29 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     import orjson
 
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
-    except OSError as error:
-        raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+    from eval.formats.text_files import read_bytes
+
+    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        remedy = "write it again"
-        if b"NaN" in content or b"Infinity" in content:
-            remedy = "it holds NaN or Infinity, which JSON does not know: write finite numbers"
         raise EvaluationError(
             f"{os.fspath(path)}: not JSON, or cut short ({error}; the file has {len(content)} "
-            f"bytes); {remedy}"
+            f"bytes); {_json_remedy(content, str(error))}"
         ) from None
+
+
+def _json_remedy(content: bytes, said: str) -> str:
+    """What to do about a file that is not JSON, where that can be guessed."""
+    if not content.strip():
+        return "it is empty: write it again"
+    if b"\0" in content[:4]:
+        return "it seems to be UTF-16: save the file as UTF-8"
+    if b"NaN" in content or b"Infinity" in content:
+        return "it holds NaN or Infinity, which JSON does not know: write finite numbers"
+    if content.startswith(b"{") and "after document" in said:
+        return "it seems to be one object after another (JSON Lines): write one list of them"
+    return "write it again"
 
 
 def record_list(document: Any, key: str, source: str) -> list[Record]:
@@ -120,14 +133,29 @@ def numbers(
     shape = (len(values),) if width == 1 else (len(values), width)
     for position, value in enumerate(values):
         parts = [value] if width == 1 else value
-        if not (isinstance(parts, _SEQUENCE) and len(parts) == width and _all_numbers(parts)):
+        if not (_is_row(parts) and len(parts) == width and _all_numbers(parts)):
             raise fault(where, position, field, value, expected)
-    table = np.array(values, dtype=np.float64).reshape(shape)
+    try:
+        table = np.array(values, dtype=np.float64).reshape(shape)
+    except OverflowError:  # a whole number of hundreds of digits
+        rows = [[value] if width == 1 else value for value in values]
+        table = np.array([[_float(part) for part in row] for row in rows]).reshape(shape)
     finite = np.isfinite(table).reshape(len(values), width).all(axis=1)
     if not finite.all():
         bad = int(np.argmin(finite))
         raise fault(where, bad, field, values[bad], expected)
     return table
+
+
+def _is_row(parts: Any) -> bool:
+    return isinstance(parts, _SEQUENCE) and getattr(parts, "ndim", 1) == 1
+
+
+def _float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return np.inf
 
 
 def _all_numbers(parts: Sequence[Any] | np.ndarray) -> bool:
@@ -157,8 +185,8 @@ def index_of(
         bad = next(i for i, identity in enumerate(ids) if identity not in known)
         table = {"image_id": "'images'", "category_id": "'categories'"}[field]
         raise EvaluationError(
-            f"{where}[{bad}]: {field} {ids[bad]!r} is not listed in {table} of the ground truth; "
-            f"{_other_kind(ids[bad], known)}"
+            f"{where}[{bad}]: {field} {ids[bad]!r:.60} is not listed in {table} of the ground "
+            f"truth; {_other_kind(ids[bad], known)}"
         ) from None
 
 
@@ -166,7 +194,8 @@ def _other_kind(identity: int | str, known: dict[int | str, int]) -> str:
     """The remedy for an unknown id, which may be known as text or as a number."""
     if str(identity) in known:
         return "there it is text: write it in quotation marks"
-    if isinstance(identity, str) and identity.lstrip("-").isdecimal() and int(identity) in known:
+    is_number = isinstance(identity, str) and re.fullmatch(r"-?\d{1,20}", identity)
+    if is_number and int(identity) in known:
         return "there it is a number: write it without quotation marks"
     return "correct the id or leave the record out"
 
@@ -177,7 +206,7 @@ def unique_positions(values: Sequence[Any], field: str, where: str) -> dict[Any,
     for position, value in enumerate(values):
         if positions.setdefault(value, position) != position:
             raise EvaluationError(
-                f"{where}[{position}]: {field} {value!r} is already that of "
+                f"{where}[{position}]: {field} {value!r:.60} is already that of "
                 f"{where.rpartition(': ')[2]}[{positions[value]}]; each may come once"
             )
     return positions

@@ -7,8 +7,11 @@ import numpy as np
 from eval.compiled import kernel
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.protocols.coco_result import AREAS
+from eval.ranking import falling, group_rows
 
 FAR = 1.1  # times its image's side
+MANY_TIES = 0.05  # of the detections
 
 
 def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
@@ -47,6 +50,33 @@ def _count(boxes, images, limits, sized, counts):  # type: ignore[no-untyped-def
         counts[1] += right > limits[image, 0] or bottom > limits[image, 1]
 
 
+def about_ties(ties: int, table: DetectionTable) -> tuple[str, ...]:
+    """Equal scores, of which only the order in the file tells which comes first."""
+    if ties <= MANY_TIES * len(table):
+        return ()
+    return (
+        f"{ties} of {len(table)} detections have the score of another of their class: "
+        "their order in the file decides, so another order gives other figures",
+    )
+
+
+def count_ties(table: DetectionTable, classes: int) -> int:
+    """Detections with the same score as another of their class before them."""
+    rows, starts = group_rows(table.labels, classes, falling(table.scores))
+    scores = table.scores[rows]
+    equal = scores[1:] == scores[:-1]
+    within = starts[1:-1]
+    equal[within[(within > 0) & (within < len(scores))] - 1] = False
+    return int(np.count_nonzero(equal))
+
+
+def about_objects(dataset: Dataset) -> tuple[str, ...]:
+    """Ground truth on which nothing can be measured."""
+    if len(dataset.all_truths):
+        return ()
+    return (f"{dataset.source}: there is no object in it, so that there are no figures",)
+
+
 def about_data(dataset: Dataset) -> tuple[str, ...]:
     """Annotations that COCO's own program would misjudge or that have no effect there."""
     truths, notes = dataset.all_truths, []
@@ -64,5 +94,12 @@ def about_data(dataset: Dataset) -> tuple[str, ...]:
         notes.append(
             f"{passed} annotations are marked `difficult` or `ignore`: the COCO protocol counts "
             "them like all others (only `iscrowd` is passed over)"
+        )
+    low, high = AREAS["all"]
+    outside = int(np.count_nonzero((truths.areas < low) | (truths.areas > high)))
+    if outside:
+        notes.append(
+            f"{outside} objects have an area outside {low:g} to {high:g} pixels: the COCO "
+            "protocol passes them over"
         )
     return tuple(notes)

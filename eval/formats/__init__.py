@@ -23,7 +23,7 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
     EvaluationError
         No format is recognised; the message lists what was looked for.
     """
-    place = Path(path)
+    place = _place(path)
     if place.is_dir():
         return _folder_reader(place)
     if place.suffix.lower() in (".yaml", ".yml"):
@@ -38,6 +38,21 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
         f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
         "or the folder of a VOC, ILSVRC DET or YOLO data set"
     )
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """A path that the system can look up, whether or not something is there."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise EvaluationError(f"a {type(path).__name__}; expected the path of a file or folder")
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        pass  # which its reader tells, unless it is a pattern
+    except OSError as error:
+        raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from None
+    except ValueError:  # a NUL in it
+        raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
+    return Path(path)
 
 
 def _folder_reader(folder: Path) -> Callable[..., Dataset]:
@@ -73,7 +88,7 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     """
     from eval.formats.comp4 import comp4_files
 
-    place = Path(path)
+    place = _place(path)
     if comp4_files(path):
         from eval.formats.comp4 import read_comp4
 

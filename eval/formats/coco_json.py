@@ -95,7 +95,8 @@ def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None
     sides = columns.boxes[:, 2:]
-    areas = np.where(np.isnan(columns.values), sides[:, 0] * sides[:, 1], columns.values)
+    with np.errstate(over="ignore"):  # which is told below
+        areas = np.where(np.isnan(columns.values), sides[:, 0] * sides[:, 1], columns.values)
     finite = np.isfinite(columns.boxes).all() and np.isfinite(areas).all()
     if not finite or (len(sides) and sides.min() < 0):
         return None
@@ -123,7 +124,8 @@ def _images(records: list[dict[str, Any]], where: str) -> tuple[ImageRecord, ...
 
 def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -> Truths:
     boxes_xywh = boxes(annotations, where)
-    sides = boxes_xywh[:, 2] * boxes_xywh[:, 3]
+    with np.errstate(over="ignore"):  # which the area's test tells
+        sides = boxes_xywh[:, 2] * boxes_xywh[:, 3]
     return Truths(
         boxes=boxes_xywh,
         labels=labels,
@@ -135,9 +137,9 @@ def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -
 
 
 def _ids(annotations: list[dict[str, Any]]) -> np.ndarray | None:
-    """The annotations' own ids, of any kind; None unless all have one."""
+    """The annotations' own ids; None unless all have one, a number or a text."""
     values = [record.get("id") for record in annotations]
-    if any(value is None for value in values):
+    if not all(isinstance(value, (int, float, str)) for value in values):
         return None
     if all(type(value) is int and abs(value) < 2**63 for value in values):
         return np.array(values, dtype=np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 
 from eval.datasets import Dataset, Truths
 from eval.detections import DetectionTable
-from eval.matching import CUT, Matches
+from eval.matching import CUT, IGNORED, Matches
 from eval.processors import processors
 from eval.protocols.coco_kernels import judge_class
 from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult
@@ -119,16 +119,22 @@ def match(
 def notes(result: CocoResult, table: DetectionTable) -> tuple[str, ...]:
     """What the figures depend on without saying so."""
     said = []
-    cut = int(np.count_nonzero(result.matches.outcomes == CUT))
+    outcomes = result.matches.outcomes
+    cut = int(np.count_nonzero(outcomes == CUT))
     if cut:
         said.append(
             f"{cut} of {len(table)} detections were not judged: more than "
             f"{result.options.max_detections[-1]} of one class in one image"
         )
-    if result.ties > 0.05 * len(table):
+    options = result.options
+    if options.iou_thresholds[0] == 0:
+        said.append("IoU threshold 0: objects are found by boxes that do not touch them")
+    name, (low, high) = next(iter(options.areas.items()))
+    beyond = int(np.count_nonzero((outcomes == IGNORED) & (result.matches.truths < 0)))
+    if beyond and name == "all":
         said.append(
-            f"{result.ties} of {len(table)} detections have the score of another of their class: "
-            "their order in the file decides, so another order gives other figures"
+            f"{beyond} detections have an area outside {low:g} to {high:g} pixels: where they "
+            "find no object they are passed over, not false"
         )
     return tuple(said)
 

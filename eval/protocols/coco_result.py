@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -43,18 +44,36 @@ class CocoOptions:
 
     def __post_init__(self) -> None:
         for name in ("iou_thresholds", "recall_thresholds"):
-            values = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
-            if values.ndim != 1 or not len(values) or not (np.diff(values) >= 0).all():
+            values = _as_numbers(getattr(self, name))
+            rising = values.ndim == 1 and len(values) > 0 and np.diff(values).min(initial=0) >= 0
+            if not rising or not np.isfinite(values).all():
                 raise EvaluationError(f"{name}: expected one or more numbers, rising")
             object.__setattr__(self, name, values)
         if len(self.iou_thresholds) > 64:
             raise EvaluationError("iou_thresholds: more than 64; evaluate in several runs")
-        limits = tuple(sorted(set(self.max_detections)))
-        if not limits or any(type(n) is not int or n < 1 for n in limits):
+        if self.iou_thresholds[0] < 0 or self.iou_thresholds[-1] > 1:
+            raise EvaluationError("iou_thresholds: expected numbers from 0 to 1")
+        limits = self.max_detections
+        is_list = isinstance(limits, (list, tuple)) and len(limits) > 0
+        if not is_list or any(type(n) is not int or n < 1 for n in limits):
             raise EvaluationError(f"max_detections {limits}: expected whole numbers from 1")
-        object.__setattr__(self, "max_detections", limits)
+        object.__setattr__(self, "max_detections", tuple(sorted(set(limits))))
         if not self.areas:
             raise EvaluationError("areas: expected one range or more")
+        if "all" not in self.areas:
+            raise EvaluationError("areas: no 'all', over which AP is taken")
+        for name, bounds in self.areas.items():
+            pair = _as_numbers(bounds)
+            if pair.shape != (2,) or not pair[0] <= pair[1]:
+                raise EvaluationError(f"areas: {name!r} is {bounds}; expected (from, to), pixels^2")
+
+
+def _as_numbers(values: Any) -> np.ndarray:
+    """An array; one NaN where that is not possible."""
+    try:
+        return np.array(values, dtype=np.float64, ndmin=1)
+    except (TypeError, ValueError):
+        return np.array([np.nan])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,317 @@
+"""Bad files of the other formats: VOC and ILSVRC XML, comp4, ILSVRC text, YOLO, CSV."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from tests.eval.bad_inputs import NOTHING, RESULTS, RIGHT, TRUTH, Case, Inputs, files
+from tests.eval.bad_inputs_results import NO_DOG
+
+Edit = Callable[[bytes], bytes]
+NAMES = {1: "cat", 2: "dog"}
+WNIDS = {1: "n02121808", 2: "n02084071"}
+IDS = (1, 2)
+EXPLAINED = "read as: image from 'image_id'"
+NUMBERED = "class numbers were read as places in the ground truth's classes"
+FEWER = "no file for 18 classes"  # VOC has 20
+
+
+def same(content: bytes) -> bytes:
+    """No change."""
+    return content
+
+
+def swap(old: str, new: str) -> Edit:
+    """Replace all of one text by another; it must be there."""
+
+    def change(content: bytes) -> bytes:
+        assert old.encode() in content, old
+        return content.replace(old.encode(), new.encode())
+
+    return change
+
+
+def first(old: str, new: str) -> Edit:
+    """Replace the first of one text."""
+    return lambda content: content.replace(old.encode(), new.encode(), 1)
+
+
+def cut(length: int) -> Edit:
+    """The first bytes only; from the end where negative."""
+    return lambda content: content[:length]
+
+
+def are(content: bytes) -> Edit:
+    """Other content altogether."""
+    return lambda _: content
+
+
+def _corners(bbox: list[float], origin: int) -> tuple[float, float, float, float]:
+    x, y, width, height = bbox
+    return x + origin, y + origin, x + width - 1 + origin, y + height - 1 + origin
+
+
+def _xml(number: int, names: dict[int, str], origin: int) -> bytes:
+    image = next(one for one in TRUTH["images"] if one["id"] == number)
+    found = ""
+    for one in TRUTH["annotations"]:
+        if one["image_id"] == number:
+            sides = zip(
+                ("xmin", "ymin", "xmax", "ymax"), _corners(one["bbox"], origin), strict=True
+            )
+            box = "".join(f"<{side}>{value}</{side}>" for side, value in sides)
+            name = names[one["category_id"]]
+            found += f"<object><name>{name}</name><bndbox>{box}</bndbox></object>\n"
+    size = f"<width>{image['width']}</width><height>{image['height']}</height>"
+    return f"<annotation><size>{size}</size>\n{found}</annotation>\n".encode()
+
+
+def _write(folder: Path, contents: dict[str, bytes], edits: dict[str, Edit]) -> None:
+    """Files by name; an edit of a name that is not there makes that file."""
+    for name in dict.fromkeys((*contents, *edits)):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(edits.get(name, same)(contents.get(name, b"")))
+
+
+def voc(**edits: Edit) -> Callable[[Path], Inputs]:
+    """VOC's layout and comp4 results; edits of list, xml, cat and dog, or of files by name."""
+    return lambda folder: _voc(folder, edits)
+
+
+def _voc(folder: Path, edits: dict[str, Edit]) -> Inputs:
+    short = {
+        "list": "voc/ImageSets/Main/test.txt",
+        "xml": "voc/Annotations/1.xml",
+        "cat": "comp4/comp4_det_test_cat.txt",
+        "dog": "comp4/comp4_det_test_dog.txt",
+    }
+    contents = {f"voc/Annotations/{number}.xml": _xml(number, NAMES, 1) for number in IDS}
+    contents[short["list"]] = b"1\n2\n"
+    for kind, name in NAMES.items():
+        lines = [
+            " ".join(map(str, (one["image_id"], one["score"], *_corners(one["bbox"], 1))))
+            for one in RESULTS if one["category_id"] == kind
+        ]  # fmt: skip
+        contents[short[name]] = ("\n".join(lines) + "\n").encode()
+    _write(folder, contents, {short[name]: edit for name, edit in edits.items()})
+    return Inputs(folder / "voc", folder / "comp4", reading={"split": "test"})
+
+
+def ilsvrc(**edits: Edit) -> Callable[[Path], Inputs]:
+    """The flat layout of ILSVRC DET and a submission; edits of its files by short names."""
+    return lambda folder: _ilsvrc(folder, edits)
+
+
+def _ilsvrc(folder: Path, edits: dict[str, Edit]) -> Inputs:
+    short = {"list": "kit/val.txt", "xml": "kit/val/a1.xml", "synsets": "kit/synsets.txt",
+             "blacklist": "kit/blacklist.txt", "submission": "submission.txt"}  # fmt: skip
+    contents = {f"kit/val/a{number}.xml": _xml(number, WNIDS, 0) for number in IDS}
+    contents[short["list"]] = b"a1 1\na2 2\n"
+    contents[short["synsets"]] = f"{WNIDS[1]} cat\n{WNIDS[2]} dog\n".encode()
+    lines = [
+        " ".join(map(str, (one["image_id"], one["category_id"], one["score"],
+                           *_corners(one["bbox"], 0))))
+        for one in RESULTS
+    ]  # fmt: skip
+    contents[short["submission"]] = ("\n".join(lines) + "\n").encode()
+    _write(folder, contents, {short[name]: edit for name, edit in edits.items()})
+    return Inputs(folder / "kit", folder / "submission.txt")
+
+
+def yolo(**edits: Edit) -> Callable[[Path], Inputs]:
+    """YOLO's layout and its results; edits of names, label, picture, found and extra."""
+    return lambda folder: _yolo(folder, edits)
+
+
+def _yolo(folder: Path, edits: dict[str, Edit]) -> Inputs:
+    short = {"names": "yolo/data.yaml", "label": "yolo/labels/1.txt", "found": "run/1.txt",
+             "picture": "yolo/images/1.png", "extra": "yolo/labels/3.txt",
+             "stranger": "run/9.txt"}  # fmt: skip
+    contents = {short["names"]: b"names: [cat, dog]\n"}
+    for image in TRUTH["images"]:
+        for name, records in (("yolo/labels", TRUTH["annotations"]), ("run", RESULTS)):
+            lines = [_fractions(one, image) for one in records if one["image_id"] == image["id"]]
+            contents[f"{name}/{image['id']}.txt"] = ("\n".join(lines) + "\n").encode()
+        picture = folder / "yolo" / "images" / f"{image['id']}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (image["width"], image["height"])).save(picture)
+        contents[f"yolo/images/{picture.name}"] = picture.read_bytes()
+    _write(folder, contents, {short[name]: edit for name, edit in edits.items()})
+    return Inputs(folder / "yolo", folder / "run")
+
+
+def _fractions(one: dict[str, float | list[float]], image: dict[str, float]) -> str:
+    x, y, width, height = one["bbox"]  # type: ignore[misc]
+    sides = (image["width"], image["height"])
+    center = ((x + width / 2) / sides[0], (y + height / 2) / sides[1])
+    words = (one["category_id"] - 1, *center, width / sides[0], height / sides[1])  # type: ignore[operator]
+    return " ".join(map(str, (*words, one["score"]) if "score" in one else words))
+
+
+def table(edit: Edit, name: str = "found.csv") -> Callable[[Path], Inputs]:
+    """COCO ground truth and a table of results after an edit."""
+
+    def make(folder: Path) -> Inputs:
+        rows = ["image_id,class,score,x,y,width,height"]
+        rows += [
+            ",".join(map(str, (one["image_id"], NAMES[one["category_id"]], one["score"],
+                               *one["bbox"])))
+            for one in RESULTS
+        ]  # fmt: skip
+        _write(folder, {name: ("\n".join(rows) + "\n").encode()}, {name: edit})
+        return files(folder)._replace(detections=folder / name)
+
+    return make
+
+
+def utf16(content: bytes) -> bytes:
+    """As PowerShell writes text."""
+    return content.decode().encode("utf-16")
+
+
+def bom(content: bytes) -> bytes:
+    """As some editors write UTF-8."""
+    return b"\xef\xbb\xbf" + content
+
+
+def crlf(content: bytes) -> bytes:
+    """Line ends of Windows."""
+    return content.replace(b"\n", b"\r\n")
+
+
+BOMB = (b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 1000 + b'">'
+        + b"".join(b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 100) for c in range(98, 104))
+        + b"]><annotation>&g;</annotation>")  # fmt: skip
+
+CASES = [
+    Case("VOC: XML cut short", voc(xml=cut(100)), "Annotations/1.xml: not XML, or cut short"),
+    Case("VOC: XML empty", voc(xml=are(b"")), "Annotations/1.xml: not XML, or cut short"),
+    Case("VOC: XML of another kind", voc(xml=are(b"<html/>")), "1.xml: <html> at the top"),
+    Case("VOC: XML that swells when read (entities)", voc(xml=are(BOMB)), "Annotations/1.xml: not"),
+    Case("VOC: XML in UTF-16", voc(xml=lambda content:
+         '<?xml version="1.0" encoding="UTF-16"?>'.encode("utf-16") + content.decode().encode(
+             "utf-16-le")), RIGHT, notes=(FEWER,)),
+    Case("VOC: xmax below xmin", voc(xml=first("<xmax>110", "<xmax>1")),
+         "Annotations/1.xml: object 1: "),
+    Case("VOC: xmin NaN", voc(xml=first("<xmin>11", "<xmin>NaN")),
+         "Annotations/1.xml: object 1: bndbox/xmin is 'NaN'"),
+    Case("VOC: xmin empty", voc(xml=first("<xmin>11", "<xmin>")), "object 1: no <bndbox/xmin>"),
+    Case("VOC: object without box", voc(xml=swap("bndbox", "box")), "Annotations/1.xml: object 1:"),
+    Case("VOC: object without name", voc(xml=first("<name>cat</name>", "")), "1.xml: object 1: "),
+    Case("VOC: listed image without XML", voc(list=are(b"1\n2\n3\n")), "3.xml: no such"),
+    Case("VOC: image listed twice", voc(list=are(b"1\n2\n1\n")),
+         "test.txt: line 3: 1 is already on line 1"),
+    Case("VOC: list empty", voc(list=are(b"")), "test.txt: no image is listed"),
+    Case("VOC: list with BOM and CRLF", voc(list=lambda c: bom(crlf(c))), RIGHT, notes=(FEWER,)),
+    Case("VOC: list in UTF-16", voc(list=utf16), "test.txt: line 1 is not UTF-8 text"),
+    Case("VOC: split that is not there", lambda folder: voc()(folder)._replace(
+         reading={"split": "nothing"}), "no ImageSets/Main/nothing.txt; lists there: test"),
+    Case("comp4: unknown image", voc(dog=first("2 ", "9 ")),
+         "comp4_det_test_dog.txt: line 1: image '9' is no image of the ground truth"),
+    Case("comp4: line cut short", voc(cat=cut(-5)),
+         "comp4_det_test_cat.txt: line 3: 5 columns; expected 6"),
+    Case("comp4: score nan", voc(cat=first("0.8", "nan")), "cat.txt: line 2: score is 'nan'"),
+    Case("comp4: score 1e999", voc(cat=first("0.8", "1e999")), "cat.txt: line 2: score is '1e999'"),
+    Case("comp4: a class's file empty", voc(dog=are(b"")), NO_DOG, notes=(FEWER,)),
+    Case("comp4: CRLF", voc(cat=crlf), RIGHT, notes=(FEWER,)),
+    Case("comp4: gzip cut short", voc(cat=lambda c: gzip.compress(c, mtime=0)[:-9]),
+         "comp4_det_test_cat.txt: damaged or cut short"),
+    Case("comp4: one file only", lambda folder: voc()(folder)._replace(
+         detections=folder / "comp4" / "comp4_det_test_cat.txt"), NO_DOG,
+         notes=("no file for 19 classes",)),
+    Case("comp4: file of a class that is none", lambda folder: _voc(folder, {})._replace(
+         detections=_renamed(folder / "comp4" / "comp4_det_test_cat.txt", "wolf")),
+         "none of its classes (wolf) is one of the ground truth"),
+    Case("ILSVRC: file names in place of indices", ilsvrc(submission=first("1 1", "a1 1")),
+         "submission.txt: line 1: image_index is 'a1'; expected a finite number"),
+    Case("ILSVRC: image index that is not listed", ilsvrc(submission=first("1 1", "7 1")),
+         "submission.txt: line 1: image_index 7 is no image of the ground truth"),
+    Case("ILSVRC: image index 1.5", ilsvrc(submission=first("1 1", "1.5 1")),
+         "submission.txt: line 1: image_index 1.5 is no image"),
+    Case("ILSVRC: class 0", ilsvrc(submission=first("2 2 0.6", "2 0 0.6")), NO_DOG,
+         notes=("1 detections of classes that the ground truth does not know were left out: 0",)),
+    Case("ILSVRC: commas between the numbers", ilsvrc(submission=swap(" ", ",")), "submission.txt"),
+    Case("ILSVRC: six columns", ilsvrc(submission=first(" 0.9", "")),
+         "submission.txt: line 1: 6 columns; expected 7"),
+    Case("ILSVRC: score -inf", ilsvrc(submission=first("0.9", "-inf")),
+         "submission.txt: line 1: confidence is '-inf'"),
+    Case("ILSVRC: empty lines and blanks", ilsvrc(submission=swap("\n", " \t\n\n")), RIGHT),
+    Case("ILSVRC: xmax below xmin on the false one", ilsvrc(submission=swap("0 0 49 49",
+         "49 49 0 0")), RIGHT, notes=("1 boxes end before they begin",),
+         other_notes=("Detections without width or height",)),
+    Case("ILSVRC: submission empty", ilsvrc(submission=are(b"")),
+         "submission.txt: not JSON, or cut short"),
+    Case("ILSVRC: submission of zeros (a disk that was full)", ilsvrc(submission=are(b"\0" * 64)),
+         "submission.txt: line 1: 1 columns; expected 7"),
+    Case("ILSVRC: submission in UTF-16", ilsvrc(submission=utf16), "submission.txt: line 1: "),
+    Case("ILSVRC: gzip cut short", ilsvrc(submission=lambda c: gzip.compress(c, mtime=0)[:-9]),
+         "submission.txt: damaged or cut short"),
+    Case("ILSVRC: list without indices", ilsvrc(list=are(b"a1\na2\n")), RIGHT,
+         notes=("val.txt has no column of indices: images are counted by line",)),
+    Case("ILSVRC: index twice in the list", ilsvrc(list=are(b"a1 1\na2 1\n")),
+         "val.txt: line 2: index 1 is already on line 1"),
+    Case("ILSVRC: list empty", ilsvrc(list=are(b"\n")), "val.txt: no image is listed"),
+    Case("ILSVRC: wnid that is no synset", ilsvrc(xml=swap(WNIDS[1], "n00000001")),
+         "a1.xml: object 1: name 'n00000001' is not a known class"),
+    Case("ILSVRC: synset twice", ilsvrc(synsets=lambda c: c + c), "synsets.txt: wnid"),
+    Case("ILSVRC: all images without XML", ilsvrc(list=are(b"b1 1\nb2 2\n")),
+         "no b1.xml, nor that of any listed image"),
+    Case("ILSVRC: blacklist with a wnid that is no synset", ilsvrc(blacklist=are(b"2 n00000001\n")),
+         "blacklist.txt: line 1: '2 n00000001'; expected `index wnid`"),
+    Case("ILSVRC: blacklist of an index that is not listed", ilsvrc(
+         blacklist=are(f"7 {WNIDS[1]}\n".encode())), "blacklist.txt: line 1: '7 n02121808'"),
+    Case("YOLO: box in pixels", yolo(label=are(b"0 60 60 100 100\n")),
+         "1.txt: line 1: box is 60 60 100 100; expected cx cy w h in fractions"),
+    Case("YOLO: class number without name", yolo(label=are(b"7 .5 .5 .1 .1\n")),
+         "1.txt: line 1: class is 7; expected a whole number from 0 to 1"),
+    Case("YOLO: polygon in place of a box", yolo(label=are(b"0 .1 .1 .2 .1 .2 .2\n")),
+         "1.txt: line 1: 7 columns; expected 5"),
+    Case("YOLO: text file without its picture", yolo(extra=are(b"0 .5 .5 .1 .1\n")),
+         "3.txt: no picture 3.jpg or .png"),
+    Case("YOLO: picture cut short", yolo(picture=cut(20)), "1.png: no picture that can be read"),
+    Case("YOLO: data.yaml without names", yolo(names=are(b"nc: 2\n")),
+         "data.yaml: 'names' is None; expected a list of class names"),
+    Case("YOLO: data.yaml that is no YAML", yolo(names=are(b"names: [cat\n")), "data.yaml: not"),
+    Case("YOLO: class name twice", yolo(names=are(b"names: [cat, cat]\n")),
+         "data.yaml: class 'cat' comes twice"),
+    Case("YOLO: results without confidence", yolo(found=are(b"0 .5 .5 .1 .1\n")),
+         "1.txt: line 1: 5 columns; expected 6"),
+    Case("YOLO: results of an unknown picture", yolo(stranger=are(b"0 .5 .5 .1 .1 .9\n")),
+         "9.txt: line 1: image '9' is no image of the ground truth"),
+    Case("YOLO: CRLF", yolo(label=crlf, found=crlf), RIGHT, notes=(NUMBERED,)),
+    Case("CSV: no line of names", table(lambda c: c.partition(b"\n")[2]),
+         "found.csv: line 1: column '10' comes twice"),
+    Case("CSV: nothing after the names", table(lambda c: c.partition(b"\n")[0]), NOTHING,
+         notes=(EXPLAINED, "there are no detections")),
+    Case("CSV: empty (0 bytes)", table(are(b"")), "found.csv: line 1: no column for image"),
+    Case("CSV: decimal commas between semicolons",
+         table(lambda c: c.replace(b",", b";").replace(b"0.8", b"0,8")),
+         "found.csv: line 3: score is '0,8'; expected a finite number"),
+    Case("CSV: semicolons, BOM and CRLF", table(lambda c: bom(crlf(c.replace(b",", b";")))), RIGHT,
+         notes=(EXPLAINED,)),
+    Case("CSV: corners under names of corners", table(lambda c: c.replace(
+         b"width,height", b"w,h").replace(b"x,y,w,h", b"x1,y1,x2,y2").replace(
+         b"10,10,100,100", b"10,10,110,110").replace(b"200,10,100,100", b"200,10,300,110").replace(
+         b"180,160,200,100", b"180,160,380,260")), RIGHT, notes=("box [x1, y1, x2, y2] from x1",)),
+    Case("CSV: a column twice", table(swap("class", "score")), "column 'score' comes twice"),
+    Case("CSV: a row cut short", table(cut(-8)), "found.csv: line 5: "),
+    Case("CSV: score empty", table(swap("0.8", "")), "found.csv: line 3: score is ''"),
+    Case("CSV: unknown image", table(first("\n1,", "\n9,")),
+         "found.csv: line 2: image_id '9' is no image"),
+    Case("CSV: image 1.0 (from a table program)", table(first("\n1,", "\n1.0,")),
+         "found.csv: line 2: image_id '1.0' is no image"),
+    Case("CSV: unknown class", table(swap("dog", "wolf")), NO_DOG,
+         notes=(EXPLAINED, "the ground truth does not know were left out: wolf")),
+    Case("CSV: in UTF-16", table(utf16), "found.csv: line 1 is not UTF-8 text"),
+    Case("CSV: a quotation mark that does not end", table(first("cat", '"cat')), "found.csv: line"),
+    Case("CSV: called .txt", table(same, "found.txt"), RIGHT, notes=(EXPLAINED,)),
+]  # fmt: skip
+
+
+def _renamed(path: Path, name: str) -> Path:
+    return path.rename(path.with_name(f"comp4_det_test_{name}.txt"))

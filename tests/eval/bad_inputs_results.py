@@ -1,0 +1,319 @@
+"""Bad results in COCO JSON: lists, and objects with images and categories of their own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+from tests.eval.bad_inputs import (
+    CATS,
+    DOG,
+    NOTHING,
+    RESULTS,
+    RIGHT,
+    TRUTH,
+    Case,
+    Inputs,
+    both_with,
+    figures,
+    files,
+    results_are,
+    results_with,
+)
+
+STOPS = "stops with an error"
+RAW = json.dumps(RESULTS).encode()
+BEYOND = "1 detections have an area outside 0 to 1e+10 pixels"
+LINES = "\n".join(json.dumps(record) for record in RESULTS).encode()
+# Both cats of the first image before the false one: precision 1 up to recall 2/3.
+FALSE_LAST = figures((67 / 101, 2 / 3, 7 / 11))
+# Every detection twice: at recall 2/3 two of five are true.
+TWICE = figures(((34 + 33 * 2 / 5) / 101, 1 / 3 + 2 / 15, (4 + 3 * 2 / 5) / 11))
+# The dog not found.
+NO_DOG = figures(((34 + 33 * 2 / 3) / 101, 5 / 9, (4 + 3 * 2 / 3) / 11), 0)
+# Corners taken for sides: only the first cat is met, with an overlap of 100^2 / 110^2 = .826,
+# which 7 of the 10 thresholds pass.
+CORNERS = figures((0.7 * 34 / 101, 1 / 3, 4 / 11), 0)
+
+
+def record(position: int, **fields: Any) -> Any:
+    """Results after a change to one record."""
+    return results_with(lambda results: results[position].update(fields))
+
+
+def every_record(**fields: Any) -> Any:
+    """Results after the same change to every record."""
+    return results_with(lambda results: [one.update(fields) for one in results])
+
+
+def with_corners(results: Any) -> None:
+    """[x1, y1, x2, y2] in place of [x, y, width, height]."""
+    for one in results:
+        x, y, width, height = one["bbox"]
+        one["bbox"] = [x, y, x + width, y + height]
+
+
+def in_fractions(results: Any) -> None:
+    """Boxes in fractions of their image."""
+    sides = {image["id"]: (image["width"], image["height"]) for image in TRUTH["images"]}
+    for one in results:
+        width, height = sides[one["image_id"]]
+        pairs = zip(one["bbox"], (width, height, width, height), strict=True)
+        one["bbox"] = [number / side for number, side in pairs]
+
+
+def padded(results: Any) -> None:
+    """150 false cats more on one image, worse than all others."""
+    box = [0, 0, 50, 50]
+    results += [
+        {"image_id": 2, "category_id": 1, "bbox": box, "score": 0.5 - i / 1000} for i in range(150)
+    ]
+
+
+def minus_zero(results: Any) -> None:
+    """The false cat and the second true one have the scores 0.0 and -0.0, which are equal."""
+    results[1]["score"], results[2]["score"] = 0.0, -0.0
+    results[1], results[2] = results[2], results[1]
+
+
+def document(**changes: Any) -> Any:
+    """Results as one object with images, categories and annotations, some of them replaced."""
+    return {"images": TRUTH["images"], "categories": TRUTH["categories"],
+            "annotations": RESULTS, **changes}  # fmt: skip
+
+
+def other_name(number: int, name: str) -> list[Any]:
+    """The images, one of them under another name."""
+    return [{**one, "file_name": name if one["id"] == number else one["file_name"]}
+            for one in TRUTH["images"]]  # fmt: skip
+
+
+def missing(folder: Path) -> Inputs:
+    """A path where there is nothing."""
+    return files(folder)._replace(detections=folder / "nothing.json")
+
+
+def below_a_file(folder: Path) -> Inputs:
+    """A path that goes through a file."""
+    return files(folder)._replace(detections=folder / "truth.json" / "results.json")
+
+
+def loop(folder: Path) -> Inputs:
+    """A link to itself."""
+    link = folder / "link.json"
+    if not link.is_symlink():
+        link.symlink_to(link)
+    return files(folder)._replace(detections=link)
+
+
+def a_folder(folder: Path) -> Inputs:
+    """An empty folder in place of the results."""
+    (folder / "run").mkdir(exist_ok=True)
+    return files(folder)._replace(detections=folder / "run")
+
+
+def folder_called_json(folder: Path) -> Inputs:
+    """A folder with a file's name in place of the ground truth."""
+    (folder / "all.json").mkdir(exist_ok=True)
+    return files(folder)._replace(truth=folder / "all.json")
+
+
+def picture() -> bytes:
+    """A PNG of one pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0\0")
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+CASES = [
+    Case("empty list", results_are([]), NOTHING, notes=("there are no detections",),
+         pycocotools=f"{STOPS} (IndexError)"),
+    Case("score NaN", results_are(RAW.replace(b"0.8", b"NaN")),
+         "results.json: not JSON, or cut short", pycocotools="silently wrong: .6810 for .7137"),
+    Case("score Infinity", results_are(RAW.replace(b"0.8", b"Infinity")),
+         "it holds NaN or Infinity", pycocotools="ranked first, without a word"),
+    Case("score 1e999", results_are(RAW.replace(b"0.8", b"1e999")), "results.json: "),
+    Case("score a text", record(1, score="0.8"),
+         "results.json: record[1]: 'score' is '0.8'; expected a finite number",
+         pycocotools="accepted or an error"),
+    Case("score missing", results_with(lambda r: r[1].pop("score")),
+         "results.json: record[1] has no 'score'", pycocotools="accepted or an error"),
+    Case("score null", record(1, score=None), "results.json: record[1]: 'score' is None",
+         pycocotools="accepted or an error"),
+    Case("score true", record(1, score=True), "results.json: record[1]: 'score' is True"),
+    Case("score a list of one", record(1, score=[0.8]), "record[1]: 'score' is [0.8]"),
+    Case("score in percent", results_with(lambda r: [one.update(score=100 * one["score"])
+         for one in r]), RIGHT),
+    Case("scores 0.0 and -0.0", results_with(minus_zero), FALSE_LAST,
+         notes=("1 of 4 detections have the score of another",)),
+    Case("scores of 400 digits and 1e-400", results_are(
+         RAW.replace(b"0.9", b"0." + b"9" * 400).replace(b"0.6", b"1e-400")), RIGHT),
+    Case("NaN in bbox", results_are(RAW.replace(b"[0, 0,", b"[NaN, 0,")),
+         "it holds NaN or Infinity", pycocotools="silently wrong: counted as false"),
+    Case("1e999 in bbox", results_are(RAW.replace(b"[0, 0,", b"[0, 1e999,")), "results.json: "),
+    Case("bbox of 1e308 pixels on the false one", record(1, bbox=[1e308, 1e308, 1e308, 1e308]),
+         {**RIGHT, "coco": FALSE_LAST["coco"]}, coco_notes=(BEYOND,),
+         pycocotools="the false detection vanishes, without a word"),
+    Case("bbox that begins at -1e308 on the false one", record(1, bbox=[-1e308, 0, 1e308, 1e308]),
+         {**RIGHT, "coco": FALSE_LAST["coco"]}, coco_notes=(BEYOND,)),
+    Case("bbox of 100,001 x 100,000 pixels on the false one",
+         record(1, bbox=[0, 0, 100_001, 100_000]),
+         {**RIGHT, "coco": FALSE_LAST["coco"]}, coco_notes=(BEYOND,)),
+    Case("bbox with a negative side on the false one", record(1, bbox=[50, 50, -50, 50]), RIGHT,
+         notes=("1 boxes have a negative side (first: results.json: record[1])",),
+         other_notes=("Detections without width or height (they match nothing): 1",),
+         pycocotools="silently wrong: the false detection vanishes"),
+    Case("bbox with two negative sides on the false one", record(1, bbox=[400, 300, -100, -100]),
+         RIGHT, notes=("1 boxes have a negative side",),
+         other_notes=("Detections without width or height",)),
+    Case("bbox of no size on the false one", record(1, bbox=[50, 50, 0, 0]), RIGHT,
+         other_notes=("Detections without width or height",)),
+    Case("boxes [x1, y1, x2, y2] in place of [x, y, width, height]", results_with(with_corners),
+         CORNERS, notes=("bbox seems to be [x1, y1, x2, y2]",),
+         pycocotools="silently wrong: .0226"),
+    Case("boxes in fractions of the image", results_with(in_fractions), NOTHING,
+         notes=("bbox seems to be in fractions of the image",), pycocotools="silently wrong: 0"),
+    Case('image ids "1" against 1', results_with(lambda r: [one.update(image_id=str(
+         one["image_id"])) for one in r]),
+         "record[0]: image_id '1' is not listed in 'images' of the ground truth; there it is a "
+         "number", pycocotools="an assertion fails"),
+    Case('image ids 1 against "1"', both_with(
+         lambda t: [one.update(id=str(one["id"])) for one in t["images"]]
+         + [one.update(image_id=str(one["image_id"])) for one in t["annotations"]], lambda r: None),
+         "record[0]: image_id 1 is not listed in 'images' of the ground truth; there it is text"),
+    Case("image ids 1.0", record(0, image_id=1.0),
+         "record[0]: 'image_id' is 1.0; expected a whole number or a text"),
+    Case('image id "--1"', record(0, image_id="--1"), "record[0]: image_id '--1' is not listed"),
+    Case("image id of 5,000 digits", record(0, image_id="1" * 5000), "record[0]: image_id '1111"),
+    Case("image id 2^64", record(0, image_id=2**64), "record[0]: 'image_id' is 1.844674"),
+    Case("image id null", record(0, image_id=None), "record[0]: 'image_id' is None"),
+    Case("image id a list", record(0, image_id=[1]), "record[0]: 'image_id' is [1]"),
+    Case("image id a file's name", record(0, image_id="1.jpg"),
+         "record[0]: image_id '1.jpg' is not listed"),
+    Case("detections on unlisted images only", every_record(image_id=9),
+         "record[0]: image_id 9 is not listed", pycocotools="an assertion fails"),
+    Case("one detection on an unlisted image", record(3, image_id=9),
+         "record[3]: image_id 9 is not listed", pycocotools="an assertion fails"),
+    Case("one unknown category", record(3, category_id=9), NO_DOG,
+         notes=("1 detections of categories that the ground truth does not know were left out",),
+         pycocotools="left out, without a word"),
+    Case("unknown categories only", every_record(category_id=9),
+         "record[0]: its category_id, like all others, is not listed",
+         pycocotools="left out, without a word"),
+    Case('category ids "1" against 1', results_with(lambda r: [one.update(category_id=str(
+         one["category_id"])) for one in r]), "its category_id, like all others, is not listed"),
+    Case("category id missing", results_with(lambda r: r[2].pop("category_id")),
+         "record[2] has no 'category_id'"),
+    Case("bbox of 3 numbers", record(2, bbox=[1, 2, 3]),
+         "record[2]: 'bbox' is [1, 2, 3]; expected 4 finite numbers", pycocotools=STOPS),
+    Case("bbox of 5 numbers", record(2, bbox=[1, 2, 3, 4, 5]),
+         "record[2]: 'bbox' is [1, 2, 3, 4, 5]; expected 4", pycocotools=STOPS),
+    Case("bbox of texts", record(2, bbox=["1", "2", "3", "4"]), "record[2]: 'bbox' is ['1', '2'"),
+    Case("bbox a list of lists", record(2, bbox=[[1, 2], [3, 4]]), "record[2]: 'bbox' is [[1, 2]"),
+    Case("bbox an object", record(2, bbox={"x": 1, "y": 2, "w": 3, "h": 4}),
+         "record[2]: 'bbox' is {'x': 1"),
+    Case("RLE segmentation, no bbox", results_are([
+         {"image_id": 1, "category_id": 1, "score": 0.5,
+          "segmentation": {"size": [120, 320], "counts": "abc"}}]),
+         "record[0] has no 'bbox'"),
+    Case("keypoints, no bbox", results_are([
+         {"image_id": 1, "category_id": 1, "score": 0.5, "keypoints": [1, 2, 2]}]),
+         "record[0] has no 'bbox'"),
+    Case("segmentation beside bbox in the first record", record(0, segmentation=[[1, 2, 3, 4]]),
+         RIGHT),
+    Case("a list of lists of records", results_are([RESULTS]),
+         "results.json: record[0] is [{'image_id': 1"),
+    Case("a record that is null", results_are([*RESULTS, None]),
+         "results.json: record[4] is None; expected an object"),
+    Case("a record a list of numbers", results_are([[1, 10, 10, 100, 100, 0.9, 1]]),
+         "results.json: record[0] is [1, 10, 10"),
+    Case("boxes, scores and labels by image (torchvision's output)", results_are([
+         {"boxes": [CATS[0]], "labels": [1], "scores": [0.9]}]),
+         "results.json: record[0] has no 'image_id'"),
+    Case("an object by image id", results_are({"1": RESULTS}),
+         "results.json: no list 'annotations'"),
+    Case("`{}` as results", results_are({}), "results.json: no list 'annotations'",
+         pycocotools=STOPS),
+    Case("a number", results_are(3), "results.json: int is not a list of detections"),
+    Case("the ground truth as results", results_are(TRUTH),
+         "results.json: annotations[0] has no 'score'"),
+    Case("results as ground truth and the other way round",
+         lambda folder: files(folder, RESULTS, TRUTH), "truth.json: no list 'images'"),
+    Case("JSON Lines", results_are(LINES), "one object after another (JSON Lines)"),
+    Case("all scores equal", every_record(score=0.5),
+         {**RIGHT, "coco": FALSE_LAST["coco"], "ilsvrc": FALSE_LAST["ilsvrc"]},
+         notes=("2 of 4 detections have the score of another",),
+         pycocotools="the order in the file decides: .6581 or .6064"),
+    Case("every detection twice", results_with(lambda r: r.extend(json.loads(RAW))), TWICE,
+         notes=("4 of 8 detections have the score of another",)),
+    Case("151 detections of a class in one image", results_with(padded), RIGHT,
+         coco_notes=("51 of 154 detections were not judged",), pycocotools="cut, without a word"),
+    Case("results cut short", results_are(RAW[:150]), "results.json: not JSON, or cut short",
+         pycocotools=STOPS),
+    Case("results empty (0 bytes)", results_are(b""), "results.json: not JSON, or cut short",
+         pycocotools=STOPS),
+    Case("text after the list", results_are(RAW + b"]"), "results.json: not JSON, or cut short"),
+    Case("comma after the last record", results_are(RAW[:-1] + b",]"), "not JSON, or cut short"),
+    Case("Python's repr in place of JSON", results_are(repr(RESULTS).encode()),
+         "results.json: not JSON, or cut short"),
+    Case("a number 007", results_are(RAW.replace(b'"image_id": 1', b'"image_id": 001')),
+         "results.json: not JSON, or cut short"),
+    Case("100,000 open brackets", results_are(b"[" * 100_000), "not JSON, or cut short"),
+    Case("BOM before the results", results_are(b"\xef\xbb\xbf" + RAW), RIGHT, pycocotools=STOPS),
+    Case("UTF-16", results_are(RAW.decode().encode("utf-16")), "save the file as UTF-8",
+         pycocotools=STOPS),
+    Case("Latin-1 text in a field", results_are(RAW.replace(b'"score"', b'"n": "\xe9", "score"')),
+         RIGHT),
+    Case("gzip under a name that ends in .json", results_are(gzip.compress(RAW, mtime=0)), RIGHT,
+         pycocotools=STOPS),
+    Case("gzip cut short", results_are(gzip.compress(RAW, mtime=0)[:-20]),
+         "results.json: damaged or cut short", pycocotools=STOPS),
+    Case("a picture", results_are(picture()), "results.json: not JSON, or cut short"),
+    Case("no such file", missing, "nothing.json: no such file; check the path", pycocotools=STOPS),
+    Case("a path through a file", below_a_file, "results.json: cannot be read (Not a directory)"),
+    Case("a link to itself", loop, "link.json: cannot be read (Too many levels of symbolic"),
+    Case("an empty folder", a_folder, "run: a folder that holds no results"),
+    Case("a folder called all.json", folder_called_json, "all.json: a folder that cannot be read"),
+    Case("key `score` twice in a record", results_are(RAW.replace(
+         b'"score": 0.8', b'"score": 0.95, "score": 0.8')), RIGHT),
+    Case("keys written with \\u escapes", results_are(RAW.replace(b'"score"', b'"scor\\u0065"')),
+         RIGHT),
+    Case("an object with images, categories and annotations", results_are(document()), RIGHT,
+         pycocotools="an assertion fails"),
+    Case("the same with ids of its own", results_are(document(
+         images=[{"id": 3 - one["id"], "file_name": one["file_name"]} for one in TRUTH["images"]],
+         categories=[{**one, "id": 3 - one["id"]} for one in TRUTH["categories"]],
+         annotations=[{**one, "image_id": 3 - one["image_id"],
+                       "category_id": 3 - one["category_id"]} for one in RESULTS])), RIGHT),
+    Case("the same with an image that the ground truth lacks",
+         results_are(document(images=other_name(2, "9.jpg"))),
+         "results.json: annotations[1]: image_id 2 is not listed"),
+    Case("the same with two images of one id", results_are(document(
+         images=[{**one, "id": 1} for one in TRUTH["images"]])),
+         "results.json: images[1]: id 1 is already that of images[0]"),
+    Case("the same with two categories of one id", results_are(document(
+         categories=[{**one, "id": 1} for one in TRUTH["categories"]])),
+         "results.json: categories[1]: id 1 is already that of categories[0]"),
+    Case("the same with a/1.jpg and b/1.jpg where the ground truth has one 1.jpg", results_are(
+         document(images=[{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}])),
+         "results.json: annotations[0]: image_id 1 is not listed in 'images'"),
+    Case("the same with images that are numbers", results_are(document(images=[1, 2])), RIGHT),
+    Case("the same with a category that the ground truth lacks", results_are(document(
+         categories=[TRUTH["categories"][0], {"id": 2, "name": "wolf"}])), NO_DOG,
+         notes=("1 detections of categories that the ground truth does not know were left out "
+                "(first: results.json: annotations[3])",)),
+    Case("the same with images, but annotations null", results_are(document(annotations=None)),
+         "results.json: no list 'annotations'"),
+    Case("a good list of results, [x, y, width, height] as numbers of 20 digits", results_with(
+         lambda r: r[3].update(bbox=[float(v) + 1e-13 for v in DOG])), RIGHT),
+]  # fmt: skip

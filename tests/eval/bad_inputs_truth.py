@@ -1,0 +1,197 @@
+"""Bad ground truth in COCO JSON."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from tests.eval.bad_inputs import (
+    RESULTS,
+    RIGHT,
+    TRUTH,
+    Case,
+    Inputs,
+    both_with,
+    figures,
+    files,
+    truth_is,
+    truth_with,
+)
+
+STOPS = "stops with an error"
+NAN = dict.fromkeys(RIGHT, float("nan"))
+# Without the missed cat: precision 1 up to recall 1/2, 2/3 up to 1.
+WITHOUT_MISSED = figures(((51 + 50 * 2 / 3) / 101, 1 / 2 + 1 / 3, (6 + 5 * 2 / 3) / 11))
+
+
+def each_annotation(**fields: Any) -> Any:
+    """Change every annotation: a value, or a function of its position."""
+
+    def change(truth: Any) -> None:
+        for position, record in enumerate(truth["annotations"]):
+            for name, value in fields.items():
+                record[name] = value(position) if callable(value) else value
+
+    return change
+
+
+def annotation(position: int, **fields: Any) -> Any:
+    """Change one annotation."""
+    return lambda truth: truth["annotations"][position].update(fields)
+
+
+def without(name: str, *fields: str) -> Any:
+    """Take fields from all records of a list."""
+
+    def change(truth: Any) -> None:
+        for record in truth[name]:
+            for field in fields:
+                del record[field]
+
+    return change
+
+
+def renumbered(images: dict[int, Any], categories: dict[int, Any] | None = None) -> Any:
+    """Other ids of images and categories, in both files."""
+    kinds = categories or {1: 1, 2: 2}
+
+    def change_truth(truth: Any) -> None:
+        for image in truth["images"]:
+            image["id"] = images[image["id"]]
+        for category in truth["categories"]:
+            category["id"] = kinds[category["id"]]
+        change_results(truth["annotations"])
+
+    def change_results(records: Any) -> None:
+        for record in records:
+            record["image_id"] = images[record["image_id"]]
+            record["category_id"] = kinds[record["category_id"]]
+
+    return both_with(change_truth, change_results)
+
+
+def other_images_size(width: int) -> Any:
+    """The same width for all images."""
+    return truth_with(lambda truth: [image.update(width=width) for image in truth["images"]])
+
+
+def class_in_two_forms(folder: Path) -> Inputs:
+    """The same accented name, composed in the ground truth and decomposed in the results."""
+    truth = json.loads(json.dumps(TRUTH))
+    truth["categories"][0]["name"] = unicodedata.normalize("NFC", "chaton né")
+    categories = [{"id": 1, "name": unicodedata.normalize("NFD", "chaton né")}]
+    results = {"categories": [*categories, TRUTH["categories"][1]], "annotations": RESULTS}
+    return files(folder, truth, results)
+
+
+RAW = json.dumps(TRUTH).encode()
+
+CASES = [
+    Case("all annotation ids equal", truth_with(each_annotation(id=5)), RIGHT,
+         coco_notes=("3 annotations have the id of another",),
+         pycocotools="silently wrong: judges the last of them in place of all"),
+    Case("annotation ids from 0", truth_with(each_annotation(id=lambda i: i)), RIGHT,
+         coco_notes=("an annotation has the id 0",),
+         pycocotools="silently wrong: that object counts as never found"),
+    Case("annotation ids null, texts or a list", truth_with(each_annotation(
+         id=lambda i: [None, "a", [1], {}][i])), RIGHT),
+    Case("no iscrowd, area and id", truth_with(without("annotations", "iscrowd", "area", "id")),
+         RIGHT, pycocotools=f"{STOPS} (KeyError)"),
+    Case("`ignore` on the missed object", truth_with(annotation(3, ignore=1)),
+         {"coco": RIGHT["coco"], "voc": WITHOUT_MISSED["voc"],
+          "voc2007": WITHOUT_MISSED["voc2007"]},
+         coco_notes=("marked `difficult` or `ignore`: the COCO protocol counts",),
+         pycocotools="no effect, without a word"),
+    Case("`ignore` under ILSVRC, which has no such thing", truth_with(annotation(3, ignore=1)),
+         {"ilsvrc": RIGHT["ilsvrc"]}, notes=("Difficult objects and crowds (judged like all",)),
+    Case("annotation on an image that is not listed", truth_with(annotation(3, image_id=9)),
+         "truth.json: annotations[3]: image_id 9 is not listed in 'images'",
+         pycocotools="silently wrong: left out"),
+    Case("category id of an annotation not listed", truth_with(annotation(3, category_id=9)),
+         "truth.json: annotations[3]: category_id 9 is not listed in 'categories'"),
+    Case("image listed twice", truth_with(lambda t: t["images"].append(t["images"][0])),
+         "truth.json: images[2]: id 1 is already that of images[0]"),
+    Case("category id twice", truth_with(lambda t: t["categories"][1].update(id=1)),
+         "truth.json: categories[1]: id 1 is already that of categories[0]"),
+    Case("category name twice", truth_with(lambda t: t["categories"][1].update(name="cat")),
+         "truth.json: categories[1]: name 'cat' is already that of categories[0]"),
+    Case("category without name", truth_with(lambda t: t["categories"][1].pop("name")),
+         "truth.json: categories[1] has no 'name'"),
+    Case("category name that is a number", truth_with(lambda t: t["categories"][1].update(name=7)),
+         "truth.json: categories[1]: 'name' is 7; expected text"),
+    Case("`{}`", truth_is({}), "truth.json: no list 'images' at the top level",
+         pycocotools=STOPS),
+    Case("no `images`", truth_with(lambda t: t.pop("images")), "truth.json: no list 'images'",
+         pycocotools=STOPS),
+    Case("no `annotations` (a test set's image list)", truth_with(lambda t: t.pop("annotations")),
+         "truth.json: no list 'annotations'"),
+    Case("categories empty", truth_with(lambda t: t["categories"].clear()),
+         "truth.json: annotations[0]: category_id 1 is not listed in 'categories'"),
+    Case("no objects at all", truth_with(lambda t: t["annotations"].clear()), NAN,
+         notes=("no object",)),
+    Case("area null", truth_with(annotation(2, area=None)),
+         "truth.json: annotations[2]: 'area' is None; expected a finite number",
+         pycocotools=STOPS),
+    Case("area a text", truth_with(annotation(2, area="20000")),
+         "truth.json: annotations[2]: 'area' is '20000'; expected a finite number"),
+    Case("area negative", truth_with(annotation(3, area=-5)),
+         {**RIGHT, "coco": WITHOUT_MISSED["coco"]}, coco_notes=("1 objects have an area outside",),
+         pycocotools="passes the object over, without a word"),
+    Case("segmentation only, no bbox", truth_with(lambda t: t["annotations"][1].pop("bbox")),
+         "truth.json: annotations[1] has no 'bbox'; expected 4 finite numbers"),
+    Case("bbox null", truth_with(annotation(1, bbox=None)),
+         "truth.json: annotations[1]: 'bbox' is None; expected 4 finite numbers"),
+    Case("bbox `[]`", truth_with(annotation(1, bbox=[])),
+         "truth.json: annotations[1]: 'bbox' is []; expected 4 finite numbers"),
+    Case("bbox with a negative side", truth_with(annotation(1, bbox=[300, 10, -100, 100])),
+         "truth.json: annotations[1]: 'bbox' is [300, 10, -100, 100]; expected [x, y, width"),
+    Case("bbox of 1e200 pixels, whose area is no number", truth_with(lambda t: (
+         annotation(3, bbox=[0, 0, 1e200, 1e200])(t), t["annotations"][3].pop("area"))),
+         "truth.json: annotations[3]: 'area' is inf"),
+    Case("an object without width", truth_with(annotation(3, bbox=[300, 200, 0, 100], area=0)),
+         RIGHT, other_notes=("Objects without width or height (nothing matches them): 1",)),
+    Case("iscrowd 2", truth_with(annotation(3, iscrowd=2)),
+         "truth.json: annotations[3]: 'iscrowd' is 2; expected 0 or 1"),
+    Case('iscrowd "1"', truth_with(annotation(3, iscrowd="1")),
+         "truth.json: annotations[3]: 'iscrowd' is '1'; expected 0 or 1"),
+    Case("iscrowd true", truth_with(annotation(3, iscrowd=True)),
+         {name: WITHOUT_MISSED[name] for name in ("coco", "voc", "voc2007")}),
+    Case("image width 0", other_images_size(0), RIGHT),
+    Case("image width negative", other_images_size(-320), RIGHT),
+    Case("image width missing", truth_with(without("images", "width")),
+         "truth.json: images[0] has no 'width'; expected a whole number"),
+    Case("image width 320.5", other_images_size(320.5),  # type: ignore[arg-type]
+         "truth.json: images[0]: 'width' is 320.5; expected a whole number"),
+    Case("image file name missing", truth_with(without("images", "file_name")),
+         "truth.json: images[0] has no 'file_name'"),
+    Case("image ids above 2^53 that differ by 1", renumbered({1: 2**53 + 1, 2: 2**53}),
+         RIGHT),
+    Case("image ids from 2^63 on", renumbered({1: 2**63, 2: 2**64 - 1}), RIGHT),
+    Case("image ids above 2^64", renumbered({1: 2**64 + 1, 2: 2**64 + 2}),
+         "truth.json: images[0]: 'id' is 1.844674"),
+    Case("image ids negative, category ids 0 and -1", renumbered({1: -2, 2: -1}, {1: 0, 2: -1}),
+         RIGHT),
+    Case("image ids texts, in Unicode", renumbered({1: "straße/1", 2: "猫"}), RIGHT),
+    Case("image ids texts and numbers mixed", renumbered({1: "2", 2: 2}, {1: "dog", 2: 7}), RIGHT),
+    Case("image ids 1.0 and 2.0", renumbered({1: 1.0, 2: 2.0}),
+         "truth.json: images[0]: 'id' is 1.0; expected a whole number or a text"),
+    Case("image ids true and false", renumbered({1: True, 2: False}),
+         "truth.json: images[0]: 'id' is True; expected a whole number or a text"),
+    Case("class name composed here, decomposed there (NFC, NFD)", class_in_two_forms, RIGHT),
+    Case("BOM before the ground truth", truth_is(b"\xef\xbb\xbf" + RAW), RIGHT,
+         pycocotools=STOPS),
+    Case("CRLF line ends", truth_is(json.dumps(TRUTH, indent=1).replace("\n", "\r\n").encode()),
+         RIGHT),
+    Case("ground truth cut short", truth_is(RAW[:300]),
+         "truth.json: not JSON, or cut short", pycocotools=STOPS),
+    Case("ground truth a list", truth_is([TRUTH]), "truth.json: no list 'images'"),
+    Case("annotations an object by id", truth_with(lambda t: t.update(annotations={"1": {}})),
+         "truth.json: no list 'annotations'"),
+    Case("images a list of names", truth_with(lambda t: t.update(images=["1.jpg", "2.jpg"])),
+         "truth.json: images[0] is '1.jpg'; expected an object"),
+    Case("key `annotations` twice", truth_is(RAW.replace(b"{", b'{"annotations": [], ', 1)), RIGHT),
+    Case("ground truth empty (0 bytes)", truth_is(b""), "truth.json: not JSON, or cut short",
+         pycocotools=STOPS),
+]  # fmt: skip
