@@ -169,8 +169,12 @@ def _images(folder: Path, report: Report) -> list[ImageRecord]:
 
 def _size(path: Path, report: Report) -> tuple[int, int]:
     """(width, height) as shown: headers only, nothing is decoded."""
-    from PIL import Image
-
+    try:
+        from PIL import Image
+    except ImportError:
+        raise EvaluationError(
+            f"{path.name}: its size is needed, which Pillow reads; pip install pillow"
+        ) from None
     try:
         with Image.open(path) as picture:
             width, height = picture.size
@@ -200,8 +204,12 @@ def read_names(path: Path) -> tuple[str, ...]:
     if path.suffix not in (".yaml", ".yml"):
         lines = decoded(read_bytes(path), path.name).splitlines()
         return _unique([line.strip() for line in lines if line.strip()], path)
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise EvaluationError(
+            f"{path.name}: needs PyYAML; pip install pyyaml, or name a text file with names="
+        ) from None
     try:
         document: Any = yaml.safe_load(decoded(read_bytes(path), path.name))
     except yaml.YAMLError as error:

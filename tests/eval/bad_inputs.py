@@ -171,7 +171,7 @@ def table() -> str:
         "Every line is a test (tests/eval/bad_inputs.py, which writes this page). All spoil one "
         f'small problem; "right" means its own figures, {_shown(RIGHT)}. Nothing is silently '
         "wrong: what is not right is an error of one line, or is noted. The last column is what "
-        "pycocotools 2.0.11 does, where that is known.",
+        "pycocotools 2.0.11 does (its AP on this problem), where that was looked at.",
     ]
     for heading, cases in all_cases():
         lines += ["", f"## {heading}", "", "Input | What happens here | pycocotools"]

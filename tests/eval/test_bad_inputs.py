@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
+import warnings
 from pathlib import Path
 
 import pytest
 
 from detector import cli
 from eval import EvaluationError, evaluate, read_dataset
-from tests.eval.bad_inputs import PROTOCOLS, TABLE, Case, all_cases, files, run, table
+from tests.eval.bad_inputs import PROTOCOLS, TABLE, Case, Inputs, all_cases, files, run, table
 
 CASES = [case for _, cases in all_cases() for case in cases]
 
@@ -62,6 +66,40 @@ def test_on_the_command_line(
         lines = [line.split() for line in out.splitlines()]
         assert code == 0 and (["AP", shown] in lines or ["mAP", shown] in lines)
         assert err == ""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.pycocotools], ids=named)
+def test_what_pycocotools_does(tmp_path: Path, case: Case) -> None:
+    try:
+        inputs = case.make(tmp_path)
+    except EvaluationError:  # an option that is refused here
+        return
+    figure = re.search(r"-?\d\.\d{4}", case.pycocotools)
+    if figure is None:
+        assert case.pycocotools.startswith("stops with an error")
+        with pytest.raises(Exception):  # noqa: B017
+            pycocotools_precision(inputs)
+    else:
+        assert f"{pycocotools_precision(inputs):.4f}" == figure[0]
+
+
+def pycocotools_precision(inputs: Inputs) -> float:
+    """AP of the official program from the same two files."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        truth = COCO(str(inputs.truth))
+        judge = COCOeval(truth, truth.loadRes(str(inputs.detections)), "bbox")
+        options = inputs.options.get("options")
+        if options is not None:
+            judge.params.maxDets = list(options.max_detections)
+            judge.params.iouThrs = options.iou_thresholds
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return float(judge.stats[0])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
