@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from eval.boxes import to_xyxy
 from eval.checking_smells import ERROR, WARNING, Boxes, Finding
 from eval.formats.text_files import read_bytes
 from eval.records import BYTE_ORDER_MARK
@@ -156,7 +157,7 @@ def boxes_of(
     xywh = np.array([shapes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
     images = np.array([image_rows[owners[row]] for row in rows], dtype=np.int64)
     return Boxes(
-        xyxy=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
+        xyxy=to_xyxy(xywh, "xywh"),
         images=images,
         labels=np.array([labels[kinds[row]] for row in rows], dtype=np.int64),
         limits=limits[images],

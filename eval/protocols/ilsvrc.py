@@ -32,7 +32,7 @@ def object_thresholds(dataset: Dataset) -> np.ndarray:
     objects = dataset.all_truths
     corners, _, gain = judged_corners(objects.boxes, objects.layout, objects.boxes, objects.layout)
     width, height = (corners[:, 2:] - corners[:, :2] + gain).T
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         loosened = (width * height) / ((width + TOLERANCE) * (height + TOLERANCE))
     return np.fmin(LARGEST_THRESHOLD, loosened)
 

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
+import itertools
 import os
 import re
+import tempfile
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from detector import cli
 from eval import EvaluationError, evaluate, read_dataset
-from tests.eval.bad_inputs import PROTOCOLS, TABLE, Case, Inputs, all_cases, files, run, table
+from eval.checking import Finding, check
+from eval.detections import read_detections
+from tests.eval.bad_inputs import (
+    PROTOCOLS,
+    RESULTS,
+    TABLE,
+    TRUTH,
+    Case,
+    Inputs,
+    all_cases,
+    files,
+    run,
+    table,
+)
 
 CASES = [case for _, cases in all_cases() for case in cases]
 
@@ -100,6 +121,67 @@ def pycocotools_precision(inputs: Inputs) -> float:
         judge.accumulate()
         judge.summarize()
     return float(judge.stats[0])
+
+
+ODD = st.sampled_from(
+    [None, True, 0, -1, 1, 1.0, 1.5, -0.0, 2**53 + 1, 2**63, -(2**63), 1e308, -1e308, 1e-320, "",
+     "1", "--1", "a\nb", "\0", "1.jpg", "cat", [], [1], [1, 2, 3, 4], [1e308] * 4, [5, 5, -5, -5],
+     [[1, 2], [3, 4]], {}, {"id": 1}]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.generate])
+@given(data=st.data())
+def test_any_value_anywhere(data: st.DataObject) -> None:
+    """One line or figures, the same from a file as from memory; the linter agrees."""
+    named_lists = {**TRUTH, "annotations": RESULTS}
+    results = data.draw(st.sampled_from([RESULTS, named_lists]))
+    documents: list[Any] = [copy.deepcopy(TRUTH), copy.deepcopy(results)]
+    for _ in range(data.draw(st.integers(1, 3))):
+        document = documents[data.draw(st.integers(0, 1))]
+        *way, last = data.draw(st.sampled_from(list(places(document))))
+        for step in way:
+            document = document[step]
+        document[last] = data.draw(ODD)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        truth, results, _, _ = files(Path(folder), *documents)
+        dataset = answer(lambda: read_dataset(truth))
+        assert isinstance(dataset, str) == has_errors(check(truth))
+        if isinstance(dataset, str):
+            return
+        table = answer(lambda: read_detections(results, dataset))
+        assert isinstance(table, str) == has_errors(check(results, dataset))
+        for protocol, official in itertools.product(PROTOCOLS, (False, True)):
+            figures = [
+                answer(lambda: evaluate(found, dataset, protocol, official=official).stats)  # noqa: B023
+                for found in (results, documents[1])
+            ]
+            if not isinstance(figures[1], str):
+                np.testing.assert_equal(figures[0], figures[1])
+            assert isinstance(figures[0], str) == isinstance(figures[1], str)
+
+
+def answer(call: Callable[[], Any]) -> Any:
+    """What comes back, or the error's text, which is one line."""
+    try:
+        return call()
+    except EvaluationError as error:
+        assert len(str(error).splitlines()) == 1
+        return str(error)
+
+
+def has_errors(findings: list[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
+
+
+def places(document: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The keys that lead to each value."""
+    if way:
+        yield way
+    if isinstance(document, (dict, list)):
+        for step in document if isinstance(document, dict) else range(len(document)):
+            yield from places(document[step], (*way, step))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
