@@ -142,7 +142,7 @@ def test_any_value_anywhere(data: st.DataObject) -> None:
         *way, last = data.draw(st.sampled_from(list(places(document))))
         for step in way:
             document = document[step]
-        document[last] = data.draw(ODD)
+        document[last] = copy.deepcopy(data.draw(ODD))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         truth, results, _, _ = files(Path(folder), *documents)
