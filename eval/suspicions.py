@@ -31,10 +31,10 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
             "image; expected pixels",
         )
     if outside > 0.25 * len(table):
-        return (
-            f"{outside / len(table):.0%} of the boxes end far outside their image: bbox seems to "
-            "be [x1, y1, x2, y2]; expected [x, y, width, height]",
-        )
+        remedy = "expected [xmin, ymin, xmax, ymax] in pixels of these images"
+        if table.layout == "xywh":
+            remedy = "bbox seems to be [x1, y1, x2, y2]; expected [x, y, width, height]"
+        return (f"{outside / len(table):.0%} of the boxes end far outside their image: {remedy}",)
     return ()
 
 

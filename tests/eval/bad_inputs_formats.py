@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,6 +185,16 @@ def crlf(content: bytes) -> bytes:
     return content.replace(b"\n", b"\r\n")
 
 
+def enlarged(content: bytes) -> bytes:
+    """Corners, the last four words of each line, ten times as far."""
+    return re.sub(rb"(?m)(\d+) (\d+) (\d+) (\d+)$", rb"\g<1>0 \g<2>0 \g<3>0 \g<4>0", content)
+
+
+def reduced(content: bytes) -> bytes:
+    """Corners as fractions, as if pictures had 1000 pixels a side."""
+    return re.sub(rb"(?m)(\d+) (\d+) (\d+) (\d+)$", rb"0.\1 0.\2 0.\3 0.\4", content)
+
+
 BOMB = (b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 1000 + b'">'
         + b"".join(b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 100) for c in range(98, 104))
         + b"]><annotation>&g;</annotation>")  # fmt: skip
@@ -218,6 +229,10 @@ CASES = [
     Case("comp4: score nan", voc(cat=first("0.8", "nan")), "cat.txt: line 2: score is 'nan'"),
     Case("comp4: score 1e999", voc(cat=first("0.8", "1e999")), "cat.txt: line 2: score is '1e999'"),
     Case("comp4: a class's file empty", voc(dog=are(b"")), NO_DOG, notes=(FEWER,)),
+    Case("comp4: boxes of pictures ten times as large", voc(cat=enlarged, dog=enlarged), NOTHING,
+         notes=(FEWER, "end far outside their image: expected [xmin, ymin, xmax, ymax]")),
+    Case("comp4: boxes in fractions", voc(cat=reduced, dog=reduced), NOTHING,
+         notes=(FEWER, "bbox seems to be in fractions of the image")),
     Case("comp4: CRLF", voc(cat=crlf), RIGHT, notes=(FEWER,)),
     Case("comp4: gzip cut short", voc(cat=lambda c: gzip.compress(c, mtime=0)[:-9]),
          "comp4_det_test_cat.txt: damaged or cut short"),
