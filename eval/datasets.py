@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -242,4 +243,8 @@ def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
     """
     from eval.formats import reader_of
 
-    return reader_of(path)(path, **options)
+    reader = reader_of(path)
+    for name in options:
+        if name not in inspect.signature(reader).parameters:
+            raise EvaluationError(f"{os.fspath(path)}: its format has no {name!r}; leave it out")
+    return reader(path, **options)

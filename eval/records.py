@@ -84,6 +84,8 @@ def check_objects(records: Sequence[Any], where: str) -> None:
 def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
     """One whole number from each record: ids and sizes. Text such as "11" is not a number."""
     values = [record.get(field, _REQUIRED) for record in records]
+    if set(map(type, values)) <= {int}:  # as a rule
+        return values
     for position, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, _WHOLE):
             raise fault(where, position, field, value, "a whole number")
@@ -93,6 +95,8 @@ def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
 def identities(records: Sequence[Record], field: str, where: str) -> list[int | str]:
     """One id from each record: a whole number or a text."""
     values = [record.get(field, _REQUIRED) for record in records]
+    if set(map(type, values)) <= {int, str}:  # as a rule
+        return values
     for position, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, (*_WHOLE, str)):
             raise fault(where, position, field, value, "a whole number or a text")
@@ -102,6 +106,8 @@ def identities(records: Sequence[Record], field: str, where: str) -> list[int | 
 def texts(records: Sequence[Record], field: str, where: str) -> list[str]:
     """One string from each record."""
     values = [record.get(field, _REQUIRED) for record in records]
+    if set(map(type, values)) <= {str}:
+        return values
     for position, value in enumerate(values):
         if not isinstance(value, str):
             raise fault(where, position, field, value, "text")

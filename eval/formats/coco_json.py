@@ -119,7 +119,7 @@ def _images(records: list[dict[str, Any]], where: str) -> tuple[ImageRecord, ...
         integers(records, "width", where),
         strict=True,
     )
-    return tuple(ImageRecord(*values) for values in columns)
+    return tuple(map(ImageRecord._make, columns))
 
 
 def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -> Truths:

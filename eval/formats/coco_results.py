@@ -1,0 +1,174 @@
+"""Results in COCO JSON: a list of detections, or an object that holds one."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from eval.datasets import Dataset, Identity
+from eval.detections import DetectionTable
+from eval.formats import json_columns
+from eval.records import (
+    EvaluationError,
+    Record,
+    check_objects,
+    identities,
+    index_of,
+    numbers,
+    read_json,
+    record_list,
+    texts,
+    unique_positions,
+)
+
+
+def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable:
+    """Read a file of COCO results; see eval.read_detections."""
+    table = _read_quickly(path, dataset)
+    if table is not None:
+        return table
+    return from_document(read_json(path), dataset, Path(path).name)
+
+
+def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTable:
+    """Take parsed JSON record by record: slow, takes all that can be taken, and says what is wrong.
+
+    Raises
+    ------
+    EvaluationError
+        Naming record and field.
+    """
+    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
+    if isinstance(document, dict):
+        image_rows = _rows_by_file_name(document, dataset, source)
+        label_rows = _labels_by_name(document, dataset, source)
+        where, records = f"{source}: annotations", record_list(document, "annotations", source)
+    elif isinstance(document, (list, tuple)):
+        where, records = f"{source}: record", list(document)
+        check_objects(records, where)
+    else:
+        raise EvaluationError(
+            f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
+            "results or an object with 'annotations'"
+        )
+    images = index_of(identities(records, "image_id", where), image_rows, where, "image_id")
+    category_ids = identities(records, "category_id", where)
+    labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
+    boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
+    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where)
+
+
+def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
+    """The same from a file without faults, without an object for every record; or None."""
+    source, where = Path(path).name, f"{Path(path).name}: record"
+    try:
+        columns = json_columns.read_results(
+            path, dataset.image_index_by_id, dataset.label_by_category_id
+        )
+        if columns is None:
+            parts = json_columns.read_parts(path, ("images", "categories"))
+            if parts is None or "annotations" not in parts.places:
+                return None
+            where = f"{source}: annotations"
+            columns = json_columns.read_result_list(
+                parts.text,
+                parts.places["annotations"],
+                _rows_by_file_name(parts.values, dataset, source),
+                _labels_by_name(parts.values, dataset, source),
+            )
+    except OSError:
+        return None
+    if columns is None:
+        return None
+    return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+
+
+def _table(
+    images: np.ndarray,
+    labels: np.ndarray,
+    boxes_xywh: np.ndarray,
+    scores: np.ndarray,
+    source: str,
+    where: str,
+) -> DetectionTable:
+    notes: tuple[str, ...] = ()
+    kept = None
+    if len(labels) and labels.min() < 0:
+        unknown = labels < 0
+        first = f"{where}[{np.argmax(unknown)}]"
+        if unknown.all():
+            raise EvaluationError(
+                f"{first}: its category_id, like all others, is not listed in 'categories' of the "
+                "ground truth; write the ground truth's ids"
+            )
+        notes += (
+            f"{unknown.sum()} detections of categories that the ground truth does not know were "
+            f"left out (first: {first})",
+        )
+        kept = np.flatnonzero(~unknown)
+        images, labels, boxes_xywh, scores = (
+            column[kept] for column in (images, labels, boxes_xywh, scores)
+        )
+    if len(labels) and boxes_xywh[:, 2:].min() < 0:
+        negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
+        position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
+        notes += (
+            f"{negative.sum()} boxes have a negative side (first: {where}[{position}]); they are "
+            "judged as boxes without area",
+        )
+    return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
+
+
+def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
+    if not _all_have(document.get("images"), "file_name"):
+        return dataset.image_index_by_id
+    records = record_list(document, "images", source)
+    ids = identities(records, "id", f"{source}: images")
+    unique_positions(ids, "id", f"{source}: images")
+    names = texts(records, "file_name", f"{source}: images")
+    exact = {image.file_name: row for row, image in enumerate(dataset.images)}
+    base: dict[str, int] = {}
+    for row, image in enumerate(dataset.images):
+        # -1 marks a name that several folders share and that therefore tells nothing.
+        base[_base(image.file_name)] = -1 if _base(image.file_name) in base else row
+    rows = [exact.get(name, base.get(_base(name), -1)) for name in names]
+    # Nor does one that fits several of these images: only the whole name counts then.
+    claims = Counter(rows)
+    pairs = zip(ids, names, rows, strict=True)
+    return {i: row for i, name, row in pairs if row >= 0 and (claims[row] == 1 or name in exact)}
+
+
+def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
+    if not _all_have(document.get("categories"), "name"):
+        return dataset.label_by_category_id
+    records = record_list(document, "categories", source)
+    ids = identities(records, "id", f"{source}: categories")
+    unique_positions(ids, "id", f"{source}: categories")
+    names = texts(records, "name", f"{source}: categories")
+    known = {name: label for label, name in enumerate(dataset.class_names)}
+    composed = {_composed(name): label for name, label in known.items()} | known
+    labels = [composed.get(name, composed.get(_composed(name), -1)) for name in names]
+    return {identity: label for identity, label in zip(ids, labels, strict=True) if label >= 0}
+
+
+def _all_have(records: Any, field: str) -> bool:
+    """Whether there are records to go by: not for the bare lists some tools write."""
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(isinstance(record, dict) and field in record for record in records)
+    )
+
+
+def _base(name: str) -> str:
+    return _composed(PurePosixPath(name.replace("\\", "/")).name)
+
+
+def _composed(name: str) -> str:
+    """One spelling of letters with accents, which systems write in two ways."""
+    return unicodedata.normalize("NFC", name)
