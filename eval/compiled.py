@@ -6,6 +6,7 @@ from kernels import Library
 
 # All modules that hold kernels or helpers.
 MODULES = (
+    "matching",  # its constants
     "formats.json_numbers",
     "formats.json_records",
     "formats.text_numbers",

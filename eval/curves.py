@@ -11,7 +11,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import CUT, FALSE, TRUE, Matches
-from eval.ranking import falling, group_rows
+from eval.ranking import falling, group_rows, inverse, rising
 
 
 class ClassCurve(NamedTuple):
@@ -106,13 +106,16 @@ class Curves:
 def class_curves(matches: Matches, table: DetectionTable, dataset: Dataset) -> Curves:
     """Follow each class down its scores.
 
-    Equal scores come image by image (by index) and within an image as in the file; VOC's as in
-    the file. NaN, which only unchecked tables hold, comes last, ILSVRC's first; both as in the
-    official programs. Detections that were CUT are left out.
+    Equal scores come image by image (by index, COCO's by rising id) and within an image as in
+    the file; VOC's as in the file. NaN, which only unchecked tables hold, comes last, ILSVRC's
+    first; both as in the official programs. Detections that were CUT are left out.
     """
     judged = np.flatnonzero(matches.outcomes != CUT).astype(np.int32)
-    if matches.protocol not in ("voc", "voc2007") and (np.diff(table.images) < 0).any():
-        judged, _ = group_rows(table.images, len(dataset), judged)
+    images = table.images
+    if matches.protocol == "coco":
+        images = inverse(rising([image.id for image in dataset.images]))[images]
+    if matches.protocol not in ("voc", "voc2007") and (np.diff(images) < 0).any():
+        judged, _ = group_rows(images, len(dataset), judged)
     ordered = falling(table.scores, judged, nan_first=matches.protocol == "ilsvrc")
     classes = len(dataset.class_names)
     rows, starts = group_rows(table.labels, classes, ordered)

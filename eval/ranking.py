@@ -61,6 +61,19 @@ def group_rows(
     return grouped, starts
 
 
+def rising(ids: list[int | str] | tuple[int | str, ...]) -> np.ndarray:
+    """(N,) int64: positions of ids as they rise; texts after numbers."""
+    order = sorted(range(len(ids)), key=lambda i: (isinstance(ids[i], str), ids[i]))
+    return np.array(order, dtype=np.int64)
+
+
+def inverse(order: np.ndarray) -> np.ndarray:
+    """(N,) int32: the place of each position in an order."""
+    places = np.empty(len(order), np.int32)
+    places[order] = np.arange(len(order))
+    return places
+
+
 @kernel("i4[1] i4[1] i8[1] i4[1]")
 def _deal_out(groups, rows, places, grouped):  # type: ignore[no-untyped-def]
     for row in rows:

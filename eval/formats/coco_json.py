@@ -95,7 +95,7 @@ def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None
     sides = columns.boxes[:, 2:]
-    with np.errstate(over="ignore"):  # which is told below
+    with np.errstate(over="ignore", invalid="ignore"):  # which is told below
         areas = np.where(np.isnan(columns.values), sides[:, 0] * sides[:, 1], columns.values)
     finite = np.isfinite(columns.boxes).all() and np.isfinite(areas).all()
     if not finite or (len(sides) and sides.min() < 0):

@@ -225,6 +225,8 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
         if at == begin:
             return at, WRONG, 0.0
         power += -exponent if falling else exponent
+        if exponent >= 100000:
+            return at, HARD, 0.0
     if significant > 19:
         return at, HARD, 0.0
     if digits < np.uint64(1 << 53) and -22 <= power <= 22:

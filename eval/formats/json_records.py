@@ -204,6 +204,8 @@ def read_records(  # type: ignore[no-untyped-def]
             if field < 0 or not (wanted >> field) & 1:
                 at = skip_value(text, at, powers, tens, scratch)
             else:
+                if (seen >> field) & 1:  # twice: the slow way knows which counts
+                    return
                 seen |= np.int64(1) << field
                 if field == 0 or field == 1 or field == 5:
                     at = read_integer(text, at, integer)

@@ -1,6 +1,10 @@
 """The COCO box protocol (pycocotools 2.0.11, cocoeval.py), to the last bit of its twelve figures.
 
 Source: github.com/cocodataset/cocoapi and its maintained fork, PythonAPI/pycocotools/cocoeval.py.
+
+Known to differ even with `official`: boxes whose area under- or overflows a double (their IoU is
+not a number, which pycocotools takes for a match) and whole-number scores above 2^53 (which it
+sorts as integers).
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from eval.matching import CUT, IGNORED, Matches
 from eval.processors import processors
 from eval.protocols.coco_kernels import judge_class
 from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult
-from eval.ranking import group_rows
+from eval.ranking import group_rows, inverse, rising
 
 __all__ = ["CocoOptions", "CocoResult", "judge", "match", "notes", "quirks"]
 
@@ -44,7 +48,7 @@ def judge(
     category_order = rising(dataset.category_ids)
     gt_order, void = None, np.zeros(len(truths), dtype=np.uint8)
     if official and truths.ids is not None:
-        gt_order, _ = group_rows(_inverse(image_order)[gt_images], len(image_order))
+        gt_order, _ = group_rows(inverse(image_order)[gt_images], len(image_order))
         void = (truths.ids == 0).astype(np.uint8)
         last = last_of_each(truths)
         truths, gt_images = truths[last], gt_images[last]
@@ -160,12 +164,6 @@ def quirks(table: DetectionTable, dataset: Dataset, options: CocoOptions) -> tup
     return tuple(said)
 
 
-def rising(ids: list[int | str] | tuple[int | str, ...]) -> np.ndarray:
-    """(N,) int64: positions of ids as they rise; texts after numbers."""
-    order = sorted(range(len(ids)), key=lambda i: (isinstance(ids[i], str), ids[i]))
-    return np.array(order, dtype=np.int64)
-
-
 def last_of_each(truths: Truths) -> np.ndarray:
     """(M,) int64: for each object, the row whose annotation has its id last in the file."""
     assert truths.ids is not None
@@ -184,17 +182,10 @@ def _by_class_and_image(
     rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows by class rank, then image rank, then as they were; and where each class begins."""
-    image_rank = _inverse(image_order)[images]
+    image_rank = inverse(image_order)[images]
     if rows is not None or (image_rank[1:] < image_rank[:-1]).any():
         rows, _ = group_rows(image_rank, len(image_order), rows)
-    return group_rows(_inverse(category_order)[labels], len(category_order), rows)
-
-
-def _inverse(order: np.ndarray) -> np.ndarray:
-    """(N,) int32: the place of each position in an order."""
-    places = np.empty(len(order), np.int32)
-    places[order] = np.arange(len(order))
-    return places
+    return group_rows(inverse(category_order)[labels], len(category_order), rows)
 
 
 def _scratch(

@@ -66,22 +66,11 @@ def sort_falling(score_bits, rows, keys, other_keys, other_rows, counts):  # typ
 
 @helper
 def overlap(d, g, dt, gt, crowd):  # type: ignore[no-untyped-def]
-    """maskApi.c's bbIou: IoU of two xywh boxes; of a crowd, the part of the detection inside.
-
-    Comparisons are written so that NaN takes the way it takes through C's fmin and fmax.
-    """
-    right, other = dt[d, 2] + dt[d, 0], gt[g, 2] + gt[g, 0]
-    right = other if not right <= other and other == other else right
-    left, other = dt[d, 0], gt[g, 0]
-    left = other if not left >= other and other == other else left
-    width = right - left
+    """maskApi.c's bbIou: IoU of two xywh boxes; of a crowd, the part of the detection inside."""
+    width = min(dt[d, 2] + dt[d, 0], gt[g, 2] + gt[g, 0]) - max(dt[d, 0], gt[g, 0])
     if width <= 0:
         return 0.0
-    bottom, other = dt[d, 3] + dt[d, 1], gt[g, 3] + gt[g, 1]
-    bottom = other if not bottom <= other and other == other else bottom
-    top, other = dt[d, 1], gt[g, 1]
-    top = other if not top >= other and other == other else top
-    height = bottom - top
+    height = min(dt[d, 3] + dt[d, 1], gt[g, 3] + gt[g, 1]) - max(dt[d, 1], gt[g, 1])
     if height <= 0:
         return 0.0
     shared = width * height

@@ -85,6 +85,18 @@ def test_numbers_beyond_the_doubles_are_left_to_the_slow_way(tmp_path: Path) -> 
     assert scores(tmp_path, ["1e-999", "123456789012345678901234567890"]) is not None
 
 
+def test_a_key_that_comes_twice_is_left_to_the_slow_way(tmp_path: Path) -> None:
+    for twice in ('"score":1e-200,"score":0.25', '"score":1,"bbox":[1e-70,2,3,4],"bbox":[5,6,7,8]'):
+        record = f'{{"image_id":3,"category_id":1,"bbox":[0,0,1,1],{twice}}}'
+        assert read(tmp_path, f"[{record}]") is None
+
+
+def test_an_exponent_of_seven_digits(tmp_path: Path) -> None:
+    assert scores(tmp_path, ["0." + "0" * 100 + "1e1234567"]) is None
+    found = scores(tmp_path, ["0." + "0" * 123456 + "1e123457", "0e9999999"])
+    assert found is not None and found.tolist() == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     "word",
     ["01", "+1", ".5", "1.", "1e", "-", "0x1", "NaN", "Infinity", "1_0", "true", "null", '"1"', ""],
