@@ -166,7 +166,7 @@ class Library:
         import numba
 
         module = llvm.parse_assembly("")
-        with self._helpers_compiled(numba.njit(**OPTIONS)):
+        with self._helpers_compiled(numba.njit(**OPTIONS, forceinline=True)):
             for name, one in self._kernels.items():
                 types, function = _entry(one)
                 code = numba.cfunc(types, error_model="numpy")(function)

@@ -79,6 +79,84 @@ def overlap(d, g, dt, gt, crowd):  # type: ignore[no-untyped-def]
     return shared / union
 
 
+@helper
+def passed_over(g, a, gt_crowd, gt_areas, areas):  # type: ignore[no-untyped-def]
+    """Whether an object need not be found in an area range."""
+    return gt_crowd[g] != 0 or gt_areas[g] < areas[a, 0] or gt_areas[g] > areas[a, 1]
+
+
+@helper
+def meet(  # type: ignore[no-untyped-def]
+    i, first, count, boxes, gt_rows, gt_boxes, gt_crowd, thresholds, candidates, ious, reached,
+):  # fmt: skip
+    """Objects of its image that detection i overlaps enough; their number.
+
+    The largest overlap first, the last in the file among equals: the order in which it would
+    have them. reached gets a bit for each threshold.
+    """
+    met = 0
+    for k in range(first, first + count):
+        g = gt_rows[k]
+        iou = overlap(i, g, boxes, gt_boxes, gt_crowd[g])
+        if not iou >= min(thresholds[0], 1 - 1e-10):
+            continue
+        place = met
+        while place > 0 and ious[place - 1] <= iou:
+            candidates[place], ious[place] = candidates[place - 1], ious[place - 1]
+            place -= 1
+        candidates[place], ious[place] = g, iou
+        met += 1
+    for c in range(met):
+        bits = np.uint64(0)
+        t = 0
+        while t < len(thresholds) and min(thresholds[t], 1 - 1e-10) <= ious[c]:
+            bits |= np.uint64(1) << np.uint64(t)
+            t += 1
+        reached[c] = bits
+    return met
+
+
+@helper
+def take(  # type: ignore[no-untyped-def]
+    met, a, candidates, reached, taken, gt_crowd, gt_areas, gt_void, areas
+):  # fmt: skip
+    """Of the objects met, take at each threshold the first that is free; ignored ones come last.
+
+    Returns the thresholds (a bit each) at which that makes the detection true, those at which it
+    makes it ignored, and the object taken at the first threshold (-1: none).
+    """
+    true, ignored, matched = np.uint64(0), np.uint64(0), np.uint64(0)
+    first = -1
+    for turn in range(2):
+        for c in range(met):
+            g = candidates[c]
+            g_ignored = passed_over(g, a, gt_crowd, gt_areas, areas)
+            if g_ignored != (turn == 1):
+                continue
+            won = reached[c] & ~matched
+            if not gt_crowd[g]:
+                won &= ~taken[g, a]
+            if not won:
+                continue
+            taken[g, a] |= won
+            matched |= won
+            if won & np.uint64(1):
+                first = g
+            if g_ignored:
+                ignored |= won
+            elif not gt_void[g]:
+                true |= won
+    return true, ignored, first
+
+
+@helper
+def verdict(true, ignored, unseen):  # type: ignore[no-untyped-def]
+    """The outcome of eval.matching at the first threshold."""
+    if true & np.uint64(1):
+        return 1
+    return -1 if unseen or ignored & np.uint64(1) else 0
+
+
 @kernel(
     "i8 i8 i8 i4[1] i4[1] f8[2] f8[1] u8[1] "
     "i8[1] i4[1] i4[1] f8[2] f8[1] u1[1] u1[1] "
@@ -117,7 +195,7 @@ def judge_class(  # type: ignore[no-untyped-def]
             own_boxes[i, side] = boxes[d, side]
     area_count, limit_count = len(areas), len(limits)
     threshold_count = len(thresholds)
-    lowest = min(thresholds[0], 1 - 1e-10)  # they rise
+    full = ~np.uint64(0) >> np.uint64(64 - threshold_count)
     for k in range(gt_starts[label], gt_starts[label + 1]):
         image = gt_images[gt_rows[k]]
         if count_of[image] == 0:
@@ -132,74 +210,34 @@ def judge_class(  # type: ignore[no-untyped-def]
         image = own_images[i]
         rank = seen[image]
         seen[image] += 1
-        own_outcomes[i] = 0
-        own_partners[i] = -1
         facts[0] += i > 0 and own_scores[i] == own_scores[i - 1]
         if rank >= limits[limit_count - 1]:
-            own_outcomes[i] = -2
+            own_outcomes[i], own_partners[i] = -2, -1
             facts[1] += 1
             continue
         first_limit = 0
         while rank >= limits[first_limit]:
             first_limit += 1
-        # Objects it could take, the largest overlap first, the last in the file among equals;
-        # those with too small an overlap change nothing.
-        met = 0
-        for k in range(first_of[image], first_of[image] + count_of[image]):
-            g = gt_rows[k]
-            iou = overlap(i, g, own_boxes, gt_boxes, gt_crowd[g])
-            if not iou >= lowest:
-                continue
-            place = met
-            while place > 0 and ious[place - 1] <= iou:
-                candidates[place], ious[place] = candidates[place - 1], ious[place - 1]
-                place -= 1
-            candidates[place], ious[place] = g, iou
-            met += 1
-        for c in range(met):
-            bits = np.uint64(0)
-            t = 0
-            while t < threshold_count and min(thresholds[t], 1 - 1e-10) <= ious[c]:
-                bits |= np.uint64(1) << np.uint64(t)
-                t += 1
-            reached[c] = bits
+        met = meet(
+            i, first_of[image], count_of[image], own_boxes, gt_rows, gt_boxes, gt_crowd,
+            thresholds, candidates, ious, reached,
+        )  # fmt: skip
         size = own_boxes[i, 2] * own_boxes[i, 3]
         happened = False
         for a in range(area_count):
             outside = size < areas[a, 0] or size > areas[a, 1]
-            true, ignored, matched = np.uint64(0), np.uint64(0), np.uint64(0)
-            # At each threshold (a bit each) the first that is free; ignored ones come last.
-            for turn in range(2 if met else 0):
-                for c in range(met):
-                    g = candidates[c]
-                    g_ignored = (
-                        gt_crowd[g] != 0 or gt_areas[g] < areas[a, 0] or gt_areas[g] > areas[a, 1]
-                    )
-                    if g_ignored != (turn == 1):
-                        continue
-                    won = reached[c] & ~matched
-                    if not gt_crowd[g]:
-                        won &= ~taken[g, a]
-                    if not won:
-                        continue
-                    taken[g, a] |= won
-                    matched |= won
-                    if g_ignored:
-                        ignored |= won
-                    elif not gt_void[g]:
-                        true |= won
-                    if a == 0 and won & np.uint64(1):
-                        own_partners[i] = g
-                        own_outcomes[i] = -1 if g_ignored else (0 if gt_void[g] else 1)
-            full = (np.uint64(1) << np.uint64(threshold_count)) - np.uint64(1)
-            if threshold_count == 64:
-                full = ~np.uint64(0)
+            true, ignored, first = np.uint64(0), np.uint64(0), -1
+            if met:
+                true, ignored, first = take(
+                    met, a, candidates, reached, taken, gt_crowd, gt_areas, gt_void, areas
+                )
+            if a == 0:
+                own_outcomes[i] = verdict(true, ignored, outside and first < 0)
+                own_partners[i] = first if own_outcomes[i] != 0 else -1
             # Unmatched and outside the area: ignored.
             false = np.uint64(0) if outside else full & ~(true | ignored)
             event_true[events, a] = true
             event_false[events, a] = false
-            if a == 0 and outside and own_partners[i] < 0:
-                own_outcomes[i] = -1
             if true or (false != full and false):
                 happened = True
         if happened:
@@ -222,9 +260,7 @@ def judge_class(  # type: ignore[no-untyped-def]
     for a in range(area_count):
         positives = 0
         for k in range(gt_starts[label], gt_starts[label + 1]):
-            g = gt_rows[k]
-            if not (gt_crowd[g] or gt_areas[g] < areas[a, 0] or gt_areas[g] > areas[a, 1]):
-                positives += 1
+            positives += not passed_over(gt_rows[k], a, gt_crowd, gt_areas, areas)
         if positives == 0:
             continue
         for t in range(threshold_count):
