@@ -31,7 +31,7 @@ from proposals.options import SearchOptions, check_options, choose_strategies
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import ranked_proposals, selective_search
 
-VERSION = 1  # raise it when selective search answers differently
+VERSION = 2  # raise it when selective search answers differently
 
 MAGIC = b"proposals-cache1"
 HEADER_LENGTH = len(MAGIC) + hashlib.sha256().digest_size

@@ -98,6 +98,14 @@ def test_any_picture_any_scales(image, scales, connectivity):
     check(image, scales, connectivity)
 
 
+def test_equal_weights_keep_raster_order_among_the_lightest_edges():
+    """An even slope: most edges weigh the same but for rounding, and tie in part."""
+    rows, columns = np.indices((11, 7))
+    image = np.stack([60 + 8 * (rows + columns) + offset for offset in (0, 5, 36)], axis=2)
+    for min_size in range(12):
+        check(image.astype(np.uint8), [(5, min_size)], 8)
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_generated_pictures(name):
     image = IMAGES[name]()[:60, :80]
