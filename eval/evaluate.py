@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Report:
         Those that had an effect, a sentence each.
     matches
         What became of each detection at the protocol's (first) IoU threshold.
+    detections
+        What was judged.
     coco
         The curves of all classes, areas and limits; protocol "coco" only.
     """
@@ -62,8 +64,12 @@ class Report:
     notes: tuple[str, ...] = ()
     official: bool = False
     quirks: tuple[str, ...] = ()
-    matches: Matches | None = None
-    coco: CocoResult | None = None
+    matches: Matches | None = field(default=None, repr=False)
+    detections: DetectionTable | None = field(default=None, repr=False)
+    coco: CocoResult | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return self.table()
 
     def table(self) -> str:
         """The figures as aligned text, one a line; "-" for NaN."""
@@ -124,7 +130,7 @@ def evaluate(
         *(*dataset.notes, *about_objects(dataset), *table.notes),
         *(*about_detections(table, dataset), *about_ties(ties, table), *report.notes),
     )
-    return replace(report, protocol=protocol, official=official, notes=notes)
+    return replace(report, protocol=protocol, official=official, notes=notes, detections=table)
 
 
 def _coco(

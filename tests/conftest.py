@@ -12,6 +12,16 @@ from PIL import Image
 from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE, rectangles
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """Kernels are compiled before any test looks at the standard error."""
+    from eval.compiled import library
+    from eval.why.compiled import library as analyses
+
+    library.load()
+    analyses.load()
+
+
 @pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """COCO JSON of six pictures with a red and a green rectangle each, the pictures beside it."""
