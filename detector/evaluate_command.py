@@ -71,19 +71,23 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
     """Finished results: one file, or a second compared with a first."""
     tables = [_read(path, whole, part) for path in arguments.detections]
     reports = [_judge(arguments, table, part) for table in tables]
+    lines = []
     for path, report in zip(arguments.detections, reports, strict=True):
-        if len(reports) > 1:
-            print(f"{printable(path)}\n")
-        print(report.table() + ("\n" if len(reports) > 1 else ""))
+        lines += [f"{printable(path)}\n"] * (len(reports) > 1)
+        lines += [report.table() + ("\n" if len(reports) > 1 else "")]
     if len(reports) > 1:
-        print(_comparison(arguments, tables, reports, part))
+        lines.append(_comparison(arguments, tables, reports, part))
+    written = ""
     if arguments.report:
         # The second file is what the report is about: the first is what it is held against.
         other = (reports[0], tables[0]) if len(reports) > 1 else None
         images = arguments.images or _images_if_there(arguments.data, part)
         names = _names(arguments.detections)
         title = " against ".join(reversed(names)) + f" on {part.source}"
-        _write_report(arguments, reports[-1], tables[-1], part, images, None, other, title)
+        written = _write_report(
+            arguments, reports[-1], tables[-1], part, images, None, other, title
+        )
+    _print("\n".join(lines), written)
     return 0
 
 
@@ -103,13 +107,23 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     if arguments.save:
         write_file(arguments.save, run.detections.read_bytes())
         say(f"detections: {printable(arguments.save)}")
-    print(report.table())
-    done = len(part) - run.failed
-    print(f"\n{done} pictures, {run.seconds / max(1, done):.2f} s per picture")
+    written = ""
     if arguments.report:
         traces = run.objects and traces_of_part(run.objects, whole, part)
-        _write_report(arguments, report, table, part, run.images, traces, None, run.name)
+        written = _write_report(arguments, report, table, part, run.images, traces, None, run.name)
+    done = len(part) - run.failed
+    speed = f"{done} pictures, {run.seconds / max(1, done):.2f} s per picture"
+    _print(f"{report.table()}\n\n{speed}", written)
     return FAILED if run.failed else 0
+
+
+def _print(text: str, written: str) -> None:
+    """The table, once all files are written: `| head` may close standard output on it."""
+    try:
+        print(text, flush=True)
+    finally:
+        if written:
+            say(written)
 
 
 def _read(source: Path, whole: Dataset, part: Dataset) -> DetectionTable:
@@ -193,7 +207,8 @@ def _write_report(
     traces: Path | None,
     other: tuple[Report, DetectionTable] | None,
     title: str,
-) -> None:
+) -> str:
+    """Write the page; the message that says so."""
     from eval.report import write_report
 
     started, command = time.perf_counter(), shlex.join(["detect", *sys.argv[1:]])
@@ -208,4 +223,4 @@ def _write_report(
         title=title,
         command=command,
     )
-    say(f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)")
+    return f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)"

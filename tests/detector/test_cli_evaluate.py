@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,26 @@ def test_a_report_of_one_result_and_of_two(
     assert document["report"]["map"] == 1 and document["title"].startswith(
         "perfect against near on"
     )
+
+
+def test_the_report_is_there_though_nobody_reads_the_table(
+    small_dataset: Path, perfect: Path, tmp_path: Path
+) -> None:
+    """`detect evaluate ... | head`, whose other end is closed from the start."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["evaluate", "--data", str(small_dataset), "--detections", str(perfect)]
+    code = (
+        f"import sys; from detector.cli import main; sys.exit(main({words + ['--report', 'out']}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path,
+        env=environment, text=True,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 1 and (tmp_path / "out" / "index.html").is_file()
+    assert "report: out/index.html" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_names_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:
