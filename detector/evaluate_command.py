@@ -81,7 +81,7 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
     if arguments.report:
         # The second file is what the report is about: the first is what it is held against.
         other = (reports[0], tables[0]) if len(reports) > 1 else None
-        images = arguments.images or _images_if_there(arguments.data, part)
+        images = _images_if_there(arguments.images, arguments.data, part)
         names = _names(arguments.detections)
         title = " against ".join(reversed(names)) + f" on {part.source}"
         written = _write_report(
@@ -98,6 +98,9 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     from detector.object_traces import traces_of_part
     from detector.output import write_file
 
+    if run.failed == len(part):
+        say(f"none of {len(part)} pictures could be read: there is nothing to judge")
+        return FAILED
     table = _read(run.detections, whole, part)
     report = _judge(arguments, table, part)
     report = replace(report, notes=(*report.notes, *run.notes))
@@ -189,13 +192,20 @@ def _figures(report: Report) -> dict[str, Any]:
     }
 
 
-def _images_if_there(data: Path, part: Dataset) -> Path | None:
-    from detector.image_folder import find_image_folder
+def _images_if_there(given: Path | None, data: Path, part: Dataset) -> Path | None:
+    """The folder for the report's pictures; it can do without."""
+    from detector.image_folder import find_image_folder, pictures_missing
 
+    if given:
+        if pictures_missing(given, part):
+            say(
+                f"none of {len(part)} pictures is in {printable(given)}: the report has no pictures"
+            )
+        return given
     try:
         return find_image_folder(data, part)
     except DetectorError:
-        return None  # a report without pictures
+        return None
 
 
 def _write_report(

@@ -17,7 +17,7 @@ import numpy as np
 from detector.cli import load_detector, say
 from detector.errors import DetectorError
 from detector.image_files import printable
-from detector.image_folder import find_image_folder
+from detector.image_folder import check_image_folder, find_image_folder
 from detector.object_traces import object_traces
 from detector.streaming import Identity, RunFolder
 from detector.version import __version__
@@ -55,7 +55,10 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
     KeyboardInterrupt
         After saying how to go on.
     """
-    images = arguments.images or find_image_folder(arguments.data, part)
+    if arguments.images:
+        images = check_image_folder(arguments.images, part)
+    else:
+        images = find_image_folder(arguments.data, part)
     name = run_name(arguments)
     output = arguments.output or DEFAULT_OUTPUT / name
     detector = load_detector(arguments)

@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
+from detector.image_files import printable
 
 if TYPE_CHECKING:
     from eval import Dataset
 
 IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
+
+
+def check_image_folder(folder: Path, dataset: Dataset) -> Path:
+    """The folder, if it holds a data set's first picture: a wrong one is told at once.
+
+    Raises
+    ------
+    DetectorError
+        No images in the data set, no such folder, or the first picture is not in it.
+    """
+    _check_folder(folder)
+    first = _first_picture(dataset, dataset.source)
+    if not (folder / first).is_file():
+        raise DetectorError(
+            f"--images {printable(folder)}: its first picture {printable(first)} is not there; "
+            "give the folder that the data set's file names start from"
+        )
+    return folder
+
+
+def pictures_missing(folder: Path, dataset: Dataset) -> bool:
+    """Whether no picture of a data set is in the folder, with or without the folders of its name.
+
+    Raises
+    ------
+    DetectorError
+        No such folder.
+    """
+    _check_folder(folder)
+    names = (image.file_name.replace("\\", "/") for image in dataset.images)
+    return not any(
+        (folder / name).is_file() or (folder / PurePosixPath(name).name).is_file() for name in names
+    )
 
 
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
@@ -25,9 +59,7 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
     DetectorError
         No images in the data set, or the first is in none of the usual folders.
     """
-    if not len(dataset):
-        raise DetectorError(f"{data}: lists no images; give a data set with photographs")
-    first = dataset.images[0].file_name
+    first = _first_picture(dataset, data)
     root = data if data.is_dir() else data.parent
     for name in IMAGE_FOLDERS:
         if (root / name / first).is_file():
@@ -38,3 +70,14 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
                 return Path(parent)
     where = "in" if data.is_dir() else "beside"
     raise DetectorError(f"{data}: its picture {first} is not {where} it; give --images FOLDER")
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise DetectorError(f"--images {printable(folder)}: no such folder; check the path")
+
+
+def _first_picture(dataset: Dataset, data: Path | str) -> str:
+    if not len(dataset):
+        raise DetectorError(f"{data}: lists no images; give a data set with photographs")
+    return dataset.images[0].file_name

@@ -179,16 +179,29 @@ def test_a_report_of_one_result_and_of_two(
     )
 
 
+def test_pictures_for_the_report_that_are_not_there(
+    small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", small_dataset, "--detections", perfect, "--report", "out", "--images")
+    assert evaluate(*words, "none") == 1
+    assert capsys.readouterr().err == "detect: --images none: no such folder; check the path\n"
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "empty").mkdir()
+    said = f"none of {len(read_dataset(small_dataset))} pictures is in empty: the report has no"
+    assert evaluate(*words, "empty") == 0
+    assert said in capsys.readouterr().err
+    assert evaluate(*words, small_dataset.parent) == 0
+    assert "none of" not in capsys.readouterr().err
+
+
 def test_the_report_is_there_though_nobody_reads_the_table(
     small_dataset: Path, perfect: Path, tmp_path: Path
 ) -> None:
     """`detect evaluate ... | head`, whose other end is closed from the start."""
     reader, writer = os.pipe()
     os.close(reader)
-    words = ["evaluate", "--data", str(small_dataset), "--detections", str(perfect)]
-    code = (
-        f"import sys; from detector.cli import main; sys.exit(main({words + ['--report', 'out']}))"
-    )
+    words = ["evaluate", "--data", small_dataset, "--detections", perfect, "--report", "out"]
+    code = f"import sys; from detector.cli import main; sys.exit(main({[*map(str, words)]}))"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path,

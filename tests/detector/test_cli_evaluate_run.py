@@ -147,6 +147,32 @@ def test_a_picture_that_cannot_be_read_is_tried_again(
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
 
 
+def test_a_wrong_folder_of_pictures_is_told_once(
+    tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder, fault in (("none", "no such folder"), ("empty", "first picture 1.bmp is not")):
+        assert evaluate("--data", tiny, "--images", folder, "-o", "run") == 1
+        printed = capsys.readouterr()
+        assert len(printed.err.splitlines()) == 1 and printed.out == ""
+        assert f"--images {folder}: " in printed.err and fault in printed.err
+    assert not (tmp_path / "run").exists() and stub.seen == []
+    assert evaluate("--data", tiny, "--images", tiny.parent, "-o", "run") == 0
+
+
+def test_nothing_is_judged_where_no_picture_could_be_read(
+    tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 6):
+        tiny.with_name(f"{number}.bmp").write_bytes(b"BM")
+    words = ("--data", tiny, "-o", "run", "--save", "kept.json", "--report", "out")
+    assert evaluate(*words) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and "none of 5 pictures could be read" in printed.err.splitlines()[-1]
+    assert not (tmp_path / "out").exists() and not (tmp_path / "kept.json").exists()
+    assert not (tmp_path / "run" / "report.json").exists()
+
+
 def test_an_interrupted_run_says_how_to_go_on(
     tiny: Path, stub: StubDetector, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
