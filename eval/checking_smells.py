@@ -11,11 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.datasets import Identity
+from eval.suspicions import (
+    CORNERED,
+    FAR,
+    MANY_FAR,
+    another_format,
+    tie_note,
+    ties_within,
+)
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 EXACT = 2**53  # beyond it, programs that keep ids as floating point numbers confuse neighbours
 COCO_DETECTIONS = 100  # per image, all that the COCO protocol looks at
-FAR, MANY = 1.1, 0.25  # a quarter of the boxes ending a tenth outside is another format
+SLIGHTLY = 2  # pixels, or percent of the side
 
 
 class Finding(NamedTuple):
@@ -33,6 +41,8 @@ class Finding(NamedTuple):
         Field at fault; empty where it is the whole.
     message
         What is wrong and what to do about it.
+    records
+        How many records it concerns.
     """
 
     severity: str
@@ -40,6 +50,7 @@ class Finding(NamedTuple):
     where: str
     field: str
     message: str
+    records: int = 1
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
@@ -81,32 +92,35 @@ def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
     """Another format suspected; otherwise each empty, negative, outside or repeated box."""
     if not len(boxes.xyxy):
         return
-    ends, starts = boxes.xyxy[:, 2:], boxes.xyxy[:, :2]
+    ends, starts, count = boxes.xyxy[:, 2:], boxes.xyxy[:, :2], len(boxes.xyxy)
     large = not (boxes.limits <= 10).all()
     if ends.max() <= 2 and large:
         message = "every box ends within 2 pixels of the corner: fractions? Expected pixels"
-        yield Finding(WARNING, "boxes in fractions", source, boxes.field, message)
+        yield Finding(WARNING, "boxes in fractions", source, boxes.field, message, count)
         return
     beyond = (ends > FAR * boxes.limits).any(axis=1).mean()
-    if boxes.sides and beyond > MANY:
-        message = (
-            f"{beyond:.0%} of the boxes end far outside their image: [x1, y1, x2, y2]? "
-            "Expected [x, y, width, height]"
-        )
-        yield Finding(WARNING, "boxes in another format", source, boxes.field, message)
-        return
     sides = ends - starts
-    outside = (starts < 0).any(axis=1) | (ends > boxes.limits).any(axis=1)
+    if beyond > MANY_FAR:
+        written = sides if boxes.sides else ends  # the last two numbers, taken as corners
+        fit = (written >= starts) & ~(written > CORNERED * boxes.limits)
+        message = another_format(beyond, fit.all(axis=1).mean(), boxes.sides)
+        yield Finding(WARNING, "boxes in another format", source, boxes.field, message, count)
+        return
+    known = ~np.isnan(boxes.limits).any(axis=1)
+    over = np.where(known, np.maximum(-starts, ends - boxes.limits).max(axis=1), 0)
+    slack = np.maximum(SLIGHTLY, SLIGHTLY / 100 * boxes.limits.max(axis=1))
+    slight = (over > 0) & (over <= slack)
     sorts = (
         ("box with a negative side", (sides < 0).any(axis=1), "a side is below 0"),
         ("empty box", (sides == 0).any(axis=1), "a side is 0: hardly anything can match it"),
-        ("box outside its image", outside, "it reaches outside its image"),
+        ("box outside its image", (over > 0) & ~slight, "it reaches outside its image"),
+        ("box slightly outside its image", slight, "it reaches outside its image"),
     )
     for kind, rows, what in sorts:
         for row in np.flatnonzero(rows).tolist():
             shown = " ".join(f"{value:g}" for value in boxes.xyxy[row])
             limit = "x".join(f"{value:g}" for value in boxes.limits[row])
-            message = f"{what} (corners {shown}; image {limit})"
+            message = f"{what} (corners {shown}{f'; image {limit}' if known[row] else ''})"
             yield Finding(WARNING, kind, boxes.where(row), boxes.field, message)
     yield from _repeated(boxes)
 
@@ -119,10 +133,9 @@ def _repeated(boxes: Boxes) -> Iterator[Finding]:
     same = np.ones(max(0, len(order) - 1), bool)
     for column in columns:
         same &= column[order[1:]] == column[order[:-1]]
-    for place in np.flatnonzero(same).tolist():
-        message = f"the same as {boxes.where(int(order[place]))}; leave one out"
-        where = boxes.where(int(order[place + 1]))
-        yield Finding(WARNING, "the same box twice", where, boxes.field, message)
+    for row, first in sorted(zip(order[1:][same].tolist(), order[:-1][same].tolist(), strict=True)):
+        message = f"the same as {boxes.where(first)}; leave one out"
+        yield Finding(WARNING, "the same box twice", boxes.where(row), boxes.field, message)
 
 
 def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
@@ -137,18 +150,16 @@ def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
             f"{outside.sum()} scores lie outside 0 to 1 (here {scores[row]:g}); the order alone "
             "counts for AP, but thresholds and calibration will mislead"
         )
-        yield Finding(WARNING, "scores outside 0 to 1", boxes.where(row), "score", message)
-    different, counts = np.unique(scores, return_counts=True)
-    tied = counts[counts > 1].sum() / len(scores)
-    if len(scores) > 1 and len(different) == 1:
-        message = f"all are {scores[0]:g}: AP depends on the order of the file alone"
-        yield Finding(WARNING, "all scores equal", source, "score", message)
-    elif len(scores) >= 100 and tied > 0.5:
-        message = (
-            f"{tied:.0%} of the detections share their score with another ({len(different)} "
-            "different ones): their order in the file decides; write more digits"
+        yield Finding(
+            WARNING, "scores outside 0 to 1", boxes.where(row), "score", message, int(outside.sum())
         )
-        yield Finding(WARNING, "tied scores", source, "score", message)
+    if len(scores) > 1 and scores.min() == scores.max():
+        message = f"all are {scores[0]:g}: AP depends on the order of the file alone"
+        yield Finding(WARNING, "all scores equal", source, "score", message, len(scores))
+    else:
+        ties = ties_within(boxes.labels, scores, int(boxes.labels.max()) + 1)
+        for message in tie_note(ties, len(scores)):
+            yield Finding(WARNING, "tied scores", source, "score", message, ties)
     per_image = np.bincount(boxes.images)
     full = np.flatnonzero(per_image > COCO_DETECTIONS)
     if len(full):

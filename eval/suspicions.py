@@ -11,6 +11,8 @@ from eval.protocols.coco_result import AREAS
 from eval.ranking import falling, group_rows
 
 FAR = 1.1  # times its image's side
+MANY_FAR = 0.25  # of the boxes
+CORNERED, NEARLY_ALL = 1.02, 0.95  # corners are claimed where nearly all boxes fit as such
 MANY_TIES = 0.2  # of the detections; coarse scores of 16-bit networks make a tenth
 
 
@@ -20,50 +22,83 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
         return ("there are no detections: every object counts as missed",)
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
     sides[sides <= 0] = np.inf  # not known
-    counts = np.zeros(2, dtype=np.int64)
+    counts = np.zeros(3, dtype=np.int64)
     boxes = np.ascontiguousarray(table.boxes, dtype=np.float64)
     images = np.ascontiguousarray(table.images, dtype=np.int32)
-    _count(boxes, images, FAR * sides, int(table.layout == "xywh"), counts)
-    near, outside = counts.tolist()
-    if near == len(table):
-        return (
+    _count(boxes, images, sides, int(table.layout == "xywh"), counts)
+    near, outside, cornered = (counts / len(table)).tolist()
+    notes = []
+    if near == 1:
+        notes.append(
             "every box ends within 2 pixels of the corner: bbox seems to be in fractions of the "
-            "image; expected pixels",
+            "image; expected pixels"
         )
-    if outside > 0.25 * len(table):
-        remedy = "expected [xmin, ymin, xmax, ymax] in pixels of these images"
-        if table.layout == "xywh":
-            remedy = "bbox seems to be [x1, y1, x2, y2]; expected [x, y, width, height]"
-        return (f"{outside / len(table):.0%} of the boxes end far outside their image: {remedy}",)
-    return ()
+    elif outside > MANY_FAR:
+        notes.append(another_format(outside, cornered, table.layout == "xywh"))
+    return tuple(notes)
+
+
+def another_format(outside: float, cornered: float, sized: bool) -> str:
+    """What to say of boxes that end far outside their images.
+
+    Parameters
+    ----------
+    outside
+        Share of the boxes that end beyond FAR times their image's sides.
+    cornered
+        Share that lie in their image if taken as [x1, y1, x2, y2].
+    sized
+        Whether they are written with width and height.
+    """
+    remedy = "swapped x and y, or another picture size? expected [xmin, ymin, xmax, ymax] in pixels"
+    if sized and cornered >= NEARLY_ALL:
+        remedy = "bbox seems to be [x1, y1, x2, y2]; expected [x, y, width, height]"
+    elif sized:
+        remedy = (
+            "centres in place of corners, swapped x and y, or another picture size? expected "
+            "[x, y, width, height] in pixels"
+        )
+    return f"{outside:.0%} of the boxes end far outside their image: {remedy}"
 
 
 @kernel("f8[2] i4[1] f8[2] i8 i8[1]")
-def _count(boxes, images, limits, sized, counts):  # type: ignore[no-untyped-def]
-    """Boxes that end at 2 or less, and that end beyond their image's limits."""
+def _count(boxes, images, sides, sized, counts):  # type: ignore[no-untyped-def]
+    """Boxes that end at 2 or less, that end far outside, and that fit as corners."""
     for i in range(len(boxes)):
-        right, bottom = boxes[i, 2], boxes[i, 3]
+        left, top, right, bottom = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
+        width, height = sides[images[i], 0], sides[images[i], 1]
+        ordered = right >= left and bottom >= top
+        counts[2] += ordered and right <= CORNERED * width and bottom <= CORNERED * height
         if sized:
-            right, bottom = right + boxes[i, 0], bottom + boxes[i, 1]
-        image = images[i]
+            right, bottom = right + left, bottom + top
         counts[0] += right <= 2 and bottom <= 2
-        counts[1] += right > limits[image, 0] or bottom > limits[image, 1]
+        counts[1] += right > FAR * width or bottom > FAR * height
 
 
 def about_ties(ties: int, table: DetectionTable) -> tuple[str, ...]:
     """Equal scores, of which only the order in the file tells which comes first."""
-    if ties <= MANY_TIES * len(table):
+    return tie_note(ties, len(table))
+
+
+def tie_note(ties: int, detections: int) -> tuple[str, ...]:
+    """The sentence on `ties` of so many detections, if they are many."""
+    if ties <= MANY_TIES * detections:
         return ()
     return (
-        f"{ties} of {len(table)} detections have the score of another of their class: "
+        f"{ties} of {detections} detections have the score of another of their class: "
         "their order in the file decides, so another order gives other figures",
     )
 
 
 def count_ties(table: DetectionTable, classes: int) -> int:
     """Detections with the same score as another of their class before them."""
-    rows, starts = group_rows(table.labels, classes, falling(table.scores))
-    scores = table.scores[rows]
+    return ties_within(table.labels, table.scores, classes)
+
+
+def ties_within(labels: np.ndarray, scores: np.ndarray, classes: int) -> int:
+    """Of (N,) scores those equal to another of their label 0..classes-1 before them."""
+    rows, starts = group_rows(labels, classes, falling(scores))
+    scores = scores[rows]
     equal = scores[1:] == scores[:-1]
     within = starts[1:-1]
     equal[within[(within > 0) & (within < len(scores))] - 1] = False

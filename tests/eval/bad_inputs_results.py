@@ -57,6 +57,13 @@ def with_corners(results: Any) -> None:
         one["bbox"] = [x, y, x + width, y + height]
 
 
+def doubled_centres(results: Any) -> None:
+    """[cx, cy, width, height] of a picture twice as large."""
+    for one in results:
+        x, y, width, height = one["bbox"]
+        one["bbox"] = [2 * x + width, 2 * y + height, 2 * width, 2 * height]
+
+
 def in_fractions(results: Any) -> None:
     """Boxes in fractions of their image."""
     sides = {image["id"]: (image["width"], image["height"]) for image in TRUTH["images"]}
@@ -181,6 +188,8 @@ CASES = [
     Case("boxes [x1, y1, x2, y2] in place of [x, y, width, height]", results_with(with_corners),
          CORNERS, notes=("bbox seems to be [x1, y1, x2, y2]",),
          pycocotools="0.1178, without a word"),
+    Case("centres in place of corners, a picture twice as large", results_with(doubled_centres),
+         NOTHING, notes=("centres in place of corners, swapped x and y, or another picture size",)),
     Case("boxes in fractions of the image", results_with(in_fractions), NOTHING,
          notes=("bbox seems to be in fractions of the image",),
          pycocotools="0.0000, without a word"),

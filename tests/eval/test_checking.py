@@ -202,7 +202,10 @@ SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
     ([(("annotations", 1, k), TRUTH["annotations"][0][k]) for k in ("bbox", "category_id")],
      "annotations[1]: the same as truth.json: annotations[0]"),
     ([(("annotations", k, "bbox"), [0.1, 0.2, 0.5, 0.5]) for k in range(3)], "fractions?"),
-    ([(("annotations", k, "bbox"), [30, 30, 39, 39]) for k in range(3)], "[x1, y1, x2, y2]?"),
+    ([(("annotations", k, "bbox"), [30, 30, 39, 39]) for k in range(3)],
+     "100% of the boxes end far outside their image: bbox seems to be [x1, y1, x2, y2]"),
+    ([(("annotations", k, "bbox"), [30, 30, 90, 90]) for k in range(3)],
+     "centres in place of corners, swapped x and y, or another picture size?"),
     ([(("annotations",), [])], "the list 'annotations' is empty"),
 ]  # fmt: skip
 
@@ -214,6 +217,21 @@ def test_what_can_be_read_but_smells(
     findings = check_truth(tmp_path, changed(TRUTH, *changes))
     assert errors(findings) == []
     assert any(said in line for line in warnings(findings)), warnings(findings)
+
+
+def test_how_far_outside(tmp_path: Path) -> None:
+    for width, kind in ((25.5, "box slightly outside its image"), (28, "box outside its image")):
+        findings = check_truth(
+            tmp_path, changed(TRUTH, (("annotations", 0, "bbox"), [25, 2, width, 20]))
+        )
+        assert kind in [finding.kind for finding in findings]
+
+
+def test_results_alone_say_nothing_of_the_outside(tmp_path: Path) -> None:
+    alone = saved(tmp_path, "results.json", changed(RESULTS, ((0, "bbox"), [-3, 2, 30, 20])))
+    assert warnings(check(alone)) == []
+    empty = saved(tmp_path, "results.json", changed(RESULTS, ((0, "bbox"), [-3, 2, 0, 20])))
+    assert warnings(check(empty))[0].endswith("(corners -3 2 -3 22)")
 
 
 def test_images_without_their_file(tmp_path: Path) -> None:
@@ -230,7 +248,7 @@ def test_scores_that_smell(tmp_path: Path) -> None:
     assert warnings(outside)[0].startswith("results.json: record[0]: 1 scores lie outside 0 to 1")
     many = [dict(RESULTS[0], bbox=[1, 2, 3, k / 10], score=k % 4 / 4) for k in range(1, 102)]
     said = warnings(check_results(tmp_path, many))
-    assert any("100% of the detections share their score" in line for line in said)
+    assert any("97 of 101 detections have the score of another of" in line for line in said)
     assert any("1 images have more than 100 detections (this one 101)" in line for line in said)
     assert "no detection" in warnings(check_results(tmp_path, []))[0]
 
