@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.report.words import amount, count, difference, points, width
 from eval.why.misses import Misses
-from eval.why.tide import KINDS, Tide
+from eval.why.tide import KINDS, NOT_LOOKED_AT, Tide
 
 # TIDE's kinds as people call them.
 _KINDS = {
@@ -85,12 +85,19 @@ def tide_view(tide: Tide) -> dict[str, Any]:
     ]
     return {
         "bars": bars,
-        "bar_note": "Gains refer to TIDE's own AP, which is "
-        f"{points(tide.average_precision)} %: 101 points of recall, at most 100 detections an "
-        "image. They overlap and do not add up. Without any false detection: "
-        f"{difference(tide.false_positives)}; with every object found: "
+        "bar_note": f"{_own_figure(tide)} Gains overlap and do not add up. Without any false "
+        f"detection: {difference(tide.false_positives)}; with every object found: "
         f"{difference(tide.false_negatives)}.",
     }
+
+
+def _own_figure(tide: Tide) -> str:
+    """TIDE's AP and what can set it apart from the protocol's."""
+    text = f"Gains refer to TIDE's own AP, which is {points(tide.average_precision)} %: the mean "
+    text += "over the classes that have objects, at IoU .5 and 101 points of recall, of at most "
+    text += "100 detections an image over all classes"
+    left_out = int(np.count_nonzero(tide.kinds == NOT_LOOKED_AT))
+    return text + (f" ({amount(left_out, 'detection')} left out)." if left_out else ".")
 
 
 def tide_lead(tide: Tide) -> str | None:

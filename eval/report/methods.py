@@ -21,7 +21,8 @@ _FIXED = (
         "Kinds of error",
         "TIDE (Bolya et al., ECCV 2020) as its authors' tool has it: each false detection is of "
         "one kind, and a gain is the AP added when all errors of the kind are repaired and nothing "
-        "else. Poorly placed: IoU .1 to .5; background: IoU below .1 with every object.",
+        "else. Poorly placed: IoU .1 to .5; background: IoU below .1 with every object. Unlike the "
+        "tool's, AP is the mean over the classes that have objects.",
     ),
     (
         "Best F1",

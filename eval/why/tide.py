@@ -3,16 +3,19 @@
 Every false detection is of one kind, every object that no repair reaches is missed, and what a
 kind costs is the AP gained when all errors of that kind, and nothing else, are repaired. The
 decisions that the paper leaves open are those of the authors' tool, tidecv 1.0.1, whose numbers
-come out here:
+come out here wherever each class with detections has objects:
 
 - At most 100 detections per image over all classes. 101-point AP at one IoU threshold.
-- A class with detections but no object counts with AP 0, and no more once it has neither. That
-  is why `average_precision` can be below COCO's AP50 and repairing Cls can gain so much.
 - Detections that lie for more than `positive` of their area inside an ignored object of their
   class, unless they are matched, do not count towards AP. They are still of some kind and, if
   that is Cls or Loc, are repaired like others.
 - An object is repaired by its highest-scored error only; further ones are removed.
 - Equal scores come image by image; after a repair, all former errors before the true ones.
+
+One decision is not the tool's: AP is the mean over the classes that have objects, as under every
+protocol. The tool counts a class with detections but no object as AP 0, until a repair leaves it
+without detections, so that on part of a data set its AP is far below all others; `empty_classes`
+asks for that.
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ from eval.why.error_kinds import CORRECT, KINDS, MISS, Verdicts, judge
 from eval.why.images import by_image
 from eval.why.plain import plain
 
-__all__ = ["KINDS", "Tide", "tide"]
+__all__ = ["KINDS", "NOT_LOOKED_AT", "Tide", "tide"]
 
+NOT_LOOKED_AT = -2
 _RULE = Rule(np.arange(101) / 100)
 
 
@@ -43,7 +47,7 @@ class Tide:
     Attributes
     ----------
     average_precision
-        TIDE's mean AP, to which the gains refer.
+        TIDE's mean AP over the classes, to which the gains refer.
     gains
         AP gained by repairing one kind, by its name in KINDS: Cls right place, wrong class; Loc
         right class, place not good enough; Both wrong in class and place; Dupe a second
@@ -54,8 +58,8 @@ class Tide:
     false_positives, false_negatives
         AP gained without any false detection, and without any object that is not found.
     kinds
-        (N,) int8 by row of the table: index into KINDS, CORRECT, or -2 where not looked at:
-        beyond the most detections per image, or without a score.
+        (N,) int8 by row of the table: index into KINDS, CORRECT, or NOT_LOOKED_AT: beyond the
+        most detections per image, or without a score.
     missed
         (M,) bool by row of the data set's objects, those of kind Miss.
     """
@@ -82,6 +86,7 @@ def tide(
     positive: float = 0.5,
     background: float = 0.1,
     most: int | None = 100,
+    empty_classes: bool = False,
 ) -> Tide:
     """Kinds of error and their cost.
 
@@ -93,16 +98,19 @@ def tide(
         IoU from which a detection can be true, and up to which nothing is there.
     most
         Detections per image, over all classes; None for all.
+    empty_classes
+        Count classes that have detections but no object with AP 0, as tidecv does.
     """
     detections = by_image(table, dataset, most=most)
     verdicts = judge(detections, dataset, matches.counted, positive, background)
     labels = dataset.all_truths.labels
     counted = np.bincount(labels[matches.counted], minlength=len(dataset.class_names))
     missed = matches.counted & ~verdicts.reached
+    judged = (counted > 0) | empty_classes
     base, gains, false_positives, false_negatives = _gains(
-        verdicts, table.scores[detections.rows], labels, counted, labels[missed]
+        verdicts, table.scores[detections.rows], labels, counted, labels[missed], judged
     )
-    kinds = np.full(len(table), -2, dtype=np.int8)
+    kinds = np.full(len(table), NOT_LOOKED_AT, dtype=np.int8)
     kinds[detections.rows] = verdicts.kinds
     counts = {kind: int(np.count_nonzero(kinds == k)) for k, kind in enumerate(KINDS)}
     counts["Miss"] = int(np.count_nonzero(missed))
@@ -124,11 +132,12 @@ def _gains(
     truth_labels: np.ndarray,
     counted: np.ndarray,
     missed_labels: np.ndarray,
+    judged: np.ndarray,
 ) -> tuple[float, list[float], float, float]:
     """AP as it is, the gain of each kind, of no false positives, of no false negatives."""
     labels, kinds, scored = verdicts.detections.labels, verdicts.kinds, verdicts.scored
     correct = kinds == CORRECT
-    base = _mean_ap(falling(scores), scored, correct, labels, counted)
+    base = _mean_ap(falling(scores), scored, correct, labels, counted, judged)
     # The order after a repair: former errors before true detections of the same score.
     order = np.concatenate([np.flatnonzero(~correct), np.flatnonzero(correct)])
     order = order[falling(scores[order])]
@@ -138,23 +147,28 @@ def _gains(
         kept = (scored & (kinds != kind)) | mended
         mended_labels = labels.copy()
         mended_labels[mended] = truth_labels[verdicts.targets[mended]]
-        gains.append(_mean_ap(order, kept, correct | mended, mended_labels, counted) - base)
+        gains.append(_mean_ap(order, kept, correct | mended, mended_labels, counted, judged) - base)
     fewer = counted - np.bincount(missed_labels, minlength=len(counted))
-    gains.append(_mean_ap(order, scored, correct, labels, fewer) - base)
+    gains.append(_mean_ap(order, scored, correct, labels, fewer, judged) - base)
     found = np.bincount(truth_labels[verdicts.found], minlength=len(counted))
     true_first = np.argsort(~correct, kind="stable")
     return (
         base,
         gains,
-        _mean_ap(true_first, scored, correct, labels, counted) - base,
-        _mean_ap(order, scored, correct, labels, found) - base,
+        _mean_ap(true_first, scored, correct, labels, counted, judged) - base,
+        _mean_ap(order, scored, correct, labels, found, judged) - base,
     )
 
 
 def _mean_ap(
-    order: np.ndarray, kept: np.ndarray, true: np.ndarray, labels: np.ndarray, counted: np.ndarray
+    order: np.ndarray,
+    kept: np.ndarray,
+    true: np.ndarray,
+    labels: np.ndarray,
+    counted: np.ndarray,
+    judged: np.ndarray,
 ) -> float:
-    """Mean over the classes that have a detection or an object; 0 without any.
+    """Mean over the judged classes that have a detection or an object left; 0 without any.
 
     Parameters
     ----------
@@ -163,7 +177,9 @@ def _mean_ap(
     kept, true, labels
         (D,) whether each takes part and is true, and its class.
     counted
-        (classes,) number of objects.
+        (classes,) number of objects, after a repair.
+    judged
+        (classes,) bool, which may count.
     """
     rows = order[kept[order]].astype(np.int32)
     rows, starts = group_rows(labels, len(counted), rows)
@@ -172,6 +188,6 @@ def _mean_ap(
     entries = Ranked(
         true[rows], np.zeros(len(rows), dtype=np.int32), starts, nowhere, object_starts
     )
-    present = (counted > 0) | (np.diff(starts) > 0)
+    present = judged & ((counted > 0) | (np.diff(starts) > 0))
     values = np.nan_to_num(average_precisions(entries, _RULE), nan=0.0)
     return float(values[present].mean()) if present.any() else 0.0

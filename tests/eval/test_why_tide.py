@@ -83,6 +83,8 @@ def test_crowds_classes_without_objects_and_the_limit(tmp_path: Path) -> None:
     # The crowd is of cats, and half inside is not more than half.
     assert analysed(dataset, [half_out, right]).average_precision == pytest.approx(0.5, abs=1e-12)
     mixed = analysed(dataset, [inside, right, dog])
+    assert mixed.average_precision == pytest.approx(1, abs=1e-12) and mixed.gains["Bkg"] == 0
+    mixed = analysed(dataset, [inside, right, dog], empty_classes=True)
     assert mixed.average_precision == pytest.approx(0.5, abs=1e-12)
     # Without its only detection the dog is no class any more.
     assert mixed.gains["Bkg"] == pytest.approx(0.5, abs=1e-12)
@@ -108,13 +110,18 @@ def test_the_tools_own_numbers_on_published_detections() -> None:
     expected = json.loads((folder / "expected_tide.json").read_text())
     dataset = read_dataset(folder / "gt.json")
     table = read_detections(folder / "dt.json", dataset)
-    result = tide(table, dataset, coco.match(table, dataset))
+    matches = coco.match(table, dataset)
+    result = tide(table, dataset, matches, empty_classes=True)
     assert 100 * result.average_precision == pytest.approx(expected["AP50_percent"], abs=1e-9)
     gains = {kind: 100 * gain for kind, gain in result.gains.items()}
     assert gains == pytest.approx(expected["main"], abs=1e-9)
     special = expected["special"]
     assert 100 * result.false_positives == pytest.approx(special["FalsePos"], abs=1e-9)
     assert 100 * result.false_negatives == pytest.approx(special["FalseNeg"], abs=1e-9)
+    # Six detected classes have no object: without them TIDE's AP is the published AP50.
+    ours = tide(table, dataset, matches)
+    assert ours.average_precision == pytest.approx(0.697, abs=5e-4)
+    assert ours.counts == result.counts and (ours.kinds == result.kinds).all()
 
 
 def crowded() -> tuple[DetectionTable, Dataset]:
