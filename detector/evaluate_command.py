@@ -71,12 +71,9 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
     """Finished results: one file, or a second compared with a first."""
     tables = [_read(path, whole, part) for path in arguments.detections]
     reports = [_judge(arguments, table, part) for table in tables]
-    lines = []
-    for path, report in zip(arguments.detections, reports, strict=True):
-        lines += [f"{printable(path)}\n"] * (len(reports) > 1)
-        lines += [report.table() + ("\n" if len(reports) > 1 else "")]
+    text = reports[0].table()
     if len(reports) > 1:
-        lines.append(_comparison(arguments, tables, reports, part))
+        text = _compared(arguments, tables, reports, part)
     written = ""
     if arguments.report:
         # The second file is what the report is about: the first is what it is held against.
@@ -87,7 +84,7 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
         written = _write_report(
             arguments, reports[-1], tables[-1], part, images, None, other, title
         )
-    _print("\n".join(lines), written)
+    _print(text, written)
     return 0
 
 
@@ -143,10 +140,11 @@ def _judge(arguments: Namespace, table: DetectionTable, part: Dataset) -> Report
     return judge(table, part, arguments.protocol, official=arguments.official)
 
 
-def _comparison(
+def _compared(
     arguments: Namespace, tables: list[DetectionTable], reports: list[Report], part: Dataset
 ) -> str:
-    """How much better the second results are than the first, as a sentence."""
+    """Both results in one table, then how much better the second is, as a sentence."""
+    from detector.comparison_table import comparison_table
     from eval.why import compare
 
     first, second = (
@@ -154,7 +152,8 @@ def _comparison(
         for table, report in zip(tables, reports, strict=True)
     )
     a, b = _names(arguments.detections)
-    return compare(first, second, part, names=(a, b)).sentence
+    sentence = compare(first, second, part, names=(a, b)).sentence
+    return f"{comparison_table(reports[0], reports[1], (a, b))}\n\n{sentence}"
 
 
 def _names(paths: list[Path]) -> list[str]:

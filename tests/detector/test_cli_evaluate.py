@@ -115,7 +115,9 @@ def test_two_results_are_compared(
     worse = results(small_dataset, tmp_path / "worse.json", shift=20)
     words = ("--data", small_dataset, "--detections", worse, "--detections", perfect)
     assert evaluate(*words, "--protocol", protocol) == 0
-    *_, sentence = capsys.readouterr().out.splitlines()
+    *table, sentence = capsys.readouterr().out.splitlines()
+    (red,) = [line.split() for line in table if line.startswith("red ")]
+    assert red[2:] == ["1.0000", f"{1 - float(red[1]):+.4f}"] and float(red[1]) < 1
     assert sentence.startswith("perfect is better than worse by 100.0 ± 0.0 points")
     assert evaluate(*words, "--detections", perfect) == 1
     assert "given 3 times" in capsys.readouterr().err
