@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import orjson
 
 from eval.boxes import to_xyxy
 from eval.checking_smells import ERROR, WARNING, Boxes, Finding
-from eval.formats.text_files import read_bytes
-from eval.records import BYTE_ORDER_MARK
+from eval.formats.text_files import is_picture, read_bytes
+from eval.records import BYTE_ORDER_MARK, one_too_small, remedy_for_id
 
 ABSENT = object()
 ID, NUMBER = "a whole number or a text", "a finite number"
@@ -45,6 +45,10 @@ def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
         document, refused = ABSENT, fault
     if len(findings) == noted or document is ABSENT:
         message = f"not JSON, or cut short ({refused}; {len(content)} bytes); write it again"
+        if not content.strip():
+            message = "the file is empty; write it again"
+        elif is_picture(content):
+            message = "a picture; expected JSON"
         findings.append(Finding(ERROR, "not JSON", source, "", message))
     return document
 
@@ -114,19 +118,32 @@ class Records:
                 self.fault(position, field, message, f"{self.name}: {field} comes twice")
         return positions
 
-    def known(self, field: str, values: Sequence[Any], table: Any, what: str) -> None:
-        """An id that is not among `table` is an error."""
+    def known(
+        self,
+        field: str,
+        values: Sequence[Any],
+        table: Mapping[Any, int],
+        what: str,
+        names: Mapping[str, int | str] | None = None,
+    ) -> None:
+        """An id that is not among `table` is an error; `names` is id by file name."""
+        beside = shifted_ids(values, table)
         for position, value in enumerate(values):
             if value is not ABSENT and value not in table:
-                message = (
-                    f"{field} {value!r:.60} is not listed in {what}; correct it or leave it out"
-                )
+                remedy = remedy_for_id(value, table, beside, names)
+                message = f"{field} {value!r:.60} is not listed in {what}; {remedy}"
                 self.fault(position, field, message, f"{self.name}: unknown {field}")
 
     def absent(self, field: str) -> list[int]:
         """Positions of records without the field."""
         pairs = enumerate(self.records)
         return [i for i, record in pairs if isinstance(record, dict) and field not in record]
+
+
+def shifted_ids(values: Sequence[Any], table: Mapping[Any, int]) -> set[Any]:
+    """The different ids if all seem to be one too small; else none, as only that is asked."""
+    different = {value for value in values if value is not ABSENT}
+    return different if one_too_small(different, table) else set()
 
 
 def list_of(document: Any, name: str, source: str, findings: list[Finding]) -> Records:

@@ -20,6 +20,7 @@ from eval.checking_records import (
     is_number,
     is_text,
     list_of,
+    shifted_ids,
 )
 from eval.checking_smells import (
     ERROR,
@@ -30,6 +31,8 @@ from eval.checking_smells import (
     score_smells,
 )
 from eval.datasets import Dataset
+from eval.formats.coco_results import ids_by_name
+from eval.records import remedy_for_id
 
 
 def is_results(document: Any) -> bool:
@@ -47,6 +50,11 @@ def check_results(
     """Add what is wrong with detections in COCO JSON; without `dataset`, as far as that tells."""
     image_rows: dict[Any, int] = {} if dataset is None else dict(dataset.image_index_by_id)
     labels: dict[Any, int] = {} if dataset is None else dict(dataset.label_by_category_id)
+    if isinstance(document, dict) and "annotations" not in document:
+        has = ", ".join(map(str, document)) or "nothing"
+        message = f"expected a list, or an object with 'annotations'; it has: {has:.80}"
+        findings.append(Finding(ERROR, "no list", source, "annotations", message))
+        return
     if isinstance(document, dict):
         records = list_of(document, "annotations", source, findings)
         for rows, name, key in (
@@ -63,7 +71,9 @@ def check_results(
     owners = records.column("image_id", is_id, ID)
     kinds = records.column("category_id", is_id, ID)
     if dataset is not None:
-        records.known("image_id", owners, image_rows, "the ground truth's images")
+        own = image_rows != dataset.image_index_by_id
+        names = None if own else ids_by_name(dataset)
+        records.known("image_id", owners, image_rows, "the ground truth's images", names)
         findings += _unknown_categories(records, kinds, labels)
         sizes = [(image.width or np.nan, image.height or np.nan) for image in dataset.images]
         limits = np.array(sizes, np.float64).reshape(-1, 2)
@@ -96,14 +106,22 @@ def _unknown_categories(
             records.sound.discard(position)
     all_unknown = not any(kind is ABSENT or kind in labels for kind in kinds)
     severity, remedy = (ERROR, "like all others") if all_unknown else (WARNING, "left out")
+    beside = shifted_ids(kinds, labels)
     for kind, positions in unknown.items():
+        hint = remedy_for_id(kind, labels, beside)
+        hint = f"; {hint}" if hint.startswith(("there it is", "ids seem")) else ""
         message = (
             f"category_id {kind!r:.60} is not listed in the ground truth's categories; "
-            f"{len(positions)} detections of it, {remedy}"
+            f"{len(positions)} detections of it, {remedy}{hint}"
         )
         where = records.where(positions[0])
         yield Finding(
-            severity, f"{records.name}: unknown category_id", where, "category_id", message
+            severity,
+            f"{records.name}: unknown category_id",
+            where,
+            "category_id",
+            message,
+            len(positions),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,9 +37,13 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     import orjson
 
-    from eval.formats.text_files import read_bytes
+    from eval.formats.text_files import is_picture, read_bytes
 
     content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
+    if not content.strip():
+        raise EvaluationError(f"{os.fspath(path)}: the file is empty; write it again")
+    if is_picture(content):
+        raise EvaluationError(f"{os.fspath(path)}: a picture; expected JSON")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -51,8 +55,6 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 def _json_remedy(content: bytes, said: str) -> str:
     """What to do about a file that is not JSON, where that can be guessed."""
-    if not content.strip():
-        return "it is empty: write it again"
     if b"\0" in content[:4]:
         return "it seems to be UTF-16: save the file as UTF-8"
     if b"NaN" in content or b"Infinity" in content:
@@ -65,6 +67,11 @@ def _json_remedy(content: bytes, said: str) -> str:
 def record_list(document: Any, key: str, source: str) -> list[Record]:
     """`document[key]`, which must be a list of objects."""
     records = document.get(key) if isinstance(document, dict) else None
+    if isinstance(document, list):
+        raise EvaluationError(
+            f"{source}: this is a list of results; give it as --detections (and the ground truth "
+            "as --data)"
+        )
     if not isinstance(records, list):
         raise EvaluationError(
             f"{source}: no list {key!r} at the top level; expected COCO JSON with 'images', "
@@ -182,9 +189,13 @@ def boxes(records: Sequence[Record], where: str) -> np.ndarray:
 
 
 def index_of(
-    ids: Sequence[int | str], known: dict[int | str, int], where: str, field: str
+    ids: Sequence[int | str],
+    known: Mapping[int | str, int],
+    where: str,
+    field: str,
+    names: Mapping[str, int | str] | None = None,
 ) -> np.ndarray:
-    """(N,) int64: the position of each id in a table of known ones."""
+    """(N,) int64: the position of each id in a table of known ones; `names` is id by file name."""
     try:
         return np.array([known[identity] for identity in ids], dtype=np.int64)
     except KeyError:
@@ -192,18 +203,55 @@ def index_of(
         table = {"image_id": "'images'", "category_id": "'categories'"}[field]
         raise EvaluationError(
             f"{where}[{bad}]: {field} {ids[bad]!r:.60} is not listed in {table} of the ground "
-            f"truth; {_other_kind(ids[bad], known)}"
+            f"truth; {remedy_for_id(ids[bad], known, ids, names)}"
         ) from None
 
 
-def _other_kind(identity: int | str, known: dict[int | str, int]) -> str:
-    """The remedy for an unknown id, which may be known as text or as a number."""
+def remedy_for_id(
+    identity: int | str,
+    known: Mapping[int | str, int],
+    ids: Iterable[Any] = (),
+    names: Mapping[str, int | str] | None = None,
+) -> str:
+    """What to do about an unknown id: one of another kind, the name of a file, one too small.
+
+    Parameters
+    ----------
+    known
+        The ground truth's ids.
+    ids
+        All that stand beside it.
+    names
+        The ground truth's ids by file name and by its last part.
+    """
     if str(identity) in known:
         return "there it is text: write it in quotation marks"
     is_number = isinstance(identity, str) and re.fullmatch(r"-?\d{1,20}", identity)
     if is_number and int(identity) in known:
         return "there it is a number: write it without quotation marks"
+    if isinstance(identity, str) and names:
+        last = identity.replace("\\", "/").rpartition("/")[2]
+        if identity in names or last in names:
+            return f"that is a file name; its id is {names.get(identity, names.get(last))!r:.60}"
+        if last != identity and last in known:
+            return f"without its folder, {last!r:.60}, it is listed"
+    if one_too_small(ids, known):
+        return "ids seem to be one too small"
+    example = next(iter(known), None)
+    is_other = example is not None and isinstance(example, str) != isinstance(identity, str)
+    if is_other or (isinstance(example, str) and len(example) != len(str(identity))):
+        return f"there ids look like {example!r:.60}; correct the id or leave the record out"
     return "correct the id or leave the record out"
+
+
+def one_too_small(ids: Iterable[Any], known: Mapping[int | str, int]) -> bool:
+    """Whether ids, not all known, would all be known if each were one larger."""
+    different = set(ids)
+    return (
+        all(type(identity) is int and identity + 1 in known for identity in different)
+        and bool(different)
+        and not different <= known.keys()
+    )
 
 
 def unique_positions(values: Sequence[Any], field: str, where: str) -> dict[Any, int]:

@@ -87,6 +87,7 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
         No format is recognised; the message lists what was looked for.
     """
     from eval.formats.comp4 import comp4_files
+    from eval.formats.text_files import is_picture
 
     place = _place(path)
     if comp4_files(path):
@@ -98,6 +99,8 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
             from eval.formats.yolo_results import read_yolo_results
 
             return read_yolo_results
+        if (place / "detections.json").is_file():
+            raise EvaluationError(f"{place}: a folder; its results are in detections.json")
         raise EvaluationError(
             f"{place}: a folder that holds no results: neither comp4_det_SPLIT_CLASS.txt (VOC) "
             "nor IMAGE.txt (YOLO) is in it; check the path"
@@ -106,6 +109,8 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
         return None
     begin = _begins(place)
     table = place.suffix.lower() in (".csv", ".tsv")
+    if is_picture(begin):
+        raise EvaluationError(f"{place}: a picture, not results; check the path")
     if begin.startswith((b"{", b"[")) or not (begin or table):
         return None
     if table or b"," in begin or b";" in begin:

@@ -22,6 +22,7 @@ from eval.records import (
     numbers,
     read_json,
     record_list,
+    remedy_for_id,
     texts,
     unique_positions,
 )
@@ -47,7 +48,7 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
     if isinstance(document, dict):
         image_rows = _rows_by_file_name(document, dataset, source)
         label_rows = _labels_by_name(document, dataset, source)
-        where, records = f"{source}: annotations", record_list(document, "annotations", source)
+        where, records = f"{source}: annotations", _annotations(document, source)
     elif isinstance(document, (list, tuple)):
         where, records = f"{source}: record", list(document)
         check_objects(records, where)
@@ -56,11 +57,39 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
             f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
             "results or an object with 'annotations'"
         )
-    images = index_of(identities(records, "image_id", where), image_rows, where, "image_id")
+    names = ids_by_name(dataset) if image_rows is dataset.image_index_by_id else None
+    image_ids = identities(records, "image_id", where)
+    images = index_of(image_ids, image_rows, where, "image_id", names)
     category_ids = identities(records, "category_id", where)
     labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
     boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
-    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where)
+    hint = ""
+    if (labels < 0).any():
+        remedy = remedy_for_id(category_ids[int(np.argmin(labels))], label_rows, category_ids)
+        hint = f"; {remedy}" if remedy.startswith(("there it is", "ids seem")) else ""
+    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
+
+
+def ids_by_name(dataset: Dataset) -> dict[str, Identity]:
+    """The images' ids by the last part of their file's name, and by all of it."""
+    last = {_base(image.file_name): image.id for image in dataset.images}
+    return last | {image.file_name: image.id for image in dataset.images}
+
+
+def _annotations(document: Record, source: str) -> list[Record]:
+    """The list of detections of a document, which might be ground truth or something else."""
+    if not isinstance(document.get("annotations"), list):
+        raise EvaluationError(
+            f"{source}: no list 'annotations'; expected a list, or an object with 'annotations'; "
+            f"it has: {', '.join(map(str, document)) or 'nothing':.80}"
+        )
+    records = record_list(document, "annotations", source)
+    is_whole = bool(records) and {"images", "categories"} <= document.keys()
+    if is_whole and not any("score" in record for record in records):
+        raise EvaluationError(
+            f"{source}: annotations without 'score': this is ground truth, not results"
+        )
+    return records
 
 
 def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
@@ -83,8 +112,8 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
             )
     except OSError:
         return None
-    if columns is None:
-        return None
+    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
+        return None  # unknown categories: the ids tell more of them
     return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
 
 
@@ -95,7 +124,9 @@ def _table(
     scores: np.ndarray,
     source: str,
     where: str,
+    hint: str = "",
 ) -> DetectionTable:
+    """`hint` says what may be wrong with unknown categories."""
     notes: tuple[str, ...] = ()
     kept = None
     if len(labels) and labels.min() < 0:
@@ -104,11 +135,11 @@ def _table(
         if unknown.all():
             raise EvaluationError(
                 f"{first}: its category_id, like all others, is not listed in 'categories' of the "
-                "ground truth; write the ground truth's ids"
+                f"ground truth; write the ground truth's ids{hint}"
             )
         notes += (
             f"{unknown.sum()} detections of categories that the ground truth does not know were "
-            f"left out (first: {first})",
+            f"left out (first: {first}){hint}",
         )
         kept = np.flatnonzero(~unknown)
         images, labels, boxes_xywh, scores = (

@@ -31,6 +31,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
 
 
+def is_picture(content: bytes) -> bool:
+    """Whether a file begins as JPEG, PNG, GIF or TIFF do."""
+    return content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"))
+
+
 def first_line(path: Path) -> bytes:
     """The first line that is not empty, without blanks around it."""
     try:

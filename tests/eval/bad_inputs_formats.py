@@ -260,7 +260,7 @@ CASES = [
          "49 49 0 0")), RIGHT, notes=("1 boxes end before they begin",),
          other_notes=("Detections without width or height",)),
     Case("ILSVRC: submission empty", ilsvrc(submission=are(b"")),
-         "submission.txt: not JSON, or cut short"),
+         "submission.txt: the file is empty"),
     Case("ILSVRC: submission of zeros (a disk that was full)", ilsvrc(submission=are(b"\0" * 64)),
          "submission.txt: line 1: 1 columns; expected 7"),
     Case("ILSVRC: submission in UTF-16", ilsvrc(submission=utf16), "submission.txt: line 1: "),

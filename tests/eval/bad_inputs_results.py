@@ -35,6 +35,8 @@ FALSE_LAST = figures((67 / 101, 2 / 3, 7 / 11))
 TWICE = figures(((34 + 33 * 2 / 5) / 101, 1 / 3 + 2 / 15, (4 + 3 * 2 / 5) / 11))
 # The dog not found.
 NO_DOG = figures(((34 + 33 * 2 / 3) / 101, 5 / 9, (4 + 3 * 2 / 3) / 11), 0)
+# Dogs called cats, cats left out: the only one found overlaps no cat.
+SHIFTED = NOTHING
 # Corners taken for sides: only the first cat is met, with an overlap of 100^2 / 110^2 = .826,
 # which 7 of the 10 thresholds pass.
 CORNERS = figures((0.7 * 34 / 101, 1 / 3, 4 / 11), 0)
@@ -129,6 +131,19 @@ def folder_called_json(folder: Path) -> Inputs:
     return files(folder)._replace(truth=folder / "all.json")
 
 
+def named_as_picture(folder: Path) -> Inputs:
+    """A picture in place of the results."""
+    (folder / "1.png").write_bytes(picture())
+    return files(folder)._replace(detections=folder / "1.png")
+
+
+def evaluation_folder(folder: Path) -> Inputs:
+    """The folder that an evaluation wrote."""
+    (folder / "run").mkdir(exist_ok=True)
+    (folder / "run" / "detections.json").write_bytes(RAW)
+    return files(folder)._replace(detections=folder / "run")
+
+
 def picture() -> bytes:
     """A PNG of one pixel."""
 
@@ -209,7 +224,18 @@ CASES = [
     Case("image id null", record(0, image_id=None), "record[0]: 'image_id' is None"),
     Case("image id a list", record(0, image_id=[1]), "record[0]: 'image_id' is [1]"),
     Case("image id a file's name", record(0, image_id="1.jpg"),
-         "record[0]: image_id '1.jpg' is not listed"),
+         "is not listed in 'images' of the ground truth; that is a file name; its id is 1"),
+    Case("image id a file's name with its folder", record(0, image_id="val/1.jpg"),
+         "that is a file name; its id is 1"),
+    Case("image ids 1 against '000001'", both_with(
+         lambda t: [one.update(id=f"{one['id']:06}") for one in t["images"]]
+         + [one.update(image_id=f"{one['image_id']:06}") for one in t["annotations"]],
+         lambda r: None), "there ids look like '000001'"),
+    Case("image ids counted from 0", results_with(lambda r: [one.update(
+         image_id=one["image_id"] - 1) for one in r]), "ids seem to be one too small"),
+    Case("category ids counted from 0", results_with(lambda r: [one.update(
+         category_id=one["category_id"] - 1) for one in r]), SHIFTED,
+         notes=("ids seem to be one too small",)),
     Case("detections on unlisted images only", every_record(image_id=9),
          "record[0]: image_id 9 is not listed", pycocotools=STOPS),
     Case("one detection on an unlisted image", record(3, image_id=9),
@@ -254,11 +280,14 @@ CASES = [
          "results.json: no list 'annotations'"),
     Case("`{}` as results", results_are({}), "results.json: no list 'annotations'",
          pycocotools=STOPS),
+    Case('`{"results": [...]}`', results_are({"results": RESULTS}),
+         "expected a list, or an object with 'annotations'; it has: results"),
     Case("a number", results_are(3), "results.json: int is not a list of detections"),
     Case("the ground truth as results", results_are(TRUTH),
-         "results.json: annotations[0] has no 'score'"),
+         "results.json: annotations without 'score': this is ground truth, not results"),
     Case("results as ground truth and the other way round",
-         lambda folder: files(folder, RESULTS, TRUTH), "truth.json: no list 'images'"),
+         lambda folder: files(folder, RESULTS, TRUTH),
+         "truth.json: this is a list of results; give it as --detections"),
     Case("JSON Lines", results_are(LINES), "one object after another (JSON Lines)"),
     Case("all scores equal", every_record(score=0.5),
          {**RIGHT, "coco": FALSE_LAST["coco"], "ilsvrc": FALSE_LAST["ilsvrc"]},
@@ -271,7 +300,7 @@ CASES = [
          pycocotools="0.7772: cut, without a word"),
     Case("results cut short", results_are(RAW[:150]), "results.json: not JSON, or cut short",
          pycocotools=STOPS),
-    Case("results empty (0 bytes)", results_are(b""), "results.json: not JSON, or cut short",
+    Case("results empty (0 bytes)", results_are(b""), "results.json: the file is empty",
          pycocotools=STOPS),
     Case("text after the list", results_are(RAW + b"]"), "results.json: not JSON, or cut short"),
     Case("comma after the last record", results_are(RAW[:-1] + b",]"), "not JSON, or cut short"),
@@ -289,7 +318,9 @@ CASES = [
          pycocotools=STOPS),
     Case("gzip cut short", results_are(gzip.compress(RAW, mtime=0)[:-20]),
          "results.json: damaged or cut short", pycocotools=STOPS),
-    Case("a picture", results_are(picture()), "results.json: not JSON, or cut short"),
+    Case("a picture", results_are(picture()), "results.json: a picture; expected JSON"),
+    Case("a picture under its own name", named_as_picture, "1.png: a picture, not results"),
+    Case("the folder of an evaluation", evaluation_folder, "its results are in detections.json"),
     Case("no such file", missing, "nothing.json: no such file; check the path", pycocotools=STOPS),
     Case("a path through a file", below_a_file, "results.json: cannot be read (Not a directory)"),
     Case("a link to itself", loop, "link.json: cannot be read (Too many levels of symbolic"),

@@ -145,7 +145,11 @@ def test_every_fault_is_named_not_the_first_alone(tmp_path: Path) -> None:
 
 RESULT_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     ((0, "image_id"), 8, "record[0]: image_id 8 is not listed in the ground truth's images"),
-    ((0, "image_id"), "7", "record[0]: image_id '7' is not listed"),
+    ((0, "image_id"), "7", "the ground truth's images; there it is a number: write it without"),
+    ((0, "image_id"), "a.jpg", "that is a file name; its id is 7"),
+    ((0, "image_id"), "x/a.jpg", "that is a file name; its id is 7"),
+    ((0, "image_id"), "x/b", "without its folder, 'b', it is listed"),
+    ((0, "image_id"), "c", "there ids look like 7; correct"),
     ((1, "score"), ABSENT, "record[1]: no 'score'; expected a finite number"),
     ((1, "score"), "0.5", "record[1]: 'score' is '0.5'; expected a finite number"),
     ((1, "score"), None, "record[1]: 'score' is None"),
@@ -169,15 +173,32 @@ def test_unknown_categories_are_left_out_unless_all_are(tmp_path: Path) -> None:
     assert len(errors(check_results(tmp_path, both))) == 2
 
 
+def test_category_ids_one_too_small(tmp_path: Path) -> None:
+    small = changed(RESULTS, ((0, "category_id"), 0), ((1, "category_id"), 17))
+    found = errors(check_results(tmp_path, small))
+    assert len(found) == 2 and all(line.endswith("ids seem to be one too small") for line in found)
+    other = changed(RESULTS, ((0, "category_id"), 0))  # 18 + 1 is none
+    assert "one too small" not in warnings(check_results(tmp_path, other))[0]
+
+
+def test_other_objects_than_results(tmp_path: Path) -> None:
+    truth = read_dataset(saved(tmp_path, "truth.json", TRUTH))
+    (line,) = errors(check(saved(tmp_path, "results.json", {"results": []}), truth))
+    assert line.endswith("expected a list, or an object with 'annotations'; it has: results")
+
+
 def test_nan_and_infinity_are_found_where_they_stand(tmp_path: Path) -> None:
     text = json.dumps(changed(RESULTS, ((0, "bbox"), [1, float("nan"), 3, 4])), indent=0)
     found = errors(check_results(tmp_path, text.replace("0.25", "-Infinity")))
     assert any("results.json: line 7: NaN at byte" in line for line in found)
     assert any("record[0]: 'bbox' is [1, nan, 3, 4]" in line for line in found)
     assert any("record[1]: 'score' is -inf" in line for line in found)
-    for text in (json.dumps(RESULTS)[:-9], "", "hello", "[1, 2"):
+    for text in (json.dumps(RESULTS)[:-9], "hello", "[1, 2"):
         (line,) = errors(check_results(tmp_path, text))
         assert "not JSON, or cut short" in line
+    assert errors(check_results(tmp_path, "")) == [
+        "results.json: the file is empty; write it again"
+    ]
 
 
 SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
