@@ -8,13 +8,15 @@ from proposals.edges import INFINITE, ends_of, sort, weight_of
 from proposals.joining import find
 from proposals.warmup import kernel
 
+REPLACED = 0xFFFFFFFFFFFFFFFF  # no edge
+
 
 @kernel("u4[2] u4[1] i8[1] u8[1] i8[1] u8[1] -> i8")
 def edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-untyped-def]
     """Write the lightest edge between each two components, in raster order; returns how many.
 
-    Some heavier ones stay among them, and a table with one slot per hash forgets some pairs,
-    whose edges appear more than once. That costs time and nothing else.
+    A table with one slot per hash forgets some pairs: their edges appear more than once, which
+    costs time and nothing else.
     """
     pixels = len(labels)
     crossing = np.uint64(0)
@@ -36,14 +38,20 @@ def edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-
         # Multiplying by an odd constant (2**64 / golden ratio) spreads near numbers.
         mixed = (pair * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
         slot = np.int64(mixed & np.uint64(len(pairs) - 1))
-        if pairs[slot] == pair and keys[places[slot]] <= key:
-            continue
-        # Not in the place of a heavier one: that would break the raster order of equal weights.
+        if pairs[slot] == pair:
+            if keys[places[slot]] <= key:
+                continue
+            # Not in its place: that would break the raster order of equal weights.
+            keys[places[slot]] = np.uint64(REPLACED)
         pairs[slot] = pair
         places[slot] = found
         keys[found] = key
         found += 1
-    return found
+    kept = 0
+    for key in keys[:found]:
+        keys[kept] = key
+        kept += key != np.uint64(REPLACED)
+    return kept
 
 
 @kernel("u8[1] u8[1] i8 i8 i8[1] u4[1] i8[1] u4[2]")
