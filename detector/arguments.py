@@ -103,14 +103,16 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--data", type=Path, required=True, metavar="PATH",
-        help="ground truth: COCO JSON, or the folder of a VOC, ILSVRC DET or YOLO data set",
+        help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
+        "set, or its data.yaml",
     )  # fmt: skip
     add("--split", metavar="NAME", help="part of a folder that has several: test, val, ...")
-    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside or in it)")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: in or beside it)")
     add(
         "--detections", type=Path, metavar="FILE", action="append",
-        help="judge these results instead of running the detector: COCO, VOC comp4, ILSVRC, "
-        "YOLO or CSV; given twice, the second is compared with the first",
+        help="judge these results instead of running the detector: COCO JSON, VOC comp4 files "
+        "(their folder, or a quoted pattern), ILSVRC or CSV text, all of them also .gz, or a "
+        "folder of YOLO text; given twice, the second is compared with the first",
     )  # fmt: skip
     add(
         "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
@@ -121,7 +123,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         help="as the protocol's official tool does it, with its oddities",
     )  # fmt: skip
     add("--classes", type=_names, metavar="A,B", help="judge these classes only")
-    add("--limit", type=_count, metavar="N", help="only the first N pictures")
+    add("--limit", type=_count, metavar="N", help="only the first N pictures, and results on them")
     add("--report", type=Path, metavar="DIR", help="write a report: HTML, JSON and CSV")
     add(
         "-o", "--output", type=Path, metavar="DIR",
@@ -129,7 +131,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         "(default: evaluations/DETECTOR-DATA)",
     )  # fmt: skip
     add("--restart", action="store_true", help="begin the run in that folder anew")
-    add("--save", type=Path, metavar="JSON", help="also write the detections here (COCO results)")
+    add("--save", type=Path, metavar="JSON", help="write the detections here too, as COCO results")
     add(
         "--proposals", choices=MODES,
         help="selective search alone, in this mode (default: the recipe's, with MultiBox)",

@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eval import Report
+    from eval import Dataset, Report
+    from eval.detections import DetectionTable
+    from eval.matching import Matches
+
+
+def compared(
+    results: list[tuple[Report, DetectionTable]], part: Dataset, names: tuple[str, str]
+) -> str:
+    """Two results in one table, then how much better the second is, as a sentence."""
+    from eval.why import compare
+
+    first, second = ((table, _all_matches(report, table, part)) for report, table in results)
+    sentence = compare(first, second, part, names=names).sentence
+    return f"{comparison_table(results[0][0], results[1][0], names)}\n\n{sentence}"
+
+
+def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
+    """At every IoU threshold over which the protocol averages: ten for COCO."""
+    if report.coco is None:
+        # Named after the protocol whose rule is to be applied: VOC has two.
+        return [replace(report.matches, protocol=report.protocol)] if report.matches else []
+    from eval.protocols.coco import match
+
+    return [
+        match(table, part, threshold, official=report.official)
+        for threshold in report.coco.options.iou_thresholds.tolist()
+    ]
 
 
 def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> str:

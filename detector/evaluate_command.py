@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from detector.evaluation_run import FinishedRun
     from eval import Dataset, Report
     from eval.detections import DetectionTable
-    from eval.matching import Matches
 
-OF_A_RUN = ("output", "restart", "save", "recipe", "weights", "device", "proposals")
+OF_A_RUN = ("output", "restart", "recipe", "weights", "device", "proposals")
 
 
 def evaluate(arguments: Namespace) -> int:
@@ -56,10 +55,12 @@ def _check(arguments: Namespace) -> None:
             f"--detections is given {len(arguments.detections)} times; give one file, or two to "
             "compare"
         )
+    if arguments.save and len(arguments.detections) > 1:
+        raise DetectorError("--save writes one file's detections; give --detections once")
 
 
 def _reader_options(arguments: Namespace) -> dict[str, str]:
-    if arguments.split and arguments.data.suffix.lower() == ".json":
+    if arguments.split and arguments.data.name.lower().endswith((".json", ".json.gz")):
         raise DetectorError(
             f"--split {arguments.split}: {printable(arguments.data)} is one file without parts; "
             "leave it out"
@@ -71,21 +72,45 @@ def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
     """Finished results: one file, or a second compared with a first."""
     tables = [_read(path, whole, part) for path in arguments.detections]
     reports = [_judge(arguments, table, part) for table in tables]
+    names = _names(arguments.detections)
     text = reports[0].table()
     if len(reports) > 1:
-        text = _compared(arguments, tables, reports, part)
+        from detector.comparison_table import compared
+
+        text = compared(list(zip(reports, tables, strict=True)), part, (names[0], names[1]))
     written = ""
     if arguments.report:
         # The second file is what the report is about: the first is what it is held against.
         other = (reports[0], tables[0]) if len(reports) > 1 else None
         images = _images_if_there(arguments.images, arguments.data, part)
-        names = _names(arguments.detections)
         title = " against ".join(reversed(names)) + f" on {part.source}"
         written = _write_report(
             arguments, reports[-1], tables[-1], part, images, None, other, title
         )
+    if arguments.save:
+        _save(arguments.save, tables[0], part)
     _print(text, written)
     return 0
+
+
+def _save(path: Path, table: DetectionTable, part: Dataset) -> None:
+    """Detections of any format as COCO results, under the ids of the ground truth."""
+    import orjson
+
+    from detector.output import write_file
+
+    columns = (table.images, table.labels, table.boxes_xywh, table.scores)
+    rows = [
+        {
+            "image_id": part.images[image].id,
+            "category_id": part.category_ids[label],
+            "bbox": box,
+            "score": score,
+        }
+        for image, label, box, score in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+    write_file(path, orjson.dumps(rows) + b"\n")
+    say(f"detections: {printable(path)}")
 
 
 def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: FinishedRun) -> int:
@@ -140,39 +165,10 @@ def _judge(arguments: Namespace, table: DetectionTable, part: Dataset) -> Report
     return judge(table, part, arguments.protocol, official=arguments.official)
 
 
-def _compared(
-    arguments: Namespace, tables: list[DetectionTable], reports: list[Report], part: Dataset
-) -> str:
-    """Both results in one table, then how much better the second is, as a sentence."""
-    from detector.comparison_table import comparison_table
-    from eval.why import compare
-
-    first, second = (
-        (table, _all_matches(report, table, part))
-        for table, report in zip(tables, reports, strict=True)
-    )
-    a, b = _names(arguments.detections)
-    sentence = compare(first, second, part, names=(a, b)).sentence
-    return f"{comparison_table(reports[0], reports[1], (a, b))}\n\n{sentence}"
-
-
 def _names(paths: list[Path]) -> list[str]:
     """What the results are called: their file names without suffix, where those differ."""
     names = [printable(path.stem) for path in paths]
     return names if len(set(names)) == len(names) else [printable(path) for path in paths]
-
-
-def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
-    """At every IoU threshold over which the protocol averages: ten for COCO."""
-    if report.coco is None:
-        # Named after the protocol whose rule is to be applied: VOC has two.
-        return [replace(report.matches, protocol=report.protocol)] if report.matches else []
-    from eval.protocols.coco import match
-
-    return [
-        match(table, part, threshold, official=report.official)
-        for threshold in report.coco.options.iou_thresholds.tolist()
-    ]
 
 
 def _figures(report: Report) -> dict[str, Any]:

@@ -125,8 +125,7 @@ def test_two_results_are_compared(
 
 @pytest.mark.parametrize(
     "words",
-    ["--output x", "--restart", "--save x", "--weights x", "--recipe x", "--device cpu",
-     "--proposals single"],
+    ["--output x", "--restart", "--weights x", "--recipe x", "--device cpu", "--proposals single"],
 )  # fmt: skip
 def test_options_of_a_run_make_no_sense_beside_results(
     words: str, small_dataset: Path, perfect: Path, capsys: pytest.CaptureFixture[str]
@@ -161,6 +160,36 @@ def test_a_folder_of_xml_files_and_ids_that_are_texts(
     assert figures(capsys.readouterr().out)["red"] == "1.0000"
     assert evaluate("--data", "x.json", "--split", "val", "--detections", rows) == 1
     assert "x.json is one file without parts" in capsys.readouterr().err
+    assert evaluate("--data", "x.json.gz", "--split", "val", "--detections", rows) == 1
+    assert "x.json.gz is one file without parts" in capsys.readouterr().err
+
+
+def test_results_are_saved_as_coco_results(
+    small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = ("image_id", "category_id", "bbox", "score")
+    rows = [{f: row[f] for f in fields} for row in json.loads(perfect.read_text())]
+    words = ("--data", small_dataset, "--detections", perfect, "--save", "new/kept.json")
+    assert evaluate(*words) == 0
+    assert "detections: new/kept.json" in capsys.readouterr().err
+    assert json.loads((tmp_path / "new" / "kept.json").read_bytes()) == rows
+    assert evaluate(*words, "--limit", 2) == 0
+    kept = json.loads((tmp_path / "new" / "kept.json").read_bytes())
+    assert kept == [row for row in rows if row["image_id"] in (1, 2)]
+    assert evaluate(*words, "--detections", perfect) == 1
+    assert "give --detections once" in capsys.readouterr().err
+    # VOC's corners are pixels counted from 1, the last one included
+    folder = tmp_path / "voc"
+    (folder / "Annotations").mkdir(parents=True)
+    (folder / "Annotations" / "street.xml").write_text(XML.format(stem="street"))
+    (tmp_path / "comp4_det_test_red.txt").write_text("street .5 11 21 40 60\n")
+    words = ("--data", folder, "--detections", "comp4_det_test_red.txt", "--save", "voc.json")
+    assert evaluate(*words) == 0
+    (row,) = json.loads((tmp_path / "voc.json").read_bytes())
+    assert row["image_id"] == "street" and row["bbox"] == [10, 20, 30, 40] and row["score"] == 0.5
+    capsys.readouterr()
+    assert evaluate("--data", folder, "--detections", "voc.json") == 0
+    assert figures(capsys.readouterr().out)["mAP"] == "1.0000"
 
 
 def test_a_report_of_one_result_and_of_two(
