@@ -13,6 +13,8 @@ from eval.checking import Finding
 from eval.checking import check as find_faults
 
 SHOWN = 20  # of a kind
+SLIGHT = {"box slightly outside its image": 5}  # kinds that matter least: how many are shown
+SEVERITIES = ("error", "warning", "note")
 
 
 def check(arguments: Namespace) -> int:
@@ -33,20 +35,30 @@ def check(arguments: Namespace) -> int:
 
 
 def report(findings: list[Finding], shown: int) -> str:
-    """Lines of text: a heading for each kind, then its first findings, in the end the counts."""
+    """Lines of text: a heading for each kind, then its first findings, in the end the counts.
+
+    By severity, and within by how many records they concern; what matters least comes last.
+    """
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.severity, finding.kind].append(finding)
     lines = []
-    for (severity, kind), group in groups.items():
+    for (severity, kind), group in sorted(groups.items(), key=_rank):
+        most = min(shown, SLIGHT.get(kind, shown)) if shown < sys.maxsize else shown
         count = f" ({len(group)})" if len(group) > 1 else ""
         lines.append(f"{severity}: {printable(kind)}{count}")
-        lines += [f"  {printable(str(finding))}" for finding in group[:shown]]
-        if len(group) > shown:
-            lines.append(f"  and {len(group) - shown} more; --all prints them")
+        lines += [f"  {printable(str(finding))}" for finding in group[:most]]
+        if len(group) > most:
+            lines.append(f"  and {len(group) - most} more; --all prints them")
     counts = [
         sum(finding.severity == word for finding in findings) for word in ("error", "warning")
     ]
     words = zip(counts, ("error", "warning"), strict=True)
     lines.append(", ".join(f"{n or 'no'} {word}{'' if n == 1 else 's'}" for n, word in words))
     return "\n".join(lines)
+
+
+def _rank(item: tuple[tuple[str, str], list[Finding]]) -> tuple[int, bool, int]:
+    (severity, kind), group = item
+    records = sum(finding.records for finding in group)
+    return SEVERITIES.index(severity), kind in SLIGHT, -records

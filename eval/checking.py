@@ -33,6 +33,7 @@ from eval.detections import DetectionTable, read_detections
 from eval.formats import reader_of, results_reader_of
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
+from eval.formats.results import LEFT_OUT
 from eval.formats.xml_boxes import oddities
 from eval.records import EvaluationError
 
@@ -112,14 +113,17 @@ def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: lis
             _ask_reader(lambda: read_detections(path, dataset), findings)
         return
     table: DetectionTable = reader(path, dataset, report=_collector(findings))
-    _note(table.notes, source, findings)
+    for note in table.notes:
+        unknown = LEFT_OUT in note
+        severity, kind = (WARNING, "unknown class") if unknown else (NOTE, "as it was read")
+        findings.append(Finding(severity, kind, source, "", note))
     sizes = np.array([(i.width or np.nan, i.height or np.nan) for i in dataset.images], float)
     boxes = Boxes(
         xyxy=table.boxes_xyxy,
         images=table.images,
         labels=table.labels,
         limits=sizes.reshape(-1, 2)[table.images],
-        where=lambda row: f"{source}: detection {row + 1}",
+        where=table.where or (lambda row: f"{source}: detection {row + 1}"),
         field="box",
         sides=table.layout == "xywh",
         scores=table.scores,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -35,6 +35,8 @@ class DetectionTable:
         Name of the file.
     notes
         What the reader found odd, a sentence each.
+    where
+        A row's place in its file, where the reader knows it.
     """
 
     images: np.ndarray
@@ -44,6 +46,7 @@ class DetectionTable:
     layout: str = "xywh"
     source: str = "detections"
     notes: tuple[str, ...] = ()
+    where: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -71,6 +74,7 @@ class DetectionTable:
             labels=labels[self.labels[kept]],
             boxes=self.boxes[kept],
             scores=self.scores[kept],
+            where=None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,8 +48,13 @@ def read_csv_results(
         number; or no class is known.
     """
     source = Path(path).name
-    header, rows, lines = _rows(decoded(read_bytes(path), source), source, report)
-    image, category, score, box = _understand(header, source)
+    text = decoded(read_bytes(path), source)
+    if not text.strip():
+        raise EvaluationError(f"{source}: the file is empty; write it again")
+    written, rows, lines = _rows(text, source, report)
+    header = tuple(map(_plain, written))
+    _check_header(written, header, source)
+    image, category, score, box = _understand(header, written, source)
     columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
     fields = (score, *box)
     numbers = np.stack([_numbers(columns.get(field, ())) for field in fields], axis=1)
@@ -78,7 +84,7 @@ def read_csv_results(
         numbers[:, 0],
         layout="xywh",
         source=source,
-        where=lambda row: f"line {lines[row]}",
+        where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
         notes=(note,),
     )
@@ -94,7 +100,7 @@ def _rows(
     rows, lines = [], []
     header: tuple[str, ...] = ()
     try:
-        header = tuple(_plain(name) for name in next(reader, ()))
+        header = tuple(name.strip() for name in next(reader, ()))
         for row in reader:
             if len(row) == len(header):
                 rows.append(row)
@@ -112,13 +118,22 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _understand(
-    header: tuple[str, ...], source: str
-) -> tuple[str, str, str, tuple[str, str, str, str]]:
-    """Which columns hold image, class, score and the box."""
-    twice = [name for name in header if header.count(name) > 1]
+def _check_header(written: tuple[str, ...], header: tuple[str, ...], source: str) -> None:
+    """Names of columns, as written and in plain letters: no numbers, each once."""
+    if sum(not math.isnan(number_of(name)) for name in written) > 1:
+        raise EvaluationError(
+            f"{source}: line 1: is the first line, with the names of the columns, missing? It is "
+            f"{listed(written)}"
+        )
+    twice = [name for name, plain in zip(written, header, strict=True) if header.count(plain) > 1]
     if twice:
         raise EvaluationError(f"{source}: line 1: column {twice[0]!r} comes twice; rename one")
+
+
+def _understand(
+    header: tuple[str, ...], written: tuple[str, ...], source: str
+) -> tuple[str, str, str, tuple[str, str, str, str]]:
+    """Which columns hold image, class, score and the box."""
     single = {
         "image": IMAGE,
         "class": (*CLASS_NAME, *CLASS_ID),
@@ -131,7 +146,7 @@ def _understand(
         missing += [] if box else ["box (x, y, width, height or xmin, ymin, xmax, ymax)"]
         raise EvaluationError(
             f"{source}: line 1: no column for {', '.join(missing)}; "
-            f"the columns are {listed(header)}"
+            f"the columns are {listed(written)}"
         )
     return chosen["image"][0], chosen["class"][0], chosen["score"][0], box
 

@@ -48,7 +48,7 @@ def read_ilsvrc_submission(
         table[:, 2],
         layout="inclusive0",
         source=source,
-        where=lambda row: f"line {lines[row]}",
+        where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: f"{table[row, 1]:.15g}",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -14,6 +15,7 @@ from eval.formats.faults import Fault, Report
 from eval.records import EvaluationError
 
 AMBIGUOUS = -1
+LEFT_OUT = "were left out"  # in notes of detections of unknown classes
 
 
 def rows_by_name(dataset: Dataset) -> dict[str, int]:
@@ -48,7 +50,11 @@ def find_images(
     images = np.array([rows.get(name, -2) for name in names], dtype=np.int64)
     for bad in np.flatnonzero(images < 0).tolist():
         why = "fits several images" if images[bad] == AMBIGUOUS else "is no image"
-        message = f"{field} {names[bad]!r:.60} {why} of the ground truth; correct it"
+        last = PurePosixPath(names[bad].replace("\\", "/")).name
+        remedy = "correct it"
+        if last != names[bad] and rows.get(last, AMBIGUOUS) != AMBIGUOUS:
+            remedy = f"without its folder, {last!r:.60}, it is"
+        message = f"{field} {names[bad]!r:.60} {why} of the ground truth; {remedy}"
         report(Fault(f"{source}: line {lines[bad]}", field, message, "unknown image"))
     return np.maximum(images, -1)
 
@@ -56,6 +62,13 @@ def find_images(
 def listed(names: Iterable[str]) -> str:
     """Names for a message: on one line, cut where there are many."""
     return " ".join(", ".join(names).split())[:160]
+
+
+def _meant(unknown: Sequence[str], names: Sequence[str]) -> str:
+    """The known names nearest to the first unknown ones."""
+    pairs = [(name, get_close_matches(name, names, 1)) for name in unknown[:3]]
+    meant = list(dict.fromkeys(repr(near[0]) for _, near in pairs if near))
+    return f"; did you mean {', '.join(meant)}?" if meant else ""
 
 
 def make_table(
@@ -78,7 +91,7 @@ def make_table(
     images, labels
         (N,) indices; -1 where unknown.
     where, class_of
-        For notes: a row's file and line, and its class as written.
+        A row's file and line, and its class as written.
 
     Raises
     ------
@@ -89,14 +102,15 @@ def make_table(
     said = list(notes)
     if unknown.any():
         which = sorted({class_of(row) for row in np.flatnonzero(unknown).tolist()})
+        meant = _meant(which, dataset.class_names)
         if unknown.all():
             raise EvaluationError(
                 f"{source}: none of its classes ({listed(which)}) is one of the ground truth "
-                f"({listed(dataset.class_names)}); use its names"
+                f"({listed(dataset.class_names)}); use its names{meant}"
             )
         said.append(
-            f"{unknown.sum()} detections of classes that the ground truth does not know were "
-            f"left out: {listed(which)}"
+            f"{unknown.sum()} detections of classes that the ground truth does not know "
+            f"{LEFT_OUT}: {listed(which)}{meant}"
         )
     kept = np.flatnonzero(~unknown & (images >= 0))
     boxes = boxes[kept]
@@ -115,4 +129,5 @@ def make_table(
         layout=layout,
         source=source,
         notes=tuple(said),
+        where=lambda row: where(int(kept[row])),
     )

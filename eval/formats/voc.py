@@ -96,7 +96,11 @@ def _listed(
         stems = sorted(path.stem for path in annotations.glob("*.xml"))
         if not stems:
             raise EvaluationError(f"{root}: no XML file in {annotations}; check the path")
-        return stems, (f"no list in ImageSets/Main: all {len(stems)} XML files were read",)
+        said = f"no list in ImageSets/Main: all {len(stems)} XML files were read"
+        above = root.resolve().parent
+        if annotations == root and any((above / "ImageSets" / "Main").glob("*.txt")):
+            said += f"; ImageSets is in the folder above: give {above.name} to read one list"
+        return stems, (said,)
     if not (folder / f"{chosen}.txt").is_file():
         there = ", ".join(sorted(path.stem for path in folder.glob("*.txt"))) or "none"
         raise EvaluationError(f"{root}: no ImageSets/Main/{chosen}.txt; lists there: {there}")

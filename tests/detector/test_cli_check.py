@@ -53,13 +53,34 @@ def test_errors_are_grouped_and_the_first_twenty_shown(tmp_path: Path) -> None:
     assert "annotations[39]: image_id 2" in everything and "more; --all" not in everything
 
 
+def test_what_concerns_most_comes_first_and_slight_matters_last(tmp_path: Path) -> None:
+    sides = [*[[30 + k / 10, 20] for k in range(7)], [0, 20], [30, 0], [30.5, 0]]
+    shapes = [[21, 2, *pair] for pair in sides]  # the first seven end at 51 to 51.6 of 50
+    annotations = [
+        {**record, "bbox": shape, "area": 30}
+        for record, shape in zip(TRUTH["annotations"], shapes, strict=False)
+    ]
+    annotations[0]["id"] = 0
+    path = saved(tmp_path / "truth.json", {**TRUTH, "annotations": annotations})
+    lines = detect("check", path).out.splitlines()
+    headings = [line for line in lines if line.startswith("warning")]
+    assert headings == [
+        "warning: empty box (3)",
+        "warning: annotation id 0",
+        "warning: box slightly outside its image (9)",
+    ]
+    start = lines.index(headings[2])
+    assert lines[start + 6] == "  and 4 more; --all prints them"
+    assert detect("check", "--all", path).out.count("reaches outside") == 9
+
+
 def test_findings_as_json(tmp_path: Path) -> None:
     path = saved(tmp_path / "truth.json", {**TRUTH, "categories": []})
     written = tmp_path / "findings.json"
     run = detect("check", path, "--json", written)
     rows = json.loads(written.read_bytes())
     assert run.code == 1 and "20 errors" in run.out
-    assert set(rows[0]) == {"severity", "kind", "where", "field", "message"}
+    assert set(rows[0]) == {"severity", "kind", "where", "field", "message", "records"}
     assert rows[0]["where"] == "truth.json: annotations[0]" and rows[0]["field"] == "category_id"
     assert sum(row["severity"] == "error" for row in rows) == 20
     assert json.loads(detect("check", path, "--json", "-").out) == rows

@@ -255,6 +255,15 @@ def test_results_alone_say_nothing_of_the_outside(tmp_path: Path) -> None:
     assert warnings(check(empty))[0].endswith("(corners -3 2 -3 22)")
 
 
+def test_repeated_boxes_come_in_file_order(tmp_path: Path) -> None:
+    repeated = [RESULTS[0], RESULTS[1], RESULTS[1], RESULTS[0]]
+    said = warnings(check_results(tmp_path, repeated))
+    assert [line.split(";")[0].replace("results.json: ", "") for line in said[:2]] == [
+        "record[2]: the same as record[1]",
+        "record[3]: the same as record[0]",
+    ]
+
+
 def test_images_without_their_file(tmp_path: Path) -> None:
     assert warnings(check_truth(tmp_path, TRUTH)) == []
     write(tmp_path / "images" / "b.jpg", "")
@@ -335,8 +344,8 @@ def test_all_faults_of_text_results(tmp_path: Path) -> None:
     assert [line.split(": ")[1] for line in found] == ["line 2", "line 4", "line 4", "line 3"]
     findings = check(write(tmp_path / "sub.txt", good + "11 7 .5 1 2 3 4\n" + good), root)
     assert errors(findings) == []
-    assert any("left out: 7" in finding.message for finding in findings)
-    assert any("detection 2: the same as sub.txt: detection 1" in w for w in warnings(findings))
+    assert any("left out: 7" in line for line in warnings(findings))
+    assert any("sub.txt: line 3: the same as sub.txt: line 1" in w for w in warnings(findings))
 
 
 def test_a_split(tmp_path: Path) -> None:

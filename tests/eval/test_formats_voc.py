@@ -46,6 +46,13 @@ def test_what_was_written_is_read(made: list[Picture]) -> None:
         assert truths.areas.tolist() == areas
 
 
+def test_the_folder_of_annotations_alone(tmp_path: Path) -> None:
+    root = write_voc(tmp_path, EXAMPLE)
+    (note, *_) = read_voc(root / "Annotations").notes
+    assert note.startswith("no list in ImageSets/Main: all")
+    assert note.endswith(f"the folder above: give {root.name} to read one list")
+
+
 def test_the_devkits_classes_in_its_order(tmp_path: Path) -> None:
     image = Picture("a", 20, 20, [Thing(0, 1, 1, 2, 2), Thing(1, 1, 1, 2, 2)])
     write(tmp_path / "Annotations" / "a.xml", xml(image, lambda k: ("person", "aeroplane")[k], 1))
