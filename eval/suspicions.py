@@ -13,11 +13,14 @@ from eval.ranking import falling, group_rows
 FAR = 1.1  # times its image's side
 MANY_FAR = 0.25  # of the boxes
 CORNERED, NEARLY_ALL = 1.02, 0.95  # corners are claimed where nearly all boxes fit as such
+MANY_REPEATED = 0.01  # of the detections
+SAMPLED = 50_000  # detections, above which repeated ones are first looked for in a sample
+_ODD, _LOW = 0x1E3779B97F4A7C15, (1 << 35) - 1  # multiplier; bits left of 64 shifted by 29
 MANY_TIES = 0.2  # of the detections; coarse scores of 16-bit networks make a tenth
 
 
 def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
-    """Boxes that seem to be in another format than the file's."""
+    """Boxes that seem to be in another format than the file's, odd scores, images without any."""
     if not len(table):
         return ("there are no detections: every object counts as missed",)
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
@@ -35,7 +38,29 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
         )
     elif outside > MANY_FAR:
         notes.append(another_format(outside, cornered, table.layout == "xywh"))
-    return tuple(notes)
+    return (*notes, *_about_scores(table.scores), *_about_images(table, dataset))
+
+
+def _about_scores(scores: np.ndarray) -> tuple[str, ...]:
+    low, high = scores.min(), scores.max()
+    if low >= 0 and high <= 1:
+        return ()
+    return (
+        f"scores lie between {low:g} and {high:g}, not within 0 to 1: their order alone counts "
+        "here, but thresholds and calibration will mislead",
+    )
+
+
+def _about_images(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
+    """More than half of the images with objects without a detection."""
+    holding = np.zeros(len(dataset), dtype=bool)
+    holding[dataset.truth_images] = True
+    lacking = holding.copy()
+    lacking[table.images] = False
+    without, images = int(lacking.sum()), int(holding.sum())
+    if 2 * without <= images:
+        return ()
+    return (f"{without} of {images} images that hold objects have no detection",)
 
 
 def another_format(outside: float, cornered: float, sized: bool) -> str:
@@ -76,8 +101,45 @@ def _count(boxes, images, sides, sized, counts):  # type: ignore[no-untyped-def]
 
 
 def about_ties(ties: int, table: DetectionTable) -> tuple[str, ...]:
-    """Equal scores, of which only the order in the file tells which comes first."""
-    return tie_note(ties, len(table))
+    """Equal scores, of which only the order in the file tells which comes first; repetitions."""
+    notes = tie_note(ties, len(table))
+    if ties <= MANY_REPEATED * len(table):  # repeated detections have equal scores
+        return notes
+    repeated = _count_repeated(table)
+    if repeated > MANY_REPEATED * len(table):
+        notes += (
+            f"{repeated} detections stand twice in the file (same image, class, box and score)",
+        )
+    return notes
+
+
+def _count_repeated(table: DetectionTable) -> int:
+    """Detections equal to one before them, told by hashes of 64 bits."""
+    hashes = np.empty(len(table), dtype=np.int64)
+    boxes = np.ascontiguousarray(table.boxes, dtype=np.float64).view(np.int64)
+    scores = np.ascontiguousarray(table.scores, dtype=np.float64).view(np.int64)
+    images = np.ascontiguousarray(table.images, dtype=np.int32)
+    labels = np.ascontiguousarray(table.labels, dtype=np.int32)
+    _hash_rows(boxes, scores, images, labels, hashes)
+    if len(table) > SAMPLED:  # a sixteenth, which holds all that equal each other, tells of few
+        sample = hashes[hashes >> 40 & 15 == 0]
+        if _count_equal(sample) < MANY_REPEATED / 2 * len(sample):
+            return 0
+    return _count_equal(hashes)
+
+
+def _count_equal(hashes: np.ndarray) -> int:
+    hashes = np.sort(hashes)
+    return int(np.count_nonzero(hashes[1:] == hashes[:-1]))
+
+
+@kernel("i8[2] i8[1] i4[1] i4[1] i8[1]")
+def _hash_rows(boxes, scores, images, labels, hashes):  # type: ignore[no-untyped-def]
+    for i in range(len(hashes)):
+        value = ((scores[i] ^ images[i]) * _ODD) ^ labels[i]
+        for column in range(4):
+            value = (value ^ ((value >> 29) & _LOW) ^ boxes[i, column]) * _ODD
+        hashes[i] = value ^ ((value >> 29) & _LOW)
 
 
 def tie_note(ties: int, detections: int) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ TWICE = figures(((34 + 33 * 2 / 5) / 101, 1 / 3 + 2 / 15, (4 + 3 * 2 / 5) / 11))
 NO_DOG = figures(((34 + 33 * 2 / 3) / 101, 5 / 9, (4 + 3 * 2 / 3) / 11), 0)
 # Dogs called cats, cats left out: the only one found overlaps no cat.
 SHIFTED = NOTHING
+# The two cats of the first image alone: precision 1 up to recall 2/3. No dog is found.
+ONE_IMAGE = figures((67 / 101, 2 / 3, 7 / 11), 0)
 # Corners taken for sides: only the first cat is met, with an overlap of 100^2 / 110^2 = .826,
 # which 7 of the 10 thresholds pass.
 CORNERS = figures((0.7 * 34 / 101, 1 / 3, 4 / 11), 0)
@@ -57,6 +59,12 @@ def with_corners(results: Any) -> None:
     for one in results:
         x, y, width, height = one["bbox"]
         one["bbox"] = [x, y, x + width, y + height]
+
+
+def third_image(truth: Any) -> None:
+    """Another image, with another dog."""
+    truth["images"].append({"id": 3, "file_name": "3.jpg", "width": 400, "height": 300})
+    truth["annotations"].append({**truth["annotations"][2], "id": 5, "image_id": 3})
 
 
 def doubled_centres(results: Any) -> None:
@@ -175,7 +183,12 @@ CASES = [
     Case("score true", record(1, score=True), "results.json: record[1]: 'score' is True"),
     Case("score a list of one", record(1, score=[0.8]), "record[1]: 'score' is [0.8]"),
     Case("score in percent", results_with(lambda r: [one.update(score=100 * one["score"])
-         for one in r]), RIGHT),
+         for one in r]), RIGHT, notes=("scores lie between 60 and 90, not within 0 to 1",)),
+    Case("detections on one image of two only", results_with(lambda r: r.__delitem__(
+         slice(1, None, 2))), ONE_IMAGE),
+    Case("detections on one image of three only", both_with(third_image,
+         lambda r: r.__delitem__(slice(1, None, 2))), ONE_IMAGE,
+         notes=("2 of 3 images that hold objects have no detection",)),
     Case("scores 0.0 and -0.0", results_with(minus_zero), FALSE_LAST,
          notes=("1 of 4 detections have the score of another",)),
     Case("scores of 400 digits and 1e-400", results_are(
@@ -294,7 +307,7 @@ CASES = [
          notes=("2 of 4 detections have the score of another",),
          pycocotools="0.8317: the order in the file decides, without a word"),
     Case("every detection twice", results_with(lambda r: r.extend(json.loads(RAW))), TWICE,
-         notes=("4 of 8 detections have the score of another",)),
+         notes=("4 of 8 detections have the score of another", "4 detections stand twice")),
     Case("151 detections of a class in one image", results_with(padded), RIGHT,
          coco_notes=("51 of 154 detections were not judged",),
          pycocotools="0.7772: cut, without a word"),
