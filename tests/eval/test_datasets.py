@@ -142,7 +142,9 @@ def test_files_that_are_no_json(tmp_path: Path) -> None:
         read_dataset(written(tmp_path, json.dumps(GOOD)[:-50]))
     with pytest.raises(EvaluationError, match="cannot be read"):
         read_dataset(tmp_path)
-    for text in ("[]", "3", "{}", '"text"'):
+    with pytest.raises(EvaluationError, match="this is a list of results"):
+        read_dataset(written(tmp_path, "[]"))
+    for text in ("3", "{}", '"text"'):
         with pytest.raises(EvaluationError, match="no list 'images'"):
             read_dataset(written(tmp_path, text))
 
