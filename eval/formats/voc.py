@@ -105,7 +105,9 @@ def _listed(
         there = ", ".join(sorted(path.stem for path in folder.glob("*.txt"))) or "none"
         raise EvaluationError(f"{root}: no ImageSets/Main/{chosen}.txt; lists there: {there}")
     stems = listed_names(folder / f"{chosen}.txt", report)
-    said = f"images of ImageSets/Main/{chosen}.txt; name another list with split="
+    said = (
+        f"images of ImageSets/Main/{chosen}.txt; name another list with --split (split= in Python)"
+    )
     return stems, () if split else (said,)
 
 

@@ -56,7 +56,7 @@ def read_yolo(
     notes = []
     pictures, labels, chosen = _folders(root, split)
     if chosen and not split:
-        notes.append(f"images of the split {chosen}; name another with split=")
+        notes.append(f"images of the split {chosen}; name another with --split (split= in Python)")
     name_file = (
         Path(names) if names else next((root / n for n in NAMES if (root / n).is_file()), None)
     )
