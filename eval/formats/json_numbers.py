@@ -117,7 +117,7 @@ def skip_string(text, at):  # type: ignore[no-untyped-def]
         if byte(text, at) == _BACKSLASH:
             at += 1
             c = byte(text, at)
-            if c == 117:  # \uXXXX
+            if c == 117:  # u and four hexadecimal digits
                 for _ in range(4):
                     at += 1
                     h = byte(text, at) | 32
