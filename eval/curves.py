@@ -93,15 +93,6 @@ class Curves:
         with np.errstate(invalid="ignore"):
             return np.divide(self.true, np.repeat(self.counted, np.diff(self.starts)))
 
-    @cached_property
-    def ties(self) -> int:
-        """How many detections have the score of another one of their class."""
-        equal = self.scores[1:] == self.scores[:-1]
-        inner = self.starts[1:-1]
-        equal[inner[(inner > 0) & (inner < len(self.scores))] - 1] = False
-        padded = np.concatenate([[False], equal, [False]])
-        return int(np.count_nonzero(padded[1:] | padded[:-1])) if len(self.scores) else 0
-
 
 def class_curves(matches: Matches, table: DetectionTable, dataset: Dataset) -> Curves:
     """Follow each class down its scores.

@@ -38,7 +38,6 @@ SMALLEST_RECORD = 48
 HARD_LIMIT = 4096
 SMALLEST_PART = 1 << 20  # bytes worth a thread
 PIECE = 1 << 20  # bytes in memory at a time, of each thread
-UNKNOWN = -1
 
 _LENGTHS = np.array([len(name) + 2 for name in FIELDS])  # with quotation marks
 
@@ -64,7 +63,7 @@ class Columns:
     Attributes
     ----------
     images, labels
-        (N,) int32, rows of the tables of known ids; a label may be UNKNOWN.
+        (N,) int32, rows of the tables of known ids; a label is -1 where unknown.
     boxes
         (N, 4) float64.
     values

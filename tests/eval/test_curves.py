@@ -57,7 +57,6 @@ def test_hand_worked_curve() -> None:
     assert own.true.tolist() == [0, 1, 2, 2] and own.false.tolist() == [0, 0, 0, 1]
     assert np.isnan(own.precision[0]) and own.precision[1:].tolist() == [1, 1, 2 / 3]
     assert own.recall.tolist() == [0, 0.25, 0.5, 0.5] and own.counted == 4
-    assert curves.ties == 2
     assert curves[0].false.tolist() == [1] and np.isnan(curves[0].recall).all()
     assert len(curves[2].rows) == 0 and curves[2].counted == 1
     np.testing.assert_array_equal(area_average_precisions(curves), [np.nan, 0.5, 0, np.nan])
@@ -76,7 +75,7 @@ def test_equal_scores_come_image_by_image_but_for_voc() -> None:
 
 def test_nothing_at_all() -> None:
     curves = curves_of([], [0, 1], "voc")
-    assert curves.ties == 0 and len(curves.rows) == 0
+    assert len(curves.rows) == 0
     np.testing.assert_array_equal(area_average_precisions(curves), [np.nan, 0])
     np.testing.assert_array_equal(eleven_point_average_precisions(curves), [np.nan, 0])
 
@@ -126,7 +125,6 @@ def test_against_counting_one_by_one(
     rows: list[tuple[int, int, float, int]], protocol: str
 ) -> None:
     curves = curves_of(rows, [20, 20, 20], protocol)
-    shared_scores = 0
     for label in range(3):
         own = [d for d in range(len(rows)) if rows[d][1] == label and rows[d][3] != CUT]
         own.sort(key=lambda d: (-rows[d][2], rows[d][0] if protocol == "coco" else 0))
@@ -136,9 +134,6 @@ def test_against_counting_one_by_one(
             outcomes = [rows[d][3] for d in own[: rank + 1]]
             assert curve.true[rank] == outcomes.count(TRUE)
             assert curve.false[rank] == outcomes.count(FALSE)
-        scores = [rows[d][2] for d in own]
-        shared_scores += sum(scores.count(score) > 1 for score in scores)
-    assert curves.ties == shared_scores
 
 
 @given(
