@@ -101,6 +101,34 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
+class PretrainOptions:
+    """`detect pretrain`: GoogLeNet as classifier of whole pictures (the paper's section 6).
+
+    What the paper leaves open (epochs, batch, rate, decay) follows BVLC's Caffe solver.
+    """
+
+    epochs: float = 250.0
+    images_per_step: int = 128
+    images_per_part: int = 32  # of one pass; torchrun deals out the passes of a step
+    crop_side: int = 224  # pixels
+    photometric: bool = True  # brightness, contrast, colour, lighting noise
+    random_interpolation: bool = True
+    auxiliary_weight: float = 0.3  # of each side classifier's loss
+    optimizer: str = "sgd"  # or adamw
+    schedule: str = "paper"  # rate times .96 every 8 epochs; or cosine
+    precision: str = "auto"
+    learning_rate: float = 0.01
+    head_factor: float = 1.0
+    weight_decay: float = 2e-4
+    warmup_steps: int = 0
+    gradient_clip: float = 10.0
+    averaging: float = 0.9999  # decay of the Polyak average that is the final model; 0 = off
+    validation_fraction: float = 0.1  # held out where there is no validation folder
+    checkpoint_minutes: float = 5.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One detector, from photograph to detections and from data to weights."""
 
@@ -112,6 +140,7 @@ class Recipe:
     network: NetworkOptions = field(default_factory=NetworkOptions)
     postprocess: PostprocessOptions = field(default_factory=PostprocessOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    pretrain: PretrainOptions = field(default_factory=PretrainOptions)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dict, as it stands in the metadata of weights."""
@@ -203,6 +232,15 @@ def _check(recipe: Recipe, where: str) -> None:
         ("training", "validation_fraction", 0.0, 0.9),
         ("training", "averaging", 0.0, 1.0),
         ("training", "seed", 0, 2**31),
+        ("pretrain", "epochs", 0.0, 1e6),
+        ("pretrain", "images_per_step", 1, 10**6),
+        ("pretrain", "images_per_part", 1, 10**5),
+        ("pretrain", "crop_side", 32, 1024),
+        ("pretrain", "auxiliary_weight", 0.0, 10.0),
+        ("pretrain", "learning_rate", 0.0, 100.0),
+        ("pretrain", "averaging", 0.0, 1.0),
+        ("pretrain", "validation_fraction", 0.0, 0.9),
+        ("pretrain", "seed", 0, 2**31),
     ):
         value = getattr(getattr(recipe, section), key)
         if not low <= value <= high:
