@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 RECIPE_FOLDER = Path(__file__).parent
+LOOP_WORDS = {
+    "optimizer": ["adamw", "sgd"],
+    "schedule": ["cosine", "paper"],
+    "precision": ["auto", "bf16", "fp32"],
+}
 
 
 class RecipeError(ValueError):
@@ -40,6 +45,9 @@ class MultiBoxOptions:
     images_per_step: int = 16
     alpha: float = 1.0  # weight of the location loss, in units of the priors' deviation
     extra_iou: float = 0.5  # priors this near an object learn it too; 0 = one to one, as published
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    precision: str = "auto"
     learning_rate: float = 1e-3
     head_factor: float = 1.0
     weight_decay: float = 1e-3
@@ -54,6 +62,7 @@ class MultiBoxOptions:
 class NetworkOptions:
     """How the photograph enters the network, and how many regions get the full head."""
 
+    mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
     short_side: int = 576  # pixels; the trunk's stride is 16
     long_side: int = 960  # pixels; wins where both cannot hold
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
@@ -87,6 +96,9 @@ class TrainingOptions:
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
     freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
+    optimizer: str = "adamw"  # or sgd, with momentum .9
+    schedule: str = "cosine"  # or paper: 4 % less every 8 epochs (GoogLeNet paper, section 6)
+    precision: str = "auto"  # bf16, fp32; auto = bf16 where the device computes in it
     learning_rate: float = 1e-4
     head_factor: float = 10.0  # learning rate of the new layers, as a multiple
     weight_decay: float = 1e-4
@@ -245,6 +257,15 @@ def _check(recipe: Recipe, where: str) -> None:
         value = getattr(getattr(recipe, section), key)
         if not low <= value <= high:
             raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
+
+    modes, mode = ["shared", "warp"], recipe.network.mode
+    if mode not in modes:
+        raise RecipeError(f"{where}: network.mode is {mode!r}{_suggest(mode, modes)}")
+    for section in ("training", "multibox"):
+        for key, words in LOOP_WORDS.items():
+            value = getattr(getattr(recipe, section), key)
+            if value not in words:
+                raise RecipeError(f"{where}: {section}.{key} is {value!r}{_suggest(value, words)}")
 
 
 def _suggest(word: str, known: list[str]) -> str:

@@ -1,8 +1,6 @@
-"""Fine-tuning a RegionClassifier: the loss of a step, and the layers that stay as they are."""
+"""Fine-tuning a RegionClassifier: losses of a photograph, and layers that stay as they are."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from configs import TrainingOptions
 from detector.errors import DetectorError
 from detector.regions import RegionClassifier
 from detector.sampling import sample_objectness, sample_regions
-from detector.training import StepLosses
+from detector.training import PartLosses
 from detector.training_data import Example
 from proposals.multibox import MultiBox
 
@@ -65,15 +63,13 @@ def example_losses(
     return {"classes": classes, "boxes": box, "objectness": objectness}
 
 
-def detector_losses(options: TrainingOptions, multibox: MultiBox | None = None) -> StepLosses:
-    """The loss of a step over several photographs: the mean of theirs."""
+def detector_losses(options: TrainingOptions, multibox: MultiBox | None = None) -> PartLosses:
+    """The losses of one photograph, as the training loop asks for them."""
 
     def losses(
-        model: RegionClassifier, examples: list[Example], device: torch.device
-    ) -> Iterator[dict[str, Tensor]]:
-        for example in examples:
-            found = example_losses(model, example, options, device, multibox)
-            yield {key: value / len(examples) for key, value in found.items()}
+        model: RegionClassifier, example: Example, device: torch.device
+    ) -> dict[str, Tensor]:
+        return example_losses(model, example, options, device, multibox)
 
     return losses
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from detector.loading import choose_device
 from detector.pipeline import Detector
 from detector.progress import show_training, track
 from detector.regions import RegionClassifier
+from detector.run_folder import start_run_folder
 from detector.train_multibox import train_multibox
 from detector.training import Trainer
 from detector.training_data import Photographs, StepData, split_validation
@@ -73,7 +73,9 @@ def train(
     if not len(dataset.all_truths):
         raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
     folder = images or find_image_folder(data, dataset)
-    _start_run_folder(output, recipe)
+    start_run_folder(
+        output, recipe, data, len(dataset), recipe.training.seed, choose_device(device)
+    )
     split = split_validation(
         len(dataset), recipe.training.validation_fraction, recipe.training.seed
     )
@@ -171,22 +173,6 @@ def validate(
         "validation_mAP50": round(report.map, 4),
         "validation_recall50": round(recall.recall(0.5), 4),
     }
-
-
-def _start_run_folder(output: Path, recipe: Recipe) -> None:
-    """Write the recipe, or check that the run to be continued has the same one."""
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / "recipe.yaml"
-    text = yaml.safe_dump(_plain(recipe.to_dict()), sort_keys=False)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise DetectorError(f"{path}: another recipe was used here; give another --output")
-    path.write_text(text, encoding="utf-8")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _proposals(

@@ -7,7 +7,7 @@ kept in a file of the run folder (1.7 MB a photograph), and an epoch takes secon
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,10 +60,10 @@ def train_multibox(
     maps = squashed_maps(detector, model, photographs, images, folder / MAPS, console)
     steps = MultiBoxSteps(maps, boxes, priors, options)
 
-    def losses(model: MultiBox, batch: Batch, device: torch.device) -> Iterator[dict[str, Tensor]]:
+    def losses(model: MultiBox, batch: Batch, device: torch.device) -> dict[str, Tensor]:
         outputs, logits = model(batch.maps.to(device))
         truth, locations = batch.truth.to(device), batch.locations.to(device)
-        yield multibox_losses(outputs, logits, truth, locations, options.alpha)
+        return multibox_losses(outputs, logits, truth, locations, options.alpha)
 
     trainer = Trainer(model, steps, losses, options, folder, detector.device)
     console.print(f"MultiBox: {len(priors.mean)} priors, {len(steps)} steps")
@@ -104,7 +104,7 @@ def squashed_maps(
 
 
 class MultiBoxSteps:
-    """Item `s` is the batch of step `s`: photographs in an order fixed by the seed, some mirrored.
+    """The one part of a step is its batch; order and mirroring are fixed by the seed.
 
     A mirrored photograph's map is taken to be the mirrored map, which the pools' rounding makes
     true but for a cell at the border.
@@ -117,6 +117,7 @@ class MultiBoxSteps:
         priors: Priors,
         options: MultiBoxOptions,
     ) -> None:
+        self.parts_per_step = 1
         self.maps, self.boxes, self.priors, self.options = maps, boxes, priors, options
         rng = np.random.default_rng([options.seed, 5])
         epochs = [rng.permutation(len(boxes)) for _ in range(int(np.ceil(options.epochs)))]
@@ -134,7 +135,8 @@ class MultiBoxSteps:
         size = min(self.options.images_per_step, max(1, len(self.boxes)))
         return len(self.order) // size
 
-    def __getitem__(self, step: int) -> Batch:
+    def part(self, step: int, place: int) -> Batch:
+        """The batch of a step, of which there is one."""
         size = min(self.options.images_per_step, len(self.boxes))
         rows = self.order[step * size : (step + 1) * size]
         mirrored = np.random.default_rng([self.options.seed, 6, step]).random(size) < 0.5

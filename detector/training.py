@@ -1,15 +1,19 @@
-"""The training loop, with checkpoints that resume.
+"""The training loop, with checkpoints that resume, on one device or several.
 
-A run folder holds `recipe.yaml`, `metrics.jsonl` (a line per logged step),
-`checkpoint.safetensors` (everything needed to go on) and, when done, `weights.safetensors`.
+A run is a number of steps; a step is a number of parts. Each part goes forward and backward by
+itself, so that only one holds its activations; the gradients of a step's parts are averaged.
+Processes that train together deal the parts out among themselves, so the recipe alone decides
+what a step learns, whatever the number of devices.
+
 A run killed at any moment and started again with the same command continues from its checkpoint
 and ends with the same weights.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,48 +25,41 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from detector.curves import draw_curves
+from detector.distributed import ALONE, Processes
 from detector.errors import DetectorError
-from detector.regions import mixed_precision
+from detector.optimization import (
+    PRECISIONS,
+    LoopOptions,
+    learning_rate_factor,
+    make_optimizer,
+    seed_part,
+)
+from detector.run_folder import CHECKPOINT, forget_after, log_metrics
+from detector.tensorboard import Board, open_board
 from detector.weights_file import load_tensors, save_tensors
 
-CHECKPOINT = "checkpoint.safetensors"
-METRICS = "metrics.jsonl"
 LOG_EVERY = 10  # steps
-
-
-class LoopOptions(Protocol):
-    """What the loop needs to know; TrainingOptions and MultiBoxOptions have it."""
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def head_factor(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def warmup_steps(self) -> int: ...
-    @property
-    def gradient_clip(self) -> float: ...
-    @property
-    def averaging(self) -> float: ...
-    @property
-    def checkpoint_minutes(self) -> float: ...
+DRAW_EVERY = 30  # seconds, at least
 
 
 class Steps(Protocol):
-    """A run's data: item `s` is what step `s` learns from, the same at every call."""
+    """A run's data: steps of `parts_per_step` parts, the same at every call."""
 
-    def __len__(self) -> int: ...
-    def __getitem__(self, step: int) -> Any: ...
+    @property
+    def parts_per_step(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of steps."""
+
+    def part(self, step: int, place: int) -> Any:
+        """What one forward pass learns from; depends on (seed, step, place) alone."""
+
     def fingerprint(self) -> str:
         """Tells this data, in this order, from any other."""
 
 
-# (model, item of the data, device) -> the step's loss in parts that are summed. Each part is
-# back-propagated before the next is asked for, so that only one holds its activations.
-StepLosses = Callable[[Any, Any, torch.device], Iterator[dict[str, Tensor]]]
+# (model, part, device) -> the part's losses, which are summed; every part has the same names.
+PartLosses = Callable[[Any, Any, torch.device], dict[str, Tensor]]
 
 
 @dataclass
@@ -84,53 +81,64 @@ class Trainer:
     data
         What each step learns from; its length is the length of the run.
     losses
-        Of a step.
+        Of a part.
     folder
-        Run folder; a checkpoint found there is resumed.
+        Run folder; a checkpoint found there is resumed. Only the main process reads and writes it.
+    processes
+        Those that train this model together.
+
+    Raises
+    ------
+    DetectorError
+        A checkpoint of another run; parts that cannot be dealt out to the processes.
     """
 
     def __init__(
         self,
         model: nn.Module,
         data: Steps,
-        losses: StepLosses,
+        losses: PartLosses,
         options: LoopOptions,
         folder: Path,
         device: torch.device,
+        processes: Processes = ALONE,
     ) -> None:
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.data, self.losses, self.options = data, losses, options
-        self.folder, self.device = folder, device
+        self.folder, self.device, self.processes = folder, device, processes
+        self.places = processes.places(data.parts_per_step)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.AdamW(self._parameter_groups())
+        self.optimizer = make_optimizer(self.parameters, options)
         self.average = {n: p.detach().clone() for n, p in self.parameters.items()}
         self.step = 0
         self._resume()
+        self.part_losses = processes.parallel(_PartLosses(self.model, losses, device), device)
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, yielding progress after every step; checkpoints by the clock."""
         self.model.train()
         total = len(self.data)
-        loader: DataLoader[Any] = DataLoader(
-            self.data,  # type: ignore[arg-type]  # has what a map-style dataset needs
-            batch_size=None,
-            sampler=range(self.step, total),
-            collate_fn=_unchanged,
-            num_workers=4 if self.device.type == "cuda" else 0,
-        )
-        saved = time.monotonic()
+        saved, drawn = time.monotonic(), 0.0
         recent: list[dict[str, float]] = []
-        for item in loader:
-            recent.append(self._advance(item))
+        parts = iter(self._parts())
+        board = open_board(self.folder, self.step) if self.processes.is_main else None
+        while self.step < total:
+            recent = [*recent[-49:], self._advance(parts)]
             self.step += 1
-            means = {key: float(np.mean([r[key] for r in recent[-50:]])) for key in recent[-1]}
+            means = {key: float(np.mean([r[key] for r in recent])) for key in recent[-1]}
             if self.step % LOG_EVERY == 0 or self.step == total:
-                self._log(means)
+                self._log(means, board)
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self.save_checkpoint()
                 saved = time.monotonic()
+                if saved - drawn > DRAW_EVERY:
+                    self._draw()
+                    drawn = saved
             yield Progress(self.step, total, means)
         self.save_checkpoint()
+        self._draw()
+        if board is not None:
+            board.close()
 
     def use_average(self) -> None:
         """Put the averaged weights in the model, for evaluation."""
@@ -140,7 +148,9 @@ class Trainer:
         self.model.eval()
 
     def save_checkpoint(self) -> None:
-        """Write the whole state; atomic."""
+        """Write the whole state; atomic. Only the main process does."""
+        if not self.processes.is_main:
+            return
         tensors = {f"model.{n}": p.detach() for n, p in self.parameters.items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
         for name, parameter in self.parameters.items():
@@ -150,31 +160,55 @@ class Trainer:
         about = {"step": str(self.step), "data": self.data.fingerprint()}
         save_tensors(self.folder / CHECKPOINT, tensors, about)
 
-    def _advance(self, item: Any) -> dict[str, float]:
-        """One optimizer step. All randomness comes from (seed, step), so resuming is exact."""
-        torch.manual_seed(self.options.seed * 1_000_003 + self.step)
-        rate = learning_rate_factor(self.step, len(self.data), self.options.warmup_steps)
+    def _parts(self) -> DataLoader[Any]:
+        """This process's parts of all steps to come, made ahead by workers where they pay."""
+        keys = ((s, place) for s in range(self.step, len(self.data)) for place in self.places)
+        return DataLoader(
+            _Parts(self.data),  # type: ignore[arg-type]  # has what a map-style dataset needs
+            batch_size=None,
+            sampler=keys,
+            collate_fn=_unchanged,
+            num_workers=_workers() if self.device.type == "cuda" else 0,
+        )
+
+    def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
+        """One optimizer step; the step's losses."""
+        rate = learning_rate_factor(self.step, len(self.data), self.options)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
-        sums: dict[str, float] = {}
-        parts = self.losses(self.model, item, self.device)
-        while True:
-            with mixed_precision(self.device, training=True):
-                part = next(parts, None)
-            if part is None:
-                break
-            torch.stack(list(part.values())).sum().backward()
-            for key, value in part.items():
-                sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if not all(math.isfinite(value) for value in sums.values()):
+        losses = self._accumulate_gradients(parts)
+        if not all(math.isfinite(value) for value in losses.values()):
             raise DetectorError(
-                f"training step {self.step}: the loss is {sums}; lower training.learning_rate"
+                f"training step {self.step}: the loss is {losses}; lower training.learning_rate"
             )
         nn.utils.clip_grad_norm_(list(self.parameters.values()), self.options.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self._update_average()
-        return sums
+        return losses
+
+    def _accumulate_gradients(self, parts: Iterator[Any]) -> dict[str, float]:
+        """Mean over a step's parts, over all processes, of gradients and losses."""
+        names: list[str] = []
+        sums = torch.zeros((), device=self.device)
+        for place in self.places:
+            part = next(parts)
+            seed_part(self.options.seed, self.step, place)
+            with self._talking(last=place == self.places[-1]):
+                with PRECISIONS[self.options.precision](self.device):
+                    found = self.part_losses(part)
+                names = list(found)
+                values = torch.stack(list(found.values())) / len(self.places)
+                values.sum().backward()
+            sums = sums + values.detach()
+        return dict(zip(names, self.processes.mean(sums).tolist(), strict=True))
+
+    def _talking(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Processes exchange gradients once a step, with their last parts."""
+        if last or self.processes.count == 1:
+            return contextlib.nullcontext()
+        quiet: contextlib.AbstractContextManager[None] = self.part_losses.no_sync()  # type: ignore[operator]
+        return quiet
 
     def _update_average(self) -> None:
         """Polyak average; the decay grows from 0 so that early steps are forgotten."""
@@ -183,28 +217,12 @@ class Trainer:
         weights = [parameter.detach() for parameter in self.parameters.values()]
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
-    def _parameter_groups(self) -> list[dict[str, object]]:
-        """New layers learn faster; biases do not decay."""
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.parameters.items():
-            key = (name.startswith("network."), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
-        rate = self.options.learning_rate
-        return [
-            {
-                "params": parameters,
-                "lr": 0.0,
-                "peak": rate if pretrained else rate * self.options.head_factor,
-                "weight_decay": self.options.weight_decay if decays else 0.0,
-            }
-            for (pretrained, decays), parameters in groups.items()
-        ]
-
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT
-        if not path.exists():
+        found = self.processes.from_main(lambda: load_tensors(path) if path.exists() else None)
+        if found is None:
             return
-        tensors, metadata = load_tensors(path)
+        tensors, metadata = found
         try:
             self._restore(tensors)
             self.step = int(metadata["step"])
@@ -216,7 +234,8 @@ class Trainer:
             raise DetectorError(
                 f"{path}: was trained on other data; give another --output or remove it"
             )
-        self._truncate_log()
+        if self.processes.is_main:
+            forget_after(self.folder, self.step)
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         with torch.no_grad():
@@ -233,27 +252,44 @@ class Trainer:
                     value = value.contiguous(memory_format=torch.channels_last)
                 self.optimizer.state[parameter][key] = value
 
-    def _log(self, losses: dict[str, float]) -> None:
-        line = {"step": self.step, **{key: round(value, 5) for key, value in losses.items()}}
-        with open(self.folder / METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    def _log(self, losses: dict[str, float], board: Board | None) -> None:
+        if self.processes.is_main:
+            log_metrics(self.folder, self.step, losses)
+        if board is not None:
+            for name, value in losses.items():
+                board.add_scalar(name, value, self.step)
 
-    def _truncate_log(self) -> None:
-        """Drop lines of steps after the checkpoint; they will be written again."""
-        path = self.folder / METRICS
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-            path.write_text("".join(kept), encoding="utf-8")
+    def _draw(self) -> None:
+        if self.processes.is_main:
+            draw_curves(self.folder)
+
+
+class _PartLosses(nn.Module):
+    """Model and losses as one module, which DistributedDataParallel can wrap."""
+
+    def __init__(self, model: nn.Module, losses: PartLosses, device: torch.device) -> None:
+        super().__init__()
+        self.model, self.losses, self.device = model, losses, device
+
+    def forward(self, part: Any) -> dict[str, Tensor]:
+        return self.losses(self.model, part, self.device)
+
+
+class _Parts:
+    """Parts by (step, place), as a DataLoader asks for them."""
+
+    def __init__(self, data: Steps) -> None:
+        self.data = data
+
+    def __getitem__(self, key: tuple[int, int]) -> Any:
+        return self.data.part(*key)
 
 
 def _unchanged(item: Any) -> Any:
     return item
 
 
-def learning_rate_factor(step: int, total: int, warmup: int) -> float:
-    """Linear warm-up, then half a cosine to zero; relative to the peak."""
-    warmup = min(warmup, total // 10)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+def _workers() -> int:
+    """Processes that make parts for one GPU: this process's share of the cores, but one."""
+    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(16, cores - 1))

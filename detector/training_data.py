@@ -1,6 +1,6 @@
 """Training examples: photographs, their proposals and truths, in an order fixed by the seed.
 
-What step `s` sees depends on (seed, s) alone, so that a resumed run continues exactly.
+What a part is depends on (seed, step, place) alone, so that a resumed run continues exactly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset as TorchDataset
 
 from configs import NetworkOptions, TrainingOptions
 from detector.images import read_image
@@ -88,8 +87,8 @@ def _repeat_factors(
     return best
 
 
-class StepData(TorchDataset[list[Example]]):
-    """Item `s` is the list of examples of training step `s`."""
+class StepData:
+    """The photographs of a run: each part of a step is one Example."""
 
     def __init__(
         self,
@@ -99,6 +98,7 @@ class StepData(TorchDataset[list[Example]]):
         options: TrainingOptions,
     ) -> None:
         self.photographs, self.network, self.options = photographs, network, options
+        self.parts_per_step = options.images_per_step
         self.order = image_order(photographs, images, options)
 
     def fingerprint(self) -> str:
@@ -110,14 +110,11 @@ class StepData(TorchDataset[list[Example]]):
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        return len(self.order) // self.options.images_per_step
+        return len(self.order) // self.parts_per_step
 
-    def __getitem__(self, step: int) -> list[Example]:
-        first = step * self.options.images_per_step
-        places = range(self.options.images_per_step)
-        return [self._example(self.order[first + place], step, place) for place in places]
-
-    def _example(self, index: int, step: int, place: int) -> Example:
+    def part(self, step: int, place: int) -> Example:
+        """The photograph at a place of a step, mirrored or not, at one of the scales."""
+        index = self.order[step * self.parts_per_step + place]
         rng = np.random.default_rng([self.options.seed, 3, step, place])
         photographs = self.photographs
         picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)

@@ -49,7 +49,7 @@ if when == "maps":
     detector.train_multibox.read_image = lambda path: read(path) if next(count) < 2 else die()
 else:
     factor = detector.training.learning_rate_factor
-    detector.training.learning_rate_factor = lambda s, t, w: factor(s, t, w) if s < 6 else die()
+    detector.training.learning_rate_factor = lambda s, t, o: factor(s, t, o) if s < 6 else die()
 run(Path(weights), Path(data), Path(folder))
 """
 
@@ -151,7 +151,7 @@ def test_a_mirrored_item_mirrors_map_and_boxes(small_weights: Path, small_datase
     plain = torch.from_numpy(np.array(maps[0])).view(torch.bfloat16).permute(2, 0, 1)
     seen = set()
     for step in range(40):
-        batch = steps[step]
+        batch = steps.part(step, 0)
         mirrored = not torch.equal(batch.maps[0], plain)
         assert torch.equal(batch.maps[0], plain.flip(2) if mirrored else plain)
         expected = flip_boxes(boxes[0][0], 1.0) if mirrored else boxes[0][0]

@@ -23,9 +23,10 @@ from detector import Detector
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, example_losses, freeze_until
 from detector.images import read_image
+from detector.optimization import learning_rate_factor
 from detector.regions import RegionClassifier
 from detector.train import train
-from detector.training import Trainer, learning_rate_factor
+from detector.training import Trainer
 from detector.training_data import Photographs, StepData
 from detector.weights_file import load_imagenet, load_tensors
 from eval import read_dataset
@@ -46,10 +47,10 @@ from tests.detector.test_training import RECIPE, run
 
 factor = detector.training.learning_rate_factor
 
-def factor_or_death(step, total, warmup):
+def factor_or_death(step, total, options):
     if step == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return factor(step, total, warmup)
+    return factor(step, total, options)
 
 detector.training.learning_rate_factor = factor_or_death
 run(*map(Path, sys.argv[1:]))
@@ -152,7 +153,7 @@ def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
 def total_loss(run: Trainer, options: TrainingOptions) -> float:
     """Of the first example, without dropout."""
     with torch.no_grad():
-        losses = example_losses(run.model.eval(), run.data[0][0], options, CPU)
+        losses = example_losses(run.model.eval(), run.data.part(0, 0), options, CPU)
     return sum(float(value) for value in losses.values())
 
 
@@ -188,14 +189,24 @@ def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path:
 
 
 def test_the_learning_rate_warms_up_and_falls_like_a_cosine() -> None:
-    factors = [learning_rate_factor(step, 1000, 99) for step in range(1000)]
+    options = TrainingOptions(warmup_steps=99)
+    factors = [learning_rate_factor(step, 1000, options) for step in range(1000)]
     assert factors[0] == pytest.approx(0.01) and factors[49] == pytest.approx(0.5)
     assert factors[99] == 1.0 == max(factors)
-    assert learning_rate_factor(550, 1000, 100) == pytest.approx(0.5)
-    assert learning_rate_factor(325, 1000, 100) == pytest.approx(0.5 + 0.5 * 0.5**0.5)
+    longer = TrainingOptions(warmup_steps=100)
+    assert learning_rate_factor(550, 1000, longer) == pytest.approx(0.5)
+    assert learning_rate_factor(325, 1000, longer) == pytest.approx(0.5 + 0.5 * 0.5**0.5)
     assert 0 < factors[-1] < 1e-4
     # a short run warms up for a tenth of its steps at most
-    assert learning_rate_factor(2, 20, 200) == 1.0
+    assert learning_rate_factor(2, 20, TrainingOptions(warmup_steps=200)) == 1.0
+
+
+def test_the_paper_s_learning_rate_falls_by_4_percent_every_8_epochs() -> None:
+    options = TrainingOptions(schedule="paper", epochs=20.0, warmup_steps=10)
+    # ten steps an epoch: the rate falls at steps 80 and 160
+    expected = {0: 1 / 11, 10: 1, 79: 1, 80: 0.96, 159: 0.96, 160: 0.9216, 199: 0.9216}
+    found = {step: learning_rate_factor(step, 200, options) for step in expected}
+    assert found == pytest.approx(expected)
 
 
 def test_layers_are_frozen_up_to_the_one_named() -> None:

@@ -1,0 +1,143 @@
+"""Several processes that train one model: what `torchrun detect train ...` started.
+
+    torchrun --nproc-per-node 8 --no-python detect train --data my.json
+
+One process per GPU (nccl), or per share of the processor's cores (gloo). All averaging of
+gradients is DistributedDataParallel's; here is who is who, and what is done once for all.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from detector.errors import DetectorError
+from detector.loading import choose_device
+
+T = TypeVar("T")
+PATIENCE = timedelta(days=1)  # the others wait while the main process computes proposals
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes train together, and which one this is; the first is the main one."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def places(self, parts_per_step: int) -> range:
+        """The parts of every step that this process takes: every `count`-th.
+
+        Raises
+        ------
+        DetectorError
+            The parts cannot be dealt out evenly.
+        """
+        if parts_per_step % self.count:
+            raise DetectorError(
+                f"a step has {parts_per_step} parts for {self.count} processes; make "
+                "training.images_per_step a multiple of torchrun's number of processes"
+            )
+        return range(self.rank, parts_per_step, self.count)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean over the processes, of a tensor of one shape."""
+        if self.count == 1:
+            return values
+        dist.all_reduce(values)
+        return values / self.count
+
+    def from_main(self, make: Callable[[], T]) -> T:
+        """What `make` returns in the main process, in all processes; the others do not call it."""
+        if self.count == 1:
+            return make()
+        found = [make() if self.is_main else None]
+        dist.broadcast_object_list(found, src=0)
+        return found[0]  # type: ignore[return-value]
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            dist.barrier()
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """A block that the main process goes through before the others, to fill a cache."""
+        if not self.is_main:
+            self.wait()
+        yield
+        if self.is_main:
+            self.wait()
+
+    def parallel(self, module: nn.Module, device: torch.device) -> nn.Module:
+        """The module, its gradients averaged over the processes whenever they are computed."""
+        if self.count == 1:
+            return module
+        # Parts may leave out layers, such as box regression where nothing is foreground
+        warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
+        return DistributedDataParallel(
+            module,
+            device_ids=[device] if device.type == "cuda" else None,
+            broadcast_buffers=False,
+            find_unused_parameters=True,
+        )
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def join_processes(device: str | None = None) -> Iterator[tuple[Processes, torch.device]]:
+    """Join the processes that torchrun started; without torchrun this process is alone.
+
+    Parameters
+    ----------
+    device
+        "cpu", "cuda" or "cuda:N" as `choose_device` takes it. Under torchrun each process takes
+        the GPU of its number on the machine (LOCAL_RANK), or the processor.
+
+    Raises
+    ------
+    DetectorError
+        No such device; more processes than GPUs.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE, choose_device(device)
+        return
+    local = choose_device(device)
+    if local.type == "cuda":
+        local = torch.device("cuda", _own_gpu())
+        torch.cuda.set_device(local)
+    if dist.is_initialized():  # an outer block joined them, and will part them
+        yield Processes(dist.get_rank(), dist.get_world_size()), local
+        return
+    dist.init_process_group("nccl" if local.type == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Processes(dist.get_rank(), dist.get_world_size()), local
+    finally:
+        dist.destroy_process_group()
+
+
+def _own_gpu() -> int:
+    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= count:
+        raise DetectorError(
+            f"torchrun started process {number + 1} on a machine with {count} GPUs; "
+            f"give it --nproc-per-node {count}, or detect --device cpu"
+        )
+    return number

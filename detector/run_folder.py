@@ -1,0 +1,137 @@
+"""A run folder: what was trained, from what, with what, and how it went.
+
+recipe.yaml             everything that decided the run
+run.json                seed, data, versions, device, command line, dates
+metrics.jsonl           a line per logged step: mean losses; figures of validation
+curves.png              the same as a picture (and TensorBoard's events, where installed)
+checkpoint.safetensors  everything needed to go on
+weights.safetensors     the result
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from configs import Recipe, load_recipe
+from detector.errors import DetectorError
+from detector.version import __version__
+
+RECIPE, RUN, METRICS, CURVES = "recipe.yaml", "run.json", "metrics.jsonl", "curves.png"
+CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
+
+
+def start_run_folder(
+    folder: Path, recipe: Recipe, data: Path, photographs: int, seed: int, device: torch.device
+) -> None:
+    """Write recipe.yaml and run.json, or add a date to those of the run to be continued.
+
+    Raises
+    ------
+    DetectorError
+        The folder holds a run of another recipe.
+    """
+    import yaml
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / RECIPE
+    if not path.exists():
+        text = yaml.safe_dump(_plain(recipe.to_dict()), sort_keys=False, allow_unicode=True)
+        write_text(path, text)
+    elif load_recipe(path) != recipe:
+        raise DetectorError(f"{path}: another recipe was used here; give another --output")
+    path = folder / RUN
+    if path.exists():
+        about = json.loads(path.read_text(encoding="utf-8"))
+        about["continued"] = [*about.get("continued", []), _now()]
+    else:
+        about = describe_run(data, photographs, seed, device)
+    write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+
+
+def describe_run(data: Path, photographs: int, seed: int, device: torch.device) -> dict[str, Any]:
+    """What one needs to know to repeat a run, besides its recipe."""
+    import cv2
+    import numpy as np
+
+    cuda = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if cuda else platform.processor()
+    return {
+        "command": shlex.join(sys.argv),
+        "started": _now(),
+        "seed": seed,
+        "data": {"file": str(data), "sha256": _sha256(data), "photographs": photographs},
+        "device": f"{device} ({name or platform.machine()})",
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "versions": {
+            "googlenet-rcnn": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+    }
+
+
+def log_metrics(folder: Path, step: int, values: Mapping[str, float]) -> None:
+    """Add a line to metrics.jsonl."""
+    line = {"step": step, **{key: float(f"{value:.5g}") for key, value in values.items()}}
+    with open(folder / METRICS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl; a last one cut off by a crash is left out."""
+    path = folder / METRICS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found: list[dict[str, float]] = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Drop the lines of later steps than the checkpoint's; they will be written again."""
+    kept = [line for line in read_metrics(folder) if line["step"] <= step]
+    if (folder / METRICS).exists():
+        write_text(folder / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _sha256(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
