@@ -76,8 +76,10 @@ class AuxiliaryClassifier(nn.Module):
         self.classifier = nn.Linear(1024, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, 14, 14) -> logits (N, outputs)."""
-        x = F.relu(self.conv(F.avg_pool2d(x, 5, stride=3)))
+        """(N, inputs, 14, 14) -> logits (N, outputs); maps of other sizes are averaged to 4x4."""
+        as_published = x.shape[2:] == (14, 14)
+        pooled = F.avg_pool2d(x, 5, stride=3) if as_published else F.adaptive_avg_pool2d(x, 4)
+        x = F.relu(self.conv(pooled))
         x = F.relu(self.hidden(x.flatten(1)))
         return self.classifier(F.dropout(x, 0.7, self.training))
 
@@ -118,9 +120,12 @@ class GoogLeNet(nn.Module):
         """The module of that name in Table 1, such as "4e"."""
         return cast(Inception, getattr(self, f"inception_{name}"))
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) normalised BGR -> map of inception 4e, (N, 832, ~H/16, ~W/16)."""
-        return self._middle(self._stem(x))
+    def trunk(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
+        """(N, 3, H, W) normalised BGR -> map of inception 4e, (N, 832, ~H/16, ~W/16).
+
+        The maps of 4a to 4e are put into `taps` by name where it is given.
+        """
+        return self._middle(self._stem(x), taps)
 
     def region_head(self, regions: Tensor) -> Tensor:
         """(N, 832, 14, 14) -> (N, 1024): fourth max pool, 5a, 5b, average pool (section 5)."""

@@ -1,4 +1,6 @@
-"""The region classifier in shared mode: one trunk pass per photograph, a head per region.
+"""The region classifier: one network, read in two ways.
+
+Shared mode: one trunk pass per photograph, a head per region.
 
     photograph -> trunk (to 4e, stride 16) -> map
     map, proposals -> objectness: a cheap score; only the likeliest objects go on
@@ -7,12 +9,16 @@
 A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
 made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
 costs half the mAP with frozen features.
+
+Warp mode (R-CNN and the paper): every region is cut out and goes through the whole network.
+
+    photograph, proposals -> crops of 224x224 (`detector.warp`) -> trunk -> 5a, 5b -> the same
 """
 
 from __future__ import annotations
 
 import contextlib
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -26,6 +32,7 @@ from detector.googlenet import (
     HEAD_CHANNELS,
     TRUNK_CHANNELS,
     TRUNK_STRIDE,
+    AuxiliaryClassifier,
     GoogLeNet,
     preprocess,
 )
@@ -57,6 +64,14 @@ class Objectness(nn.Module):
         return cast(Tensor, self.score(hidden)[:, 0])
 
 
+class CropAnswers(NamedTuple):
+    """What the network says of N crops."""
+
+    logits: Tensor  # (N, classes + 1), background first
+    deltas: Tensor  # (N, classes, 4), divided by `DELTA_SCALE`
+    auxiliary: list[Tensor]  # (N, classes + 1) each: logits of the side classifiers, if any
+
+
 class RegionClassifier(nn.Module):
     """GoogLeNet with a classifier over classes + background and per-class box regression.
 
@@ -64,9 +79,12 @@ class RegionClassifier(nn.Module):
     ----------
     classes
         Number of classes, background not counted.
+    auxiliary
+        Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
+        files never hold them: set `auxiliary` to None before saving.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, auxiliary: bool = False) -> None:
         super().__init__()
         self.classes = classes
         self.network = GoogLeNet(outputs=None)
@@ -79,6 +97,14 @@ class RegionClassifier(nn.Module):
         nn.init.zeros_(cast(Tensor, self.objectness.project.bias))
         nn.init.zeros_(self.objectness.hidden.bias)
         nn.init.zeros_(self.objectness.score.bias)
+        self.auxiliary: nn.ModuleDict | None = None
+        if auxiliary:
+            self.auxiliary = nn.ModuleDict(
+                {
+                    name: AuxiliaryClassifier(channels, classes + 1)
+                    for name, channels in (("4a", 512), ("4d", 528))
+                }
+            )
 
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""
@@ -91,7 +117,21 @@ class RegionClassifier(nn.Module):
         Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
         `DELTA_SCALE`.
         """
-        regions = roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE)
+        return self._answer(roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE))
+
+    def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
+        return self._answer(self.network.trunk(crops))
+
+    def learn_crops(self, crops: Tensor) -> CropAnswers:
+        """As `classify_crops`, with the answers of the side classifiers."""
+        taps: dict[str, Tensor] = {}
+        logits, deltas = self._answer(self.network.trunk(crops, taps))
+        sides = self.auxiliary.items() if self.auxiliary is not None else ()
+        return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
+
+    def _answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 832, 14, 14) of the trunk -> logits and deltas."""
         hidden = F.dropout(self.network.region_head(regions), 0.4, self.training)
         deltas = self.regressor(hidden).view(-1, self.classes, 4)
         return self.classifier(hidden), deltas

@@ -8,6 +8,7 @@ import torch
 
 from configs import NetworkOptions
 from detector import Detector
+from detector.googlenet import GoogLeNet
 from detector.regions import (
     DELTA_SCALE,
     RegionClassifier,
@@ -65,6 +66,37 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     assert feature_map.shape == (1, 832, 4, 6)
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
     assert model.objectness(feature_map, boxes).shape == (2,)
+
+
+def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
+    torch.manual_seed(0)
+    model = RegionClassifier(classes=3).eval()
+    whole = GoogLeNet(outputs=4).eval()
+    state = {**model.network.state_dict(), **_named("classifier", model.classifier)}
+    whole.load_state_dict(state)
+    crops = torch.randn(2, 3, 224, 224) * 50
+    with torch.inference_mode():
+        logits, deltas = model.classify_crops(crops)
+        torch.testing.assert_close(logits, whole(crops))
+    assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
+
+
+def _named(name: str, layer: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {f"{name}.{key}": value for key, value in layer.state_dict().items()}
+
+
+def test_side_classifiers_answer_in_training_and_leave_no_trace_in_weights() -> None:
+    torch.manual_seed(0)
+    model = RegionClassifier(classes=3, auxiliary=True)
+    plain = {name: value.shape for name, value in RegionClassifier(3).state_dict().items()}
+    answers = model.learn_crops(torch.randn(2, 3, 224, 224) * 50)
+    assert [side.shape for side in answers.auxiliary] == [(2, 4), (2, 4)]
+    sum(side.sum() for side in answers.auxiliary).backward()
+    assert model.network.inception_4d.one.weight.grad.abs().sum() > 0  # the upper one's
+    assert model.network.inception_4e.one.weight.grad is None  # lies above both
+    model.auxiliary = None
+    assert {name: value.shape for name, value in model.state_dict().items()} == plain
+    assert model.learn_crops(torch.zeros(1, 3, 224, 224)).auxiliary == []
 
 
 @torch.inference_mode()
