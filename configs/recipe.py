@@ -105,6 +105,15 @@ class TrainingOptions:
     warmup_steps: int = 200
     gradient_clip: float = 10.0
     box_weight: float = 1.0
+    # Warp mode: a step is images_per_step * regions_per_image crops, over all photographs
+    crops_per_pass: int = 16  # of one forward and backward pass; torchrun deals out a step's passes
+    box_regression: bool = True  # False leaves the proposals' boxes as they are (the paper)
+    auxiliary_weight: float = 0.3  # of each side classifier's loss; 0 = none
+    class_balance: float = 0.0  # 0 = every object's window alike, 1 = every class, 0.5 between
+    aspect_jitter: float = 0.0  # 0.33 stretches windows by up to 4/3
+    photometric: bool = True  # brightness, contrast, colour
+    random_interpolation: bool = False  # bilinear, bicubic or nearest, drawn for every pass
+    memory_gb: float = 4.0  # of decoded photographs that are held; others are read each time
     averaging: float = 0.999  # decay of the weight average; 0 = off
     repeat_threshold: float = 0.05  # rarer classes' photographs come more often (LVIS); 0 = off
     validation_fraction: float = 0.1
@@ -241,6 +250,11 @@ def _check(recipe: Recipe, where: str) -> None:
         ("training", "epochs", 0.0, 1e6),
         ("training", "images_per_step", 1, 10**4),
         ("training", "regions_per_image", 1, 10**5),
+        ("training", "crops_per_pass", 1, 10**5),
+        ("training", "auxiliary_weight", 0.0, 1e3),
+        ("training", "class_balance", 0.0, 1.0),
+        ("training", "aspect_jitter", 0.0, 10.0),
+        ("training", "memory_gb", 0.0, 1e6),
         ("training", "validation_fraction", 0.0, 0.9),
         ("training", "averaging", 0.0, 1.0),
         ("training", "seed", 0, 2**31),
