@@ -23,6 +23,7 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
 FORMAT = 1
 MULTIBOX = "multibox."  # opens the names of MultiBox's tensors
+CLASSIFIER_BIAS = "loss3/classifier.bias"  # of Caffe's names; as long as there are classes
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def split_multibox(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[
 
 
 def load_imagenet(network: nn.Module, path: Path = IMAGENET_WEIGHTS) -> dict[str, str]:
-    """Fill a GoogLeNet from BVLC's ImageNet weights; returns the file's metadata.
+    """Fill a GoogLeNet from BVLC's ImageNet weights or those of `detect pretrain`.
 
-    Parts that the network lacks (the classifier of a detector's) or the file lacks (auxiliary
-    heads) are left as they are.
+    Returns the file's metadata. Parts that the network lacks (the classifier of a detector's) or
+    the file lacks (auxiliary heads) are left as they are.
     """
     from detector.googlenet import caffe_name
 
@@ -106,8 +107,28 @@ def load_imagenet(network: nn.Module, path: Path = IMAGENET_WEIGHTS) -> dict[str
                 raise DetectorError(
                     f"{path}: has no tensor for {name}; give BVLC GoogLeNet weights"
                 ) from None
-    network.load_state_dict(state, strict=False)
+    try:
+        network.load_state_dict(state, strict=False)
+    except RuntimeError:
+        raise DetectorError(
+            f"{path}: its tensors have other shapes; give BVLC GoogLeNet weights"
+        ) from None
     return metadata
+
+
+def save_imagenet(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
+    """Write a GoogLeNet as `load_imagenet` reads it: float16, Caffe's names; atomic.
+
+    Auxiliary heads are left out: they serve training alone (the paper's section 5).
+    """
+    from detector.googlenet import caffe_name
+
+    tensors = {
+        caffe_name(name): tensor.detach().to("cpu", torch.float16).contiguous()
+        for name, tensor in network.state_dict().items()
+        if not name.startswith("auxiliary")
+    }
+    save_tensors(path, tensors, metadata)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
