@@ -62,11 +62,11 @@ class MultiBoxOptions:
 class NetworkOptions:
     """How the photograph enters the network, and how many regions get the full head."""
 
-    mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
     short_side: int = 576  # pixels; the trunk's stride is 16
     long_side: int = 960  # pixels; wins where both cannot hold
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
+    mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,10 @@ class TrainingOptions:
     objectness_regions: int = 256  # regions per image that train the objectness score
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
+    photometric: bool = False  # brightness, contrast, saturation, hue at random
+    random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
+    ohem: bool = False  # learn from the costliest of 4 times as many regions (arXiv 1604.03540)
+    label_smoothing: float = 0.0  # share of the target spread over all classes
     freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
     optimizer: str = "adamw"  # or sgd, with momentum .9
     schedule: str = "cosine"  # or paper: 4 % less every 8 epochs (GoogLeNet paper, section 6)
@@ -111,8 +115,6 @@ class TrainingOptions:
     auxiliary_weight: float = 0.3  # of each side classifier's loss; 0 = none
     class_balance: float = 0.0  # 0 = every object's window alike, 1 = every class, 0.5 between
     aspect_jitter: float = 0.0  # 0.33 stretches windows by up to 4/3
-    photometric: bool = True  # brightness, contrast, colour
-    random_interpolation: bool = False  # bilinear, bicubic or nearest, drawn for every pass
     memory_gb: float = 4.0  # of decoded photographs that are held; others are read each time
     averaging: float = 0.999  # decay of the weight average; 0 = off
     repeat_threshold: float = 0.05  # rarer classes' photographs come more often (LVIS); 0 = off
@@ -132,7 +134,7 @@ class PretrainOptions:
     images_per_step: int = 128
     images_per_part: int = 32  # of one pass; torchrun deals out the passes of a step
     crop_side: int = 224  # pixels
-    photometric: bool = True  # brightness, contrast, colour, lighting noise
+    photometric: bool = True  # brightness, contrast, saturation, hue
     random_interpolation: bool = True
     auxiliary_weight: float = 0.3  # of each side classifier's loss
     optimizer: str = "sgd"  # or adamw
@@ -257,6 +259,7 @@ def _check(recipe: Recipe, where: str) -> None:
         ("training", "memory_gb", 0.0, 1e6),
         ("training", "validation_fraction", 0.0, 0.9),
         ("training", "averaging", 0.0, 1.0),
+        ("training", "label_smoothing", 0.0, 0.9),
         ("training", "seed", 0, 2**31),
         ("pretrain", "epochs", 0.0, 1e6),
         ("pretrain", "images_per_step", 1, 10**6),
@@ -275,7 +278,7 @@ def _check(recipe: Recipe, where: str) -> None:
     modes, mode = ["shared", "warp"], recipe.network.mode
     if mode not in modes:
         raise RecipeError(f"{where}: network.mode is {mode!r}{_suggest(mode, modes)}")
-    for section in ("training", "multibox"):
+    for section in ("training", "multibox", "pretrain"):
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)
             if value not in words:
