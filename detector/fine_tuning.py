@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from configs import TrainingOptions
 from detector.errors import DetectorError
+from detector.region_losses import OHEM_CANDIDATES, hardest, region_losses
 from detector.regions import RegionClassifier
-from detector.sampling import sample_objectness, sample_regions
+from detector.sampling import Regions, Truths, sample_objectness, sample_regions
 from detector.training import PartLosses
 from detector.training_data import Example
 from proposals.multibox import MultiBox
 
+Floats = NDArray[np.float32]
 HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
 
 
@@ -47,20 +52,39 @@ def example_losses(
     ) / max(1, len(rows))
 
     hardness = logits.detach().cpu().numpy()
-    regions = sample_regions(boxes, hardness, example.truths, options, rng)
+    if options.ohem:
+        regions = _hard_regions(model, feature_map, boxes, hardness, example.truths, options, rng)
+    else:
+        regions = sample_regions(boxes, hardness, example.truths, options, rng)
     logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
-    labels = torch.from_numpy(regions.labels).to(device)
-    count = max(1, len(labels))
-    classes = F.cross_entropy(logits.float(), labels, reduction="sum") / count
+    losses = region_losses(logits, deltas, regions, options)
     # Regression counts on foreground only, but is divided by all regions: each weighs the same
-    foreground = labels.nonzero()[:, 0]
-    error = F.smooth_l1_loss(
-        deltas.float()[foreground, labels[foreground] - 1],
-        torch.from_numpy(regions.deltas).to(device)[foreground],
-        reduction="sum",
-    )
-    box = options.box_weight * error / count
+    count = max(1, len(regions.labels))
+    classes, box = losses.classes.sum() / count, losses.boxes.sum() / count
     return {"classes": classes, "boxes": box, "objectness": objectness}
+
+
+def _hard_regions(
+    model: RegionClassifier,
+    feature_map: Tensor,
+    boxes_xyxy: Floats,
+    hardness: Floats,
+    truths: Truths,
+    options: TrainingOptions,
+    rng: np.random.Generator,
+) -> Regions:
+    """Of several times as many sampled regions, those that the network answers worst now."""
+    more = replace(options, regions_per_image=OHEM_CANDIDATES * options.regions_per_image)
+    regions = sample_regions(boxes_xyxy, hardness, truths, more, rng)
+    learning = model.training
+    model.eval()  # scored without dropout
+    with torch.no_grad():
+        boxes = torch.from_numpy(regions.boxes_xyxy).to(feature_map.device)
+        logits, deltas = model(feature_map, boxes)
+        losses = region_losses(logits, deltas, regions, options)
+    model.train(learning)
+    rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)
+    return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
 
 
 def detector_losses(options: TrainingOptions, multibox: MultiBox | None = None) -> PartLosses:

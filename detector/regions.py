@@ -143,9 +143,14 @@ DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
 
 
 def resize_for_network(
-    image: NDArray[np.uint8], options: NetworkOptions, short_side: int = 0
+    image: NDArray[np.uint8],
+    options: NetworkOptions,
+    short_side: int = 0,
+    interpolation: int | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Scale the short side to `short_side` (default: the options'), bounded by the long side.
+
+    `interpolation` is OpenCV's; None takes area where the picture shrinks, else linear.
 
     Returns the picture and the factors (x, y, x, y) that take boxes into it. Never smaller than
     one trunk cell, so that a 1x500 strip has a map.
@@ -154,12 +159,9 @@ def resize_for_network(
     scale = (short_side or options.short_side) / min(height, width)
     scale = min(scale, options.long_side / max(height, width))
     new_width, new_height = (max(TRUNK_STRIDE, round(side * scale)) for side in (width, height))
-    shrinking = scale < 1
-    resized = cv2.resize(
-        image,
-        (new_width, new_height),
-        interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
-    )
+    if interpolation is None:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
     factors = np.array([new_width / width, new_height / height] * 2, np.float32)
     return cast("NDArray[np.uint8]", resized), factors
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from configs import NetworkOptions, TrainingOptions
 from detector.images import read_image
+from detector.photometric import INTERPOLATIONS, distort
 from detector.regions import resize_for_network
 from detector.sampling import Truths
 from eval import Dataset
@@ -126,9 +127,11 @@ class StepData:
             picture = picture[:, ::-1]
             boxes, truth_boxes = flip_boxes(boxes, width), flip_boxes(truth_boxes, width)
         short_side = int(rng.choice(self.options.short_sides))
-        resized, factors = resize_for_network(
-            np.ascontiguousarray(picture), self.network, short_side
-        )
+        picture = np.ascontiguousarray(picture)
+        method = int(rng.choice(INTERPOLATIONS)) if self.options.random_interpolation else None
+        resized, factors = resize_for_network(picture, self.network, short_side, method)
+        if self.options.photometric:
+            resized = distort(resized, rng)
         return Example(
             torch.from_numpy(resized).permute(2, 0, 1),
             boxes * factors,

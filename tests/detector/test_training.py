@@ -237,3 +237,26 @@ def test_a_picture_that_is_missing_stops_the_run_by_name(
     with pytest.raises(DetectorError, match=r"lost\.png is not beside it; give --images"):
         run(data, tmp_path / "other", cache)
     assert read_image(tmp_path / "2.png").shape == (96, 128, 3)
+
+
+def test_the_costliest_regions_are_learned_from(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four times as many, the ones with the largest loss; scored without dropout."""
+    run = trainer(small_dataset, tmp_path, epochs=1.0, ohem=True, box_weight=0.0)
+    run.model.train()
+    with torch.no_grad():
+        run.model.classifier.bias.copy_(torch.tensor([0.0, 8.0, 0.0]))  # says red of everything
+    seen = []
+    forward = run.model.forward
+
+    def watched(feature_map: torch.Tensor, boxes: torch.Tensor) -> Any:
+        seen.append((len(boxes), run.model.training))
+        return forward(feature_map, boxes)
+
+    monkeypatch.setattr(run.model, "forward", watched)
+    losses = example_losses(run.model, run.data.part(0, 0), run.options, CPU)
+    (many, learning), (few, still_learning) = seen
+    assert few == run.options.regions_per_image == 16 and few < many <= 64
+    assert not learning and still_learning
+    assert float(losses["classes"].detach()) > 7  # no red object is among the costliest
