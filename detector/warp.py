@@ -17,17 +17,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from detector.googlenet import preprocess
+from detector.googlenet import MEAN_BGR, preprocess
 
 CROP_SIZE = 224
 CONTEXT = 16  # pixels of the crop on each side of the box
 INSIDE = CROP_SIZE - 2 * CONTEXT
 HALVINGS = 5  # enough for boxes of 64 * 192 pixels
 _COARSEST = 2**HALVINGS
+
+
+def shrink_for_warp(
+    image: NDArray[np.uint8], long_side: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Bound the longer side of an (H, W, 3) photograph; a smaller one stays as it is.
+
+    Returns the picture and the factors (x, y, x, y) that take boxes into it. Crops are made in
+    float32, so that a camera's twelve megapixels would cost three hundred megabytes.
+    """
+    height, width = image.shape[:2]
+    new_height, new_width = bounded_size(height, width, long_side)
+    if (new_height, new_width) != (height, width):
+        image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    factors = np.array([new_width / width, new_height / height] * 2, np.float32)
+    return image, factors
+
+
+def bounded_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """Height and width of `shrink_for_warp`'s picture."""
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 class Atlas(NamedTuple):
@@ -74,6 +99,7 @@ def warp_regions(
     photograph: Tensor | None = None,
     mirrored: Tensor | None = None,
     *,
+    colours: Tensor | None = None,
     interpolation: str = "bilinear",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -89,6 +115,9 @@ def warp_regions(
         (N,) int64, the row of `atlas.places` that each box belongs to; None: all to the first.
     mirrored
         (N,) bool, which crops are turned left to right, their context with them; None: none.
+    colours
+        (N, 3, 4) float32, a map of each crop's (red, green, blue, 1) 0..255 to new colours, as
+        `photometric.random_matrix` draws them; None: unchanged.
     interpolation
         Of `grid_sample`: "bilinear", "bicubic" or "nearest".
     dtype
@@ -127,8 +156,19 @@ def warp_regions(
     grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], -1)
     source = atlas.pixels.expand(count, *atlas.pixels.shape)
     crops = F.grid_sample(source, grid, interpolation, "border", align_corners=False)
+    if colours is not None:
+        crops = _change_colours(crops, colours)
     crops *= (inside_y[:, None, :, None] & inside_x[:, None, None, :]).to(crops.dtype)
     return crops.to(dtype, memory_format=torch.channels_last)
+
+
+def _change_colours(crops: Tensor, colours: Tensor) -> Tensor:
+    """Map RGB 0..255, though the crops are BGR without the mean; values stay in 0..255."""
+    mean = torch.tensor(MEAN_BGR, device=crops.device)[:, None]
+    turned = colours.flip(1)  # rows, then columns: red, green, blue -> blue, green, red
+    matrix, shift = turned[:, :, :3].flip(2), turned[:, :, 3:]
+    changed = torch.baddbmm(shift + matrix @ mean - mean, matrix, crops.flatten(2))
+    return torch.minimum(torch.maximum(changed, -mean), 255 - mean).view_as(crops)
 
 
 def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor) -> Tensor:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from configs import TrainingOptions
-from detector.sampling import Regions, Truths, assign, sample_objectness, sample_regions
+from detector.sampling import (
+    Regions,
+    Truths,
+    Windows,
+    assign,
+    draw_windows,
+    jitter_aspect,
+    sample_objectness,
+    sample_regions,
+    sort_windows,
+)
 
 TRUTH = (0, 0, 100, 100)
 OPTIONS = TrainingOptions()  # 64 regions, a quarter foreground at IoU .5
@@ -132,3 +142,82 @@ def test_objectness_learns_from_at_most_half_objects() -> None:
     np.testing.assert_array_equal(rows < 200, target == 1)
     crowd = truths((0, 0, 9999, 9999), ignored=[True])
     assert len(sample_objectness(boxes, crowd, OPTIONS, rng)[0]) == 0
+
+
+def many(counts: dict[int, int], background: int = 400) -> Windows:
+    """Photograph k - 1 holds an object of class k and `counts[k]` windows near it."""
+    boxes = [np.concatenate([near(n), far(background)]) for n in counts.values()]
+    return sort_windows(boxes, [truths(TRUTH, labels=[k]) for k in counts], 0.5)
+
+
+def test_windows_are_sorted_by_what_they_teach() -> None:
+    crowd = truths(TRUTH, (190, 0, 300, 50), labels=[2, 2], ignored=[False, True])
+    in_crowd = far(2)
+    windows = sort_windows(
+        [np.concatenate([far(3), near(2)]), np.concatenate([in_crowd, near(1)]), far(4)],
+        [truths(TRUTH, labels=[7]), crowd, truths()],
+        0.5,
+    )
+    assert windows.foreground.tolist() == [[1, 2], [0, 3], [0, 4]]  # class 2 before class 7
+    assert windows.labels.tolist() == [2, 7, 7]
+    np.testing.assert_array_equal(windows.targets_xyxy, [TRUTH] * 3)
+    assert [rows.tolist() for rows in windows.background] == [[0, 1, 2], [], [0, 1, 2, 3]]
+
+
+def test_a_step_is_32_objects_and_96_background_windows_of_all_photographs() -> None:
+    windows = many({1: 30, 2: 50, 3: 40})
+    drawn = draw_windows(windows, 128, OPTIONS, np.random.default_rng(0))
+    assert (drawn.labels > 0).sum() == 32 and len(drawn.labels) == 128
+    for photograph, box, label, target in zip(*drawn, strict=True):
+        if label:
+            assert label == photograph + 1 and box[0] == 0 and target.tolist() == list(TRUTH)
+        else:
+            assert box[0] >= 200 and (target == box).all()
+    assert set(drawn.photograph[32:]) == {0, 1, 2}
+
+
+def test_every_background_window_is_as_likely_as_any_other() -> None:
+    boxes = [far(10), far(40), far(0)]
+    windows = sort_windows([*boxes, near(1)], [truths()] * 3 + [truths(TRUTH)], 0.5)
+    rng = np.random.default_rng(3)
+    drawn = draw_windows(windows, 20_000, OPTIONS, rng)
+    assert drawn.labels.sum() == 5_000  # the only one, again and again
+    counts = np.bincount(drawn.photograph[5_000:], minlength=3)
+    assert counts[0] == pytest.approx(3_000, abs=200) and counts.sum() == 15_000
+    places = np.bincount(drawn.boxes_xyxy[5_000:, 0].astype(int) - 200, minlength=40)
+    assert places[:10].sum() == pytest.approx(6_000, abs=250) and places.min() > 200
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"), [(0.0, (800, 200)), (1.0, (500, 500)), (0.5, (667, 333))]
+)
+def test_balance_of_classes(balance: float, expected: tuple[int, int]) -> None:
+    options = TrainingOptions(class_balance=balance)
+    windows = many({1: 80, 3: 20})
+    drawn = draw_windows(windows, 40_000, options, np.random.default_rng(1))
+    counts = np.bincount(drawn.labels, minlength=4)[1:] / 10
+    assert counts.tolist() == [
+        pytest.approx(expected[0], abs=25),
+        0,
+        pytest.approx(expected[1], abs=25),
+    ]
+
+
+def test_few_objects_come_again_and_without_background_all_are_objects() -> None:
+    drawn = draw_windows(many({1: 2}), 128, OPTIONS, np.random.default_rng(0))
+    assert (drawn.labels == 1).sum() == 32
+    drawn = draw_windows(many({1: 5}, background=0), 128, OPTIONS, np.random.default_rng(0))
+    assert (drawn.labels == 1).all() and len(drawn.labels) == 128
+
+
+def test_jitter_keeps_area_and_centre_and_stays_in_its_range() -> None:
+    boxes = np.tile(np.array([[10, 20, 50, 40]], np.float32), (4000, 1))
+    found = jitter_aspect(boxes, 1 / 3, np.random.default_rng(0))
+    width, height = (found[:, 2:] - found[:, :2]).T
+    np.testing.assert_allclose(width * height, 800, rtol=1e-4)
+    np.testing.assert_allclose(
+        (found[:, :2] + found[:, 2:]) / 2, boxes[:, :2] + [20, 10], atol=1e-4
+    )
+    stretch = width / height / 2
+    assert 0.75 <= stretch.min() < 0.76 and 1.32 < stretch.max() <= 4 / 3 + 1e-6
+    assert (stretch > 1).mean() == pytest.approx(0.5, abs=0.03)

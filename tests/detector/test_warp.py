@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from detector.googlenet import MEAN_BGR
-from detector.warp import make_atlas, warp_regions
+from detector.photometric import random_matrix
+from detector.warp import make_atlas, shrink_for_warp, warp_regions
 
 
 def photograph(seed: int, height: int, width: int) -> Tensor:
@@ -152,3 +153,28 @@ def test_no_boxes_give_no_crops_and_the_kind_asked_for() -> None:
     crops = warp_regions(atlas, boxes((1, 1, 9, 9), (3, 3, 30, 9)), dtype=torch.bfloat16)
     assert crops.dtype == torch.bfloat16
     assert crops.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_colours_are_changed_as_in_rgb_and_the_mean_outside_stays() -> None:
+    image = photograph(8, 60, 80)
+    place = boxes((-10, 5, 60, 55))
+    rng = np.random.default_rng(2)
+    matrix = random_matrix(image.float().mean((1, 2)).tolist(), rng).astype(np.float32)
+    colours = torch.from_numpy(matrix)[None]
+    plain = warp_regions(make_atlas([image]), place)
+    changed = warp_regions(make_atlas([image]), place, colours=colours)
+    outside = (plain == 0).all(1, keepdim=True).expand_as(plain)
+    assert outside.any() and not changed[outside].any()
+    expected = np.einsum("ck,kyx->cyx", matrix[:, :3], as_rgb(plain)[0].numpy())
+    expected = np.clip(expected + matrix[:, 3, None, None], 0, 255)
+    inside = ~outside[0].numpy()
+    np.testing.assert_allclose(as_rgb(changed)[0].numpy()[inside], expected[inside], atol=0.01)
+
+
+def test_a_large_photograph_is_shrunk_and_a_small_one_left() -> None:
+    large, factors = shrink_for_warp(np.full((3000, 4000, 3), 9, np.uint8), 1000)
+    assert large.shape == (750, 1000, 3) and factors.tolist() == [0.25] * 4
+    image = np.zeros((30, 999, 3), np.uint8)
+    small, factors = shrink_for_warp(image, 1000)
+    assert small is image and factors.tolist() == [1] * 4
+    assert shrink_for_warp(np.zeros((1, 3000, 3), np.uint8), 1000)[0].shape == (1, 1000, 3)
