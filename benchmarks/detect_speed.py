@@ -50,7 +50,7 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     likely = timed("objectness", objectness, detector.model, features, boxes)
     boxes = boxes[detector.select(likely)]
     batch = detector.recipe.network.batch
-    probabilities, deltas = timed("head", score, detector.model, features, boxes, batch)
+    probabilities, deltas = timed("head", score, detector.members, features, boxes, batch)
 
     def finish() -> None:
         decoded = decode(boxes, deltas, image.shape[:2])

@@ -223,8 +223,9 @@ def _progress(waiting: list[int], total: int) -> Iterator[int]:
 
 def _hash_of_weights(detector: Detector) -> str:
     """SHA-256 of names and tensors, whatever file they came from."""
-    digest = hashlib.sha256(repr(detector.info.class_names).encode())
-    for module in (detector.model, detector.multibox):
+    modes = [member.mode for member in detector.members]
+    digest = hashlib.sha256(repr((detector.info.class_names, modes)).encode())
+    for module in (*(member.model for member in detector.members), detector.multibox):
         for name, tensor in module.state_dict().items() if module is not None else ():
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())

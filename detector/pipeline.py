@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict
+from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, weights_path
@@ -18,7 +20,7 @@ from detector.postprocess import Candidates, Scored, candidates, decode, suppres
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
-from detector.weights_file import WeightsInfo, load_weights, split_multibox
+from detector.weights_file import WeightsInfo, load_weights, save_weights, split_multibox
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
 from proposals.result import Proposals
@@ -47,9 +49,12 @@ class Detector:
     info
         Class names and dataset category ids.
     device
-        Where the network runs: "cpu", "cuda", "cuda:1"; None chooses CUDA where there is one.
+        Where the networks run: "cpu", "cuda", "cuda:1"; None chooses CUDA where there is one.
     multibox
         Heads on the model's trunk that propose boxes; None leaves selective search alone.
+    members
+        All networks that see a photograph, `model` the first; () is `model` alone, read in the
+        recipe's mode.
     """
 
     def __init__(
@@ -59,9 +64,13 @@ class Detector:
         info: WeightsInfo,
         device: str | torch.device | None = None,
         multibox: MultiBox | None = None,
+        members: Sequence[Member] = (),
     ) -> None:
         self.device = choose_device(device)
-        self.model = model.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.model = model
+        self.members = tuple(members) or (Member(model, recipe.network.mode),)
+        for member in self.members:
+            member.model.to(self.device).to(memory_format=torch.channels_last).eval()
         self.multibox = multibox
         if multibox is not None:
             multibox.to(self.device).to(memory_format=torch.channels_last).eval()
@@ -94,9 +103,8 @@ class Detector:
         path = weights_path(Path(weights or name), recipe if weights is None else None)
         tensors, info = load_weights(path)
         tensors, heads = split_multibox(tensors)
-        model = RegionClassifier(len(info.class_names))
         try:
-            model.load_state_dict(tensors)
+            members = unpack(tensors, info.members, len(info.class_names))
             multibox = MultiBox.from_state(heads) if heads else None
         except (RuntimeError, KeyError):
             raise DetectorError(
@@ -104,7 +112,13 @@ class Detector:
             ) from None
         if recipe is None:
             recipe = recipe_from_dict(info.recipe, where=f"{path}: recipe")
-        return cls(model, recipe, info, device, multibox)
+        return cls(members[0].model, recipe, info, device, multibox, members)
+
+    def save(self, path: str | Path) -> None:
+        """Write all networks, MultiBox, the recipe and `info` to one weights file; atomic."""
+        modes = tuple(member.mode for member in self.members)
+        info = replace(self.info, members=modes, recipe=self.recipe.to_dict())
+        save_weights(Path(path), pack(self.members), info, self.multibox)
 
     def __call__(
         self,
@@ -244,7 +258,7 @@ class Detector:
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
         boxes, features = _boxes(boxes_xyxy), self.features(read_image(source))
-        return score(self.model, features, boxes, self.recipe.network.batch)[0]
+        return score(self.members, features, boxes, self.recipe.network.batch)[0]
 
     def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
@@ -256,26 +270,37 @@ class Detector:
         """
 
         def answer(boxes: Floats, likely: Floats) -> Candidates:
-            probabilities, deltas = score(self.model, features, boxes, self.recipe.network.batch)
+            probabilities, deltas = score(self.members, features, boxes, self.recipe.network.batch)
             probabilities[:, 1:] *= likely[:, None]
             decoded = decode(boxes, deltas, features.size)
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 
-        likely = objectness(self.model, features, boxes)
+        likely = self._objectness(features, boxes)
         best = self.select(likely)
         found = answer(boxes[best], likely[best])
         for _ in range(options.refine):
             best_boxes = replace(options, max_detections=options.refine_boxes)
             again = suppress(found, best_boxes).boxes_xyxy
-            found = found.join(answer(again, objectness(self.model, features, again)))
+            found = found.join(answer(again, self._objectness(features, again)))
         return Stages(boxes, boxes[best], found)
 
+    def _objectness(self, features: Features, boxes: Floats) -> Floats:
+        """Of a network that reads crops alone, 1: it learned none."""
+        if self.members[0].mode == "warp":
+            return np.ones(len(boxes), np.float32)
+        return objectness(self.model, features, boxes)
+
     def features(self, image: NDArray[np.uint8]) -> Features:
-        """One pass of the trunk over an (H, W, 3) RGB photograph."""
-        return see(self.model, image, self.recipe.network, self.device)
+        """One pass of the trunks over an (H, W, 3) RGB photograph."""
+        return see(self.members, image, self.recipe.network, self.device)
 
     def select(self, objectness: Floats) -> NDArray[np.int64]:
-        """Rows of the `keep` likeliest objects, likeliest first; the head sees no others."""
+        """Rows of the `keep` likeliest objects, likeliest first; the head sees no others.
+
+        All rows where nothing tells likely objects from others.
+        """
+        if self.members[0].mode == "warp":
+            return np.arange(len(objectness))
         order = np.argsort(-objectness, kind="stable")
         return order[: self.recipe.network.keep or None]
 

@@ -117,21 +117,25 @@ class RegionClassifier(nn.Module):
         Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
         `DELTA_SCALE`.
         """
-        return self._answer(roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE))
+        return self.answer(self.regions(feature_map, boxes_xyxy))
+
+    def regions(self, feature_map: Tensor, boxes_xyxy: Tensor) -> Tensor:
+        """Map and (N, 4) boxes in input pixels -> (N, 832, 14, 14)."""
+        return roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE)
 
     def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
-        return self._answer(self.network.trunk(crops))
+        return self.answer(self.network.trunk(crops))
 
     def learn_crops(self, crops: Tensor) -> CropAnswers:
         """As `classify_crops`, with the answers of the side classifiers."""
         taps: dict[str, Tensor] = {}
-        logits, deltas = self._answer(self.network.trunk(crops, taps))
+        logits, deltas = self.answer(self.network.trunk(crops, taps))
         sides = self.auxiliary.items() if self.auxiliary is not None else ()
         return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
 
-    def _answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 832, 14, 14) of the trunk -> logits and deltas."""
+    def answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 832, 14, 14), a map's regions or the trunk's map of a crop -> what `forward` gives."""
         hidden = F.dropout(self.network.region_head(regions), 0.4, self.training)
         deltas = self.regressor(hidden).view(-1, self.classes, 4)
         return self.classifier(hidden), deltas

@@ -26,7 +26,7 @@ from detector.train_multibox import train_multibox
 from detector.training import Trainer
 from detector.training_data import Photographs, StepData, split_validation
 from detector.version import __version__
-from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet, save_weights
+from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet
 from eval import Dataset, evaluate, read_dataset
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
@@ -97,7 +97,7 @@ def train(
     if split[1]:
         detector.info.metrics.update(validate(detector, dataset, folder, split[1], console))
     weights = output / "weights.safetensors"
-    save_weights(weights, detector.model, detector.info, detector.multibox)
+    detector.save(weights)
     console.print(f"weights: {weights}", markup=False)
     return weights
 

@@ -37,13 +37,14 @@ class WeightsInfo:
     metrics: dict[str, float] = field(default_factory=dict)
     version: str = ""
     format: int = FORMAT
+    members: tuple[str, ...] = ("shared",)  # how each network reads regions: ensemble.MODES
 
 
 def save_weights(
-    path: Path, model: nn.Module, info: WeightsInfo, multibox: nn.Module | None = None
+    path: Path, tensors: dict[str, Tensor], info: WeightsInfo, multibox: nn.Module | None = None
 ) -> None:
-    """Write the model's tensors, and MultiBox's where given, in float16 with `info`; atomic."""
-    state = dict(model.state_dict())
+    """Write the networks' tensors (`ensemble.pack`), and MultiBox's where given, in float16."""
+    state = dict(tensors)
     if multibox is not None:
         state |= {MULTIBOX + name: tensor for name, tensor in multibox.state_dict().items()}
     tensors = {
@@ -66,6 +67,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
         content = json.loads(metadata["detector"])
         content["class_names"] = tuple(content["class_names"])
         content["category_ids"] = tuple(content["category_ids"])
+        content["members"] = tuple(content.get("members", ("shared",)))
         info = WeightsInfo(**content)
     except (KeyError, TypeError, ValueError):
         raise DetectorError(

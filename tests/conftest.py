@@ -64,5 +64,5 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.nn.init.normal_(model.regressor.weight, std=0.05)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     recipe = recipe_from_dict(SMALL_RECIPE).to_dict()
-    save_weights(path, model, WeightsInfo(NAMES, CATEGORY_IDS, recipe))
+    save_weights(path, model.state_dict(), WeightsInfo(NAMES, CATEGORY_IDS, recipe))
     return path

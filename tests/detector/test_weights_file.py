@@ -37,7 +37,7 @@ INFO = WeightsInfo(
 def test_tensors_and_metadata_come_back(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.Linear(6, 2))
     path = tmp_path / "new" / "weights.safetensors"
-    save_weights(path, model.to(memory_format=torch.channels_last), INFO)
+    save_weights(path, model.to(memory_format=torch.channels_last).state_dict(), INFO)
     tensors, info = load_weights(path)
     assert info == INFO
     expected = {name: tensor.half().float() for name, tensor in model.state_dict().items()}
@@ -59,7 +59,7 @@ class Intruder:
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     good = tmp_path / "good.safetensors"
-    save_weights(good, nn.Linear(20, 20), INFO)
+    save_weights(good, nn.Linear(20, 20).state_dict(), INFO)
     contents = {
         "pickled": pickle.dumps(Intruder(tmp_path / "trace")),
         "truncated": good.read_bytes()[:-100],
@@ -83,7 +83,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_weights_of_a_later_format_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "later.safetensors"
-    save_weights(path, nn.Linear(1, 1), WeightsInfo(("a",), (1,), {}, format=2))
+    save_weights(path, nn.Linear(1, 1).state_dict(), WeightsInfo(("a",), (1,), {}, format=2))
     with pytest.raises(DetectorError, match="format 2, this version reads 1"):
         load_weights(path)
 
