@@ -17,6 +17,8 @@ COMMANDS = {
     "check": "name every fault of a data set or of results",
     "train": "train a detector on your own boxes",
     "propose": "find boxes that may hold an object, without saying which",
+    "pretrain": "train the network to classify whole pictures, as on ImageNet",
+    "classify": "say what whole pictures show, or measure how often that is right",
     "cache": "show or empty the store of computed proposals",
 }
 
@@ -30,6 +32,7 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect train --data instances.json       train on your own boxes
   detect check instances.json              what is wrong with a data set or results
   detect propose -o out street.jpg         boxes alone, of no class
+  detect classify street.jpg               what a whole picture shows
   detect COMMAND --help                    options of a command"""
 
 
@@ -57,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         "check": _check,
         "train": _train,
         "propose": _propose,
+        "pretrain": _pretrain,
+        "classify": _classify,
         "cache": _cache,
     }
     for name, build in builders.items():
@@ -215,6 +220,56 @@ def _propose(parser: argparse.ArgumentParser) -> None:
         help="compute selective search anew; with --data its results are kept for the next time",
     )  # fmt: skip
     _detector_options(parser)
+
+
+def _pretrain(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--data", type=Path, required=True, metavar="DIR",
+        help="one folder of pictures a class, or a folder with such folders train and val",
+    )  # fmt: skip
+    add(
+        "--validation", type=Path, metavar="DIR",
+        help="pictures to measure on, sorted alike (default: val inside --data, else a tenth of "
+        "--data, drawn by the seed and not trained on)",
+    )  # fmt: skip
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="run folder; an unfinished run there is continued (default: runs/pretrain-DATA)",
+    )  # fmt: skip
+    add("--recipe", metavar="YAML", help="settings under `pretrain:` (default: the paper's)")
+    add(
+        "--weights", type=Path, metavar="FILE|imagenet",
+        help="begin with these weights and a new last layer (default: from scratch)",
+    )  # fmt: skip
+    add("--epochs", type=float, metavar="N", help="instead of the recipe's 250")
+    add(
+        "--batch", dest="images_per_step", type=_count, metavar="N",
+        help="pictures in a step, instead of the recipe's 128",
+    )  # fmt: skip
+    add("--learning-rate", type=float, metavar="X", help="instead of the recipe's .01")
+    add("--seed", type=int, metavar="N", help="instead of the recipe's 0")
+    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
+
+
+def _classify(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add(
+        "--data", type=Path, metavar="DIR",
+        help="or one folder of pictures a class, named as the network's classes are (ImageNet's "
+        "also by synset): measures top-1 and top-5 error",
+    )  # fmt: skip
+    add(
+        "--crops", type=int, choices=(1, 10, 144), default=10,
+        help="windows of each picture that are averaged (default: 10)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, action="append", metavar="FILE",
+        help="file or run folder of `detect pretrain`; given several times, the answers are "
+        "averaged (default: the ImageNet weights that ship)",
+    )  # fmt: skip
+    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
 
 
 def _detector_options(parser: argparse.ArgumentParser) -> None:

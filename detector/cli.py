@@ -178,6 +178,14 @@ def _command(name: str) -> Callable[[Namespace], int]:
         from detector.propose_command import propose
 
         return propose
+    if name == "pretrain":
+        from detector.pretrain_command import pretrain
+
+        return pretrain
+    if name == "classify":
+        from detector.classify_command import classify
+
+        return classify
     if name == "train":
         from detector.train_command import train
 

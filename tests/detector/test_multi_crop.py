@@ -82,7 +82,8 @@ def test_ten_crops_are_the_corners_and_the_centre_of_the_central_square() -> Non
 
 def test_one_crop_is_among_the_ten_and_those_are_among_the_144() -> None:
     image = noise(280, 333)
-    one, ten, all_144 = ([c.tobytes() for c in pictures(multi_crop(image, n))] for n in (1, 10, 144))
+    found = [[crop.tobytes() for crop in pictures(multi_crop(image, n))] for n in (1, 10, 144)]
+    one, ten, all_144 = found
     assert one == [ten[8]] and set(ten) <= set(all_144)
 
 

@@ -1,0 +1,91 @@
+"""`detect pretrain` and `detect classify` from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from detector.weights_file import IMAGENET_WEIGHTS
+from tests.detector.command import detect, save
+from tests.detector.test_pretrain import picture
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name, colour in (("espresso", (90, 40, 10)), ("tabby", (150, 140, 130))):
+        for number in range(2):
+            picture(tmp_path / "data" / name / f"{number}.png", colour, number)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--data", "gone"], "gone: no such folder"),
+        (["--data", "data/espresso"], "espresso: holds no folders"),
+        (["--data", "data", "--epochs", "-1"], "pretrain.epochs is -1.0; use 0.0 to"),
+        (["--data", "data", "--learning-rate", "nan"], "pretrain.learning_rate is nan"),
+        (["--data", "data", "--epochs", "1"], "data: no training step of 128 pictures in 4"),
+        (["--data", "data", "--batch", "100"], "use a multiple of pretrain.images_per_part (32)"),
+        (["--data", "data", "--validation", "none"], "none: no such folder"),
+        (["--data", "data", "--validation", "other"], "unicorn: no class of that name among the 2"),
+        (["--data", "data", "--weights", "no.safetensors"], "no.safetensors: no such file"),
+        (["--data", "data", "--recipe", "voc2"], "did you mean 'voc20'?"),
+        (["--data", "single"], "single: holds one class, 'unicorn'"),
+    ],
+)
+def test_bad_input_of_pretrain_is_one_line(
+    words: list[str], said: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("other", "single"):
+        picture(tmp_path / folder / "unicorn" / "1.png", (1, 2, 3), 0)
+    run = detect("pretrain", *words, "--device", "cpu")
+    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name pictures, or a folder with --data"),
+        (["x.png", "--data", "data"], "not both"),
+        (["gone.png"], "gone.png: no such file"),
+        (["--data", "data/espresso"], "espresso: holds no folders"),
+        (["x.png", "--weights", "bare.safetensors"], "holds no classifier and its class names"),
+    ],
+)
+def test_bad_input_of_classify_is_one_line(
+    words: list[str], said: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    save_file({"loss3/classifier.bias": torch.zeros(4)}, tmp_path / "bare.safetensors")
+    run = detect("classify", *words, "--device", "cpu")
+    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+
+
+def test_classify_prints_the_five_likeliest_classes_of_each_picture(tmp_path: Path) -> None:
+    first, bad = save(tmp_path / "one.png"), tmp_path / "two.png"
+    bad.write_bytes(b"no picture")
+    run = detect("classify", first, bad, "--crops", 1, "--device", "cpu")
+    assert run.code == 1 and "two.png: not a picture" in run.errors
+    heading, *lines = run.out.splitlines()
+    assert heading == str(first) and len(lines) == 5
+    shares = [float(line.split("%")[0]) for line in lines]
+    assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 100.1
+
+
+def test_classify_measures_a_folder_with_one_network_or_two(data: Path) -> None:
+    (data / "tabby" / "0.png").write_bytes(b"no picture")
+    run = detect(
+        "classify", "--data", data, "--crops", 1, "--device", "cpu",
+        "--weights", IMAGENET_WEIGHTS, "--weights", IMAGENET_WEIGHTS,
+    )  # fmt: skip
+    assert run.code == 0 and run.errors.count("0.png: not a picture") == 1
+    head, values = run.out.splitlines()
+    assert head.split()[:5] == ["pictures", "unreadable", "classes", "networks", "crops"]
+    assert values.split()[:5] == ["3", "1", "2", "2", "1"]
