@@ -93,7 +93,6 @@ class Processes:
         return DistributedDataParallel(
             module,
             device_ids=[device] if device.type == "cuda" else None,
-            broadcast_buffers=False,
             find_unused_parameters=True,
         )
 

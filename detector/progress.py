@@ -21,12 +21,17 @@ def track(items: Iterable[T], what: str, console: Console, total: int | None = N
 
 
 def show_training(trainer: Trainer, what: str, console: Console) -> None:
-    """Run a trainer to its end, with a progress bar that shows the mean losses."""
+    """Run a trainer to its end; the main process shows a bar with the mean losses."""
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[loss]}"),
     )  # fmt: skip
-    with Progress(*columns, console=console, speed_estimate_period=600) as bar:
+    with Progress(
+        *columns,
+        console=console,
+        speed_estimate_period=600,
+        disable=not trainer.processes.is_main,
+    ) as bar:
         task = bar.add_task("", total=len(trainer.data), completed=trainer.step, loss="")
         for progress in trainer.run():
             loss = "  ".join(f"{key} {value:.3f}" for key, value in progress.losses.items())

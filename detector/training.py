@@ -118,7 +118,7 @@ class Trainer:
         """Train to the end, yielding progress after every step; checkpoints by the clock."""
         self.model.train()
         total = len(self.data)
-        saved, drawn = time.monotonic(), 0.0
+        saved = drawn = time.monotonic()
         recent: list[dict[str, float]] = []
         parts = iter(self._parts())
         board = open_board(self.folder, self.step) if self.processes.is_main else None

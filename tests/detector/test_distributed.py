@@ -1,0 +1,115 @@
+"""Two processes learn what one learns."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from detector.distributed import ALONE, Processes, join_processes
+from detector.errors import DetectorError
+from tests.detector import tiny_run
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes left behind that torchrun could have started."""
+    folder = tmp_path_factory.mktemp("together")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_WAIT_POLICY": "PASSIVE",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
+    }  # fmt: skip
+    words = [sys.executable, "-m", "tests.detector.tiny_run", str(folder)]
+    started = [
+        subprocess.Popen(
+            words, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    said = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert not any("unused" in text or "Warning" in text for text in said), said
+    return folder
+
+
+def test_two_processes_learn_what_one_learns(together: Path, tmp_path: Path) -> None:
+    alone = tiny_run.make(tmp_path)
+    before = {n: p.detach().clone() for n, p in alone.model.named_parameters()}
+    last = tiny_run.finish(alone)[-1]
+    for rank in (0, 1):
+        found = torch.load(together / f"{rank}.pt")
+        for name, parameter in alone.model.named_parameters():
+            torch.testing.assert_close(
+                found[f"whole.{name}"], parameter.detach(), atol=1e-6, rtol=0
+            )
+            torch.testing.assert_close(
+                found[f"average.{name}"], alone.average[name], atol=1e-6, rtol=0
+            )
+            moved = (parameter.detach() - before[name]).abs().max()
+            assert bool(moved == 0) if name.startswith("never") else moved > 1e-3
+        assert found["losses"].tolist() == pytest.approx(list(last.losses.values()), rel=1e-5)
+
+
+def test_two_processes_continue_from_their_checkpoint(together: Path) -> None:
+    for rank in (0, 1):
+        found = torch.load(together / f"{rank}.pt")
+        names = [name.removeprefix("broken.") for name in found if name.startswith("broken.")]
+        assert names
+        assert all(torch.equal(found[f"broken.{name}"], found[f"whole.{name}"]) for name in names)
+
+
+def test_only_the_main_process_writes(together: Path) -> None:
+    written = {path.name for path in (together / "main" / "whole").iterdir()}
+    assert {"checkpoint.safetensors", "metrics.jsonl", "curves.png"} <= written
+    assert not list((together / "other").rglob("*.*"))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_one_process_continues_exactly(optimizer: str, tmp_path: Path) -> None:
+    whole = tiny_run.make(tmp_path / "whole", optimizer=optimizer)
+    tiny_run.finish(whole)
+    tiny_run.advance(tiny_run.make(tmp_path / "broken", optimizer=optimizer), 5)
+    broken = tiny_run.make(tmp_path / "broken", optimizer=optimizer)
+    assert broken.step == 5
+    tiny_run.finish(broken)
+    for name, parameter in whole.model.named_parameters():
+        assert torch.equal(parameter, broken.model.get_parameter(name))
+    lines = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "broken")]
+    assert lines[0] and lines[0].split('"first"')[0] == lines[1].split('"first"')[0]
+
+
+def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
+    assert list(Processes(1, 3).places(6)) == [1, 4]
+    assert list(ALONE.places(3)) == [0, 1, 2]
+    with pytest.raises(DetectorError, match=r"^a step has 3 parts for 2 processes; make .*s$"):
+        Processes(0, 2).places(3)
+
+
+def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with join_processes("cpu") as (processes, device):
+        assert (
+            processes == ALONE and device.type == "cpu" and not torch.distributed.is_initialized()
+        )
+        assert processes.from_main(lambda: 7) == 7
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.setattr("detector.distributed.choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with (
+        pytest.raises(DetectorError, match=r"process 3 on a machine with 2 GPUs; .* 2, or"),
+        join_processes("cuda"),
+    ):
+        pass
