@@ -36,7 +36,8 @@ class StubDetector:
         self.info = SimpleNamespace(class_names=NAMES, category_ids=CATEGORY_IDS)
         self.recipe, self.multibox = Recipe(), None
         self.device = SimpleNamespace(type="cpu")
-        self.model = SimpleNamespace(state_dict=dict)
+        network = SimpleNamespace(state_dict=dict)
+        self.members = (SimpleNamespace(model=network, mode="shared"),)
         self.seen: list[str] = []
 
     def detect_in_stages(self, path: Path, preset: str) -> tuple[Detections, Any]:
