@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from configs import ProposalOptions, Recipe
+from detector.distributed import Processes, join_processes
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
 from detector.image_folder import find_image_folder
 from detector.images import read_image
-from detector.loading import choose_device
 from detector.pipeline import Detector
 from detector.progress import show_training, track
 from detector.regions import RegionClassifier
-from detector.run_folder import start_run_folder
+from detector.run_folder import WEIGHTS, start_run_folder
 from detector.train_multibox import train_multibox
 from detector.training import Trainer
 from detector.training_data import Photographs, StepData, split_validation
@@ -68,25 +68,46 @@ def train(
     use_cache
         False computes all proposals anew and keeps none.
     """
-    console = console or Console(stderr=True)
     dataset = read_dataset(data)
     if not len(dataset.all_truths):
         raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
     folder = images or find_image_folder(data, dataset)
-    start_run_folder(
-        output, recipe, data, len(dataset), recipe.training.seed, choose_device(device)
-    )
-    split = split_validation(
-        len(dataset), recipe.training.validation_fraction, recipe.training.seed
-    )
-    detector = start
-    if detector is None or part != "multibox":
-        cache = ProposalCache(cache_folder) if use_cache else None
-        proposals = _proposals(dataset, folder, recipe.proposals, cache, console)
-        detector = _train_detector(
-            Photographs(dataset, folder, proposals), split, recipe, output, start,
-            choose_device(device), imagenet_weights, console,
-        )  # fmt: skip
+    options = recipe.training
+    split = split_validation(len(dataset), options.validation_fraction, options.seed)
+    with join_processes(device) as (processes, chosen):
+        console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
+        processes.from_main(
+            lambda: start_run_folder(output, recipe, data, len(dataset), options.seed, chosen)
+        )
+        detector = start
+        if detector is None or part != "multibox":
+            cache = ProposalCache(cache_folder) if use_cache else None
+            with processes.main_first():  # the others find its proposals in the cache
+                proposals = _proposals(dataset, folder, recipe.proposals, cache, console)
+            detector = _train_detector(
+                Photographs(dataset, folder, proposals), split, recipe, output, start,
+                chosen, processes, imagenet_weights, console,
+            )  # fmt: skip
+        weights = output / WEIGHTS
+        if processes.is_main:
+            detector = _finish(detector, dataset, folder, split, recipe, part, output, console)
+            detector.save(weights)
+        processes.wait()
+    console.print(f"weights: {weights}", markup=False)
+    return weights
+
+
+def _finish(
+    detector: Detector,
+    dataset: Dataset,
+    folder: Path,
+    split: tuple[list[int], list[int]],
+    recipe: Recipe,
+    part: str,
+    output: Path,
+    console: Console,
+) -> Detector:
+    """MultiBox and validation: minutes, which one process does alone."""
     # Figures of the detector it started from are not those of what comes out
     detector.info = replace(detector.info, recipe=recipe.to_dict(), metrics={})
     if part != "detector" and recipe.multibox.boxes:
@@ -96,10 +117,7 @@ def train(
         )
     if split[1]:
         detector.info.metrics.update(validate(detector, dataset, folder, split[1], console))
-    weights = output / "weights.safetensors"
-    detector.save(weights)
-    console.print(f"weights: {weights}", markup=False)
-    return weights
+    return detector
 
 
 def _train_detector(
@@ -109,6 +127,7 @@ def _train_detector(
     output: Path,
     start: Detector | None,
     device: torch.device,
+    processes: Processes,
     imagenet_weights: Path,
     console: Console,
 ) -> Detector:
@@ -120,6 +139,8 @@ def _train_detector(
         load_imagenet(model.network, imagenet_weights)
     else:
         model, multibox = start.model, start.multibox
+        if multibox is not None:
+            multibox.to(device)
         if start.info.class_names != dataset.class_names:
             raise DetectorError(
                 f"{dataset.source}: its classes are not those of the detector to start from; "
@@ -132,7 +153,7 @@ def _train_detector(
         )
     freeze_until(model, options.freeze)
     losses = detector_losses(options, multibox)
-    trainer = Trainer(model, steps, losses, options, output, device)
+    trainer = Trainer(model, steps, losses, options, output, device, processes)
     console.print(
         f"{len(training)} photographs to train on, {len(validation)} to validate, "
         f"{len(dataset.class_names)} classes, {len(steps)} steps"
