@@ -33,7 +33,7 @@ OPTIONS = TrainingOptions(
     epochs=4 / 3,
     freeze="5a",
     warmup_steps=1,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     checkpoint_minutes=60.0,
 )
 
@@ -159,7 +159,7 @@ def test_it_learns_and_a_run_cut_short_ends_with_the_same_weights(
     assert len(progress) == 4
     with torch.no_grad():
         losses = window_losses(whole.data)(whole.model.eval(), whole.data.part(0, 0), CPU)
-    assert float(losses["classes"]) < 0.7 * progress[0].losses["classes"]
+    assert float(losses["classes"]) < 0.8 * progress[0].losses["classes"]
 
     cut = trainer(small_dataset, tmp_path / "cut")
     for done in cut.run():
