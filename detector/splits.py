@@ -1,0 +1,35 @@
+"""Which photographs of a training set are held out to validate on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eval import Dataset
+
+
+def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Image indices for training and for validation, drawn with the seed.
+
+    Every class, the rarest first, gives about `fraction` of its photographs: a draw that does not
+    look at classes can leave a rare one without a single object to measure.
+    """
+    order = np.random.default_rng([seed, 1]).permutation(len(dataset))
+    present = _classes_present(dataset)[order]
+    held = np.zeros(len(order), bool)
+    for label in np.argsort(present.sum(0), kind="stable"):
+        of_class = np.flatnonzero(present[:, label])
+        missing = round(fraction * len(of_class)) - int(held[of_class].sum())
+        held[of_class[~held[of_class]][: max(0, missing)]] = True
+    missing = round(fraction * len(order)) - int(held.sum())
+    empty = ~present.any(1) & ~held
+    held[np.flatnonzero(empty)[: max(0, missing)]] = True
+    return sorted(order[~held].tolist()), sorted(order[held].tolist())
+
+
+def _classes_present(dataset: Dataset) -> np.ndarray:
+    """(photographs, classes) bool: has an object of the class that counts."""
+    present = np.zeros((len(dataset), len(dataset.class_names)), bool)
+    for index in range(len(dataset)):
+        truths = dataset.truths(index)
+        present[index, truths.labels[~truths.ignored]] = True
+    return present
