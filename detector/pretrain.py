@@ -15,13 +15,14 @@ from configs import PretrainOptions, Recipe
 from detector.class_folder import ClassFolder, find_parts, read_class_folder
 from detector.classification import ClassificationReport, measure
 from detector.classifier import Classifier
+from detector.curves import draw_curves
 from detector.distributed import join_processes
 from detector.errors import DetectorError
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import printable
 from detector.pretrain_data import Crops, CropSteps
 from detector.progress import show_training
-from detector.run_folder import WEIGHTS, start_run_folder
+from detector.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
 from detector.training import PartLosses, Trainer
 from detector.training_data import split_validation
 from detector.version import __version__
@@ -96,6 +97,7 @@ def pretrain(
             report = measure(classifier, held, VALIDATION_CROPS, console) if held else None
             save_imagenet(path, network, describe(training, recipe, report, weights))
             if report is not None:
+                _log(output, trainer.step, report)
                 console.print(report.table())
             console.print(f"weights: {path}", markup=False, soft_wrap=True)
         processes.wait()
@@ -142,6 +144,17 @@ def describe(
         "validation": json.dumps(errors),
         "version": __version__,
     }
+
+
+def _log(output: Path, step: int, report: ClassificationReport) -> None:
+    """Add the errors to the metrics, once; a finished run that is called again has them."""
+    errors = {
+        "validation_top1_error": report.top1_error,
+        "validation_top5_error": report.top5_error,
+    }
+    if not any(errors.keys() <= line.keys() for line in read_metrics(output)):
+        log_metrics(output, step, errors)
+        draw_curves(output)
 
 
 def _network(folder: ClassFolder, options: PretrainOptions, weights: Path | None) -> GoogLeNet:

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -37,9 +38,9 @@ from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors
 CPU = torch.device("cpu")
 COLOURS = {"blue": (40, 60, 220), "red": (220, 40, 40)}
 QUIET = Console(quiet=True)
-# Ten pictures, four a step in two parts, from scratch: four steps.
+# Ten pictures, four a step in two parts, from scratch: three steps.
 OPTIONS = PretrainOptions(
-    epochs=1.6, images_per_step=4, images_per_part=2, crop_side=32, checkpoint_minutes=0.0
+    epochs=1.2, images_per_step=4, images_per_part=2, crop_side=32, checkpoint_minutes=0.0
 )
 RECIPE = Recipe(name="small", pretrain=OPTIONS)
 
@@ -54,7 +55,7 @@ from detector.pretrain import pretrain
 part = detector.pretrain_data.CropSteps.part
 
 def part_or_death(self, step, place):
-    if (step, place) == (2, 1):
+    if (step, place) == (1, 1):
         os.kill(os.getpid(), signal.SIGKILL)
     return part(self, step, place)
 
@@ -98,7 +99,7 @@ def test_a_killed_run_continues_to_the_same_weights(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     killed = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert load_tensors(folder / "checkpoint.safetensors")[1]["step"] == "2"
+    assert load_tensors(folder / "checkpoint.safetensors")[1]["step"] == "1"
     assert not (folder / "weights.safetensors").exists()
 
     pretrain(data, folder, RECIPE, device="cpu", console=QUIET)
@@ -106,6 +107,13 @@ def test_a_killed_run_continues_to_the_same_weights(
     continued = load_file(folder / "weights.safetensors")
     assert continued.keys() == expected.keys()
     assert not [name for name in expected if not torch.equal(continued[name], expected[name])]
+
+    metrics = (folder / "metrics.jsonl").read_bytes()
+    assert metrics.count(b"validation_top1_error") == 1
+    pretrain(data, folder, RECIPE, device="cpu", console=QUIET)  # there is nothing left to do
+    again = load_file(folder / "weights.safetensors")
+    assert all(torch.equal(again[name], expected[name]) for name in expected)
+    assert (folder / "metrics.jsonl").read_bytes() == metrics
 
 
 def test_the_weights_have_the_form_of_the_bundled_ones(finished: Path) -> None:
@@ -117,7 +125,7 @@ def test_the_weights_have_the_form_of_the_bundled_ones(finished: Path) -> None:
     }  # fmt: skip
     assert {t.dtype for t in tensors.values()} == {t.dtype for t in bundled.values()}
     assert json.loads(metadata["class_names"]) == ["blue", "red"]
-    assert json.loads(metadata["recipe"])["epochs"] == 1.6 and "preprocessing" in keys
+    assert json.loads(metadata["recipe"])["epochs"] == 1.2 and "preprocessing" in keys
     validation = json.loads(metadata["validation"])
     assert validation["pictures"] == 4 and 0 <= validation["top1_error"] <= 1
 
@@ -155,7 +163,7 @@ def test_it_learns_to_tell_two_colours_from_the_imagenet_weights(
     data: Path, tmp_path: Path
 ) -> None:
     options = replace(
-        OPTIONS, epochs=6.0, images_per_step=10, images_per_part=10, photometric=False,
+        OPTIONS, epochs=5.0, images_per_step=10, images_per_part=10, photometric=False,
         averaging=0.5, checkpoint_minutes=60.0,
     )  # fmt: skip
     recipe = replace(RECIPE, pretrain=options)
@@ -228,6 +236,19 @@ def test_a_training_crop_is_a_window_of_the_picture_or_its_mirror() -> None:
         again = training_crop(image, 48, np.random.default_rng(seed), photometric=False)
         np.testing.assert_array_equal(crop, again)
     assert 20 < mirrored < 40
+
+
+@pytest.mark.parametrize("side", [20, 200])
+def test_without_random_interpolation_crops_shrink_by_area_and_grow_linearly(side: int) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (90, 110, 3), np.uint8)
+    for seed in range(5):
+        crop = training_crop(
+            image, side, np.random.default_rng(seed), photometric=False, random_interpolation=False
+        )
+        x1, y1, x2, y2 = draw_crop(90, 110, np.random.default_rng(seed))
+        method = cv2.INTER_AREA if side == 20 else cv2.INTER_LINEAR
+        expected = cv2.resize(image[y1:y2, x1:x2], (side, side), interpolation=method)
+        assert np.array_equal(crop, expected) or np.array_equal(crop, expected[:, ::-1])
 
 
 def test_every_epoch_shows_every_picture_once_and_each_time_otherwise(data: Path) -> None:
