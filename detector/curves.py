@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.run_folder import CURVES, read_metrics
+from detector.run_folder import CURVES, log_metrics, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ Values = NDArray[np.float64]
 COLUMNS = 3
 RAW, SMOOTH, MEASURED = "#b9cbe0", "#1f4e8c", "#b3541e"
 SMOOTHING = 0.05  # width of the moving average, as a share of the curve
+FEW = 20  # points, so few that each is marked
 
 
 def draw_curves(folder: Path) -> Path | None:
@@ -40,13 +42,21 @@ def draw_curves(folder: Path) -> Path | None:
     for panel in axes[len(curves) :]:
         panel.remove()
     for panel in axes[max(0, len(curves) - columns) : len(curves)]:
-        panel.set_xlabel("step")
+        panel.set_xlabel("step", fontsize=8)
         panel.tick_params(labelbottom=True)
     path = folder / CURVES
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     figure.savefig(temporary, dpi=110, format="png")
     os.replace(temporary, path)
     return path
+
+
+def add_validation(folder: Path, figures: Mapping[str, float]) -> None:
+    """Enter figures of validation at the last step of a run, and draw its curves again."""
+    lines = read_metrics(folder)
+    if lines:
+        log_metrics(folder, int(lines[-1]["step"]), figures)
+        draw_curves(folder)
 
 
 def read_curves(folder: Path) -> dict[str, tuple[Values, Values]]:
@@ -69,28 +79,32 @@ def is_validation(name: str) -> bool:
 
 
 def smooth(values: Values) -> Values:
-    """Centred moving average, narrower at the ends so that they are not bent."""
+    """Centred moving average over 5 % of the curve; less of it at the ends."""
     half = round(len(values) * SMOOTHING / 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
-    reach = np.minimum(np.minimum(places, len(values) - 1 - places), half)
-    found: Values = (sums[places + reach + 1] - sums[places - reach]) / (2 * reach + 1)
+    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+    found: Values = (sums[high] - sums[low]) / (high - low)
     return found
 
 
 def _draw_panel(panel: Axes, name: str, steps: Values, values: Values) -> None:
+    marker = "o" if len(values) < FEW else ""
     if is_validation(name):
-        panel.plot(steps, values, "o-", color=MEASURED, markersize=4, linewidth=1.2)
+        panel.plot(steps, values, marker=marker, color=MEASURED, markersize=4, linewidth=1.2)
         panel.annotate(
-            f"{values[-1]:.3f}", (steps[-1], values[-1]), xytext=(-4, 6),
-            textcoords="offset points", ha="right", color=MEASURED, fontsize=8,
+            f"{values[-1]:.3f}", (steps[-1], values[-1]), xytext=(-3, -12),
+            textcoords="offset points", ha="right", color=MEASURED, fontsize=9,
         )  # fmt: skip
+        top = 1.0 if values.max() <= 1 else 1.1 * float(values.max())
     else:
+        smoothed = smooth(values)
         panel.plot(steps, values, color=RAW, linewidth=0.8)
-        panel.plot(steps, smooth(values), color=SMOOTH, linewidth=1.5)
+        panel.plot(steps, smoothed, marker=marker, color=SMOOTH, markersize=3, linewidth=1.5)
         panel.set_ylabel("loss", fontsize=8)
+        top = 1.15 * float(smoothed.max()) or 1.0  # a lone peak may go beyond the panel
+    panel.set_ylim(0, top)
     panel.set_title(name.replace("validation_", "validation "), fontsize=10, loc="left")
-    panel.set_ylim(bottom=0)
     panel.grid(color="#e6e6e6", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.tick_params(labelsize=8, length=2)

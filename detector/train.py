@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from configs import ProposalOptions, Recipe
+from detector.curves import add_validation
 from detector.distributed import Processes, join_processes
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
@@ -116,7 +117,9 @@ def _finish(
             detector, photographs, split[0], recipe.multibox, output / "multibox", console
         )
     if split[1]:
-        detector.info.metrics.update(validate(detector, dataset, folder, split[1], console))
+        figures = validate(detector, dataset, folder, split[1], console)
+        detector.info.metrics.update(figures)
+        add_validation(output, figures)
     return detector
 
 

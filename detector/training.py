@@ -39,7 +39,8 @@ from detector.run_folder import CHECKPOINT, forget_after, log_metrics
 from detector.tensorboard import Board, open_board
 from detector.weights_file import load_tensors, save_tensors
 
-LOG_EVERY = 10  # steps
+LOG_EVERY = 10  # steps, whose mean is logged
+SHOWN = 50  # steps, whose mean is shown
 DRAW_EVERY = 30  # seconds, at least
 
 
@@ -123,18 +124,17 @@ class Trainer:
         parts = iter(self._parts())
         board = open_board(self.folder, self.step) if self.processes.is_main else None
         while self.step < total:
-            recent = [*recent[-49:], self._advance(parts)]
+            recent = [*recent[1 - SHOWN :], self._advance(parts)]
             self.step += 1
-            means = {key: float(np.mean([r[key] for r in recent])) for key in recent[-1]}
             if self.step % LOG_EVERY == 0 or self.step == total:
-                self._log(means, board)
+                self._log(_means(recent[-LOG_EVERY:]), board)
             if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
                 self.save_checkpoint()
                 saved = time.monotonic()
                 if saved - drawn > DRAW_EVERY:
                     self._draw()
                     drawn = saved
-            yield Progress(self.step, total, means)
+            yield Progress(self.step, total, _means(recent))
         self.save_checkpoint()
         self._draw()
         if board is not None:
@@ -168,7 +168,8 @@ class Trainer:
             batch_size=None,
             sampler=keys,
             collate_fn=_unchanged,
-            num_workers=_workers() if self.device.type == "cuda" else 0,
+            num_workers=_workers(self.device),
+            worker_init_fn=_start_worker,
         )
 
     def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
@@ -285,11 +286,24 @@ class _Parts:
         return self.data.part(*key)
 
 
+def _means(steps: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([step[key] for step in steps])) for key in steps[-1]}
+
+
 def _unchanged(item: Any) -> Any:
     return item
 
 
-def _workers() -> int:
-    """Processes that make parts for one GPU: this process's share of the cores, but one."""
+def _workers(device: torch.device) -> int:
+    """Processes that make parts for a GPU: this process's share of the cores, but one."""
+    if device.type != "cuda":
+        return 0
     cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, min(16, cores - 1))
+
+
+def _start_worker(number: int) -> None:
+    """OpenCV's threads do not survive a fork, and there is a process per core already."""
+    import cv2
+
+    cv2.setNumThreads(0)

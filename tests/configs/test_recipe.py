@@ -58,6 +58,13 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"training": {"epochs": float("nan")}}, "training.epochs is nan"),
         ({"training": {"images_per_step": 0}}, "training.images_per_step is 0"),
         ({"training": {"seed": -1}}, "training.seed is -1"),
+        ({"training": {"label_smoothing": 1.0}}, "training.label_smoothing is 1.0; use 0.0 to 0.9"),
+        ({"training": {"optimizer": "adam"}}, "optimizer is 'adam'; did you mean 'adamw'?"),
+        (
+            {"multibox": {"schedule": "step"}},
+            "multibox.schedule is 'step'; use one of: cosine, paper",
+        ),
+        ({"pretrain": {"precision": "fp16"}}, "pretrain.precision is 'fp16'; did you mean '"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, said: str) -> None:

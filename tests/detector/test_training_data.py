@@ -7,8 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from configs import NetworkOptions, TrainingOptions
@@ -130,3 +132,34 @@ def test_the_split_is_disjoint_complete_and_seeded() -> None:
     assert split_validation(97, 0.1, seed=0) == (training, validation)
     assert split_validation(97, 0.1, seed=1)[1] != validation
     assert split_validation(5, 0.0, seed=0) == ([0, 1, 2, 3, 4], [])
+
+
+def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) -> None:
+    source = photographs(tmp_path, [[1], [2]])
+    plain, changed = (steps(source, seed=2, photometric=switch) for switch in (False, True))
+    for step in range(2):
+        before, after = plain.part(step, 0), changed.part(step, 0)
+        assert not torch.equal(before.image, after.image)
+        np.testing.assert_array_equal(before.boxes_xyxy, after.boxes_xyxy)
+        np.testing.assert_array_equal(before.truths.boxes_xyxy, after.truths.boxes_xyxy)
+        assert torch.equal(after.image, changed.part(step, 0).image)
+
+
+def test_interpolations_are_drawn_with_equal_probability(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Section 6 of the paper: area, linear, cubic, nearest."""
+    used: Counter[int] = Counter()
+    resize = cv2.resize
+
+    def watched(*arguments: Any, interpolation: int) -> Any:
+        used[interpolation] += 1
+        return resize(*arguments, interpolation=interpolation)
+
+    monkeypatch.setattr(cv2, "resize", watched)
+    data = steps(photographs(tmp_path, [[1]]), epochs=400.0, random_interpolation=True)
+    for step in range(400):
+        data.part(step, 0)
+    four = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
+    assert set(used) == set(four)
+    assert all(70 < used[method] < 130 for method in four)  # 100 each, deviation 8.7
