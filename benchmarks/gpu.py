@@ -56,9 +56,11 @@ class Size:
     regions_per_image: int = 64
     steps: int = 30  # timed, after a third as many that are not
     images: int = 5  # detected
+    short_sides: tuple[int, ...] = TrainingOptions.short_sides  # of the shared network's input
+    short_side: int = NetworkOptions.short_side
 
 
-QUICK = Size(256, 3, 96, 128, 6, 2, 4, 4, 2, 1)
+QUICK = Size(256, 3, 96, 128, 6, 2, 4, 4, 1, 1, (64,), 64)
 CLASSES = 20
 
 
@@ -165,6 +167,7 @@ def measure_training(
         images_per_step=2,
         regions_per_image=size.regions_per_image,
         crops_per_pass=size.crops_per_pass,
+        short_sides=size.short_sides,
         photometric=True,
         repeat_threshold=0.0,
         checkpoint_minutes=60.0,
@@ -203,7 +206,7 @@ def measure_detection(mode: str, networks: int, size: Size, device: torch.device
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)
     boxes = make_boxes(rng, size)
-    options = NetworkOptions(mode=mode, batch=size.crops_per_pass)
+    options = NetworkOptions(size.short_side, mode=mode, batch=size.crops_per_pass)
 
     def detect() -> None:
         features, kept = see(members, image, options, device), boxes
