@@ -109,8 +109,9 @@ def _finish(
     console: Console,
 ) -> Detector:
     """MultiBox and validation: minutes, which one process does alone."""
+    detector.recipe = recipe
     # Figures of the detector it started from are not those of what comes out
-    detector.info = replace(detector.info, recipe=recipe.to_dict(), metrics={})
+    detector.info = replace(detector.info, metrics={})
     if part != "detector" and recipe.multibox.boxes:
         photographs = Photographs(dataset, folder, ())
         detector.multibox = train_multibox(
