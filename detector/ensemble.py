@@ -72,7 +72,7 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
     for mode in modes:
         if mode not in MODES:
             raise DetectorError(f"members: unknown mode {mode!r}; use one of {', '.join(MODES)}")
-    first = RegionClassifier(classes)
+    first = RegionClassifier(classes, spatial="reduce.weight" in tensors)
     first.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(MEMBER)})
     members = [Member(first, modes[0])]
     for number, mode in enumerate(modes[1:], 1):
@@ -83,7 +83,7 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor], classes: int) -> RegionClassifier:
-    model = RegionClassifier(classes)
+    model = RegionClassifier(classes, spatial=first.reduce is not None)
     share_layers(model, first, [n for n, _ in first.network.named_children() if not _has(own, n)])
     model.load_state_dict(first.state_dict() | own)
     return model

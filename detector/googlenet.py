@@ -129,7 +129,11 @@ class GoogLeNet(nn.Module):
 
     def region_head(self, regions: Tensor) -> Tensor:
         """(N, 832, 14, 14) -> (N, 1024): fourth max pool, 5a, 5b, average pool (section 5)."""
-        return self.inception("5b")(self.inception("5a")(max_pool(regions))).mean((2, 3))
+        return self.region_cells(regions).mean((2, 3))
+
+    def region_cells(self, regions: Tensor) -> Tensor:
+        """(N, 832, 14, 14) -> (N, 1024, 7, 7): `region_head` before the average pool."""
+        return self.inception("5b")(self.inception("5a")(max_pool(regions)))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """(N, 3, 224, 224) -> logits; with `auxiliary` in training also those of 4a and 4d."""

@@ -39,6 +39,7 @@ from detector.googlenet import (
 from detector.roi_align import roi_align
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
+PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
 
 
 class Objectness(nn.Module):
@@ -79,18 +80,22 @@ class RegionClassifier(nn.Module):
     ----------
     classes
         Number of classes, background not counted.
+    spatial
+        Regress boxes from all 7x7 cells of 5b, 64 channels of them, and not from their average,
+        in which an object's place is lost. Older weights do the latter.
     auxiliary
         Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
         files never hold them: set `auxiliary` to None before saving.
     """
 
-    def __init__(self, classes: int, auxiliary: bool = False) -> None:
+    def __init__(self, classes: int, auxiliary: bool = False, spatial: bool = True) -> None:
         super().__init__()
         self.classes = classes
         self.network = GoogLeNet(outputs=None)
         self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS, classes + 1)
-        self.regressor = nn.Linear(HEAD_CHANNELS, classes * 4)
+        self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1) if spatial else None
+        self.regressor = nn.Linear(PLACE_CHANNELS * 49 if spatial else HEAD_CHANNELS, classes * 4)
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
@@ -136,8 +141,12 @@ class RegionClassifier(nn.Module):
 
     def answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 832, 14, 14), a map's regions or the trunk's map of a crop -> what `forward` gives."""
-        hidden = F.dropout(self.network.region_head(regions), 0.4, self.training)
-        deltas = self.regressor(hidden).view(-1, self.classes, 4)
+        cells = self.network.region_cells(regions)
+        hidden = F.dropout(cells.mean((2, 3)), 0.4, self.training)
+        place = hidden
+        if self.reduce is not None:
+            place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
+        deltas = self.regressor(place).view(-1, self.classes, 4)
         return self.classifier(hidden), deltas
 
 
