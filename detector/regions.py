@@ -140,7 +140,7 @@ class RegionClassifier(nn.Module):
         return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
 
     def answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 832, 14, 14), a map's regions or the trunk's map of a crop -> what `forward` gives."""
+        """(N, 832, 14, 14), regions of a map or maps of crops -> what `forward` gives."""
         cells = self.network.region_cells(regions)
         hidden = F.dropout(cells.mean((2, 3)), 0.4, self.training)
         place = hidden
