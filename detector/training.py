@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from detector.checkpoint import State, read_checkpoint, restore, write_checkpoint
 from detector.curves import draw_curves
 from detector.distributed import ALONE, Processes
 from detector.errors import DetectorError
@@ -37,7 +38,6 @@ from detector.optimization import (
 )
 from detector.run_folder import CHECKPOINT, forget_after, log_metrics
 from detector.tensorboard import Board, open_board
-from detector.weights_file import load_tensors, save_tensors
 
 LOG_EVERY = 10  # steps, whose mean is logged
 SHOWN = 50  # steps, whose mean is shown
@@ -108,11 +108,10 @@ class Trainer:
         self.data, self.losses, self.options = data, losses, options
         self.folder, self.device, self.processes = folder, device, processes
         self.places = processes.places(data.parts_per_step)
-        self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        self.optimizer = make_optimizer(self.parameters, options)
-        self.average = {n: p.detach().clone() for n, p in self.parameters.items()}
-        self.step = 0
-        self._resume()
+        learned = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        average = {n: p.detach().clone() for n, p in learned.items()}
+        self.state = State(learned, average, make_optimizer(learned, options))
+        self.step = self._resume()
         self.part_losses = processes.parallel(_PartLosses(self.model, losses, device), device)
 
     def run(self) -> Iterator[Progress]:
@@ -143,22 +142,16 @@ class Trainer:
     def use_average(self) -> None:
         """Put the averaged weights in the model, for evaluation."""
         with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(self.average[name])
+            for name, parameter in self.state.parameters.items():
+                parameter.copy_(self.state.average[name])
         self.model.eval()
 
     def save_checkpoint(self) -> None:
         """Write the whole state; atomic. Only the main process does."""
         if not self.processes.is_main:
             return
-        tensors = {f"model.{n}": p.detach() for n, p in self.parameters.items()}
-        tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        for name, parameter in self.parameters.items():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"optimizer.{key}.{name}"] = value
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        about = {"step": str(self.step), "data": self.data.fingerprint()}
-        save_tensors(self.folder / CHECKPOINT, tensors, about)
+        path = self.folder / CHECKPOINT
+        write_checkpoint(path, self.state, self.step, self.data.fingerprint())
 
     def _parts(self) -> DataLoader[Any]:
         """This process's parts of all steps to come, made ahead by workers where they pay."""
@@ -175,16 +168,16 @@ class Trainer:
     def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
         """One optimizer step; the step's losses."""
         rate = learning_rate_factor(self.step, len(self.data), self.options)
-        for group in self.optimizer.param_groups:
+        for group in self.state.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
         losses = self._accumulate_gradients(parts)
         if not all(math.isfinite(value) for value in losses.values()):
             raise DetectorError(
                 f"training step {self.step}: the loss is {losses}; lower training.learning_rate"
             )
-        nn.utils.clip_grad_norm_(list(self.parameters.values()), self.options.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        nn.utils.clip_grad_norm_(list(self.state.parameters.values()), self.options.gradient_clip)
+        self.state.optimizer.step()
+        self.state.optimizer.zero_grad()
         self._update_average()
         return losses
 
@@ -214,44 +207,20 @@ class Trainer:
     def _update_average(self) -> None:
         """Polyak average; the decay grows from 0 so that early steps are forgotten."""
         decay = min(self.options.averaging, (1 + self.step) / (10 + self.step))
-        averages = list(self.average.values())
-        weights = [parameter.detach() for parameter in self.parameters.values()]
+        averages = list(self.state.average.values())
+        weights = [parameter.detach() for parameter in self.state.parameters.values()]
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
-    def _resume(self) -> None:
+    def _resume(self) -> int:
+        """Steps done by the run that the folder holds; all processes go on from its state."""
         path = self.folder / CHECKPOINT
-        found = self.processes.from_main(lambda: load_tensors(path) if path.exists() else None)
+        found = self.processes.from_main(lambda: read_checkpoint(path))
         if found is None:
-            return
-        tensors, metadata = found
-        try:
-            self._restore(tensors)
-            self.step = int(metadata["step"])
-        except (KeyError, RuntimeError, ValueError):
-            raise DetectorError(
-                f"{path}: belongs to another model or recipe; give another --output or remove it"
-            ) from None
-        if metadata.get("data") != self.data.fingerprint():
-            raise DetectorError(
-                f"{path}: was trained on other data; give another --output or remove it"
-            )
+            return 0
+        step = restore(self.state, found, path, self.data.fingerprint())
         if self.processes.is_main:
-            forget_after(self.folder, self.step)
-
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(tensors[f"model.{name}"])
-                self.average[name].copy_(tensors[f"average.{name}"])
-        for tensor_name, tensor in tensors.items():
-            kind, _, rest = tensor_name.partition(".")
-            if kind == "optimizer":
-                key, _, name = rest.partition(".")
-                parameter = self.parameters[name]
-                value = tensor if key == "step" else tensor.to(parameter.device)
-                if value.ndim == 4:
-                    value = value.contiguous(memory_format=torch.channels_last)
-                self.optimizer.state[parameter][key] = value
+            forget_after(self.folder, step)
+        return step
 
     def _log(self, losses: dict[str, float], board: Board | None) -> None:
         if self.processes.is_main:

@@ -52,7 +52,7 @@ def test_two_processes_learn_what_one_learns(together: Path, tmp_path: Path) -> 
                 found[f"whole.{name}"], parameter.detach(), atol=1e-6, rtol=0
             )
             torch.testing.assert_close(
-                found[f"average.{name}"], alone.average[name], atol=1e-6, rtol=0
+                found[f"average.{name}"], alone.state.average[name], atol=1e-6, rtol=0
             )
             moved = (parameter.detach() - before[name]).abs().max()
             assert bool(moved == 0) if name.startswith("never") else moved > 1e-3

@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
         assert broken.step == 4
         finish(broken)
         answers = {f"whole.{n}": p.detach() for n, p in whole.model.named_parameters()}
-        answers |= {f"average.{n}": p for n, p in whole.average.items()}
+        answers |= {f"average.{n}": p for n, p in whole.state.average.items()}
         answers |= {f"broken.{n}": p.detach() for n, p in broken.model.named_parameters()}
         answers["losses"] = torch.tensor(list(last.losses.values()), dtype=torch.float64)
         torch.save(answers, folder / f"{processes.rank}.pt")
