@@ -110,7 +110,7 @@ class TrainingOptions:
     gradient_clip: float = 10.0
     box_weight: float = 1.0
     # Warp mode: a step is images_per_step * regions_per_image crops, over all photographs
-    crops_per_pass: int = 16  # of one forward and backward pass; torchrun deals out a step's passes
+    crops_per_pass: int = 32  # of one forward and backward pass; torchrun deals out a step's passes
     box_regression: bool = True  # False leaves the proposals' boxes as they are (the paper)
     auxiliary_weight: float = 0.3  # of each side classifier's loss; 0 = none
     class_balance: float = 0.0  # 0 = every object's window alike, 1 = every class, 0.5 between
