@@ -14,6 +14,7 @@ antialiasing, its Caffe layer without.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from detector.googlenet import MEAN_BGR, preprocess
+from detector.googlenet import MEAN_BGR
 
 CROP_SIZE = 224
 CONTEXT = 16  # pixels of the crop on each side of the box
@@ -61,6 +62,7 @@ class Atlas(NamedTuple):
     pixels: Tensor  # (3, rows, columns) float32 BGR, the mean subtracted
     places: Tensor  # (photographs, 3) float32: top row, height, width of each
     rows: int  # of the photographs; the first halving begins there
+    halvings: int  # how many: no box of a photograph needs more
 
 
 def make_atlas(images: Sequence[Tensor]) -> Atlas:
@@ -76,16 +78,20 @@ def make_atlas(images: Sequence[Tensor]) -> Atlas:
         places.append((rows, *image.shape[1:]))
         rows += -(-image.shape[1] // _COARSEST) * _COARSEST  # halvings begin on whole rows
     columns = max(-(-image.shape[2] // _COARSEST) * _COARSEST for image in images)
-    canvas = images[0].new_zeros(3, rows, columns)
+    longest = max(max(image.shape[1:]) for image in images)
+    halvings = min(HALVINGS, max(0, int(math.log2(longest / INSIDE))))
+    device = images[0].device
+    pixels = torch.zeros(3, _first_row(rows, halvings + 1), columns, device=device)
     for image, (top, height, width) in zip(images, places, strict=True):
-        canvas[:, top : top + height, :width] = image
-    layer = preprocess(canvas)
-    pixels = layer.new_zeros(3, _first_row(rows, HALVINGS + 1), columns)
-    for halving in range(HALVINGS + 1):
-        layer = F.avg_pool2d(layer, 2) if halving else layer
+        pixels[:, top : top + height, :width] = image.flip(0)
+    layer = pixels[:, :rows]
+    layer -= torch.tensor(MEAN_BGR, device=device)[:, None, None]
+    for halving in range(1, halvings + 1):
+        layer = F.avg_pool2d(layer, 2)
         top = _first_row(rows, halving)
         pixels[:, top : top + layer.shape[1], : layer.shape[2]] = layer
-    return Atlas(pixels, torch.tensor(places, dtype=torch.float32, device=pixels.device), rows)
+    table = torch.tensor(places, dtype=torch.float32, device=device)
+    return Atlas(pixels, table, rows, halvings)
 
 
 def _first_row(rows: int, halving: int) -> int:
@@ -144,7 +150,7 @@ def warp_regions(
     inside_x = (x >= 0) & (x < width[:, None])
     inside_y = (y >= 0) & (y < height[:, None])
 
-    halving = _halving(boxes_xyxy, height, width)
+    halving = _halving(boxes_xyxy, height, width).clamp(max=atlas.halvings)
     scale = torch.exp2(-halving)
     x = _to_cells(x, width, scale)
     y = _to_cells(y, height, scale)
@@ -176,7 +182,7 @@ def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor) -> Tensor:
     sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clamp(min=1)
     shrinking = sides.prod(1).sqrt() / INSIDE
     shrinking = torch.minimum(shrinking, torch.minimum(height, width))
-    return shrinking.log2().floor().clamp(0, HALVINGS)
+    return shrinking.log2().floor().clamp(min=0)
 
 
 def _to_cells(position: Tensor, limit: Tensor, scale: Tensor) -> Tensor:
