@@ -175,7 +175,7 @@ def window_losses(steps: WindowSteps) -> PartLosses:
     per_part = steps.windows_per_step / steps.parts_per_step
 
     def losses(model: RegionClassifier, part: Part, device: torch.device) -> dict[str, Tensor]:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # colours to the unit
             crops = part_crops(part, steps.store, device)
         answers = model.learn_crops(crops)
         labels = torch.from_numpy(part.labels).to(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from configs import NetworkOptions, TrainingOptions
 from detector.errors import DetectorError
 from detector.fine_tuning import freeze_until
 from detector.googlenet import MEAN_BGR
-from detector.regions import DELTA_SCALE, RegionClassifier
+from detector.regions import DELTA_SCALE, CropAnswers, RegionClassifier
 from detector.training import Trainer
 from detector.training_data import Photographs
 from detector.warp_training import Part, WindowSteps, part_crops, window_losses, without_regression
@@ -137,6 +138,21 @@ def test_losses_are_those_of_all_windows_of_the_step(small_dataset: Path) -> Non
     error = (answers.deltas[rows, labels[rows] - 1] - deltas[rows]).abs()
     smooth = torch.where(error < 1, error**2 / 2, error - 0.5).sum() / 8
     torch.testing.assert_close(mean["boxes"], smooth)
+
+
+def test_half_precision_is_the_networks_and_not_the_crops(small_dataset: Path) -> None:
+    data = steps(small_dataset, photometric=True)
+    part = data.part(0, 0)
+    seen = []
+
+    def network(crops: torch.Tensor) -> CropAnswers:
+        seen.append(crops)
+        return CropAnswers(torch.zeros(len(crops), 3), torch.zeros(len(crops), 2, 4), [])
+
+    model = SimpleNamespace(learn_crops=network)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        window_losses(data)(model, part, CPU)
+    assert torch.equal(seen[0], part_crops(part, data.store, CPU))
 
 
 def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
