@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
@@ -44,19 +45,34 @@ def distinct_trunks(members: Sequence[Member]) -> list[RegionClassifier]:
 
 
 def pack(members: Sequence[Member]) -> dict[str, Tensor]:
-    """Tensors of all members by name; what a member has in common with the first is left out.
+    """Tensors of all members by name, those of member 1 and on opened by "members.1." and so on.
 
-    The first member's have their plain names, those of member 1 begin with "members.1.".
+    Layers of GoogLeNet that equal the first member's are left out, and all objectness scores but
+    the first.
     """
-    first = dict(members[0].model.state_dict())
-    tensors = dict(first)
+    first = members[0].model
+    tensors = dict(first.state_dict())
     for number, member in enumerate(members[1:], 1):
-        for name, tensor in member.model.state_dict().items():
-            if name.startswith("objectness."):
-                continue  # the proposer's counts
-            if tensor.data_ptr() != first[name].data_ptr():
+        own = dict(member.model.state_dict())
+        for layer in shared_layers(member.model, first):
+            own = {name: t for name, t in own.items() if not name.startswith(f"network.{layer}.")}
+        for name, tensor in own.items():
+            if not name.startswith("objectness."):
                 tensors[f"{MEMBER}{number}.{name}"] = tensor
     return tensors
+
+
+def shared_layers(model: RegionClassifier, first: RegionClassifier) -> list[str]:
+    """Names of GoogLeNet's layers whose weights are the same in both."""
+    theirs = dict(first.network.named_children())
+    return [
+        name
+        for name, layer in model.network.named_children()
+        if all(
+            torch.equal(tensor, theirs[name].state_dict()[key])
+            for key, tensor in layer.state_dict().items()
+        )
+    ]
 
 
 def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> list[Member]:
@@ -83,18 +99,11 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor], classes: int) -> RegionClassifier:
+    """A network of the tensors `own`, with the first one's layers where there are none."""
     model = RegionClassifier(classes, spatial=first.reduce is not None)
-    share_layers(model, first, [n for n, _ in first.network.named_children() if not _has(own, n)])
+    for name, layer in first.network.named_children():
+        if not any(key.startswith(f"network.{name}.") for key in own):
+            setattr(model.network, name, layer)
+    model.objectness = first.objectness
     model.load_state_dict(first.state_dict() | own)
     return model
-
-
-def _has(own: dict[str, Tensor], layer: str) -> bool:
-    return any(name.startswith(f"network.{layer}.") for name in own)
-
-
-def share_layers(model: RegionClassifier, first: RegionClassifier, layers: Sequence[str]) -> None:
-    """Let `model` use these layers of the first one's GoogLeNet, and its objectness score."""
-    for name in layers:
-        setattr(model.network, name, getattr(first.network, name))
-    model.objectness = first.objectness

@@ -7,6 +7,13 @@ import numpy as np
 from eval import Dataset
 
 
+def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
+    """Indices to learn from and to validate on, drawn with the seed."""
+    order = np.random.default_rng([seed, 1]).permutation(count)
+    held = round(count * fraction)
+    return sorted(order[held:].tolist()), sorted(order[:held].tolist())
+
+
 def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Image indices for training and for validation, drawn with the seed.
 

@@ -1,37 +1,58 @@
-"""`detect train`: from a data set to a run folder with weights."""
+"""`detect train`: from a data set to a run folder with weights.
+
+ImageNet weights (or a detector) -> member 1, 2, ... of the ensemble, or one network alone
+-> MultiBox on the first one's trunk -> validation -> weights.safetensors
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
-from configs import ProposalOptions, Recipe
+from configs import Recipe
+from detector.combine import as_proposer, combine
 from detector.curves import add_validation
 from detector.distributed import Processes, join_processes
+from detector.ensemble import Member
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
 from detector.image_folder import find_image_folder
-from detector.images import read_image
 from detector.pipeline import Detector
-from detector.progress import show_training, track
+from detector.progress import show_training
 from detector.regions import RegionClassifier
 from detector.run_folder import WEIGHTS, start_run_folder
+from detector.splits import split_validation
 from detector.train_multibox import train_multibox
-from detector.training import Trainer
-from detector.training_data import Photographs, StepData, split_validation
+from detector.training import PartLosses, Steps, Trainer
+from detector.training_data import Photographs, StepData
+from detector.training_proposals import searched_proposals, with_multibox
+from detector.validation import validate
 from detector.version import __version__
+from detector.warp_training import WindowSteps, window_losses, without_regression
 from detector.weights_file import IMAGENET_WEIGHTS, WeightsInfo, load_imagenet
-from eval import Dataset, evaluate, read_dataset
-from proposals.batch import selective_search_many
+from eval import Dataset, read_dataset
 from proposals.cache import ProposalCache
-from proposals.recall import RecallMeter
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all members of a run have in common."""
+
+    dataset: Dataset
+    folder: Path  # of the pictures
+    data: Path
+    split: tuple[list[int], list[int]]  # images to learn from, to validate on
+    start: Detector | None
+    proposer: Detector | None
+    imagenet_weights: Path
+    cache: ProposalCache | None
+    device: torch.device
+    processes: Processes
+    console: Console
 
 
 def train(
@@ -55,7 +76,8 @@ def train(
     data
         COCO JSON with boxes. A validation split is cut from it; nothing is chosen on other data.
     output
-        Run folder. An unfinished run found there with the same recipe is continued.
+        Run folder. An unfinished run found there with the same recipe is continued. The members
+        of an ensemble have run folders of their own in it.
     start
         Go on from this detector; None starts from the ImageNet weights. Its MultiBox, if it has
         one, proposes regions to learn from.
@@ -72,150 +94,155 @@ def train(
     dataset = read_dataset(data)
     if not len(dataset.all_truths):
         raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
+    if start is not None and start.info.class_names != dataset.class_names:
+        raise DetectorError(
+            f"{dataset.source}: its classes are not those of the detector to start from; "
+            "leave out --weights to start from the ImageNet weights"
+        )
     folder = images or find_image_folder(data, dataset)
     options = recipe.training
-    split = split_validation(len(dataset), options.validation_fraction, options.seed)
+    split = split_validation(dataset, options.validation_fraction, options.seed)
     with join_processes(device) as (processes, chosen):
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
-        processes.from_main(
-            lambda: start_run_folder(output, recipe, data, len(dataset), options.seed, chosen)
-        )
-        detector = start
-        if detector is None or part != "multibox":
-            cache = ProposalCache(cache_folder) if use_cache else None
-            with processes.main_first():  # the others find its proposals in the cache
-                proposals = _proposals(dataset, folder, recipe.proposals, cache, console)
-            detector = _train_detector(
-                Photographs(dataset, folder, proposals), split, recipe, output, start,
-                chosen, processes, imagenet_weights, console,
-            )  # fmt: skip
-        weights = output / WEIGHTS
+        proposer = Detector.load(recipe.proposer, device=chosen) if recipe.proposer else None
+        cache = ProposalCache(cache_folder) if use_cache else None
+        job = Job(
+            dataset, folder, data, split, start, proposer, imagenet_weights, cache,
+            chosen, processes, console,
+        )  # fmt: skip
+        _start_folder(job, output, recipe)
+        if start is not None and part == "multibox":
+            detector = start
+        elif options.members == 1:
+            detector = _train_member(job, output, recipe)
+        else:
+            detector = combine([_member(job, output, recipe, k) for k in range(options.members)])
         if processes.is_main:
-            detector = _finish(detector, dataset, folder, split, recipe, part, output, console)
-            detector.save(weights)
+            _finish(job, detector, output, recipe, with_heads=part != "detector")
         processes.wait()
-    console.print(f"weights: {weights}", markup=False)
-    return weights
+    console.print(f"weights: {output / WEIGHTS}", markup=False)
+    return output / WEIGHTS
+
+
+def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:
+    """Member `number` of an ensemble: the same start, other draws; from its file where it is done.
+
+    What is combined is always read from the files, so that a run that was interrupted combines
+    the same numbers.
+    """
+    options = replace(recipe.training, members=1, seed=recipe.training.seed + number)
+    own = replace(recipe, training=options)
+    folder = output / f"member{number + 1}"
+    weights = folder / WEIGHTS
+    _start_folder(job, folder, own)
+    if not job.processes.from_main(weights.exists):
+        job.console.print(f"member {number + 1} of {recipe.training.members}")
+        detector = _train_member(job, folder, own, first_seed=recipe.training.seed)
+        if job.processes.is_main:
+            detector.save(weights)
+        job.processes.wait()
+    return Detector.load(weights, device=job.device)
+
+
+def _train_member(
+    job: Job, output: Path, recipe: Recipe, first_seed: int | None = None
+) -> Detector:
+    """One network, from where it starts to its averaged weights."""
+    options = recipe.training
+    members = _networks(job, recipe, options.seed if first_seed is None else first_seed)
+    model = members[-1].model
+    freeze_until(model, options.freeze)
+    steps, losses = _lessons(job, recipe, model)
+    if not len(steps):
+        raise DetectorError(
+            f"{job.dataset.source}: no training step in {len(job.split[0])} photographs; add data"
+        )
+    trainer = Trainer(model, steps, losses, options, output, job.device, job.processes)
+    job.console.print(
+        f"{len(job.split[0])} photographs to train on, {len(job.split[1])} to validate, "
+        f"{len(job.dataset.class_names)} classes, {len(steps)} steps"
+        + (f"; continuing at step {trainer.step}" if trainer.step else "")
+    )
+    show_training(trainer, "training", job.console)
+    trainer.use_average()
+    model.auxiliary = None
+    multibox = job.proposer.multibox if job.proposer is not None else None
+    if job.start is not None and trunk_is_frozen(model):
+        multibox = job.start.multibox  # it answers for the trunk it was trained on, and no other
+    info = WeightsInfo(
+        class_names=job.dataset.class_names,
+        category_ids=job.dataset.category_ids,
+        recipe=recipe.to_dict(),
+        provenance={
+            "data": job.dataset.source,
+            "images": len(job.split[0]),
+            "initial": "another detector" if job.start else "BVLC GoogLeNet",
+        },
+        version=__version__,
+    )
+    return Detector(members[0].model, recipe, info, job.device, multibox, members)
+
+
+def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
+    """The network to train, with its initial weights, the last; before it the proposer, if any."""
+    options, classes = recipe.training, len(job.dataset.class_names)
+    mode = recipe.network.mode
+    torch.manual_seed(seed)
+    model = RegionClassifier(classes, auxiliary=mode == "warp" and options.auxiliary_weight > 0)
+    load_imagenet(model.network, job.imagenet_weights)
+    if job.start is not None:
+        model.load_state_dict(job.start.model.state_dict(), strict=False)
+    if mode == "warp" and not options.box_regression:
+        without_regression(model)
+    proposer = [as_proposer(job.proposer, classes)] if job.proposer and mode == "warp" else []
+    return [*proposer, Member(model, mode)]
+
+
+def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
+    """What the network learns from, and its losses."""
+    training, options = job.split[0], recipe.training
+    with job.processes.main_first():  # the others find its proposals in the cache
+        proposals = searched_proposals(
+            job.dataset, job.folder, recipe.proposals, job.cache, job.console
+        )
+    if recipe.network.mode == "warp":
+        if job.proposer is not None and recipe.multibox.boxes:
+            proposals = with_multibox(
+                proposals, job.proposer, job.dataset, job.folder, training, job.console
+            )
+        photographs = Photographs(job.dataset, job.folder, [p.boxes_xyxy for p in proposals])
+        windows = WindowSteps(photographs, training, recipe.network, options, job.device)
+        return windows, window_losses(windows)
+    photographs = Photographs(job.dataset, job.folder, [p.boxes_xyxy for p in proposals])
+    multibox = job.start.multibox if job.start is not None else None
+    if multibox is not None:
+        multibox.to(job.device)
+    data = StepData(photographs, training, recipe.network, options)
+    return data, detector_losses(options, multibox)
 
 
 def _finish(
-    detector: Detector,
-    dataset: Dataset,
-    folder: Path,
-    split: tuple[list[int], list[int]],
-    recipe: Recipe,
-    part: str,
-    output: Path,
-    console: Console,
-) -> Detector:
-    """MultiBox and validation: minutes, which one process does alone."""
+    job: Job, detector: Detector, output: Path, recipe: Recipe, *, with_heads: bool
+) -> None:
+    """MultiBox and validation: minutes, which one process does alone; then the weights."""
     detector.recipe = recipe
     # Figures of the detector it started from are not those of what comes out
     detector.info = replace(detector.info, metrics={})
-    if part != "detector" and recipe.multibox.boxes:
-        photographs = Photographs(dataset, folder, ())
+    if with_heads and recipe.multibox.boxes and recipe.network.mode == "shared":
+        photographs = Photographs(job.dataset, job.folder, ())
         detector.multibox = train_multibox(
-            detector, photographs, split[0], recipe.multibox, output / "multibox", console
+            detector, photographs, job.split[0], recipe.multibox, output / "multibox", job.console
         )
-    if split[1]:
-        figures = validate(detector, dataset, folder, split[1], console)
+    held_out: Sequence[int] = job.split[1]
+    if held_out:
+        figures = validate(detector, job.dataset, job.folder, list(held_out), job.console)
         detector.info.metrics.update(figures)
         add_validation(output, figures)
-    return detector
+    detector.save(output / WEIGHTS)
 
 
-def _train_detector(
-    photographs: Photographs,
-    split: tuple[list[int], list[int]],
-    recipe: Recipe,
-    output: Path,
-    start: Detector | None,
-    device: torch.device,
-    processes: Processes,
-    imagenet_weights: Path,
-    console: Console,
-) -> Detector:
-    options, dataset = recipe.training, photographs.dataset
-    training, validation = split
-    torch.manual_seed(options.seed)
-    if start is None:
-        model, multibox = RegionClassifier(len(dataset.class_names)), None
-        load_imagenet(model.network, imagenet_weights)
-    else:
-        model, multibox = start.model, start.multibox
-        if multibox is not None:
-            multibox.to(device)
-        if start.info.class_names != dataset.class_names:
-            raise DetectorError(
-                f"{dataset.source}: its classes are not those of the detector to start from; "
-                "leave out --weights to start from the ImageNet weights"
-            )
-    steps = StepData(photographs, training, recipe.network, options)
-    if not len(steps):
-        raise DetectorError(
-            f"{dataset.source}: no training step in {len(training)} photographs; add data"
-        )
-    freeze_until(model, options.freeze)
-    losses = detector_losses(options, multibox)
-    trainer = Trainer(model, steps, losses, options, output, device, processes)
-    console.print(
-        f"{len(training)} photographs to train on, {len(validation)} to validate, "
-        f"{len(dataset.class_names)} classes, {len(steps)} steps"
-        + (f"; continuing at step {trainer.step}" if trainer.step else "")
+def _start_folder(job: Job, output: Path, recipe: Recipe) -> None:
+    seed = recipe.training.seed
+    job.processes.from_main(
+        lambda: start_run_folder(output, recipe, job.data, len(job.dataset), seed, job.device)
     )
-    show_training(trainer, "training", console)
-    initial = "BVLC GoogLeNet" if start is None else "another detector"
-    trainer.use_average()
-    info = WeightsInfo(
-        class_names=dataset.class_names,
-        category_ids=dataset.category_ids,
-        recipe=recipe.to_dict(),
-        provenance={"data": dataset.source, "images": len(training), "initial": initial},
-        version=__version__,
-    )
-    # MultiBox answers for the trunk it was trained on, and for no other
-    return Detector(model, recipe, info, device, multibox if trunk_is_frozen(model) else None)
-
-
-def validate(
-    detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
-) -> dict[str, float]:
-    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals."""
-    rows: list[dict[str, Any]] = []
-    meter = RecallMeter()
-    for index in track(images, "validating", console):
-        record, truths = dataset.images[index], dataset.truths(index)
-        image = read_image(folder / record.file_name)
-        proposals = detector.propose(image)
-        detections = detector(image, proposals=proposals, preset="evaluate")
-        rows.extend(detections.to_coco(image_id=record.id))
-        meter.add(proposals.boxes_xyxy, truths.boxes_xyxy, truths.labels, truths.ignored)
-    report = evaluate(rows, dataset.subset(images), protocol="voc")
-    recall = meter.report(dataset.class_names)
-    console.print(report.table())
-    console.print(recall.table())
-    return {
-        "validation_mAP50": round(report.map, 4),
-        "validation_recall50": round(recall.recall(0.5), 4),
-    }
-
-
-def _proposals(
-    dataset: Dataset,
-    folder: Path,
-    options: ProposalOptions,
-    cache: ProposalCache | None,
-    console: Console,
-) -> list[NDArray[np.float32]]:
-    readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
-    computed = selective_search_many(
-        readers,
-        cache=cache,
-        mode=options.mode,
-        superpixel_scale=options.superpixel_scale,
-        seed=options.seed,
-        width=options.width or None,
-        min_side=options.min_side,
-    )
-    found = track(computed, "proposals", console, total=len(readers))
-    return [proposals.boxes_xyxy for proposals in found]

@@ -49,13 +49,6 @@ class Photographs:
         return Truths(found.boxes_xyxy.astype(np.float32), found.labels + 1, found.ignored)
 
 
-def split_validation(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Image indices for training and for validation, drawn with the seed."""
-    order = np.random.default_rng([seed, 1]).permutation(count)
-    held = round(count * fraction)
-    return sorted(order[held:].tolist()), sorted(order[:held].tolist())
-
-
 def image_order(
     photographs: Photographs, images: Sequence[int], options: TrainingOptions
 ) -> NDArray[np.int64]:

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 
 from configs import NetworkOptions, TrainingOptions
+from detector.splits import split_at_random
 from detector.training_data import (
     Example,
     Photographs,
     StepData,
     image_order,
-    split_validation,
 )
 from eval import read_dataset
 
@@ -127,11 +127,11 @@ def test_epochs_may_be_broken_and_come_in_different_orders(tmp_path: Path) -> No
 
 
 def test_the_split_is_disjoint_complete_and_seeded() -> None:
-    training, validation = split_validation(97, 0.1, seed=0)
+    training, validation = split_at_random(97, 0.1, seed=0)
     assert len(validation) == 10 and sorted(training + validation) == list(range(97))
-    assert split_validation(97, 0.1, seed=0) == (training, validation)
-    assert split_validation(97, 0.1, seed=1)[1] != validation
-    assert split_validation(5, 0.0, seed=0) == ([0, 1, 2, 3, 4], [])
+    assert split_at_random(97, 0.1, seed=0) == (training, validation)
+    assert split_at_random(97, 0.1, seed=1)[1] != validation
+    assert split_at_random(5, 0.0, seed=0) == ([0, 1, 2, 3, 4], [])
 
 
 def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) -> None:

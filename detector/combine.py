@@ -1,0 +1,50 @@
+"""Several detectors as one: their networks vote on the same proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from detector.ensemble import Member, pack, unpack
+from detector.errors import DetectorError
+from detector.pipeline import Detector
+from detector.regions import RegionClassifier
+
+
+def combine(detectors: Sequence[Detector]) -> Detector:
+    """A detector in which all networks of `detectors` vote.
+
+    The first one proposes: its proposals, MultiBox, recipe and objectness score are everybody's.
+    Layers that equal the first one's are held, computed and written once.
+
+    Raises
+    ------
+    DetectorError
+        No detector; detectors of different classes.
+    """
+    if not detectors:
+        raise DetectorError("no detector to combine; name one or more")
+    first = detectors[0]
+    members = list(first.members)
+    for other in detectors[1:]:
+        if other.info.class_names != first.info.class_names:
+            raise DetectorError(
+                "detectors of different classes cannot vote together: "
+                f"{', '.join(first.info.class_names)}; {', '.join(other.info.class_names)}"
+            )
+        members += [member for member in other.members if member.mode != "proposer"]
+    modes = tuple(member.mode for member in members)
+    members = unpack(pack(members), modes, len(first.info.class_names))
+    info = replace(first.info, members=modes, metrics={})
+    return Detector(members[0].model, first.recipe, info, first.device, first.multibox, members)
+
+
+def as_proposer(detector: Detector, classes: int) -> Member:
+    """The detector's trunk and objectness score, which know no classes, without a vote.
+
+    Its other layers fit a detector of `classes` classes and are never asked.
+    """
+    model = RegionClassifier(classes)
+    model.network = detector.model.network
+    model.objectness = detector.model.objectness
+    return Member(model, "proposer")

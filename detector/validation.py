@@ -1,0 +1,37 @@
+"""Measuring a detector on the photographs that were held out of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from detector.images import read_image
+from detector.pipeline import Detector
+from detector.progress import track
+from eval import Dataset, evaluate
+from proposals.recall import RecallMeter
+
+
+def validate(
+    detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
+) -> dict[str, float]:
+    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals."""
+    rows: list[dict[str, Any]] = []
+    meter = RecallMeter()
+    for index in track(images, "validating", console):
+        record, truths = dataset.images[index], dataset.truths(index)
+        image = read_image(folder / record.file_name)
+        proposals = detector.propose(image)
+        detections = detector(image, proposals=proposals, preset="evaluate")
+        rows.extend(detections.to_coco(image_id=record.id))
+        meter.add(proposals.boxes_xyxy, truths.boxes_xyxy, truths.labels, truths.ignored)
+    report = evaluate(rows, dataset.subset(images), protocol="voc")
+    recall = meter.report(dataset.class_names)
+    console.print(report.table())
+    console.print(recall.table())
+    return {
+        "validation_mAP50": round(report.map, 4),
+        "validation_recall50": round(recall.recall(0.5), 4),
+    }
