@@ -86,6 +86,7 @@ class PostprocessOptions:
 class TrainingOptions:
     """Fine-tuning of the shared network (after Fast R-CNN, arXiv 1504.08083)."""
 
+    members: int = 1  # networks that vote; they differ in what they happen to draw
     epochs: float = 8.0
     images_per_step: int = 2
     regions_per_image: int = 64
@@ -158,6 +159,7 @@ class Recipe:
     name: str = "custom"
     description: str = ""
     weights: str = ""  # a file in detector/weights/, or a path
+    proposer: str = ""  # warp mode: a detector whose MultiBox and objectness choose the regions
     proposals: ProposalOptions = field(default_factory=ProposalOptions)
     multibox: MultiBoxOptions = field(default_factory=MultiBoxOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)
@@ -250,6 +252,7 @@ def _check(recipe: Recipe, where: str) -> None:
         ("postprocess", "nms_iou", 0.0, 1.0),
         ("postprocess", "max_detections", 1, 10**6),
         ("training", "epochs", 0.0, 1e6),
+        ("training", "members", 1, 1000),
         ("training", "images_per_step", 1, 10**4),
         ("training", "regions_per_image", 1, 10**5),
         ("training", "crops_per_pass", 1, 10**5),

@@ -165,20 +165,19 @@ def max_pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
 
 
-def local_response_norm(
-    x: Tensor, size: int = 5, alpha: float = 1e-4, beta: float = 0.75
-) -> Tensor:
-    """x / (1 + alpha/size * sum of x^2 over `size` neighbouring channels) ** beta, Caffe's LRN.
+def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4) -> Tensor:
+    """x / (1 + alpha/size * sum of x^2 over `size` neighbouring channels) ** .75, Caffe's LRN.
 
-    The sum over channels is a 1x1 convolution with a banded matrix of ones: on a CPU in
-    channels_last that is several times faster than torch's LocalResponseNorm, which pools over
-    a five-dimensional copy.
+    The sum over channels is a 1x1 convolution with a banded matrix: on a CPU in channels_last that
+    is several times faster than torch's LocalResponseNorm, which pools over a five-dimensional
+    copy. Two square roots are a third of a general power's time.
     """
     channels = x.shape[1]
     position = torch.arange(channels, device=x.device)
     band = ((position[:, None] - position[None, :]).abs() <= size // 2).to(x.dtype)
-    total = F.conv2d(x * x, band[:, :, None, None])
-    return x * (1.0 + (alpha / size) * total) ** -beta
+    one = torch.ones(channels, dtype=x.dtype, device=x.device)
+    inverse = F.conv2d(x * x, alpha / size * band[:, :, None, None], one).rsqrt()
+    return x * (inverse * inverse.sqrt())
 
 
 def preprocess(image_rgb: Tensor) -> Tensor:
