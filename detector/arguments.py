@@ -165,7 +165,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="DIR",
         help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
     )  # fmt: skip
-    add("--recipe", metavar="NAME|YAML", help="default: voc20")
+    add("--recipe", metavar="NAME|YAML", help="default: one derived from the data")
     add(
         "--part", choices=("all", "detector", "multibox"), default="all",
         help="train the detector, MultiBox on its trunk, or first the one, then the other "
@@ -176,6 +176,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="go on from this detector (default: the ImageNet weights; for --part multibox "
         "the recipe's)",
     )  # fmt: skip
+    add(
+        "--imagenet-weights", type=Path, metavar="FILE",
+        help="the network to begin with, of `detect pretrain` (default: BVLC's, which ship)",
+    )  # fmt: skip
+    add("--members", type=_count, metavar="N", help="networks of the ensemble (default: recipe's)")
     add("--epochs", type=float, metavar="N", help="instead of the recipe's")
     add("--seed", type=int, metavar="N", help="instead of the recipe's")
     add("--no-cache", action="store_true", help="compute all proposals anew and keep none")

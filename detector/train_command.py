@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from detector.cli import load_detector
 
-DEFAULT_RECIPE = "voc20"
+if TYPE_CHECKING:
+    from configs import Recipe
+
+STEPS = {"detector": "training", "multibox": "multibox", "all": "training"}
 
 
 def train(arguments: Namespace) -> int:
     """`detect train`: from boxes to a run folder with weights."""
-    from configs import load_recipe, recipe_from_dict
     from detector.train import train as run
+    from detector.weights_file import IMAGENET_WEIGHTS
 
     start = None
     if arguments.part == "multibox" or arguments.weights:
         start = load_detector(arguments)
-        content = start.recipe.to_dict()
+        recipe = start.recipe
     else:
-        content = load_recipe(arguments.recipe or DEFAULT_RECIPE).to_dict()
-    section = "multibox" if arguments.part == "multibox" else "training"
-    for key in ("epochs", "seed"):
-        if getattr(arguments, key) is not None:
-            content[section][key] = getattr(arguments, key)
-    recipe = recipe_from_dict(content, where="options")
+        recipe = _recipe(arguments)
+    recipe = _with_options(recipe, arguments)
     part = "" if arguments.part == "all" else f"-{arguments.part}"
     output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}{part}"
     run(
@@ -36,6 +36,37 @@ def train(arguments: Namespace) -> int:
         part=arguments.part,
         images=arguments.images,
         device=arguments.device,
+        imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
         use_cache=not arguments.no_cache,
     )
     return 0
+
+
+def _recipe(arguments: Namespace) -> Recipe:
+    """The one that is named, else one for this data."""
+    from configs import load_recipe
+
+    if arguments.recipe:
+        return load_recipe(arguments.recipe)
+    from detector.derived_recipe import derive_recipe, explain
+    from eval import read_dataset
+
+    dataset = read_dataset(arguments.data)
+    if not len(dataset.all_truths):
+        return load_recipe("voc20")  # training will say what is missing
+    recipe = derive_recipe(dataset, arguments.data.parent.resolve().name)
+    for line in explain(recipe, dataset):
+        print(line)
+    return recipe
+
+
+def _with_options(recipe: Recipe, arguments: Namespace) -> Recipe:
+    from configs import recipe_from_dict
+
+    content: dict[str, Any] = recipe.to_dict()
+    for key in ("epochs", "seed"):
+        if getattr(arguments, key) is not None:
+            content[STEPS[arguments.part]][key] = getattr(arguments, key)
+    if arguments.members is not None:
+        content["training"]["members"] = arguments.members
+    return recipe_from_dict(content, where="options")

@@ -1,0 +1,106 @@
+"""The recipe for somebody's own data set, derived from its boxes and pictures alone.
+
+What is learned and how stays as in the recipe's defaults; sizes and lengths follow the data. The
+numbers below are what served the two data sets of the README, photographs and shelves of a shop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from configs import Recipe
+from eval import Dataset
+
+OBJECT_SIDE = 160  # pixels that the network should see of the median object: ten cells of its map
+SHORT_SIDES = 320, 640  # what two processor cores can bear
+PASSES = 8000  # photographs seen while learning, over all epochs
+EPOCHS = 3, 40
+MULTIBOX_PASSES = 24000  # cheap: each photograph's map is computed once
+HELD_OUT = 0.1
+
+
+class Sizes(NamedTuple):
+    """Medians over a data set, in pixels of its pictures."""
+
+    short: float  # of a picture's sides
+    aspect: float  # long by short side, not exceeded by 95 of 100 pictures
+    object: float  # square root of a box's area
+    small: float  # the same, exceeded by 95 of 100 boxes
+
+
+def derive_recipe(dataset: Dataset, name: str) -> Recipe:
+    """Sizes, schedule and validation split for this data; needs at least one box and picture.
+
+    Parameters
+    ----------
+    dataset
+        With heights and widths of the pictures.
+    name
+        Of the recipe.
+    """
+    sizes = measure(dataset)
+    recipe = Recipe(name=name, description=f"derived from {dataset.source}")
+    short = round_to(16, OBJECT_SIDE / sizes.object * sizes.short, *SHORT_SIDES)
+    held_out = HELD_OUT if len(dataset) >= 20 else 0.0  # of fewer, none can be spared
+    learned = max(1, round(len(dataset) * (1 - held_out)))
+    smallest = sizes.small * 500 / (sizes.short * sizes.aspect)  # about, at the search's width
+    return replace(
+        recipe,
+        network=replace(
+            recipe.network, short_side=short, long_side=round_to(16, short * sizes.aspect)
+        ),
+        proposals=replace(recipe.proposals, min_side=round_to(1, 0.7 * smallest, 8, 20)),
+        training=replace(
+            recipe.training,
+            epochs=float(round_to(1, PASSES / learned, *EPOCHS)),
+            short_sides=tuple(round_to(16, share * short) for share in (0.75, 0.875, 1, 1.125)),
+            validation_fraction=held_out,
+        ),
+        multibox=replace(
+            recipe.multibox, epochs=float(round_to(1, MULTIBOX_PASSES / learned, 5, 100))
+        ),
+    )
+
+
+def measure(dataset: Dataset) -> Sizes:
+    """The sizes that decide how large the network should see the pictures."""
+    sides = np.array([(image.height, image.width) for image in dataset.images], np.float64)
+    boxes = dataset.all_truths.boxes_xywh
+    objects = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1))
+    aspect = np.quantile(sides.max(1) / sides.min(1), 0.95)
+    return Sizes(
+        float(np.median(sides.min(1))),
+        float(min(aspect, 2.0)),
+        float(np.median(objects)),
+        float(np.quantile(objects, 0.05)),
+    )
+
+
+def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
+    """What was derived and from what, a line each."""
+    sizes, names = measure(dataset), dataset.class_names
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    network, training = recipe.network, recipe.training
+    scale = network.short_side / sizes.short
+    held = round(len(dataset) * training.validation_fraction)
+    return [
+        f"{len(names)} classes: {shown}",
+        f"{len(dataset):,} pictures with {len(dataset.all_truths):,} objects; the median object "
+        f"measures {sizes.object:.0f} pixels, the median picture's short side {sizes.short:.0f}",
+        f"short side {network.short_side} (times {scale:.1f}), so that the network sees "
+        f"{sizes.object * scale:.0f} pixels of the median object; learned at "
+        f"{', '.join(map(str, training.short_sides))}",
+        f"{training.epochs:.0f} epochs, about {PASSES:,} passes over pictures; MultiBox "
+        f"{recipe.multibox.epochs:.0f} epochs",
+        f"{held} pictures held out to validate on, about a tenth of each class"
+        if held
+        else "too few pictures to hold any out for validation",
+    ]
+
+
+def round_to(step: int, value: float, low: float = 1, high: float = 1e9) -> int:
+    """The multiple of `step` nearest to `value`, between `low` and `high`."""
+    return int(np.clip(round(value / step) * step, low, high))
