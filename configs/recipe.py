@@ -86,8 +86,8 @@ class PostprocessOptions:
 class TrainingOptions:
     """Fine-tuning of the shared network (after Fast R-CNN, arXiv 1504.08083)."""
 
-    members: int = 1  # networks that vote; they differ in what they happen to draw
     epochs: float = 8.0
+    members: int = 1  # networks that vote; they differ in what they happen to draw
     images_per_step: int = 2
     regions_per_image: int = 64
     foreground_fraction: float = 0.25
