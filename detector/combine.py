@@ -43,7 +43,16 @@ def as_proposer(detector: Detector, classes: int) -> Member:
     """The detector's trunk and objectness score, which know no classes, without a vote.
 
     Its other layers fit a detector of `classes` classes and are never asked.
+
+    Raises
+    ------
+    DetectorError
+        It learned no objectness score, for it reads crops alone.
     """
+    if detector.members[0].mode == "warp":
+        raise DetectorError(
+            "proposer: a detector in warp mode cannot choose regions; name one in shared mode"
+        )
     model = RegionClassifier(classes)
     model.network = detector.model.network
     model.objectness = detector.model.objectness

@@ -44,19 +44,22 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
     sizes = measure(dataset)
     recipe = Recipe(name=name, description=f"derived from {dataset.source}")
     short = round_to(16, OBJECT_SIDE / sizes.object * sizes.short, *SHORT_SIDES)
+    scales = tuple(round_to(16, share * short) for share in (0.75, 0.875, 1, 1.125))
     held_out = HELD_OUT if len(dataset) >= 20 else 0.0  # of fewer, none can be spared
     learned = max(1, round(len(dataset) * (1 - held_out)))
     smallest = sizes.small * 500 / (sizes.short * sizes.aspect)  # about, at the search's width
     return replace(
         recipe,
         network=replace(
-            recipe.network, short_side=short, long_side=round_to(16, short * sizes.aspect)
+            recipe.network,
+            short_side=short,
+            long_side=round_to(16, scales[-1] * sizes.aspect),  # bounds all the scales
         ),
         proposals=replace(recipe.proposals, min_side=round_to(1, 0.7 * smallest, 8, 20)),
         training=replace(
             recipe.training,
             epochs=float(round_to(1, PASSES / learned, *EPOCHS)),
-            short_sides=tuple(round_to(16, share * short) for share in (0.75, 0.875, 1, 1.125)),
+            short_sides=scales,
             validation_fraction=held_out,
         ),
         multibox=replace(
@@ -68,7 +71,10 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
 def measure(dataset: Dataset) -> Sizes:
     """The sizes that decide how large the network should see the pictures."""
     sides = np.array([(image.height, image.width) for image in dataset.images], np.float64)
-    boxes = dataset.all_truths.boxes_xywh
+    truths = dataset.all_truths
+    if not truths.ignored.all():
+        truths = truths[~truths.ignored]  # a crowd's box is no object's
+    boxes = truths.boxes_xywh
     objects = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1))
     aspect = np.quantile(sides.max(1) / sides.min(1), 0.95)
     return Sizes(
@@ -86,6 +92,7 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
     network, training = recipe.network, recipe.training
     scale = network.short_side / sizes.short
     held = round(len(dataset) * training.validation_fraction)
+    passes = round(training.epochs * (len(dataset) - held))
     return [
         f"{len(names)} classes: {shown}",
         f"{len(dataset):,} pictures with {len(dataset.all_truths):,} objects; the median object "
@@ -93,9 +100,9 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
         f"short side {network.short_side} (times {scale:.1f}), so that the network sees "
         f"{sizes.object * scale:.0f} pixels of the median object; learned at "
         f"{', '.join(map(str, training.short_sides))}",
-        f"{training.epochs:.0f} epochs, about {PASSES:,} passes over pictures; MultiBox "
+        f"{training.epochs:.0f} epochs, about {passes:,} pictures seen; MultiBox "
         f"{recipe.multibox.epochs:.0f} epochs",
-        f"{held} pictures held out to validate on, about a tenth of each class"
+        f"about {held} pictures held out to validate on, a tenth of each class"
         if held
         else "too few pictures to hold any out for validation",
     ]

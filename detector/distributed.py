@@ -50,8 +50,9 @@ class Processes:
         """
         if parts_per_step % self.count:
             raise DetectorError(
-                f"a step has {parts_per_step} parts for {self.count} processes; make "
-                "training.images_per_step a multiple of torchrun's number of processes"
+                f"a step has {parts_per_step} parts for {self.count} processes; make them a "
+                "multiple by training.images_per_step (network.mode shared), "
+                "training.crops_per_pass (warp) or --batch (pretrain), or start fewer processes"
             )
         return range(self.rank, parts_per_step, self.count)
 
@@ -84,16 +85,21 @@ class Processes:
         if self.is_main:
             self.wait()
 
-    def parallel(self, module: nn.Module, device: torch.device) -> nn.Module:
-        """The module, its gradients averaged over the processes whenever they are computed."""
+    def parallel(
+        self, module: nn.Module, device: torch.device, *, uses_all: bool = False
+    ) -> nn.Module:
+        """The module, its gradients averaged over the processes whenever they are computed.
+
+        `uses_all` promises that every pass goes through all layers that learn, which spares a
+        search for those it left out.
+        """
         if self.count == 1:
             return module
-        # Parts may leave out layers, such as box regression where nothing is foreground
         warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         return DistributedDataParallel(
             module,
             device_ids=[device] if device.type == "cuda" else None,
-            find_unused_parameters=True,
+            find_unused_parameters=not uses_all,
         )
 
 

@@ -11,6 +11,7 @@ The first network is also the *proposer*: MultiBox and the objectness score read
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import torch
@@ -47,8 +48,8 @@ def distinct_trunks(members: Sequence[Member]) -> list[RegionClassifier]:
 def pack(members: Sequence[Member]) -> dict[str, Tensor]:
     """Tensors of all members by name, those of member 1 and on opened by "members.1." and so on.
 
-    Layers of GoogLeNet that equal the first member's are left out, and all objectness scores but
-    the first.
+    GoogLeNet's first layers are left out as far as they equal the first member's, and all
+    objectness scores but the first.
     """
     first = members[0].model
     tensors = dict(first.state_dict())
@@ -63,16 +64,18 @@ def pack(members: Sequence[Member]) -> dict[str, Tensor]:
 
 
 def shared_layers(model: RegionClassifier, first: RegionClassifier) -> list[str]:
-    """Names of GoogLeNet's layers whose weights are the same in both."""
+    """Names of GoogLeNet's layers, in order, up to the first whose weights differ.
+
+    Not those after it, though they be the same: where two networks have 4e in common, they have
+    the map in common (`trunk_of`).
+    """
     theirs = dict(first.network.named_children())
-    return [
-        name
-        for name, layer in model.network.named_children()
-        if all(
-            torch.equal(tensor, theirs[name].state_dict()[key])
-            for key, tensor in layer.state_dict().items()
-        )
-    ]
+
+    def is_same(named: tuple[str, nn.Module]) -> bool:
+        other = theirs[named[0]].state_dict()
+        return all(torch.equal(tensor, other[key]) for key, tensor in named[1].state_dict().items())
+
+    return [name for name, _ in takewhile(is_same, model.network.named_children())]
 
 
 def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> list[Member]:
@@ -83,27 +86,34 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
     RuntimeError
         Tensors that do not fit the network.
     DetectorError
-        An unknown mode.
+        An unknown mode, or no member with a vote.
     """
     for mode in modes:
         if mode not in MODES:
-            raise DetectorError(f"members: unknown mode {mode!r}; use one of {', '.join(MODES)}")
+            raise DetectorError(
+                f"a member's mode is {mode!r}, not one of {', '.join(MODES)}; "
+                "install the version that wrote these weights"
+            )
+    if not set(modes) - {"proposer"}:
+        raise DetectorError("no member has a vote; train again")
     first = RegionClassifier(classes, spatial="reduce.weight" in tensors)
     first.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(MEMBER)})
     members = [Member(first, modes[0])]
     for number, mode in enumerate(modes[1:], 1):
         prefix = f"{MEMBER}{number}."
         own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        members.append(Member(_like(first, own, classes), mode))
+        members.append(Member(_like(first, own), mode))
     return members
 
 
-def _like(first: RegionClassifier, own: dict[str, Tensor], classes: int) -> RegionClassifier:
+def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:
     """A network of the tensors `own`, with the first one's layers where there are none."""
-    model = RegionClassifier(classes, spatial=first.reduce is not None)
+    model = RegionClassifier(first.classes, spatial="reduce.weight" in own)
     for name, layer in first.network.named_children():
         if not any(key.startswith(f"network.{name}.") for key in own):
             setattr(model.network, name, layer)
     model.objectness = first.objectness
-    model.load_state_dict(first.state_dict() | own)
+    common = ("network.", "objectness.")  # other layers every member has of its own
+    theirs = {n: t for n, t in first.state_dict().items() if n.startswith(common)}
+    model.load_state_dict(theirs | own)
     return model

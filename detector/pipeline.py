@@ -110,6 +110,8 @@ class Detector:
             raise DetectorError(
                 f"{path}: its tensors do not fit this version's network; train again"
             ) from None
+        except DetectorError as error:
+            raise DetectorError(f"{path}: {error}") from None
         if recipe is None:
             recipe = recipe_from_dict(info.recipe, where=f"{path}: recipe")
         return cls(members[0].model, recipe, info, device, multibox, members)

@@ -84,7 +84,9 @@ def pretrain(
         processes.wait()
         said = console if processes.is_main else Console(stderr=True)
         losses = classification_losses(recipe.pretrain, said)
-        trainer = Trainer(network, steps, losses, recipe.pretrain, output, chosen, processes)
+        trainer = Trainer(
+            network, steps, losses, recipe.pretrain, output, chosen, processes, uses_all=True
+        )
         console.print(
             f"{len(training):,} pictures to train on, {len(held) if held else 0:,} to validate, "
             f"{len(training.class_names):,} classes, {len(steps):,} steps"

@@ -74,7 +74,9 @@ class CropAnswers(NamedTuple):
 
 
 class RegionClassifier(nn.Module):
-    """GoogLeNet with a classifier over classes + background and per-class box regression.
+    """GoogLeNet with a classifier over classes + background and box regression.
+
+    Boxes are regressed alike for all classes, so that rare ones profit from the others'.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class RegionClassifier(nn.Module):
         Number of classes, background not counted.
     spatial
         Regress boxes from all 7x7 cells of 5b, 64 channels of them, and not from their average,
-        in which an object's place is lost. Older weights do the latter.
+        in which an object's place is lost. Older weights do the latter, for each class.
     auxiliary
         Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
         files never hold them: set `auxiliary` to None before saving.
@@ -95,7 +97,11 @@ class RegionClassifier(nn.Module):
         self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS, classes + 1)
         self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1) if spatial else None
-        self.regressor = nn.Linear(PLACE_CHANNELS * 49 if spatial else HEAD_CHANNELS, classes * 4)
+        self.regressor = (
+            nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
+            if spatial
+            else nn.Linear(HEAD_CHANNELS, classes * 4)
+        )
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
@@ -146,8 +152,8 @@ class RegionClassifier(nn.Module):
         place = hidden
         if self.reduce is not None:
             place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
-        deltas = self.regressor(place).view(-1, self.classes, 4)
-        return self.classifier(hidden), deltas
+        deltas = self.regressor(place).unflatten(1, (-1, 4))
+        return self.classifier(hidden), deltas.expand(-1, self.classes, -1)
 
 
 # The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises

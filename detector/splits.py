@@ -18,15 +18,21 @@ def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list
     """Image indices for training and for validation, drawn with the seed.
 
     Every class, the rarest first, gives about `fraction` of its photographs: a draw that does not
-    look at classes can leave a rare one without a single object to measure.
+    look at classes can leave a rare one without a single object to measure. No class gives its
+    last photograph: what is not learned need not be measured.
     """
     order = np.random.default_rng([seed, 1]).permutation(len(dataset))
     present = _classes_present(dataset)[order]
     held = np.zeros(len(order), bool)
-    for label in np.argsort(present.sum(0), kind="stable"):
+    left = present.sum(0)  # photographs of each class to learn from
+    for label in np.argsort(left, kind="stable"):
         of_class = np.flatnonzero(present[:, label])
         missing = round(fraction * len(of_class)) - int(held[of_class].sum())
-        held[of_class[~held[of_class]][: max(0, missing)]] = True
+        for row in of_class[~held[of_class]]:
+            if missing > 0 and left[present[row]].min() > 1:
+                held[row] = True
+                left -= present[row]
+                missing -= 1
     missing = round(fraction * len(order)) - int(held.sum())
     empty = ~present.any(1) & ~held
     held[np.flatnonzero(empty)[: max(0, missing)]] = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -42,6 +43,7 @@ from proposals.cache import ProposalCache
 class Job:
     """What all members of a run have in common."""
 
+    recipe: Recipe
     dataset: Dataset
     folder: Path  # of the pictures
     data: Path
@@ -53,6 +55,27 @@ class Job:
     device: torch.device
     processes: Processes
     console: Console
+
+    @cached_property
+    def photographs(self) -> Photographs:
+        """With the boxes to learn from, which are found once."""
+        options = self.recipe.proposals
+        with self.processes.main_first():  # the others find them in the cache
+            found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
+        count = self.recipe.multibox.boxes
+        if self.proposer is not None and count:
+            training = self.split[0]
+            found = with_multibox(
+                found, self.proposer, count, self.dataset, self.folder, training, self.console
+            )
+        return Photographs(self.dataset, self.folder, [boxes.boxes_xyxy for boxes in found])
+
+    @property
+    def initial(self) -> RegionClassifier | None:
+        """The network to go on from: the first of `start` that has a vote."""
+        if self.start is None:
+            return None
+        return next(m.model for m in self.start.members if m.mode != "proposer")
 
 
 def train(
@@ -90,24 +113,34 @@ def train(
         Where proposals are kept for the next run; None takes that of all runs.
     use_cache
         False computes all proposals anew and keeps none.
+
+    Raises
+    ------
+    DetectorError
+        Data that cannot be learned from or do not fit `start`; a run folder of another run.
     """
-    dataset = read_dataset(data)
-    if not len(dataset.all_truths):
-        raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
+    dataset = read_training_data(data)
     if start is not None and start.info.class_names != dataset.class_names:
         raise DetectorError(
             f"{dataset.source}: its classes are not those of the detector to start from; "
             "leave out --weights to start from the ImageNet weights"
         )
     folder = images or find_image_folder(data, dataset)
-    options = recipe.training
+    options, is_warp = recipe.training, recipe.network.mode == "warp"
+    if part == "multibox" and (is_warp or not recipe.multibox.boxes):
+        raise DetectorError(
+            f"recipe {recipe.name!r}: has no MultiBox to train; "
+            "use network.mode shared and multibox.boxes over 0"
+        )
     split = split_validation(dataset, options.validation_fraction, options.seed)
     with join_processes(device) as (processes, chosen):
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
-        proposer = Detector.load(recipe.proposer, device=chosen) if recipe.proposer else None
+        proposer = None
+        if recipe.proposer and is_warp:
+            proposer = Detector.load(recipe.proposer, device=chosen)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
-            dataset, folder, data, split, start, proposer, imagenet_weights, cache,
+            recipe, dataset, folder, data, split, start, proposer, imagenet_weights, cache,
             chosen, processes, console,
         )  # fmt: skip
         _start_folder(job, output, recipe)
@@ -122,6 +155,26 @@ def train(
         processes.wait()
     console.print(f"weights: {output / WEIGHTS}", markup=False)
     return output / WEIGHTS
+
+
+def read_training_data(data: Path) -> Dataset:
+    """The data set, if it can be learned from.
+
+    Raises
+    ------
+    DetectorError
+        No boxes, or a picture without a size.
+    """
+    dataset = read_dataset(data)
+    if not len(dataset.all_truths):
+        raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
+    for image in dataset.images:
+        if min(image.height, image.width) < 1:
+            raise DetectorError(
+                f"{data}: its picture {image.file_name} has width {image.width} and height "
+                f"{image.height}; enter its true sides"
+            )
+    return dataset
 
 
 def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:
@@ -167,7 +220,7 @@ def _train_member(
     trainer.use_average()
     model.auxiliary = None
     multibox = job.proposer.multibox if job.proposer is not None else None
-    if job.start is not None and trunk_is_frozen(model):
+    if job.start is not None and trunk_is_frozen(model) and recipe.network.mode == "shared":
         multibox = job.start.multibox  # it answers for the trunk it was trained on, and no other
     info = WeightsInfo(
         class_names=job.dataset.class_names,
@@ -186,12 +239,16 @@ def _train_member(
 def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     """The network to train, with its initial weights, the last; before it the proposer, if any."""
     options, classes = recipe.training, len(job.dataset.class_names)
-    mode = recipe.network.mode
+    mode, initial = recipe.network.mode, job.initial
     torch.manual_seed(seed)
-    model = RegionClassifier(classes, auxiliary=mode == "warp" and options.auxiliary_weight > 0)
+    model = RegionClassifier(
+        classes,
+        auxiliary=mode == "warp" and options.auxiliary_weight > 0,
+        spatial=initial is None or initial.reduce is not None,
+    )
     load_imagenet(model.network, job.imagenet_weights)
-    if job.start is not None:
-        model.load_state_dict(job.start.model.state_dict(), strict=False)
+    if initial is not None:
+        model.load_state_dict(initial.state_dict(), strict=False)
     if mode == "warp" and not options.box_regression:
         without_regression(model)
     proposer = [as_proposer(job.proposer, classes)] if job.proposer and mode == "warp" else []
@@ -201,23 +258,13 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
 def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
     """What the network learns from, and its losses."""
     training, options = job.split[0], recipe.training
-    with job.processes.main_first():  # the others find its proposals in the cache
-        proposals = searched_proposals(
-            job.dataset, job.folder, recipe.proposals, job.cache, job.console
-        )
     if recipe.network.mode == "warp":
-        if job.proposer is not None and recipe.multibox.boxes:
-            proposals = with_multibox(
-                proposals, job.proposer, job.dataset, job.folder, training, job.console
-            )
-        photographs = Photographs(job.dataset, job.folder, [p.boxes_xyxy for p in proposals])
-        windows = WindowSteps(photographs, training, recipe.network, options, job.device)
+        windows = WindowSteps(job.photographs, training, recipe.network, options, job.device)
         return windows, window_losses(windows)
-    photographs = Photographs(job.dataset, job.folder, [p.boxes_xyxy for p in proposals])
     multibox = job.start.multibox if job.start is not None else None
     if multibox is not None:
         multibox.to(job.device)
-    data = StepData(photographs, training, recipe.network, options)
+    data = StepData(job.photographs, training, recipe.network, options)
     return data, detector_losses(options, multibox)
 
 

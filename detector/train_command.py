@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,14 +50,12 @@ def _recipe(arguments: Namespace) -> Recipe:
     if arguments.recipe:
         return load_recipe(arguments.recipe)
     from detector.derived_recipe import derive_recipe, explain
-    from eval import read_dataset
+    from detector.train import read_training_data
 
-    dataset = read_dataset(arguments.data)
-    if not len(dataset.all_truths):
-        return load_recipe("voc20")  # training will say what is missing
-    recipe = derive_recipe(dataset, arguments.data.parent.resolve().name)
-    for line in explain(recipe, dataset):
-        print(line)
+    dataset = read_training_data(arguments.data)
+    recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+        print("\n".join(explain(recipe, dataset)), flush=True)
     return recipe
 
 

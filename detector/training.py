@@ -87,6 +87,9 @@ class Trainer:
         Run folder; a checkpoint found there is resumed. Only the main process reads and writes it.
     processes
         Those that train this model together.
+    uses_all
+        Every part goes through all layers that learn (`Processes.parallel`). A detector's does
+        not: warp mode leaves out the objectness score.
 
     Raises
     ------
@@ -103,6 +106,8 @@ class Trainer:
         folder: Path,
         device: torch.device,
         processes: Processes = ALONE,
+        *,
+        uses_all: bool = False,
     ) -> None:
         self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         self.data, self.losses, self.options = data, losses, options
@@ -112,7 +117,8 @@ class Trainer:
         average = {n: p.detach().clone() for n, p in learned.items()}
         self.state = State(learned, average, make_optimizer(learned, options))
         self.step = self._resume()
-        self.part_losses = processes.parallel(_PartLosses(self.model, losses, device), device)
+        whole = _PartLosses(self.model, losses, device)
+        self.part_losses = processes.parallel(whole, device, uses_all=uses_all)
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, yielding progress after every step; checkpoints by the clock."""

@@ -46,14 +46,15 @@ def searched_proposals(
 def with_multibox(
     searched: list[Proposals],
     proposer: Detector,
+    count: int,
     dataset: Dataset,
     folder: Path,
     images: list[int],
     console: Console,
 ) -> list[Proposals]:
-    """Add the boxes that the proposer's MultiBox finds in these photographs."""
+    """Add the `count` likeliest boxes of the proposer's MultiBox in these photographs."""
     merged = list(searched)
     for index in track(images, "MultiBox", console):
         image = read_image(folder / dataset.images[index].file_name)
-        merged[index] = merge_proposals(searched[index], proposer.multibox_proposals(image))
+        merged[index] = merge_proposals(searched[index], proposer.multibox_proposals(image, count))
     return merged
