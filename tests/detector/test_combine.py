@@ -1,0 +1,92 @@
+"""Detectors combined: the first proposes, all vote, one file holds them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detector import Detector, DetectorError
+from detector.combine import as_proposer, combine
+from detector.ensemble import Member
+from tests.made_up import NAMES, rectangles
+
+
+@pytest.fixture(scope="module")
+def first(small_weights: Path) -> Detector:
+    return Detector.load(small_weights, device="cpu")
+
+
+def biased(detector: Detector, amount: float, mode: str = "shared") -> Detector:
+    """A copy that is read in this mode and likes the first class so much more."""
+    model = copy.deepcopy(detector.model)
+    with torch.no_grad():
+        model.classifier.bias[1] += amount
+    info = replace(detector.info, metrics={"validation_mAP50": 0.5}, version=f"{amount}")
+    return Detector(model, detector.recipe, info, "cpu", members=[Member(model, mode)])
+
+
+def biases(detector: Detector) -> list[float]:
+    return [member.model.classifier.bias[1].item() for member in detector.members]
+
+
+def test_members_keep_their_order_and_the_first_is_everybody_s(first: Detector) -> None:
+    one, two, three = biased(first, 1.0), biased(first, 2.0, "warp"), biased(first, 3.0)
+    two.recipe = replace(first.recipe, name="of the second")
+    ensemble = combine([one, combine([two, three])])
+    assert biases(ensemble) == [1.0, 2.0, 3.0]
+    assert ensemble.info.members == ("shared", "warp", "shared")
+    assert ensemble.recipe == one.recipe and ensemble.info.version == "1.0"
+    assert ensemble.info.metrics == {}  # what was measured was measured on one
+    assert biases(combine([three, one])) == [3.0, 1.0]
+    # nobody's networks have become another's
+    assert biases(one) == [1.0] and len(one.members) == 1
+
+
+def test_proposers_of_the_others_are_left_out(first: Detector) -> None:
+    judge = biased(first, 1.0, "warp").members[0]
+    members = [as_proposer(first, len(NAMES)), judge]
+    pair = Detector(members[0].model, first.recipe, first.info, "cpu", members=members)
+    assert combine([pair, pair]).info.members == ("proposer", "warp", "warp")
+    assert combine([first, pair]).info.members == ("shared", "warp")
+
+
+def test_a_combined_detector_is_the_same_when_it_comes_from_its_file(
+    first: Detector, tmp_path: Path
+) -> None:
+    path = tmp_path / "ensemble.safetensors"
+    ensemble = combine([first, biased(first, 1.0), biased(first, 0.5, "warp")])
+    ensemble.recipe = replace(
+        ensemble.recipe,
+        network=replace(ensemble.recipe.network, keep=4),
+        postprocess=replace(ensemble.recipe.postprocess, refine=0),
+    )
+    ensemble.save(path)
+    image = rectangles(3)[0]
+    found = ensemble(image, threshold=0.0)
+    assert len(found) > 1 and Detector.load(path, device="cpu")(image, threshold=0.0) == found
+    # 18 MB each, were the layers in common written thrice
+    assert path.stat().st_size < 20e6
+
+
+def test_what_cannot_vote_together_is_refused(first: Detector) -> None:
+    strange = Detector(
+        first.model, first.recipe, replace(first.info, class_names=("red", "blue")), "cpu"
+    )
+    with pytest.raises(DetectorError, match=r"^detectors of different .*: red, green; red, blue$"):
+        combine([first, strange])
+    with pytest.raises(DetectorError, match="no detector to combine"):
+        combine([])
+
+
+def test_a_proposer_needs_an_objectness_score(first: Detector) -> None:
+    with pytest.raises(DetectorError, match="warp mode cannot choose regions; name one in shared"):
+        as_proposer(biased(first, 1.0, "warp"), 5)
+    proposer = as_proposer(first, 5)  # whatever the classes
+    assert proposer.mode == "proposer" and proposer.model.classes == 5
+    assert proposer.model.network is first.model.network
+    assert np.isfinite(proposer.model.classifier.weight.detach().numpy()).all()

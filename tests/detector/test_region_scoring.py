@@ -1,0 +1,180 @@
+"""The vote: means of the members' answers, and nothing computed twice."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import detector.pipeline
+import detector.region_scoring
+from detector import Detector
+from detector.combine import as_proposer
+from detector.ensemble import Member, pack, unpack
+from detector.region_scoring import objectness, score, see
+from detector.regions import RegionClassifier
+from tests.made_up import NAMES, rectangles
+
+CPU = torch.device("cpu")
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def single(small_weights: Path) -> Detector:
+    return Detector.load(small_weights, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return rectangles(11)[0]
+
+
+def some_boxes(count: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 80, (count, 2))
+    return np.concatenate([low, low + rng.uniform(10, 40, (count, 2))], 1).astype(np.float32)
+
+
+def other(model: RegionClassifier, seed: int, trunk: bool = False) -> RegionClassifier:
+    """A network of other opinions, on the same trunk or on one of its own."""
+    torch.manual_seed(seed)
+    model = copy.deepcopy(model)
+    torch.nn.init.normal_(model.classifier.weight, std=0.3)
+    torch.nn.init.normal_(model.regressor.weight, std=0.01)
+    if trunk:
+        with torch.no_grad():
+            model.network.inception_3a.one.weight *= 1.5
+    return model
+
+
+def together(models: Sequence[RegionClassifier], modes: Sequence[str]) -> list[Member]:
+    """The members as they come from a file: layers in common are one object."""
+    members = [Member(model, mode) for model, mode in zip(models, modes, strict=True)]
+    found = unpack(pack(members), tuple(modes), len(NAMES))
+    for member in found:
+        member.model.to(memory_format=torch.channels_last).eval()
+    return found
+
+
+def as_detector(single: Detector, members: Sequence[Member], **network: Any) -> Detector:
+    """These members under the small recipe, without refinement and box voting."""
+    recipe = replace(
+        single.recipe,
+        postprocess=replace(single.recipe.postprocess, refine=0, vote_iou=0.0),
+        network=replace(single.recipe.network, **network),
+    )
+    return Detector(members[0].model, recipe, single.info, "cpu", members=members)
+
+
+def test_probabilities_and_deltas_are_the_means_of_the_members(
+    single: Detector, image: np.ndarray
+) -> None:
+    models = [single.model, other(single.model, 1), other(single.model, 2, trunk=True)]
+    members = together([*models, other(single.model, 3)], ["shared", "shared", "shared", "warp"])
+    boxes, options = some_boxes(6), single.recipe.network
+
+    def answers(members: Sequence[Member]) -> tuple[np.ndarray, np.ndarray]:
+        return score(members, see(members, image, options, CPU), boxes, BATCH)
+
+    alone = [answers([member]) for member in members]
+    probabilities, deltas = answers(members)
+    assert probabilities.shape == (6, 3) and deltas.shape == (6, 2, 4)
+    for found, index in ((probabilities, 0), (deltas, 1)):
+        expected = np.mean([answer[index] for answer in alone], axis=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-4)
+        for answer in alone:  # and is no single one's
+            assert np.abs(found - answer[index]).max() > 0.01
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
+    single: Detector, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [single.model, other(single.model, 1), other(single.model, 2)]
+    members = together(models, ["shared"] * 3)
+    passes = []
+    for layer in {id(m.model.network.conv1): m.model.network.conv1 for m in members}.values():
+        layer.register_forward_hook(lambda *_: passes.append("trunk"))
+    calls = []
+    suppress, roi_align = detector.pipeline.suppress, detector.regions.roi_align
+    monkeypatch.setattr(
+        detector.pipeline, "suppress", lambda *a: calls.append("suppress") or suppress(*a)
+    )
+    monkeypatch.setattr(
+        detector.regions, "roi_align", lambda *a: calls.append("align") or roi_align(*a)
+    )
+    ensemble = as_detector(single, members, batch=BATCH, keep=0)
+    assert len(ensemble(image, proposals=some_boxes(7), threshold=0.0))
+    assert passes == ["trunk"]
+    # objectness of all; then regions of two batches, cut out once for the three heads
+    assert calls == ["align", "align", "align", "suppress"]
+
+
+def test_each_of_two_trunks_is_passed_once(single: Detector, image: np.ndarray) -> None:
+    members = together([single.model, other(single.model, 1, trunk=True)], ["shared", "shared"])
+    passes = []
+    for member in members:
+        member.model.network.inception_3a.register_forward_hook(
+            lambda layer, *_: passes.append(layer)
+        )
+    features = see(members, image, single.recipe.network, CPU)
+    assert passes == [member.model.network.inception_3a for member in members]
+    assert features.map is next(iter(features.maps.values())) and len(features.maps) == 2
+    assert features.atlas is None  # nobody reads crops
+
+
+def test_crops_are_made_once_for_all_members_that_read_them(
+    single: Detector, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = together([single.model, other(single.model, 1)], ["warp", "warp"])
+    warp_regions = detector.region_scoring.warp_regions
+    made = []
+
+    def watched(atlas: Any, boxes: torch.Tensor) -> torch.Tensor:
+        made.append(len(boxes))
+        return warp_regions(atlas, boxes)
+
+    monkeypatch.setattr(detector.region_scoring, "warp_regions", watched)
+    features = see(members, image, single.recipe.network, CPU)
+    assert not features.maps  # nobody reads the map
+    score(members, features, some_boxes(6), BATCH)
+    assert made == [4, 2]
+
+
+def test_a_network_that_reads_crops_alone_scores_all_proposals(
+    single: Detector, image: np.ndarray
+) -> None:
+    boxes = some_boxes(5)
+    alone = as_detector(single, [Member(single.model, "warp")], keep=2)
+    assert alone.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [0, 1, 2]
+    found, stages = alone.detect_in_stages(image, proposals=boxes, threshold=0.0)
+    np.testing.assert_array_equal(stages.regions_xyxy, boxes)
+    # Its scores are the probabilities: there is no objectness score to multiply them with
+    probabilities = alone.classify(image, boxes)[:, 1:]
+    limit = alone.recipe.postprocess.evaluate_threshold
+    expected = np.sort(probabilities[probabilities > limit])
+    np.testing.assert_allclose(np.sort(stages.scored.scores), expected, rtol=1e-4)
+    assert len(found) and alone.propose(image).boxes_xyxy.shape[1] == 4
+
+
+def test_a_proposer_chooses_the_regions_and_has_no_vote(
+    single: Detector, image: np.ndarray
+) -> None:
+    boxes, judge = some_boxes(8), Member(other(single.model, 1, trunk=True), "warp")
+    pair = as_detector(single, [as_proposer(single, len(NAMES)), judge], keep=3)
+    alone = as_detector(single, [judge])
+    stages = pair.detect_in_stages(image, proposals=boxes, threshold=0.0)[1]
+    likely = objectness(single.model, single.features(image), boxes)
+    best = np.argsort(-likely)[:3]
+    np.testing.assert_array_equal(stages.regions_xyxy, boxes[best])
+    probabilities = alone.classify(image, boxes[best])
+    np.testing.assert_allclose(pair.classify(image, boxes[best]), probabilities, atol=1e-5)
+    scores = probabilities[:, 1:] * likely[best, None]
+    expected = np.sort(scores[scores > pair.recipe.postprocess.evaluate_threshold])
+    np.testing.assert_allclose(np.sort(stages.scored.scores), expected, rtol=1e-3)
