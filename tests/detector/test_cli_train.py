@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import detector.derived_recipe
+from configs import load_recipe
+from detector import Detector
 from detector.cli import main
+from tests.made_up import CATEGORY_IDS, NAMES
 
 
 @pytest.mark.parametrize(
@@ -41,3 +45,84 @@ def test_a_data_set_with_nothing_to_learn_from_is_refused(
     data.write_text(json.dumps({**document, emptied: [], "annotations": []}))
     assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
     assert "bare.json: holds no boxes to learn from" in capsys.readouterr().err
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derived recipes that are learned in seconds: few steps over small pictures."""
+    monkeypatch.setattr(detector.derived_recipe, "EPOCHS", (0, 1))
+    monkeypatch.setattr(detector.derived_recipe, "PASSES", 6)
+    monkeypatch.setattr(detector.derived_recipe, "MULTIBOX_PASSES", 6)
+    monkeypatch.setattr(detector.derived_recipe, "SHORT_SIDES", (64, 64))
+
+
+def test_somebody_s_own_data_need_no_other_argument(
+    quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["train", "--data", str(small_dataset)]) == 0
+    printed = capsys.readouterr().out
+    for said in (
+        "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (times 0.7)",
+        "learned at 48, 64, 64, 64", "1 epochs, about 6 pictures",
+        "too few pictures to hold any out",
+    ):  # fmt: skip
+        assert said in printed, said
+
+    name = f"{small_dataset.parent.name}-instances"
+    folder = Path("runs") / name
+    loaded = Detector.load(folder, device="cpu")
+    assert loaded.info.class_names == NAMES and loaded.info.category_ids == CATEGORY_IDS
+    assert loaded.multibox is not None and loaded.recipe == load_recipe(folder / "recipe.yaml")
+    assert len(loaded(small_dataset.parent / "1.png", threshold=0.0))
+
+    words = ["--data", str(small_dataset), "--weights", str(folder), "--limit", "2"]
+    assert main(["evaluate", *words]) == 0
+    printed = capsys.readouterr()
+    assert "mAP" in printed.out and "2 pictures" in printed.out
+    assert (tmp_path / "evaluations" / f"{name}-instances" / "detections.json").is_file()
+
+    # The same command again finds the run finished; one process of several says what was derived
+    before = (folder / "weights.safetensors").read_bytes()
+    monkeypatch.setenv("RANK", "1")
+    assert main(["train", "--data", str(small_dataset)]) == 0
+    assert (folder / "weights.safetensors").read_bytes() == before
+    assert not capsys.readouterr().out
+
+
+def test_pictures_without_a_size_are_told_in_one_line(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    document["images"][1]["height"] = 0
+    data = tmp_path / "flat.json"
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    errors = capsys.readouterr().err
+    assert "2.png has width 128 and height 0; enter" in errors and errors.count("\n") == 1
+    del document["images"][1]["height"]
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    errors = capsys.readouterr().err
+    assert "images" in errors and "height" in errors and errors.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_help_names_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for option in (
+        "--data",
+        "--images",
+        "--recipe",
+        "--members",
+        "--part",
+        "--weights",
+        "--epochs",
+    ):
+        assert option in text
+    assert "derived from the data" in " ".join(text.split())

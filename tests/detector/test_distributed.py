@@ -90,8 +90,26 @@ def test_one_process_continues_exactly(optimizer: str, tmp_path: Path) -> None:
 def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
     assert list(Processes(1, 3).places(6)) == [1, 4]
     assert list(ALONE.places(3)) == [0, 1, 2]
-    with pytest.raises(DetectorError, match=r"^a step has 3 parts for 2 processes; make .*s$"):
+    with pytest.raises(
+        DetectorError, match=r"^a step has 3 parts for 2 processes; make .*s$"
+    ) as caught:
         Processes(0, 2).places(3)
+    for lever in ("training.images_per_step", "training.crops_per_pass", "--batch"):
+        assert lever in str(caught.value)
+
+
+@pytest.mark.parametrize("uses_all", [False, True])
+def test_layers_left_out_are_looked_for_unless_there_are_none(
+    uses_all: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {}
+    monkeypatch.setattr(
+        "detector.distributed.DistributedDataParallel", lambda module, **words: given.update(words)
+    )
+    module, device = torch.nn.Linear(1, 1), torch.device("cpu")
+    Processes(0, 2).parallel(module, device, uses_all=uses_all)
+    assert given == {"device_ids": None, "find_unused_parameters": not uses_all}
+    assert ALONE.parallel(module, device, uses_all=uses_all) is module
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
