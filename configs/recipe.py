@@ -66,6 +66,8 @@ class NetworkOptions:
     long_side: int = 960  # pixels; wins where both cannot hold
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
+    mirror: bool = False  # see the photograph mirrored too, and average
+    more_scales: tuple[float, ...] = ()  # see it at these multiples of the short side too
     mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
 
 
@@ -99,6 +101,8 @@ class TrainingOptions:
     photometric: bool = False  # brightness, contrast, saturation, hue at random
     random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
     ohem: bool = False  # learn from the costliest of 4 times as many regions (arXiv 1604.03540)
+    teacher: str = ""  # a detector whose answers are learned too (arXiv 1503.02531)
+    teacher_share: float = 0.5  # of the target of each region's class
     label_smoothing: float = 0.0  # share of the target spread over all classes
     freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
     optimizer: str = "adamw"  # or sgd, with momentum .9
@@ -225,7 +229,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
         return _fill(typing.cast(type[Any], kind), value, where)
     if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list | tuple) or not value:
+        if not isinstance(value, list | tuple):
             raise RecipeError(f"{where}: expected a list such as [448, 512], got {value!r}")
         return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -239,6 +243,11 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def _check(recipe: Recipe, where: str) -> None:
+    if not recipe.training.short_sides:
+        raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
+    for scale in recipe.network.more_scales:
+        if not 0.1 <= scale <= 10:
+            raise RecipeError(f"{where}: network.more_scales holds {scale}; use 0.1 to 10")
     for section, key, low, high in (
         ("proposals", "superpixel_scale", 1e-3, 1e3),
         ("proposals", "width", 0, 10_000),

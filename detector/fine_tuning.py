@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from configs import TrainingOptions
+from detector.distillation import taught_classes, teach
 from detector.errors import DetectorError
+from detector.pipeline import Detector
 from detector.region_losses import OHEM_CANDIDATES, hardest, region_losses
 from detector.regions import RegionClassifier
 from detector.sampling import Regions, Truths, sample_objectness, sample_regions
@@ -29,10 +31,12 @@ def example_losses(
     options: TrainingOptions,
     device: torch.device,
     multibox: MultiBox | None = None,
+    teacher: Detector | None = None,
 ) -> dict[str, Tensor]:
     """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
 
-    With `multibox` its boxes join the example's, found on the map of this very pass.
+    With `multibox` its boxes join the example's, found on the map of this very pass. With
+    `teacher` its answers are part of what classes should be.
     """
     rng = np.random.default_rng([options.seed, 4, *example.key])
     boxes = example.boxes_xyxy
@@ -61,6 +65,9 @@ def example_losses(
     # Regression counts on foreground only, but is divided by all regions: each weighs the same
     count = max(1, len(regions.labels))
     classes, box = losses.classes.sum() / count, losses.boxes.sum() / count
+    if teacher is not None:
+        taught = teach(teacher, example.image, regions.boxes_xyxy)
+        classes = taught_classes(logits, taught, regions, options.teacher_share).sum() / count
     return {"classes": classes, "boxes": box, "objectness": objectness}
 
 
@@ -87,13 +94,17 @@ def _hard_regions(
     return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
 
 
-def detector_losses(options: TrainingOptions, multibox: MultiBox | None = None) -> PartLosses:
+def detector_losses(
+    options: TrainingOptions,
+    multibox: MultiBox | None = None,
+    teacher: Detector | None = None,
+) -> PartLosses:
     """The losses of one photograph, as the training loop asks for them."""
 
     def losses(
         model: RegionClassifier, example: Example, device: torch.device
     ) -> dict[str, Tensor]:
-        return example_losses(model, example, options, device, multibox)
+        return example_losses(model, example, options, device, multibox, teacher)
 
     return losses
 

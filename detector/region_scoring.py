@@ -6,6 +6,7 @@ A photograph is seen once (`see`); every question about its regions is answered 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +18,23 @@ from configs import NetworkOptions
 from detector.ensemble import Member, distinct_trunks, trunk_of
 from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision, resize_for_network
 from detector.warp import Atlas, make_atlas, shrink_for_warp, warp_regions
+from proposals.boxes import flip_boxes
 
 Floats = NDArray[np.float32]
+
+
+class View(NamedTuple):
+    """A photograph at one scale, as it is or mirrored."""
+
+    maps: dict[int, Tensor]  # by id of the trunk: (1, 832, ~h/16, ~w/16), the proposer's first
+    factors: Floats  # (4,) x, y, x, y: from the photograph's pixels to the resized one's
+    mirrored: bool
 
 
 class Features(NamedTuple):
     """A photograph as the networks see it, once for proposals and classification alike."""
 
-    maps: dict[int, Tensor]  # by id of the trunk: (1, 832, ~h/16, ~w/16), the proposer's first
-    factors: Floats  # (4,) x, y, x, y: from the photograph's pixels to the resized one's
+    views: list[View]  # the first as the recipe's short side has it, not mirrored
     size: tuple[int, int]  # the photograph's height and width
     atlas: Atlas | None  # what crops are cut from, where a member reads them
     atlas_factors: Floats  # (4,) from the photograph's pixels to the atlas's
@@ -33,18 +42,21 @@ class Features(NamedTuple):
 
     @property
     def map(self) -> Tensor:
-        """The proposer's map."""
-        return next(iter(self.maps.values()))
+        """The proposer's map, of the first view."""
+        return next(iter(self.views[0].maps.values()))
 
-    def scaled(self, boxes_xyxy: Floats) -> Tensor:
-        """Boxes (N, 4) of the photograph in pixels of the resized one, beside the maps."""
-        return torch.from_numpy(boxes_xyxy * self.factors).to(self.device)
+    def boxes(self, boxes_xyxy: Floats, view: View | None = None) -> Tensor:
+        """Boxes (N, 4) of the photograph as they lie in a view (None: the first), on the device."""
+        view = view or self.views[0]
+        seen = flip_boxes(boxes_xyxy, self.size[1]) if view.mirrored else boxes_xyxy
+        return torch.from_numpy(seen * view.factors).to(self.device)
 
-    def crops(self, boxes_xyxy: Floats) -> Tensor:
+    def crops(self, boxes_xyxy: Floats, mirrored: bool) -> Tensor:
         """Boxes (N, 4) of the photograph, warped to (N, 3, 224, 224)."""
         assert self.atlas is not None  # `see` made one for every member that reads crops
         boxes = torch.from_numpy(boxes_xyxy * self.atlas_factors).to(self.device)
-        return warp_regions(self.atlas, boxes)
+        turned = torch.full((len(boxes),), mirrored, device=self.device)
+        return warp_regions(self.atlas, boxes, mirrored=turned)
 
 
 @torch.inference_mode()
@@ -54,23 +66,30 @@ def see(
     options: NetworkOptions,
     device: torch.device,
 ) -> Features:
-    """One pass of every trunk over an (H, W, 3) RGB photograph, and the source of crops."""
-    resized, factors = resize_for_network(image, options)
-    tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)
-    with mixed_precision(device):
-        maps = {id(trunk_of(m)): m.features(tensor) for m in distinct_trunks(members)}
-    atlas, atlas_factors = None, factors
+    """One pass of every trunk over every view of an (H, W, 3) RGB photograph; source of crops."""
+    views = []
+    for scale in (1.0, *options.more_scales):
+        sides = round(scale * options.short_side), round(scale * options.long_side)
+        scaled = replace(options, short_side=sides[0], long_side=sides[1])
+        resized, factors = resize_for_network(image, scaled)
+        tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)
+        for mirrored in (False, True)[: 1 + options.mirror]:
+            seen = tensor.flip(2) if mirrored else tensor
+            with mixed_precision(device):
+                maps = {id(trunk_of(m)): m.features(seen) for m in distinct_trunks(members)}
+            views.append(View(maps, factors, mirrored))
+    atlas, atlas_factors = None, views[0].factors
     if any(member.mode == "warp" for member in members):
         bounded, atlas_factors = shrink_for_warp(image, options.long_side)
         atlas = make_atlas([torch.from_numpy(bounded).to(device).permute(2, 0, 1)])
-    return Features(maps, factors, image.shape[:2], atlas, atlas_factors, device)
+    return Features(views, (image.shape[0], image.shape[1]), atlas, atlas_factors, device)
 
 
 @torch.inference_mode()
 def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) -> Floats:
     """Probability (N,) that a box holds an object of any class; cheap."""
     with mixed_precision(features.device):
-        logits = model.objectness(features.map, features.scaled(boxes_xyxy))
+        logits = model.objectness(features.map, features.boxes(boxes_xyxy))
     return logits.float().sigmoid().cpu().numpy()
 
 
@@ -80,35 +99,47 @@ def score(
 ) -> tuple[Floats, Floats]:
     """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass.
 
-    Both are the mean of the members that have a vote.
+    Both are the mean of the members that have a vote, over all views.
     """
     voters = [member for member in members if member.mode != "proposer"]
     classes = voters[0].model.classes
     probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
     deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
-    for first in range(0, len(boxes_xyxy), batch):
-        rows = slice(first, first + batch)
-        with mixed_precision(features.device):
+    with mixed_precision(features.device):
+        for first in range(0, len(boxes_xyxy), batch):
+            rows = slice(first, first + batch)
             answers = list(_answers(voters, features, boxes_xyxy[rows]))
-        mean = torch.stack([logits.float().softmax(1) for logits, _ in answers]).mean(0)
-        probabilities[rows] = mean.cpu().numpy()
-        mean = torch.stack([delta.float() for _, delta in answers]).mean(0)
-        deltas[rows] = mean.cpu().numpy() * DELTA_SCALE
+            mean = torch.stack([logits.float().softmax(1) for logits, _ in answers]).mean(0)
+            probabilities[rows] = mean.cpu().numpy()
+            mean = torch.stack([delta for _, delta in answers]).mean(0)
+            deltas[rows] = mean.cpu().numpy() * DELTA_SCALE
     return probabilities, deltas
 
 
 def _answers(
     voters: Sequence[Member], features: Features, boxes_xyxy: Floats
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Logits and deltas of each member; regions and crops are cut out once."""
-    regions: dict[int, Tensor] = {}
-    crops: Tensor | None = None
-    for model, mode in voters:
-        if mode == "warp":
-            crops = features.crops(boxes_xyxy) if crops is None else crops
-            yield model.classify_crops(crops)
-            continue
-        trunk = id(trunk_of(model))
-        if trunk not in regions:
-            regions[trunk] = model.regions(features.maps[trunk], features.scaled(boxes_xyxy))
-        yield model.answer(regions[trunk])
+    """Logits and deltas of each member for each view; regions and crops are cut out once."""
+    for view in features.views:
+        regions: dict[int, Tensor] = {}
+        for model, mode in voters:
+            if mode == "warp":
+                continue
+            trunk = id(trunk_of(model))
+            if trunk not in regions:
+                boxes = features.boxes(boxes_xyxy, view)
+                regions[trunk] = model.regions(view.maps[trunk], boxes)
+            yield _turned_back(model.answer(regions[trunk]), view.mirrored)
+    readers = [model for model, mode in voters if mode == "warp"]
+    for mirrored in sorted({view.mirrored for view in features.views} if readers else ()):
+        crops = features.crops(boxes_xyxy, mirrored)
+        for model in readers:
+            yield _turned_back(model.classify_crops(crops), mirrored)
+
+
+def _turned_back(answer: tuple[Tensor, Tensor], mirrored: bool) -> tuple[Tensor, Tensor]:
+    """Of a mirrored view: a box to be moved to the right there moves to the left here."""
+    logits, deltas = answer[0], answer[1].float()
+    if mirrored:
+        deltas = deltas * deltas.new_tensor([-1, 1, 1, 1])
+    return logits, deltas

@@ -265,7 +265,12 @@ def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, 
     if multibox is not None:
         multibox.to(job.device)
     data = StepData(job.photographs, training, recipe.network, options)
-    return data, detector_losses(options, multibox)
+    teacher = Detector.load(options.teacher, device=job.device) if options.teacher else None
+    if teacher is not None and teacher.info.class_names != job.dataset.class_names:
+        raise DetectorError(
+            f"{options.teacher}: a teacher of other classes; give one trained on this data"
+        )
+    return data, detector_losses(options, multibox, teacher)
 
 
 def _finish(

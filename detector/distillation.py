@@ -1,0 +1,43 @@
+"""Learning from what a teacher answers, not from the right class alone (arXiv 1503.02531).
+
+The teacher is any detector of the same classes, such as an ensemble that is too slow to keep. It
+sees the very picture its pupil learns from, mirrored and distorted as that is, at its own scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from detector.pipeline import Detector
+from detector.region_scoring import score, see
+from detector.sampling import Regions
+
+
+@torch.no_grad()
+def teach(teacher: Detector, image: Tensor, boxes_xyxy: NDArray[np.float32]) -> Tensor:
+    """Class probabilities (R, classes + 1) that the teacher gives regions of a picture.
+
+    Parameters
+    ----------
+    image
+        (3, H, W) uint8, as the pupil sees it.
+    boxes_xyxy
+        (R, 4) in its pixels.
+    """
+    picture = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    options = teacher.recipe.network
+    features = see(teacher.members, picture, options, teacher.device)
+    probabilities, _ = score(teacher.members, features, boxes_xyxy, options.batch)
+    return torch.from_numpy(probabilities).to(image.device)
+
+
+def taught_classes(logits: Tensor, taught: Tensor, regions: Regions, share: float) -> Tensor:
+    """Cross-entropy (R,) against a target that is the teacher's to `share`, else the truth."""
+    labels = torch.from_numpy(regions.labels).to(logits.device)
+    truth = F.one_hot(labels, logits.shape[1]).float()
+    target = share * taught.to(logits.device) + (1 - share) * truth
+    return F.cross_entropy(logits.float(), target, reduction="none")
