@@ -17,7 +17,11 @@ from proposals.recall import RecallMeter
 def validate(
     detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
 ) -> dict[str, float]:
-    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals."""
+    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals.
+
+    The detector's classes are the data set's, in the same order; their ids may be others.
+    """
+    category_ids = dict(zip(detector.info.category_ids, dataset.category_ids, strict=True))
     rows: list[dict[str, Any]] = []
     meter = RecallMeter()
     for index in track(images, "validating", console):
@@ -25,7 +29,10 @@ def validate(
         image = read_image(folder / record.file_name)
         proposals = detector.propose(image)
         detections = detector(image, proposals=proposals, preset="evaluate")
-        rows.extend(detections.to_coco(image_id=record.id))
+        rows.extend(
+            {**row, "category_id": category_ids[row["category_id"]]}
+            for row in detections.to_coco(image_id=record.id)
+        )
         meter.add(proposals.boxes_xyxy, truths.boxes_xyxy, truths.labels, truths.ignored)
     report = evaluate(rows, dataset.subset(images), protocol="voc")
     recall = meter.report(dataset.class_names)

@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
+from configs import PretrainOptions
 from detector.distributed import ALONE, Processes, join_processes
 from detector.errors import DetectorError
+from detector.googlenet import GoogLeNet
+from detector.pretrain import classification_losses
+from detector.pretrain_data import Crops
 from tests.detector import tiny_run
 
 
@@ -110,6 +115,15 @@ def test_layers_left_out_are_looked_for_unless_there_are_none(
     Processes(0, 2).parallel(module, device, uses_all=uses_all)
     assert given == {"device_ids": None, "find_unused_parameters": not uses_all}
     assert ALONE.parallel(module, device, uses_all=uses_all) is module
+
+
+def test_pretraining_goes_through_all_its_layers() -> None:
+    """Which it promises to the processes that train together."""
+    network = GoogLeNet(2, auxiliary=True)
+    part = Crops(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), torch.tensor([0, 1]), ())
+    losses = classification_losses(PretrainOptions(), Console(quiet=True))
+    sum(losses(network, part, torch.device("cpu")).values()).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,15 @@ from detector import Detector, DetectorError
 from detector.combine import combine
 from detector.ensemble import Member
 from detector.regions import RegionClassifier
+from detector.results import Detections
 from detector.train import read_training_data, train
 from detector.training_proposals import with_multibox
+from detector.validation import validate
 from detector.weights_file import load_tensors
 from eval import read_dataset
+from eval.datasets import Truths
 from proposals.result import Proposals
-from tests.made_up import NAMES, SMALL_RECIPE
+from tests.made_up import NAMES, SMALL_RECIPE, rectangles
 
 TRAINING = SMALL_RECIPE["training"]
 
@@ -214,6 +218,32 @@ def test_a_proposer_s_multibox_finds_as_many_boxes_as_the_recipe_wants(
     )
     assert asked == [((96, 128, 3), 2)] * 2
     assert [len(boxes.boxes_xyxy) for boxes in found] == [1, 3, 1, 1, 3, 1]
+
+
+def test_a_detector_is_measured_under_the_data_set_s_ids(small_dataset: Path) -> None:
+    dataset = read_dataset(small_dataset)
+    assert dataset.category_ids == (17, 18)
+
+    class Perfect:
+        """Finds every object, and calls the second class 17."""
+
+        info = SimpleNamespace(category_ids=(3, 17))
+
+        def propose(self, image: np.ndarray) -> Proposals:
+            return proposals(self.truths(image).boxes_xyxy.astype(np.float32))
+
+        def truths(self, image: np.ndarray) -> Truths:
+            (index,) = (i for i in range(6) if np.array_equal(image, rectangles(i + 1)[0]))
+            return dataset.truths(index)
+
+        def __call__(self, image: np.ndarray, **_: Any) -> Detections:
+            truths = self.truths(image)
+            ones = np.ones(len(truths), np.float32)
+            return Detections(truths.boxes_xyxy, ones, truths.labels, NAMES, (96, 128), (3, 17))
+
+    folder = small_dataset.parent
+    figures = validate(Perfect(), dataset, folder, [0, 2, 5], Console(quiet=True))
+    assert figures == {"validation_mAP50": 1.0, "validation_recall50": 1.0}
 
 
 def test_multibox_is_not_trained_where_there_is_no_map(
