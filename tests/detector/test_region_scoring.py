@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,23 @@ import torch
 
 import detector.pipeline
 import detector.region_scoring
+from configs import NetworkOptions
 from detector import Detector
 from detector.combine import as_proposer
 from detector.ensemble import Member, pack, unpack
 from detector.region_scoring import objectness, score, see
 from detector.regions import RegionClassifier
+from proposals.boxes import flip_boxes
 from tests.made_up import NAMES, rectangles
 
 CPU = torch.device("cpu")
 BATCH = 4
+
+
+@pytest.fixture(autouse=True)
+def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some processors would compute in half of it, in which answers differ by a hundredth."""
+    monkeypatch.setattr(detector.region_scoring, "mixed_precision", lambda _: nullcontext())
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +96,45 @@ def test_probabilities_and_deltas_are_the_means_of_the_members(
     assert probabilities.shape == (6, 3) and deltas.shape == (6, 2, 4)
     for found, index in ((probabilities, 0), (deltas, 1)):
         expected = np.mean([answer[index] for answer in alone], axis=0)
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-4)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
         for answer in alone:  # and is no single one's
             assert np.abs(found - answer[index]).max() > 0.01
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+def test_mirrored_too_a_photograph_and_its_mirror_image_are_told_the_same(
+    single: Detector, image: np.ndarray
+) -> None:
+    members = together([single.model, other(single.model, 1)], ["shared", "warp"])
+    boxes = some_boxes(3)
+    flipped = np.ascontiguousarray(image[:, ::-1])
+
+    def answers(mirror: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+        # The photograph as large as it is: scaling might not be symmetric
+        options = NetworkOptions(short_side=96, long_side=128, mirror=mirror)
+        pairs = ((image, boxes), (flipped, flip_boxes(boxes, 128)))
+        return [score(members, see(members, i, options, CPU), b, BATCH) for i, b in pairs]
+
+    (probabilities, deltas), mirrored = answers(True)
+    np.testing.assert_allclose(mirrored[0], probabilities, atol=1e-3)
+    np.testing.assert_allclose(mirrored[1], deltas * [-1, 1, 1, 1], atol=1e-3)
+    one, two = answers(False)
+    assert np.abs(one[0] - two[0]).max() > 0.01
+    # Each view counts as much
+    np.testing.assert_allclose(probabilities, (one[0] + two[0]) / 2, atol=1e-3)
+
+
+def test_at_more_scales_answers_are_averaged_over_them(single: Detector, image: np.ndarray) -> None:
+    members, boxes = [Member(single.model)], some_boxes(5)
+
+    def answers(**options: Any) -> tuple[np.ndarray, np.ndarray]:
+        return score(members, see(members, image, NetworkOptions(**options), CPU), boxes, BATCH)
+
+    both = answers(short_side=64, long_side=128, more_scales=(1.5,))
+    small, large = (answers(short_side=side, long_side=2 * side) for side in (64, 96))
+    for found, one, two in zip(both, small, large, strict=True):
+        np.testing.assert_allclose(found, (one + two) / 2, atol=1e-4)
+        assert np.abs(one - two).max() > 0.01
 
 
 def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
@@ -125,7 +169,8 @@ def test_each_of_two_trunks_is_passed_once(single: Detector, image: np.ndarray) 
         )
     features = see(members, image, single.recipe.network, CPU)
     assert passes == [member.model.network.inception_3a for member in members]
-    assert features.map is next(iter(features.maps.values())) and len(features.maps) == 2
+    (view,) = features.views
+    assert features.map is next(iter(view.maps.values())) and len(view.maps) == 2
     assert features.atlas is None  # nobody reads crops
 
 
@@ -136,13 +181,13 @@ def test_crops_are_made_once_for_all_members_that_read_them(
     warp_regions = detector.region_scoring.warp_regions
     made = []
 
-    def watched(atlas: Any, boxes: torch.Tensor) -> torch.Tensor:
+    def watched(atlas: Any, boxes: torch.Tensor, **others: Any) -> torch.Tensor:
         made.append(len(boxes))
-        return warp_regions(atlas, boxes)
+        return warp_regions(atlas, boxes, **others)
 
     monkeypatch.setattr(detector.region_scoring, "warp_regions", watched)
     features = see(members, image, single.recipe.network, CPU)
-    assert not features.maps  # nobody reads the map
+    assert not features.views[0].maps  # nobody reads the map
     score(members, features, some_boxes(6), BATCH)
     assert made == [4, 2]
 
