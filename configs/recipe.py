@@ -75,6 +75,7 @@ class NetworkOptions:
 class PostprocessOptions:
     """From class probabilities and box deltas to detections."""
 
+    regress: bool = True  # False leaves boxes the proposals they were, as the paper did
     nms_iou: float = 0.3  # R-CNN's
     evaluate_threshold: float = 0.001  # keeps recall for mAP
     visualize_threshold: float = 0.4  # best F1 of the voc20 validation split

@@ -274,6 +274,8 @@ class Detector:
         def answer(boxes: Floats, likely: Floats) -> Candidates:
             probabilities, deltas = score(self.members, features, boxes, self.recipe.network.batch)
             probabilities[:, 1:] *= likely[:, None]
+            if not options.regress:
+                deltas[:] = 0
             decoded = decode(boxes, deltas, features.size)
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 

@@ -172,7 +172,7 @@ def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np
     boxes = some_boxes(100)
     features = detector.features(image)
     likely = objectness(detector.model, features, boxes)
-    scaled = torch.from_numpy(boxes * features.factors)
+    scaled = torch.from_numpy(boxes * features.views[0].factors)
     with mixed_precision(detector.device):
         logits = detector.model.objectness(features.map, scaled).float()
     np.testing.assert_allclose(likely, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
