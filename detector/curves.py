@@ -54,8 +54,8 @@ def draw_curves(folder: Path) -> Path | None:
 def add_validation(folder: Path, figures: Mapping[str, float]) -> None:
     """Enter figures of validation at the last step of a run, and draw its curves again."""
     lines = read_metrics(folder)
-    if lines:
-        log_metrics(folder, int(lines[-1]["step"]), figures)
+    log_metrics(folder, int(lines[-1]["step"]) if lines else 0, figures)
+    if lines:  # an ensemble has none of its own: its members' folders have curves
         draw_curves(folder)
 
 

@@ -17,7 +17,7 @@ from eval import Dataset
 OBJECT_SIDE = 160  # pixels that the network should see of the median object: ten cells of its map
 SHORT_SIDES = 320, 640  # what two processor cores can bear
 PASSES = 8000  # photographs seen while learning, over all epochs
-EPOCHS = 3, 40
+EPOCHS = 1, 40
 MULTIBOX_PASSES = 24000  # cheap: each photograph's map is computed once
 HELD_OUT = 0.1
 

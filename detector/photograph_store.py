@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detector.errors import DetectorError
 from detector.images import read_image
 from detector.warp import bounded_size, shrink_for_warp
 
@@ -45,13 +46,25 @@ class PhotographStore:
         original = np.array(sizes, np.float32).reshape(-1, 2)
         bounded = np.array([bounded_size(*size, long_side) for size in sizes]).reshape(-1, 2)
         self.factors = np.tile((bounded / original)[:, ::-1], 2).astype(np.float32)  # x, y, x, y
+        self.sizes = [tuple(size) for size in bounded.tolist()]
         total = np.cumsum(3 * bounded.astype(np.int64).prod(1))
         self.held = int(np.searchsorted(total, memory_gb * 1e9, side="right"))
         self._photographs: dict[int, Tensor] = {}
 
     def read(self, number: int) -> Tensor:
-        """Decode a photograph, in the processor's memory."""
+        """Decode a photograph, in the processor's memory.
+
+        Raises
+        ------
+        DetectorError
+            It has other sides than the data set says: its boxes would be wrong.
+        """
         image, _ = shrink_for_warp(read_image(self.paths[number]), self.long_side)
+        if image.shape[:2] != self.sizes[number]:
+            raise DetectorError(
+                f"{self.paths[number]}: has other sides than its data set says; "
+                "enter its true width and height (as it is turned when shown)"
+            )
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
     def holds(self, number: int) -> bool:

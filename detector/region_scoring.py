@@ -5,7 +5,7 @@ A photograph is seen once (`see`); every question about its regions is answered 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -108,38 +108,52 @@ def score(
     with mixed_precision(features.device):
         for first in range(0, len(boxes_xyxy), batch):
             rows = slice(first, first + batch)
-            answers = list(_answers(voters, features, boxes_xyxy[rows]))
-            mean = torch.stack([logits.float().softmax(1) for logits, _ in answers]).mean(0)
+            answers = _answers(voters, features, boxes_xyxy[rows])
+            mean = torch.stack([answer.probabilities for answer in answers]).mean(0)
             probabilities[rows] = mean.cpu().numpy()
-            mean = torch.stack([delta for _, delta in answers]).mean(0)
+            mean = torch.stack([answer.deltas for answer in answers]).mean(0)
             deltas[rows] = mean.cpu().numpy() * DELTA_SCALE
     return probabilities, deltas
 
 
-def _answers(
-    voters: Sequence[Member], features: Features, boxes_xyxy: Floats
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Logits and deltas of each member for each view; regions and crops are cut out once."""
+class _Answer(NamedTuple):
+    """Of one member: (N, classes + 1) and (N, classes, 4), means over the views."""
+
+    probabilities: Tensor
+    deltas: Tensor
+
+
+def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -> list[_Answer]:
+    """What each member says; regions and crops are cut out once for all."""
+    found: list[list[_Answer]] = [[] for _ in voters]
     for view in features.views:
         regions: dict[int, Tensor] = {}
-        for model, mode in voters:
+        for said, (model, mode) in zip(found, voters, strict=True):
             if mode == "warp":
                 continue
             trunk = id(trunk_of(model))
             if trunk not in regions:
                 boxes = features.boxes(boxes_xyxy, view)
                 regions[trunk] = model.regions(view.maps[trunk], boxes)
-            yield _turned_back(model.answer(regions[trunk]), view.mirrored)
-    readers = [model for model, mode in voters if mode == "warp"]
-    for mirrored in sorted({view.mirrored for view in features.views} if readers else ()):
-        crops = features.crops(boxes_xyxy, mirrored)
-        for model in readers:
-            yield _turned_back(model.classify_crops(crops), mirrored)
+            said.append(_answer(model.answer(regions[trunk]), view.mirrored))
+    if any(mode == "warp" for _, mode in voters):
+        for mirrored in sorted({view.mirrored for view in features.views}):
+            crops = features.crops(boxes_xyxy, mirrored)
+            for said, (model, mode) in zip(found, voters, strict=True):
+                if mode == "warp":
+                    said.append(_answer(model.classify_crops(crops), mirrored))
+    return [
+        _Answer(
+            torch.stack([view.probabilities for view in said]).mean(0),
+            torch.stack([view.deltas for view in said]).mean(0),
+        )
+        for said in found
+    ]
 
 
-def _turned_back(answer: tuple[Tensor, Tensor], mirrored: bool) -> tuple[Tensor, Tensor]:
-    """Of a mirrored view: a box to be moved to the right there moves to the left here."""
-    logits, deltas = answer[0], answer[1].float()
+def _answer(answer: tuple[Tensor, Tensor], mirrored: bool) -> _Answer:
+    """Of one view; in a mirrored one a box to be moved to the right moves to the left here."""
+    logits, deltas = answer[0].float(), answer[1].float()
     if mirrored:
         deltas = deltas * deltas.new_tensor([-1, 1, 1, 1])
-    return logits, deltas
+    return _Answer(logits.softmax(1), deltas)

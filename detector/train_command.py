@@ -50,7 +50,7 @@ def _recipe(arguments: Namespace) -> Recipe:
     if arguments.recipe:
         return load_recipe(arguments.recipe)
     from detector.derived_recipe import derive_recipe, explain
-    from detector.train import read_training_data
+    from detector.training_job import read_training_data
 
     dataset = read_training_data(arguments.data)
     recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")

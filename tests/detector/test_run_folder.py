@@ -84,8 +84,9 @@ def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path
 
 def test_curves_come_by_name_and_validation_last(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None
-    add_validation(tmp_path, {"validation_mAP50": 0.5})  # a folder without a training run
-    assert read_metrics(tmp_path) == []
+    add_validation(tmp_path, {"validation_mAP50": 0.5})  # an ensemble's folder: no losses
+    assert read_metrics(tmp_path) == [{"step": 0, "validation_mAP50": 0.5}]
+    (tmp_path / "metrics.jsonl").unlink()
     log_metrics(tmp_path, 10, {"validation_mAP50": 0.25, "classes": 2.0})
     log_metrics(tmp_path, 20, {"classes": 1.0, "boxes": 0.5})
     add_validation(tmp_path, {"validation_mAP50": 0.4})

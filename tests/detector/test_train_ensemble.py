@@ -20,7 +20,8 @@ from detector.combine import combine
 from detector.ensemble import Member
 from detector.regions import RegionClassifier
 from detector.results import Detections
-from detector.train import read_training_data, train
+from detector.train import train
+from detector.training_job import read_training_data
 from detector.training_proposals import with_multibox
 from detector.validation import validate
 from detector.weights_file import load_tensors

@@ -1,0 +1,164 @@
+"""One run of training: its data, the network it starts from, what that learns, and the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from configs import Recipe
+from detector.combine import as_proposer
+from detector.distributed import Processes
+from detector.ensemble import Member
+from detector.errors import DetectorError
+from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
+from detector.pipeline import Detector
+from detector.progress import show_training
+from detector.regions import RegionClassifier
+from detector.training import PartLosses, Steps, Trainer
+from detector.training_data import Photographs, StepData
+from detector.training_proposals import searched_proposals, with_multibox
+from detector.version import __version__
+from detector.warp_training import WindowSteps, window_losses, without_regression
+from detector.weights_file import WeightsInfo, load_imagenet
+from eval import Dataset, read_dataset
+from proposals.cache import ProposalCache
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all members of a run have in common."""
+
+    recipe: Recipe
+    dataset: Dataset
+    folder: Path  # of the pictures
+    data: Path
+    split: tuple[list[int], list[int]]  # images to learn from, to validate on
+    start: Detector | None
+    proposer: Detector | None
+    imagenet_weights: Path
+    cache: ProposalCache | None
+    device: torch.device
+    processes: Processes
+    console: Console
+
+    @cached_property
+    def photographs(self) -> Photographs:
+        """With the boxes to learn from, which are found once."""
+        options = self.recipe.proposals
+        with self.processes.main_first():  # the others find them in the cache
+            found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
+        count = self.recipe.multibox.boxes
+        if self.proposer is not None and count:
+            training = self.split[0]
+            found = with_multibox(
+                found, self.proposer, count, self.dataset, self.folder, training, self.console
+            )
+        return Photographs(self.dataset, self.folder, [boxes.boxes_xyxy for boxes in found])
+
+    @property
+    def initial(self) -> RegionClassifier | None:
+        """The network to go on from: the first of `start` that has a vote."""
+        if self.start is None:
+            return None
+        return next(m.model for m in self.start.members if m.mode != "proposer")
+
+
+def read_training_data(data: Path) -> Dataset:
+    """The data set, if it can be learned from.
+
+    Raises
+    ------
+    DetectorError
+        No boxes, or a picture without a size.
+    """
+    dataset = read_dataset(data)
+    if not len(dataset.all_truths):
+        raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
+    for image in dataset.images:
+        if min(image.height, image.width) < 1:
+            raise DetectorError(
+                f"{data}: its picture {image.file_name} has width {image.width} and height "
+                f"{image.height}; enter its true sides"
+            )
+    return dataset
+
+
+def train_network(
+    job: Job, output: Path, recipe: Recipe, first_seed: int | None = None
+) -> Detector:
+    """One network, from where it starts to its averaged weights."""
+    options = recipe.training
+    members = _networks(job, recipe, options.seed if first_seed is None else first_seed)
+    model = members[-1].model
+    freeze_until(model, options.freeze)
+    steps, losses = _lessons(job, recipe, model)
+    if not len(steps):
+        raise DetectorError(
+            f"{job.dataset.source}: no training step in {len(job.split[0])} photographs; "
+            "add data or epochs"
+        )
+    trainer = Trainer(model, steps, losses, options, output, job.device, job.processes)
+    job.console.print(
+        f"{len(job.split[0])} photographs to train on, {len(job.split[1])} to validate, "
+        f"{len(job.dataset.class_names)} classes, {len(steps)} steps"
+        + (f"; continuing at step {trainer.step}" if trainer.step else "")
+    )
+    show_training(trainer, "training", job.console)
+    trainer.use_average()
+    model.auxiliary = None
+    multibox = job.proposer.multibox if job.proposer is not None else None
+    if job.start is not None and trunk_is_frozen(model) and recipe.network.mode == "shared":
+        multibox = job.start.multibox  # it answers for the trunk it was trained on, and no other
+    info = WeightsInfo(
+        class_names=job.dataset.class_names,
+        category_ids=job.dataset.category_ids,
+        recipe=recipe.to_dict(),
+        provenance={
+            "data": job.dataset.source,
+            "images": len(job.split[0]),
+            "initial": "another detector" if job.start else "BVLC GoogLeNet",
+        },
+        version=__version__,
+    )
+    return Detector(members[0].model, recipe, info, job.device, multibox, members)
+
+
+def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
+    """The network to train, with its initial weights, the last; before it the proposer, if any."""
+    options, classes = recipe.training, len(job.dataset.class_names)
+    mode, initial = recipe.network.mode, job.initial
+    torch.manual_seed(seed)
+    model = RegionClassifier(
+        classes,
+        auxiliary=mode == "warp" and options.auxiliary_weight > 0,
+        spatial=initial is None or initial.reduce is not None,
+    )
+    load_imagenet(model.network, job.imagenet_weights)
+    if initial is not None:
+        model.load_state_dict(initial.state_dict(), strict=False)
+    if mode == "warp" and not options.box_regression:
+        without_regression(model)
+    proposer = [as_proposer(job.proposer, classes)] if job.proposer and mode == "warp" else []
+    return [*proposer, Member(model, mode)]
+
+
+def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
+    """What the network learns from, and its losses."""
+    training, options = job.split[0], recipe.training
+    if recipe.network.mode == "warp":
+        windows = WindowSteps(job.photographs, training, recipe.network, options, job.device)
+        return windows, window_losses(windows)
+    multibox = job.start.multibox if job.start is not None else None
+    if multibox is not None:
+        multibox.to(job.device)
+    data = StepData(job.photographs, training, recipe.network, options)
+    teacher = Detector.load(options.teacher, device=job.device) if options.teacher else None
+    if teacher is not None and teacher.info.class_names != job.dataset.class_names:
+        raise DetectorError(
+            f"{options.teacher}: a teacher of other classes; give one trained on this data"
+        )
+    return data, detector_losses(options, multibox, teacher)
