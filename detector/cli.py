@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector.allocator import keep_freed_memory
 from detector.arguments import MODES, parse
 from detector.errors import DetectorError
 from detector.output import Output
@@ -29,6 +30,7 @@ FAILED, INTERRUPTED = 1, 130
 def main(words: list[str] | None = None) -> int:
     """Run `detect`; returns the exit code: 0, 1 where something failed, 2 for wrong options."""
     arguments = parse(sys.argv[1:] if words is None else words)
+    keep_freed_memory()
     try:
         return _command(arguments.command)(arguments)
     except KeyboardInterrupt:
