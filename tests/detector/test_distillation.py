@@ -1,0 +1,59 @@
+"""Learning from a teacher: what it says of regions, and what that costs a pupil."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from configs import recipe_from_dict
+from detector import Detector, DetectorError
+from detector.distillation import taught_classes, teach
+from detector.sampling import Regions
+from detector.train import train
+from tests.made_up import rectangles
+
+BOXES = np.array([[10, 10, 60, 50], [40, 20, 120, 90], [0, 0, 128, 96]], np.float32)
+
+
+def regions(labels: list[int]) -> Regions:
+    count = len(labels)
+    return Regions(BOXES[:count], np.array(labels), np.zeros((count, 4), np.float32))
+
+
+def test_a_teacher_says_of_regions_what_it_says_when_it_detects(small_weights: Path) -> None:
+    teacher = Detector.load(small_weights, device="cpu")
+    image = rectangles(3)[0]
+    taught = teach(teacher, torch.from_numpy(image.copy()).permute(2, 0, 1), BOXES)
+    np.testing.assert_allclose(taught, teacher.classify(image, BOXES), atol=1e-6)
+    np.testing.assert_allclose(taught.sum(1), 1, atol=1e-5)
+    assert not taught.requires_grad
+
+
+def test_the_target_is_the_teacher_s_to_its_share() -> None:
+    # Two classes and background. log-probabilities of logits (0, ln 2, ln 5): 1/8, 2/8, 5/8
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]]))
+    taught = torch.tensor([[0.5, 0.5, 0.0]])
+    half = taught_classes(logits, taught, regions([2]), share=0.5)
+    # target (.25, .25, .5): -(.25 ln 1/8 + .25 ln 2/8 + .5 ln 5/8)
+    expected = 0.25 * np.log(8) + 0.25 * np.log(4) + 0.5 * np.log(8 / 5)
+    assert float(half) == pytest.approx(expected, rel=1e-6)
+    alone = taught_classes(logits, taught, regions([2]), share=0.0)
+    assert float(alone) == pytest.approx(float(F.cross_entropy(logits, torch.tensor([2]))))
+
+
+def test_a_pupil_of_other_classes_is_refused(
+    small_weights: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_from_dict(
+        {
+            "network": {"short_side": 64, "long_side": 96},
+            "training": {"epochs": 1, "short_sides": [64], "teacher": "voc20"},
+            "multibox": {"boxes": 0},
+        }
+    )
+    with pytest.raises(DetectorError, match="voc20: a teacher of other classes"):
+        train(small_dataset, tmp_path / "run", recipe, device="cpu", use_cache=False)
