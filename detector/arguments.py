@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from detector.argument_types import add_device, count, fraction, names
+from detector.learning_arguments import classify, pretrain, train
 from detector.version import __version__
 
 MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")  # of selective search
@@ -58,10 +59,10 @@ def _parser() -> argparse.ArgumentParser:
         "image": _image,
         "evaluate": _evaluate,
         "check": _check,
-        "train": _train,
+        "train": train,
         "propose": _propose,
-        "pretrain": _pretrain,
-        "classify": _classify,
+        "pretrain": pretrain,
+        "classify": classify,
         "cache": _cache,
     }
     for name, build in builders.items():
@@ -89,12 +90,10 @@ def _image(parser: argparse.ArgumentParser) -> None:
         "written unless --output is given",
     )  # fmt: skip
     add(
-        "--threshold", type=_fraction, metavar="SCORE",
+        "--threshold", type=fraction, metavar="SCORE",
         help="lowest score shown, 0 to 1 (default: the recipe's, .4 for voc20)",
     )  # fmt: skip
-    add(
-        "--max-detections", type=_count, metavar="N", help="most objects per picture (default: 100)"
-    )
+    add("--max-detections", type=count, metavar="N", help="most objects per picture (default: 100)")
     add(
         "--proposals", metavar="MODE|FILE",
         help="selective search alone, mode single, fast, rcnn-fast, googlenet-2x or quality; or a "
@@ -127,8 +126,8 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
         "--official", action="store_true",
         help="as the protocol's official tool does it, with its oddities",
     )  # fmt: skip
-    add("--classes", type=_names, metavar="A,B", help="judge these classes only")
-    add("--limit", type=_count, metavar="N", help="only the first N pictures, and results on them")
+    add("--classes", type=names, metavar="A,B", help="judge these classes only")
+    add("--limit", type=count, metavar="N", help="only the first N pictures, and results on them")
     add("--report", type=Path, metavar="DIR", help="write a report: HTML, JSON and CSV")
     add(
         "-o", "--output", type=Path, metavar="DIR",
@@ -157,36 +156,6 @@ def _check(parser: argparse.ArgumentParser) -> None:
     add("--json", metavar="FILE", help="write all findings here; '-' is standard output")
 
 
-def _train(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="JSON", help="boxes in COCO format")
-    add("--images", type=Path, metavar="DIR", help="their pictures (default: beside the JSON)")
-    add(
-        "-o", "--output", type=Path, metavar="DIR",
-        help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
-    )  # fmt: skip
-    add("--recipe", metavar="NAME|YAML", help="default: one derived from the data")
-    add(
-        "--part", choices=("all", "detector", "multibox"), default="all",
-        help="train the detector, MultiBox on its trunk, or first the one, then the other "
-        "(default: all)",
-    )  # fmt: skip
-    add(
-        "--weights", type=Path, metavar="FILE",
-        help="go on from this detector (default: the ImageNet weights; for --part multibox "
-        "the recipe's)",
-    )  # fmt: skip
-    add(
-        "--imagenet-weights", type=Path, metavar="FILE",
-        help="the network to begin with, of `detect pretrain` (default: BVLC's, which ship)",
-    )  # fmt: skip
-    add("--members", type=_count, metavar="N", help="networks of the ensemble (default: recipe's)")
-    add("--epochs", type=float, metavar="N", help="instead of the recipe's")
-    add("--seed", type=int, metavar="N", help="instead of the recipe's")
-    add("--no-cache", action="store_true", help="compute all proposals anew and keep none")
-    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
-
-
 def _cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clear", action="store_true", help="delete all entries")
 
@@ -196,7 +165,7 @@ def _propose(parser: argparse.ArgumentParser) -> None:
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
     add("--data", type=Path, metavar="JSON", help="or a data set in COCO format")
     add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
-    add("--limit", type=_count, metavar="N", help="only its first N pictures")
+    add("--limit", type=count, metavar="N", help="only its first N pictures")
     add(
         "-o", "--output", type=Path, metavar="DIR",
         help="folder for the boxes; an interrupted run there is continued (default: proposed)",
@@ -214,8 +183,8 @@ def _propose(parser: argparse.ArgumentParser) -> None:
         choices=MODES,
         help="of selective search, with its own superpixels (default: the recipe's)",
     )  # fmt: skip
-    add("--max-boxes", type=_count, metavar="N", help="only the best N of each picture")
-    add("--draw", type=_count, metavar="N", help="also NAME.jpg with the best N boxes drawn")
+    add("--max-boxes", type=count, metavar="N", help="only the best N of each picture")
+    add("--draw", type=count, metavar="N", help="also NAME.jpg with the best N boxes drawn")
     add(
         "--recall", action="store_true",
         help="measure how many objects of --data the boxes cover: table, recall.json, recall.png",
@@ -227,79 +196,8 @@ def _propose(parser: argparse.ArgumentParser) -> None:
     _detector_options(parser)
 
 
-def _pretrain(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add(
-        "--data", type=Path, required=True, metavar="DIR",
-        help="one folder of pictures a class, or a folder with such folders train and val",
-    )  # fmt: skip
-    add(
-        "--validation", type=Path, metavar="DIR",
-        help="pictures to measure on, sorted alike (default: val inside --data, else a tenth of "
-        "--data, drawn by the seed and not trained on)",
-    )  # fmt: skip
-    add(
-        "-o", "--output", type=Path, metavar="DIR",
-        help="run folder; an unfinished run there is continued (default: runs/pretrain-DATA)",
-    )  # fmt: skip
-    add("--recipe", metavar="YAML", help="settings under `pretrain:` (default: the paper's)")
-    add(
-        "--weights", type=Path, metavar="FILE|imagenet",
-        help="begin with these weights and a new last layer (default: from scratch)",
-    )  # fmt: skip
-    add("--epochs", type=float, metavar="N", help="instead of the recipe's 250")
-    add(
-        "--batch", dest="images_per_step", type=_count, metavar="N",
-        help="pictures in a step, instead of the recipe's 128",
-    )  # fmt: skip
-    add("--learning-rate", type=float, metavar="X", help="instead of the recipe's .01")
-    add("--seed", type=int, metavar="N", help="instead of the recipe's 0")
-    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
-
-
-def _classify(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
-    add(
-        "--data", type=Path, metavar="DIR",
-        help="or one folder of pictures a class, named as the network's classes are (ImageNet's "
-        "also by synset): measures top-1 and top-5 error",
-    )  # fmt: skip
-    add(
-        "--crops", type=int, choices=(1, 10, 144), default=10,
-        help="windows of each picture that are averaged (default: 10)",
-    )  # fmt: skip
-    add(
-        "--weights", type=Path, action="append", metavar="FILE",
-        help="file or run folder of `detect pretrain`; given several times, the answers are "
-        "averaged (default: the ImageNet weights that ship)",
-    )  # fmt: skip
-    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
-
-
 def _detector_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--recipe", metavar="NAME|YAML", help="how to detect (default: voc20)")
     add("--weights", type=Path, metavar="FILE", help=".safetensors file or run folder of `train`")
-    add("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)")
-
-
-def _fraction(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) <= 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if all(names):
-        return names
-    raise argparse.ArgumentTypeError(f"{text!r} is not names with commas between them")
-
-
-def _count(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    add_device(parser)
