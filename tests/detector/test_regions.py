@@ -102,6 +102,7 @@ def test_side_classifiers_answer_in_training_and_leave_no_trace_in_weights() -> 
 @torch.inference_mode()
 def test_bfloat16_gives_nearly_the_probabilities_of_full_precision(small_weights) -> None:
     model = Detector.load(small_weights, device="cpu").model
+    model.classifier.weight *= 2 / 3  # spread .2, twenty times a new one's
     image = torch.from_numpy(rectangles(1)[0]).permute(2, 0, 1)
     rng = np.random.default_rng(6)
     low = rng.uniform(0, 60, (40, 2))
@@ -110,9 +111,7 @@ def test_bfloat16_gives_nearly_the_probabilities_of_full_precision(small_weights
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = model(model.features(image), boxes)[0].float().softmax(1)
     assert full.std(0).max() > 0.05  # the regions do differ
-    torch.testing.assert_close(
-        half, full, rtol=0, atol=0.045
-    )  # its classifier is ten times a trained one
+    torch.testing.assert_close(half, full, rtol=0, atol=0.03)
 
 
 def test_an_older_torch_without_cpu_capabilities_means_full_precision(monkeypatch) -> None:
