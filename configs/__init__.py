@@ -1,5 +1,6 @@
 """Recipes: the YAML files in this folder and the dataclasses they fill."""
 
+from configs.overrides import override
 from configs.recipe import (
     MultiBoxOptions,
     NetworkOptions,
@@ -24,6 +25,7 @@ __all__ = [
     "RecipeError",
     "TrainingOptions",
     "load_recipe",
+    "override",
     "recipe_from_dict",
     "recipe_names",
 ]

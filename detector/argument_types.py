@@ -1,4 +1,4 @@
-"""Words of the command line as values, and the option that many commands have."""
+"""Words of the command line as values, and the options that many commands have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)"
     )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Single values of the recipe."""
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+        help="a value of the recipe, such as network.mirror=true; may be given several times",
+    )  # fmt: skip
 
 
 def fraction(text: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from detector.argument_types import add_device, count, fraction, names
+from detector.argument_types import add_device, add_settings, count, fraction, names
 from detector.learning_arguments import classify, pretrain, train
 from detector.version import __version__
 
@@ -200,4 +200,5 @@ def _detector_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--recipe", metavar="NAME|YAML", help="how to detect (default: voc20)")
     add("--weights", type=Path, metavar="FILE", help=".safetensors file or run folder of `train`")
+    add_settings(parser)
     add_device(parser)

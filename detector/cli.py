@@ -104,7 +104,8 @@ def detect_images(arguments: Namespace) -> int:
 
 
 def load_detector(arguments: Namespace) -> Detector:
-    """The detector that --recipe, --weights, --device and --proposals ask for."""
+    """The detector that --recipe, --weights, --set, --device and --proposals ask for."""
+    from configs import override
     from detector.pipeline import DEFAULT, Detector
 
     if arguments.weights and not arguments.weights.exists():
@@ -116,6 +117,8 @@ def load_detector(arguments: Namespace) -> Detector:
         weights=arguments.weights,
         device=arguments.device,
     )
+    if arguments.settings:
+        detector.recipe = override(detector.recipe, arguments.settings)
     mode = getattr(arguments, "proposals", None)
     if mode in MODES:
         from proposals.strategies import MODES as STRATEGIES

@@ -136,10 +136,28 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     if arguments.report:
         traces = run.objects and traces_of_part(run.objects, whole, part)
         written = _write_report(arguments, report, table, part, run.images, traces, None, run.name)
-    done = len(part) - run.failed
-    speed = f"{done} pictures, {run.seconds / max(1, done):.2f} s per picture"
-    _print(f"{report.table()}\n\n{speed}", written)
+    closing = [*_interval(report, table, part), _per_picture(run, len(part) - run.failed)]
+    _print("\n".join([report.table(), "", *closing]), written)
     return FAILED if run.failed else 0
+
+
+def _interval(report: Report, table: DetectionTable, part: Dataset) -> list[str]:
+    """How far chance moves the figure, where the protocol has one overlap to match by."""
+    from eval.why.bootstrap import bootstrap
+
+    if report.protocol == "coco" or report.matches is None or math.isnan(report.map):
+        return []
+    mean = bootstrap(table, part, report.matches).mean
+    spread = f"{mean.low:.3f} to {mean.high:.3f} (95 %)"
+    return [f"mAP {report.map:.3f}; other pictures of the kind: {spread}"]
+
+
+def _per_picture(run: FinishedRun, done: int) -> str:
+    seconds, proposals, regions = (total / max(1, done) for total in run.totals)
+    return (
+        f"{done:,} pictures; per picture {seconds:.2f} s, {proposals:,.0f} proposals, "
+        f"{regions:,.0f} of them classified"
+    )
 
 
 def _print(text: str, written: str) -> None:

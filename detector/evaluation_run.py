@@ -19,7 +19,7 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.image_folder import check_image_folder, find_image_folder
 from detector.object_traces import object_traces
-from detector.streaming import Identity, RunFolder
+from detector.streaming import Identity, RunFolder, Totals
 from detector.version import __version__
 from proposals import ProposalError
 
@@ -40,7 +40,7 @@ class FinishedRun(NamedTuple):
     objects: Path | None  # traces; none where the data set has no objects
     images: Path
     name: str  # of the detector
-    seconds: float  # of all its pictures
+    totals: Totals  # over all its pictures
     failed: int
     notes: tuple[str, ...]
 
@@ -89,15 +89,15 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
                 "on from there"
             )
             raise
-        path, seconds = folder.write_results(image.id for image in part.images)
+        path, totals = folder.write_results(image.id for image in part.images)
     if failed:
         notes += (f"pictures that could not be read: {failed}; their objects count as missed",)
     objects = folder.objects if is_traced else None
-    return FinishedRun(path, objects, images, name, seconds, failed, notes)
+    return FinishedRun(path, objects, images, name, totals, failed, notes)
 
 
 def run_name(arguments: Namespace) -> str:
-    """What a run is called: its detector, the proposals if chosen, its data set."""
+    """What a run is called: its detector, what was chosen otherwise, its data set."""
     weights, data = arguments.weights, arguments.data.resolve()
     detector = Path(arguments.recipe or "voc20").stem
     if weights:
@@ -105,7 +105,8 @@ def run_name(arguments: Namespace) -> str:
         folder = weights if weights.is_dir() else weights.resolve().parent
         detector = folder.resolve().name if is_run else weights.stem
     dataset = data.stem if data.is_file() else data.name
-    parts = [detector, arguments.proposals, dataset, arguments.split]
+    settings = [setting.replace("/", "_") for setting in arguments.settings]
+    parts = [detector, arguments.proposals, *settings, dataset, arguments.split]
     return "-".join(part for part in parts if part)
 
 
@@ -181,7 +182,8 @@ def _detect_image(
     label_of = {name: label for label, name in enumerate(names)}
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
     traces = object_traces(stages, truths.boxes_xyxy, labels)
-    folder.add(record.id, seconds, _results(found, record.id, category_ids), traces)
+    counts = {"proposals": len(stages.proposals_xyxy), "regions": len(stages.regions_xyxy)}
+    folder.add(record.id, seconds, _results(found, record.id, category_ids), traces, counts)
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from detector.argument_types import add_device, count
+from detector.argument_types import add_device, add_settings, count
 
 
 def train(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,7 @@ def train(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=float, metavar="N", help="instead of the recipe's")
     add("--seed", type=int, metavar="N", help="instead of the recipe's")
     add("--no-cache", action="store_true", help="compute all proposals anew and keep none")
+    add_settings(parser)
     add_device(parser)
 
 

@@ -1,7 +1,8 @@
 """A run of the detector over a data set, kept on disk image by image: it survives `kill -9`.
 
 run.json          what decides the results, written before any of them
-detections.jsonl  a line an image: image_id, seconds, detections (COCO results)
+detections.jsonl  a line an image: image_id, seconds, proposals and regions (how many),
+                  detections (COCO results)
 objects.jsonl     a line an image, in the same order: image_id, what became of its objects
 failed.jsonl      pictures that could not be read; the next run tries them again
 
@@ -26,6 +27,14 @@ from detector.output import write_file
 
 Identity: TypeAlias = "int | str"
 REMEDY = "give another --output, or --restart to begin anew"
+
+
+class Totals(NamedTuple):
+    """Sums over images."""
+
+    seconds: float
+    proposals: float
+    regions: float  # those proposals that the classifier saw
 
 
 class RunFolder:
@@ -108,11 +117,13 @@ class RunFolder:
         seconds: float,
         rows: list[dict[str, Any]],
         traces: dict[str, list[float]] | None = None,
+        counts: dict[str, int] | None = None,
     ) -> None:
-        """Note an image's detections, and its objects' traces in a run that has them."""
+        """Note an image's detections, its objects' traces in a run that has them, and counts."""
         if self._traces is not None:
             _append(self._traces, {"image_id": image_id, **(traces or {})})
-        line = {"image_id": image_id, "seconds": round(seconds, 4), "detections": rows}
+        about = {"image_id": image_id, "seconds": round(seconds, 4), **(counts or {})}
+        line = {**about, "detections": rows}
         length = _append(self._main, line)
         self._places[image_id] = self._end
         self._end += length
@@ -133,26 +144,28 @@ class RunFolder:
                     file.seek(self._places[image_id])
                     yield orjson.loads(file.readline())
 
-    def write_results(self, image_ids: Iterable[Identity]) -> tuple[Path, float]:
+    def write_results(self, image_ids: Iterable[Identity]) -> tuple[Path, Totals]:
         """Write detections.json, COCO results of these images in this order.
 
         Returns
         -------
-        Its path, and the seconds that all the images took. No times are in it: it depends on
-        the detector and the images alone.
+        Its path, and the sums over all the images. No times are in it: it depends on the
+        detector and the images alone.
         """
-        path, seconds, between = self.folder / "detections.json", 0.0, b""
+        path, between = self.folder / "detections.json", b""
+        totals = dict.fromkeys(Totals._fields, 0.0)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         with temporary.open("wb") as file:
             file.write(b"[")
             for line in self.lines(image_ids):
-                seconds += line["seconds"]
+                for name in totals:
+                    totals[name] += line.get(name, 0)
                 if line["detections"]:
                     file.write(between + orjson.dumps(line["detections"])[1:-1])
                     between = b","
             file.write(b"]\n")
         temporary.replace(path)
-        return path, seconds
+        return path, Totals(**totals)
 
     def _lock(self) -> None:
         import fcntl

@@ -60,9 +60,9 @@ def _recipe(arguments: Namespace) -> Recipe:
 
 
 def _with_options(recipe: Recipe, arguments: Namespace) -> Recipe:
-    from configs import recipe_from_dict
+    from configs import override, recipe_from_dict
 
-    content: dict[str, Any] = recipe.to_dict()
+    content: dict[str, Any] = override(recipe, arguments.settings).to_dict()
     for key in ("epochs", "seed"):
         if getattr(arguments, key) is not None:
             content[STEPS[arguments.part]][key] = getattr(arguments, key)

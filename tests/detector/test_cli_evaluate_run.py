@@ -78,6 +78,20 @@ def test_a_real_detector_from_pictures_to_figures(
     assert "begun with proposals.mode single (now fast)" in errors[-1] and "--restart" in errors[-1]
 
 
+def test_a_setting_of_the_recipe_makes_a_run_of_its_own(
+    small_dataset: Path, small_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", small_dataset, "--weights", small_weights, "--limit", 1, "--device", "cpu")
+    assert evaluate(*words, "--set", "network.keep=2", "--set", "postprocess.refine=0") == 0
+    printed = capsys.readouterr().out
+    assert "2 of them classified" in printed and "other pictures of the kind" in printed
+    (folder,) = (tmp_path / "evaluations").iterdir()
+    assert folder.name == "small-network.keep=2-postprocess.refine=0-instances"
+    assert lines(folder / "detections.jsonl")[0]["regions"] == 2
+    assert evaluate(*words, "--set", "network.keeep=2") == 1
+    assert "did you mean 'keep'" in capsys.readouterr().err
+
+
 def test_other_weights_and_other_data_are_told_apart(
     tiny: Path, stub: StubDetector, capsys: pytest.CaptureFixture[str]
 ) -> None:

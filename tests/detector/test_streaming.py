@@ -133,10 +133,12 @@ def test_an_image_whose_objects_are_not_whole_is_done_again(tmp_path: Path) -> N
 def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> None:
     with RunFolder(tmp_path, {}) as run:
         for image_id, seconds in (("ç", 2.0), ("a", 0.5), ("b", 1.0)):
-            run.add(image_id, seconds, ROWS[image_id])
-        path, seconds = run.write_results(["a", "b", "never done", "ç"])
-        assert json.loads(path.read_bytes()) == ROWS["b"] + ROWS["ç"] and seconds == 3.5
-        assert run.write_results(["a"])[1] == 0.5 and json.loads(path.read_bytes()) == []
+            counts = {"proposals": 10 * len(image_id.encode()), "regions": 3}
+            run.add(image_id, seconds, ROWS[image_id], counts=counts)
+        path, totals = run.write_results(["a", "b", "never done", "ç"])
+        assert json.loads(path.read_bytes()) == ROWS["b"] + ROWS["ç"]
+        assert totals == (3.5, 40, 9)
+        assert run.write_results(["a"])[1] == (0.5, 10, 3) and json.loads(path.read_bytes()) == []
     assert not (tmp_path / "objects.jsonl").exists()
 
 
