@@ -1,0 +1,108 @@
+"""The table of claims: one row for every run of `detect evaluate`, as Markdown.
+
+    python benchmarks/claims.py --data instances_test.json evaluations/A evaluations/B ...
+
+Each row is held against the one before it on the same draws of images (paired bootstrap). All are
+judged on the images that every run has done; seconds are those the runs noted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from eval import Dataset, evaluate, read_dataset
+from eval.matching import Matches
+from eval.why.bootstrap import Interval, bootstrap
+from eval.why.comparison import compare
+
+HEAD = """\
+| run | mAP, IoU .5 (95 %) | gain on the row above | COCO AP | boxes, classified | s / image |
+|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: figures are percent, boxes and seconds are means over its images."""
+
+    name: str
+    mean: Interval
+    gain: Interval | None
+    coco: float
+    proposals: float
+    regions: float
+    seconds: float
+
+    def __str__(self) -> str:
+        low, high = 100 * self.mean.low, 100 * self.mean.high
+        gain = f"{100 * self.gain.value:+.1f} ± {100 * self.gain.error:.1f}" if self.gain else ""
+        cells = (
+            self.name,
+            f"{100 * self.mean.value:.1f} ({low:.1f}–{high:.1f})",
+            gain,
+            f"{100 * self.coco:.1f}",
+            f"{self.proposals:,.0f}, {self.regions:,.0f}",
+            f"{self.seconds:.2f}",
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Read the arguments, judge every run, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument("--data", type=Path, required=True, help="ground truth they were run on")
+    arguments = parser.parse_args()
+    print("\n".join([HEAD, *map(str, rows(arguments.runs, read_dataset(arguments.data)))]))
+
+
+def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
+    """A row for every run folder, in their order."""
+    runs = [read_run(folder) for folder in folders]
+    done = [i for i, image in enumerate(dataset.images) if all(image.id in run for run in runs)]
+    part = dataset if len(done) == len(dataset) else dataset.subset(done)
+    table, before = [], None
+    for folder, run in zip(folders, runs, strict=True):
+        lines = [run[image.id] for image in part.images]
+        found = [row for line in lines for row in line["detections"]]
+        report = evaluate(found, part)
+        assert report.detections is not None
+        judged = report.detections, matches_of(report.matches)
+        table.append(
+            Row(
+                name=folder.name,
+                mean=bootstrap(judged[0], part, judged[1]).mean,
+                gain=compare(before, judged, part).mean if before else None,
+                coco=evaluate(found, part, protocol="coco").map,
+                proposals=mean(lines, "proposals"),
+                regions=mean(lines, "regions"),
+                seconds=mean(lines, "seconds"),
+            )
+        )
+        before = judged
+    return table
+
+
+def read_run(folder: Path) -> dict[int | str, dict]:
+    """The lines of a run by image id."""
+    with (folder / "detections.jsonl").open("rb") as file:
+        return {line["image_id"]: line for line in map(orjson.loads, file)}
+
+
+def matches_of(matches: Matches | None) -> Matches:
+    """Named after the rule to apply: VOC has two."""
+    assert matches is not None
+    return replace(matches, protocol="voc")
+
+
+def mean(lines: list[dict], name: str) -> float:
+    """NaN where an older run did not note it."""
+    return float(np.mean([line.get(name, np.nan) for line in lines]))
+
+
+if __name__ == "__main__":
+    main()
