@@ -64,6 +64,7 @@ class NetworkOptions:
 
     short_side: int = 576  # pixels; the trunk's stride is 16
     long_side: int = 960  # pixels; wins where both cannot hold
+    pyramid: tuple[float, ...] = ()  # scales besides, as multiples: a region is read where it suits
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
@@ -246,9 +247,10 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 def _check(recipe: Recipe, where: str) -> None:
     if not recipe.training.short_sides:
         raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
-    for scale in recipe.network.more_scales:
-        if not 0.1 <= scale <= 10:
-            raise RecipeError(f"{where}: network.more_scales holds {scale}; use 0.1 to 10")
+    for key in ("pyramid", "more_scales"):
+        for scale in getattr(recipe.network, key):
+            if not 0.1 <= scale <= 10:
+                raise RecipeError(f"{where}: network.{key} holds {scale}; use 0.1 to 10")
     for section, key, low, high in (
         ("proposals", "superpixel_scale", 1e-3, 1e3),
         ("proposals", "width", 0, 10_000),

@@ -15,24 +15,23 @@ from torch.nn import functional as F
 from detector.pipeline import Detector
 from detector.region_scoring import score, see
 from detector.sampling import Regions
+from detector.training_data import Example
 
 
 @torch.no_grad()
-def teach(teacher: Detector, image: Tensor, boxes_xyxy: NDArray[np.float32]) -> Tensor:
-    """Class probabilities (R, classes + 1) that the teacher gives regions of a picture.
+def teach(teacher: Detector, example: Example, boxes_xyxy: NDArray[np.float32]) -> Tensor:
+    """Class probabilities (R, classes + 1) that the teacher gives regions (R, 4) of an example.
 
-    Parameters
-    ----------
-    image
-        (3, H, W) uint8, as the pupil sees it.
-    boxes_xyxy
-        (R, 4) in its pixels.
+    It looks at the largest of the example's pictures.
     """
-    picture = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    sizes = [image.shape[1] * image.shape[2] for image in example.images]
+    largest = int(np.argmax(sizes))
+    picture = example.images[largest].permute(1, 2, 0).contiguous().numpy()
     options = teacher.recipe.network
     features = see(teacher.members, picture, options, teacher.device)
-    probabilities, _ = score(teacher.members, features, boxes_xyxy, options.batch)
-    return torch.from_numpy(probabilities).to(image.device)
+    boxes = boxes_xyxy * example.factors[largest].numpy()
+    probabilities, _ = score(teacher.members, features, boxes, options.batch)
+    return torch.from_numpy(probabilities)
 
 
 def taught_classes(logits: Tensor, taught: Tensor, regions: Regions, share: float) -> Tensor:

@@ -14,6 +14,7 @@ from configs import TrainingOptions
 from detector.distillation import taught_classes, teach
 from detector.errors import DetectorError
 from detector.pipeline import Detector
+from detector.pyramid import Pyramid
 from detector.region_losses import OHEM_CANDIDATES, hardest, region_losses
 from detector.regions import RegionClassifier
 from detector.sampling import Regions, Truths, sample_objectness, sample_regions
@@ -40,13 +41,14 @@ def example_losses(
     """
     rng = np.random.default_rng([options.seed, 4, *example.key])
     boxes = example.boxes_xyxy
-    feature_map = model.features(example.image.to(device))
+    maps = [model.features(image.to(device)) for image in example.images]
+    pyramid = Pyramid(maps, example.factors.to(device))
     if multibox is not None:
         with torch.no_grad():
-            found = multibox.propose(feature_map.detach(), *example.image.shape[1:])
+            found = multibox.propose(maps[0].detach(), *example.size)
         boxes = np.concatenate([boxes, found.boxes_xyxy])
 
-    logits = model.objectness(feature_map, torch.from_numpy(boxes).to(device)).float()
+    logits = model.objectness(pyramid, torch.from_numpy(boxes).to(device)).float()
     rows, target = sample_objectness(boxes, example.truths, options, rng)
     # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
     objectness = F.binary_cross_entropy_with_logits(
@@ -57,23 +59,23 @@ def example_losses(
 
     hardness = logits.detach().cpu().numpy()
     if options.ohem:
-        regions = _hard_regions(model, feature_map, boxes, hardness, example.truths, options, rng)
+        regions = _hard_regions(model, pyramid, boxes, hardness, example.truths, options, rng)
     else:
         regions = sample_regions(boxes, hardness, example.truths, options, rng)
-    logits, deltas = model(feature_map, torch.from_numpy(regions.boxes_xyxy).to(device))
+    logits, deltas = model(pyramid, torch.from_numpy(regions.boxes_xyxy).to(device))
     losses = region_losses(logits, deltas, regions, options)
     # Regression counts on foreground only, but is divided by all regions: each weighs the same
     count = max(1, len(regions.labels))
     classes, box = losses.classes.sum() / count, losses.boxes.sum() / count
     if teacher is not None:
-        taught = teach(teacher, example.image, regions.boxes_xyxy)
+        taught = teach(teacher, example, regions.boxes_xyxy).to(device)
         classes = taught_classes(logits, taught, regions, options.teacher_share).sum() / count
     return {"classes": classes, "boxes": box, "objectness": objectness}
 
 
 def _hard_regions(
     model: RegionClassifier,
-    feature_map: Tensor,
+    pyramid: Pyramid,
     boxes_xyxy: Floats,
     hardness: Floats,
     truths: Truths,
@@ -86,8 +88,8 @@ def _hard_regions(
     learning = model.training
     model.eval()  # scored without dropout
     with torch.no_grad():
-        boxes = torch.from_numpy(regions.boxes_xyxy).to(feature_map.device)
-        logits, deltas = model(feature_map, boxes)
+        boxes = torch.from_numpy(regions.boxes_xyxy).to(pyramid.factors.device)
+        logits, deltas = model(pyramid, boxes)
         losses = region_losses(logits, deltas, regions, options)
     model.train(learning)
     rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)

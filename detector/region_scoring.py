@@ -16,7 +16,8 @@ from torch import Tensor
 
 from configs import NetworkOptions
 from detector.ensemble import Member, distinct_trunks, trunk_of
-from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision, resize_for_network
+from detector.pyramid import Pyramid, scaled_pictures
+from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision
 from detector.warp import Atlas, make_atlas, shrink_for_warp, warp_regions
 from proposals.boxes import flip_boxes
 
@@ -24,10 +25,9 @@ Floats = NDArray[np.float32]
 
 
 class View(NamedTuple):
-    """A photograph at one scale, as it is or mirrored."""
+    """A photograph as it is or mirrored, at the scales of one pyramid."""
 
-    maps: dict[int, Tensor]  # by id of the trunk: (1, 832, ~h/16, ~w/16), the proposer's first
-    factors: Floats  # (4,) x, y, x, y: from the photograph's pixels to the resized one's
+    pyramids: dict[int, Pyramid]  # by id of the trunk, the proposer's first
     mirrored: bool
 
 
@@ -42,14 +42,18 @@ class Features(NamedTuple):
 
     @property
     def map(self) -> Tensor:
-        """The proposer's map, of the first view."""
-        return next(iter(self.views[0].maps.values()))
+        """The proposer's map of the first view, at the recipe's short side."""
+        return self.pyramid.maps[0]
 
-    def boxes(self, boxes_xyxy: Floats, view: View | None = None) -> Tensor:
-        """Boxes (N, 4) of the photograph as they lie in a view (None: the first), on the device."""
-        view = view or self.views[0]
-        seen = flip_boxes(boxes_xyxy, self.size[1]) if view.mirrored else boxes_xyxy
-        return torch.from_numpy(seen * view.factors).to(self.device)
+    @property
+    def pyramid(self) -> Pyramid:
+        """The proposer's of the first view."""
+        return next(iter(self.views[0].pyramids.values()))
+
+    def boxes(self, boxes_xyxy: Floats, mirrored: bool = False) -> Tensor:
+        """Boxes (N, 4) of the photograph, or of its mirror image, on the device."""
+        seen = flip_boxes(boxes_xyxy, self.size[1]) if mirrored else boxes_xyxy
+        return torch.from_numpy(seen).to(self.device)
 
     def crops(self, boxes_xyxy: Floats, mirrored: bool) -> Tensor:
         """Boxes (N, 4) of the photograph, warped to (N, 3, 224, 224)."""
@@ -71,14 +75,18 @@ def see(
     for scale in (1.0, *options.more_scales):
         sides = round(scale * options.short_side), round(scale * options.long_side)
         scaled = replace(options, short_side=sides[0], long_side=sides[1])
-        resized, factors = resize_for_network(image, scaled)
-        tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)
+        pictures, sizes = scaled_pictures(image, scaled)
+        tensors = [torch.from_numpy(picture).to(device).permute(2, 0, 1) for picture in pictures]
+        factors = torch.from_numpy(sizes).to(device)
         for mirrored in (False, True)[: 1 + options.mirror]:
-            seen = tensor.flip(2) if mirrored else tensor
+            seen = [tensor.flip(2) if mirrored else tensor for tensor in tensors]
             with mixed_precision(device):
-                maps = {id(trunk_of(m)): m.features(seen) for m in distinct_trunks(members)}
-            views.append(View(maps, factors, mirrored))
-    atlas, atlas_factors = None, views[0].factors
+                pyramids = {
+                    id(trunk_of(model)): Pyramid([model.features(s) for s in seen], factors)
+                    for model in distinct_trunks(members)
+                }
+            views.append(View(pyramids, mirrored))
+    atlas, atlas_factors = None, np.ones(4, np.float32)
     if any(member.mode == "warp" for member in members):
         bounded, atlas_factors = shrink_for_warp(image, options.long_side)
         atlas = make_atlas([torch.from_numpy(bounded).to(device).permute(2, 0, 1)])
@@ -89,7 +97,7 @@ def see(
 def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) -> Floats:
     """Probability (N,) that a box holds an object of any class; cheap."""
     with mixed_precision(features.device):
-        logits = model.objectness(features.map, features.boxes(boxes_xyxy))
+        logits = model.objectness(features.pyramid, features.boxes(boxes_xyxy))
     return logits.float().sigmoid().cpu().numpy()
 
 
@@ -133,8 +141,8 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
                 continue
             trunk = id(trunk_of(model))
             if trunk not in regions:
-                boxes = features.boxes(boxes_xyxy, view)
-                regions[trunk] = model.regions(view.maps[trunk], boxes)
+                boxes = features.boxes(boxes_xyxy, view.mirrored)
+                regions[trunk] = model.regions(view.pyramids[trunk], boxes)
             said.append(_answer(model.answer(regions[trunk]), view.mirrored))
     if any(mode == "warp" for _, mode in voters):
         for mirrored in sorted({view.mirrored for view in features.views}):

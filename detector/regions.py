@@ -2,9 +2,9 @@
 
 Shared mode: one trunk pass per photograph, a head per region.
 
-    photograph -> trunk (to 4e, stride 16) -> map
-    map, proposals -> objectness: a cheap score; only the likeliest objects go on
-    map, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
+    photograph, at each scale -> trunk (to 4e, stride 16) -> maps
+    maps, proposals -> objectness: a cheap score; only the likeliest objects go on
+    maps, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
 
 A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
 made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
@@ -20,23 +20,19 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, cast
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from configs import NetworkOptions
 from detector.googlenet import (
     HEAD_CHANNELS,
     TRUNK_CHANNELS,
-    TRUNK_STRIDE,
     AuxiliaryClassifier,
     GoogLeNet,
     preprocess,
 )
-from detector.roi_align import roi_align
+from detector.pyramid import Pyramid
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
@@ -56,10 +52,9 @@ class Objectness(nn.Module):
         self.hidden = nn.Linear(self.channels * self.size**2, 128)
         self.score = nn.Linear(128, 1)
 
-    def forward(self, feature_map: Tensor, boxes_xyxy: Tensor) -> Tensor:
-        """(1, 832, H, W), (N, 4) -> logits (N,): higher = likelier to hold an object."""
-        narrow = F.relu(self.project(feature_map))
-        regions = roi_align(narrow, boxes_xyxy, self.size, 1 / TRUNK_STRIDE)
+    def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
+        regions = pyramid.through(lambda m: F.relu(self.project(m))).cut(boxes_xyxy, self.size)
         # flatten channels last: the order the memory has
         hidden = F.relu(self.hidden(regions.permute(0, 2, 3, 1).flatten(1)))
         return cast(Tensor, self.score(hidden)[:, 0])
@@ -122,17 +117,17 @@ class RegionClassifier(nn.Module):
         pixels = preprocess(image)[None].contiguous(memory_format=torch.channels_last)
         return self.network.trunk(pixels)
 
-    def forward(self, feature_map: Tensor, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
-        """Map and (N, 4) boxes in input pixels -> logits (N, classes + 1), deltas (N, classes, 4).
+    def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps, boxes (N, 4) in pixels -> logits (N, classes + 1), deltas (N, classes, 4).
 
         Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
         `DELTA_SCALE`.
         """
-        return self.answer(self.regions(feature_map, boxes_xyxy))
+        return self.answer(self.regions(pyramid, boxes_xyxy))
 
-    def regions(self, feature_map: Tensor, boxes_xyxy: Tensor) -> Tensor:
-        """Map and (N, 4) boxes in input pixels -> (N, 832, 14, 14)."""
-        return roi_align(feature_map, boxes_xyxy, REGION_SIZE, 1 / TRUNK_STRIDE)
+    def regions(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """Maps and boxes (N, 4) in the photograph's pixels -> (N, 832, 14, 14)."""
+        return pyramid.cut(boxes_xyxy, REGION_SIZE)
 
     def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
@@ -159,30 +154,6 @@ class RegionClassifier(nn.Module):
 # The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises
 # its targets; these are the rounded values everyone uses since).
 DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
-
-
-def resize_for_network(
-    image: NDArray[np.uint8],
-    options: NetworkOptions,
-    short_side: int = 0,
-    interpolation: int | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Scale the short side to `short_side` (default: the options'), bounded by the long side.
-
-    `interpolation` is OpenCV's; None takes area where the picture shrinks, else linear.
-
-    Returns the picture and the factors (x, y, x, y) that take boxes into it. Never smaller than
-    one trunk cell, so that a 1x500 strip has a map.
-    """
-    height, width = image.shape[:2]
-    scale = (short_side or options.short_side) / min(height, width)
-    scale = min(scale, options.long_side / max(height, width))
-    new_width, new_height = (max(TRUNK_STRIDE, round(side * scale)) for side in (width, height))
-    if interpolation is None:
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
-    factors = np.array([new_width / width, new_height / height] * 2, np.float32)
-    return cast("NDArray[np.uint8]", resized), factors
 
 
 def mixed_precision(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from configs import NetworkOptions, TrainingOptions
 from detector.images import read_image
 from detector.photometric import INTERPOLATIONS, distort
-from detector.regions import resize_for_network
+from detector.pyramid import scaled_pictures
 from detector.sampling import Truths
 from eval import Dataset
 from proposals.boxes import flip_boxes
@@ -27,9 +27,11 @@ Floats = NDArray[np.float32]
 
 
 class Example(NamedTuple):
-    """One photograph as the network will see it: (3, H, W) uint8, boxes in its pixels."""
+    """One photograph as the network will see it; boxes in pixels of the photograph itself."""
 
-    image: torch.Tensor
+    images: list[torch.Tensor]  # (3, H, W) uint8, at every scale of the pyramid
+    factors: torch.Tensor  # (scales, 4): from the photograph's pixels to theirs
+    size: tuple[int, int]  # the photograph's height and width
     boxes_xyxy: Floats
     truths: Truths
     key: tuple[int, int]  # (step, place in the step): seeds the choice of regions
@@ -107,7 +109,7 @@ class StepData:
         return len(self.order) // self.parts_per_step
 
     def part(self, step: int, place: int) -> Example:
-        """The photograph at a place of a step, mirrored or not, at one of the scales."""
+        """The photograph at a place of a step, mirrored or not, at one of the short sides."""
         index = self.order[step * self.parts_per_step + place]
         rng = np.random.default_rng([self.options.seed, 3, step, place])
         photographs = self.photographs
@@ -122,12 +124,15 @@ class StepData:
         short_side = int(rng.choice(self.options.short_sides))
         picture = np.ascontiguousarray(picture)
         method = int(rng.choice(INTERPOLATIONS)) if self.options.random_interpolation else None
-        resized, factors = resize_for_network(picture, self.network, short_side, method)
+        pictures, factors = scaled_pictures(picture, self.network, short_side, method)
         if self.options.photometric:
-            resized = distort(resized, rng)
+            light = int(rng.integers(2**31))  # the same for every scale
+            pictures = [distort(scaled, np.random.default_rng(light)) for scaled in pictures]
         return Example(
-            torch.from_numpy(resized).permute(2, 0, 1),
-            boxes * factors,
-            truths._replace(boxes_xyxy=truth_boxes * factors),
+            [torch.from_numpy(scaled).permute(2, 0, 1) for scaled in pictures],
+            torch.from_numpy(factors),
+            (picture.shape[0], picture.shape[1]),
+            boxes,
+            truths._replace(boxes_xyxy=truth_boxes),
             (step, place),
         )

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from configs import recipe_from_dict
 from detector import Detector, DetectorError
 from detector.distillation import taught_classes, teach
-from detector.sampling import Regions
+from detector.sampling import Regions, Truths
 from detector.train import train
+from detector.training_data import Example
 from tests.made_up import rectangles
 
 BOXES = np.array([[10, 10, 60, 50], [40, 20, 120, 90], [0, 0, 128, 96]], np.float32)
@@ -27,8 +28,17 @@ def regions(labels: list[int]) -> Regions:
 def test_a_teacher_says_of_regions_what_it_says_when_it_detects(small_weights: Path) -> None:
     teacher = Detector.load(small_weights, device="cpu")
     image = rectangles(3)[0]
-    taught = teach(teacher, torch.from_numpy(image.copy()).permute(2, 0, 1), BOXES)
-    np.testing.assert_allclose(taught, teacher.classify(image, BOXES), atol=1e-6)
+    large, small = np.repeat(np.repeat(image, 2, 0), 2, 1), image[::2, ::2]
+    example = Example(
+        [torch.from_numpy(picture.copy()).permute(2, 0, 1) for picture in (small, large, small)],
+        torch.tensor([[0.5] * 4, [2.0] * 4, [0.5] * 4]),
+        image.shape[:2],
+        BOXES,
+        Truths(BOXES[:0], np.zeros(0, np.int64), np.zeros(0, bool)),
+        (0, 0),
+    )
+    taught = teach(teacher, example, BOXES)
+    np.testing.assert_allclose(taught, teacher.classify(large, 2 * BOXES), atol=1e-6)
     np.testing.assert_allclose(taught.sum(1), 1, atol=1e-5)
     assert not taught.requires_grad
 

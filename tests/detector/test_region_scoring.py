@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import detector.pipeline
+import detector.pyramid
 import detector.region_scoring
 from configs import NetworkOptions
 from detector import Detector
@@ -146,12 +147,12 @@ def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
     for layer in {id(m.model.network.conv1): m.model.network.conv1 for m in members}.values():
         layer.register_forward_hook(lambda *_: passes.append("trunk"))
     calls = []
-    suppress, roi_align = detector.pipeline.suppress, detector.regions.roi_align
+    suppress, roi_align = detector.pipeline.suppress, detector.pyramid.roi_align_levels
     monkeypatch.setattr(
         detector.pipeline, "suppress", lambda *a: calls.append("suppress") or suppress(*a)
     )
     monkeypatch.setattr(
-        detector.regions, "roi_align", lambda *a: calls.append("align") or roi_align(*a)
+        detector.pyramid, "roi_align_levels", lambda *a: calls.append("align") or roi_align(*a)
     )
     ensemble = as_detector(single, members, batch=BATCH, keep=0)
     assert len(ensemble(image, proposals=some_boxes(7), threshold=0.0))
@@ -170,7 +171,7 @@ def test_each_of_two_trunks_is_passed_once(single: Detector, image: np.ndarray) 
     features = see(members, image, single.recipe.network, CPU)
     assert passes == [member.model.network.inception_3a for member in members]
     (view,) = features.views
-    assert features.map is next(iter(view.maps.values())) and len(view.maps) == 2
+    assert features.pyramid is next(iter(view.pyramids.values())) and len(view.pyramids) == 2
     assert features.atlas is None  # nobody reads crops
 
 
@@ -187,7 +188,7 @@ def test_crops_are_made_once_for_all_members_that_read_them(
 
     monkeypatch.setattr(detector.region_scoring, "warp_regions", watched)
     features = see(members, image, single.recipe.network, CPU)
-    assert not features.views[0].maps  # nobody reads the map
+    assert not features.views[0].pyramids  # nobody reads the map
     score(members, features, some_boxes(6), BATCH)
     assert made == [4, 2]
 

@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from configs import NetworkOptions
 from detector import Detector
 from detector.googlenet import GoogLeNet
-from detector.regions import (
-    DELTA_SCALE,
-    RegionClassifier,
-    cpu_has_bfloat16,
-    resize_for_network,
-)
+from detector.pyramid import Pyramid
+from detector.regions import DELTA_SCALE, RegionClassifier, cpu_has_bfloat16
+from detector.resizing import resize_for_network
 from proposals.boxes import decode_boxes, encode_boxes
 from tests.made_up import rectangles
-
-OPTIONS = NetworkOptions(short_side=576, long_side=960)
 
 
 @pytest.mark.parametrize(
@@ -35,15 +29,10 @@ OPTIONS = NetworkOptions(short_side=576, long_side=960)
 def test_the_picture_is_scaled_to_the_short_side_within_the_long_side(
     picture: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    resized, factors = resize_for_network(np.full((*picture, 3), 77, np.uint8), OPTIONS)
+    resized, factors = resize_for_network(np.full((*picture, 3), 77, np.uint8), 576, 960)
     assert resized.shape == (*expected, 3) and (resized == 77).all()
     x, y = expected[1] / picture[1], expected[0] / picture[0]
     np.testing.assert_allclose(factors, [x, y, x, y], rtol=1e-6)
-
-
-def test_another_short_side_may_be_asked_for() -> None:
-    image = np.zeros((400, 500, 3), np.uint8)
-    assert resize_for_network(image, OPTIONS, short_side=448)[0].shape == (448, 560, 3)
 
 
 def test_scaled_deltas_come_back_as_the_box_they_stand_for() -> None:
@@ -62,10 +51,11 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     model = RegionClassifier(classes=3).eval()
     feature_map = model.features(torch.zeros(3, 64, 96, dtype=torch.uint8))
     boxes = torch.tensor([[0.0, 0.0, 96.0, 64.0], [8.0, 8.0, 40.0, 30.0]])
-    logits, deltas = model(feature_map, boxes)
+    pyramid = Pyramid([feature_map], torch.ones(1, 4))
+    logits, deltas = model(pyramid, boxes)
     assert feature_map.shape == (1, 832, 4, 6)
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
-    assert model.objectness(feature_map, boxes).shape == (2,)
+    assert model.objectness(pyramid, boxes).shape == (2,)
 
 
 def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
@@ -107,9 +97,14 @@ def test_bfloat16_gives_nearly_the_probabilities_of_full_precision(small_weights
     rng = np.random.default_rng(6)
     low = rng.uniform(0, 60, (40, 2))
     boxes = torch.from_numpy(np.concatenate([low, low + rng.uniform(8, 60, (40, 2))], 1)).float()
-    full = model(model.features(image), boxes)[0].softmax(1)
+
+    def answers() -> torch.Tensor:
+        pyramid = Pyramid([model.features(image)], torch.ones(1, 4))
+        return model(pyramid, boxes)[0].float().softmax(1)
+
+    full = answers()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        half = model(model.features(image), boxes)[0].float().softmax(1)
+        half = answers()
     assert full.std(0).max() > 0.05  # the regions do differ
     torch.testing.assert_close(half, full, rtol=0, atol=0.03)
 

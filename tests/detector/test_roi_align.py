@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import ops
 
-from detector.roi_align import roi_align
+from detector.roi_align import roi_align, roi_align_levels
 
 
 def random_boxes(seed: int, count: int, height: int, width: int) -> Tensor:
@@ -65,3 +65,18 @@ def test_a_constant_map_is_constant_inside_and_zero_far_outside() -> None:
 def test_no_boxes_give_no_regions() -> None:
     found = roi_align(torch.zeros(1, 5, 4, 4), torch.zeros(0, 4), 7, 1 / 16)
     assert found.shape == (0, 5, 7, 7)
+
+
+def test_of_several_maps_each_box_is_cut_from_its_own() -> None:
+    maps = [torch.randn(1, 5, *shape).requires_grad_() for shape in ((9, 13), (4, 3), (20, 1))]
+    level = torch.tensor([2, 0, 1, 1, 0, 2, 0] * 6)
+    boxes = random_boxes(5, len(level), 150, 200)
+    found = roi_align_levels(maps, level, boxes, 7, 1 / 16, 2)
+    upstream = torch.randn(found.shape)
+    gradients = torch.autograd.grad(found, maps, upstream)
+    for number, (own, gradient) in enumerate(zip(maps, gradients, strict=True)):
+        rows = level == number
+        alone = roi_align(own, boxes[rows], 7, 1 / 16, 2)
+        torch.testing.assert_close(found[rows], alone)
+        (expected,) = torch.autograd.grad(alone, own, upstream[rows])
+        torch.testing.assert_close(gradient, expected)

@@ -60,7 +60,8 @@ def steps(source: Photographs, **changes: Any) -> StepData:
 
 def painted(example: Example) -> list[float]:
     """Bounding box of the red pixels of an example."""
-    red = (example.image[0] > 180) & (example.image[1] < 75)
+    image = example.images[0]
+    red = (image[0] > 180) & (image[1] < 75)
     rows, columns = red.any(1).nonzero().flatten(), red.any(0).nonzero().flatten()
     return [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
 
@@ -70,17 +71,18 @@ def test_flips_and_scales_move_truths_and_proposals_with_the_picture(tmp_path: P
     seen = set()
     for step in range(len(data)):
         example = data.part(step, 0)
-        scale = example.image.shape[1] / 96
-        box = painted(example)
-        np.testing.assert_allclose(example.truths.boxes_xyxy, [box], atol=1.01)
+        scale = example.images[0].shape[1] / 96
+        assert len(example.images) == 1 and example.size == (96, 128)
+        box, factors = painted(example), example.factors[0].numpy()
+        np.testing.assert_allclose(example.truths.boxes_xyxy * factors, [box], atol=1.01)
         # first the truth itself, then the proposals in their order
-        np.testing.assert_allclose(example.boxes_xyxy[:2], [box, box], atol=1.01)
+        np.testing.assert_allclose(example.boxes_xyxy[:2] * factors, [box, box], atol=1.01)
         flipped = box[0] > 50 * scale
         x1, y1, x2, y2 = OTHER
         other = [128 - x2, y1, 128 - x1, y2] if flipped else [x1, y1, x2, y2]
-        np.testing.assert_allclose(example.boxes_xyxy[2], np.array(other) * scale, rtol=0.02)
+        np.testing.assert_array_equal(example.boxes_xyxy[2], other)
         assert example.truths.labels.tolist() == [2]
-        seen.add((flipped, example.image.shape[1]))
+        seen.add((flipped, example.images[0].shape[1]))
     assert {side for _, side in seen} == {64, 96, 180} and {flip for flip, _ in seen} == {0, 1}
 
 
@@ -97,7 +99,7 @@ def test_a_step_depends_on_seed_and_step_only(tmp_path: Path) -> None:
         used.part(step, 1)
     for place in (1, 0):
         again, first = fresh.part(4, place), used.part(4, place)
-        np.testing.assert_array_equal(first.image, again.image)
+        np.testing.assert_array_equal(first.images[0], again.images[0])
         np.testing.assert_array_equal(first.boxes_xyxy, again.boxes_xyxy)
         assert first.key == again.key
     assert len({used.part(step, place).key for step in range(6) for place in (0, 1)}) == 12
@@ -139,10 +141,24 @@ def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) 
     plain, changed = (steps(source, seed=2, photometric=switch) for switch in (False, True))
     for step in range(2):
         before, after = plain.part(step, 0), changed.part(step, 0)
-        assert not torch.equal(before.image, after.image)
+        assert not torch.equal(before.images[0], after.images[0])
         np.testing.assert_array_equal(before.boxes_xyxy, after.boxes_xyxy)
         np.testing.assert_array_equal(before.truths.boxes_xyxy, after.truths.boxes_xyxy)
-        assert torch.equal(after.image, changed.part(step, 0).image)
+        assert torch.equal(after.images[0], changed.part(step, 0).images[0])
+
+
+def test_a_photograph_comes_at_all_scales_in_the_same_light(tmp_path: Path) -> None:
+    source = photographs(tmp_path, [[1]])
+    network = NetworkOptions(32, 400, pyramid=(0.5, 2.0))
+    data = StepData(source, [0], network, options(short_sides=(64,), photometric=True))
+    example = data.part(0, 0)
+    assert [tuple(image.shape[1:]) for image in example.images] == [(64, 85), (32, 43), (128, 171)]
+    reds = []
+    for image, factors in zip(example.images, example.factors.numpy(), strict=True):
+        x1, y1, x2, y2 = (example.truths.boxes_xyxy * factors)[0]
+        reds.append(image[:, int(y1 + y2) // 2, int(x1 + x2) // 2].int())  # the rectangle's middle
+    assert all((red - reds[0]).abs().max() < 4 for red in reds)
+    assert (reds[0] - torch.tensor(RED)).abs().max() > 10  # other light than the picture's
 
 
 def test_interpolations_are_drawn_with_equal_probability(

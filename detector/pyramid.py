@@ -1,0 +1,78 @@
+"""A photograph at several scales; each region is read at the one that suits it.
+
+GoogLeNet learned from objects that fill 224x224 pixels. Of the scales at hand a region is read at
+that where its area is nearest to this (SPP-net, arXiv 1406.4729, section 4.1), so that what fills
+the photograph and what fills a corner of it look alike to the network. Small scales cost little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from configs import NetworkOptions
+from detector.googlenet import TRUNK_STRIDE
+from detector.resizing import resize_for_network
+from detector.roi_align import roi_align_levels
+
+NATIVE_SIDE = 224.0  # pixels of GoogLeNet's input
+
+
+class Pyramid(NamedTuple):
+    """The trunk's maps of one photograph.
+
+    maps: (1, C, ~height / 16, ~width / 16) each, the recipe's short side first. factors:
+    (scales, 4) float32, x, y, x, y: from the photograph's pixels to those of each scale.
+    """
+
+    maps: list[Tensor]
+    factors: Tensor
+
+    def through(self, layer: Callable[[Tensor], Tensor]) -> Pyramid:
+        """The same pyramid after one more layer."""
+        return Pyramid([layer(feature_map) for feature_map in self.maps], self.factors)
+
+    def level_of(self, boxes_xyxy: Tensor) -> Tensor:
+        """Which scale each box (N, 4) of the photograph is read at: (N,) int64."""
+        width_height = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clamp(min=1e-3)
+        area = (width_height[:, None] * self.factors[:, :2]).prod(2)  # (N, scales)
+        return (area / NATIVE_SIDE**2).log().abs().argmin(1)
+
+    def cut(self, boxes_xyxy: Tensor, size: int) -> Tensor:
+        """Boxes (N, 4) in the photograph's pixels -> (N, C, size, size), by RoIAlign."""
+        level = self.level_of(boxes_xyxy)
+        boxes = boxes_xyxy * self.factors[level]
+        return roi_align_levels(self.maps, level, boxes, size, 1 / TRUNK_STRIDE)
+
+
+def scaled_pictures(
+    image: NDArray[np.uint8],
+    options: NetworkOptions,
+    short_side: int = 0,
+    interpolation: int | None = None,
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.float32]]:
+    """An RGB photograph (H, W, 3) at every scale of the recipe.
+
+    Parameters
+    ----------
+    short_side
+        Pixels, instead of the recipe's; the further scales keep their ratio to it.
+    interpolation
+        OpenCV's; None takes area where the picture shrinks, else linear.
+
+    Returns
+    -------
+    The pictures, and factors (scales, 4) that take boxes of the photograph into them.
+    """
+    short = short_side or options.short_side
+    found = [
+        resize_for_network(
+            image, round(scale * short), round(scale * options.long_side), interpolation
+        )
+        for scale in (1.0, *options.pyramid)
+    ]
+    return [picture for picture, _ in found], np.stack([factors for _, factors in found])
