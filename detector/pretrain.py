@@ -23,7 +23,7 @@ from detector.image_files import printable
 from detector.pretrain_data import Crops, CropSteps
 from detector.progress import show_training
 from detector.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
-from detector.splits import split_at_random
+from detector.splits import SPLIT_SEED, split_at_random
 from detector.training import PartLosses, Trainer
 from detector.version import __version__
 from detector.weights_file import load_imagenet, save_imagenet
@@ -185,5 +185,5 @@ def _read_data(
         return folder, read_class_folder(found or training)
     if beside is not None:
         return folder, read_class_folder(beside)
-    kept, held = split_at_random(len(folder), options.validation_fraction, options.seed)
+    kept, held = split_at_random(len(folder), options.validation_fraction, SPLIT_SEED)
     return folder.subset(kept), folder.subset(held) if held else None

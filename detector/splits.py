@@ -6,6 +6,10 @@ import numpy as np
 
 from eval import Dataset
 
+# Not a run's seed: networks that learned with different seeds are compared on the photographs that
+# none of them has seen, and vote together.
+SPLIT_SEED = 0
+
 
 def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Indices to learn from and to validate on, drawn with the seed."""

@@ -20,7 +20,7 @@ from detector.errors import DetectorError
 from detector.image_folder import find_image_folder
 from detector.pipeline import Detector
 from detector.run_folder import WEIGHTS, start_run_folder
-from detector.splits import split_validation
+from detector.splits import SPLIT_SEED, split_validation
 from detector.train_multibox import train_multibox
 from detector.training_data import Photographs
 from detector.training_job import Job, read_training_data, train_network
@@ -88,7 +88,7 @@ def train(
             f"recipe {recipe.name!r}: has no MultiBox to train; "
             "use network.mode shared and multibox.boxes over 0"
         )
-    split = split_validation(dataset, options.validation_fraction, options.seed)
+    split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen):
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         proposer = None

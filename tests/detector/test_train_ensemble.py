@@ -13,6 +13,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import detector.train
 import detector.training
 from configs import Recipe, recipe_from_dict
 from detector import Detector, DetectorError
@@ -21,7 +22,7 @@ from detector.ensemble import Member
 from detector.regions import RegionClassifier
 from detector.results import Detections
 from detector.train import train
-from detector.training_job import read_training_data
+from detector.training_job import Job, read_training_data
 from detector.training_proposals import with_multibox
 from detector.validation import validate
 from detector.weights_file import load_tensors
@@ -271,6 +272,23 @@ def test_a_proposer_that_cannot_propose_is_refused(
     options = replace(recipe(epochs=0.4, validation_fraction=0.0), proposer="nowhere.safetensors")
     folder = run(small_dataset, tmp_path / "shared", options, cache)
     assert Detector.load(folder, device="cpu").info.members == ("shared",)
+
+
+def test_runs_of_any_seed_hold_out_the_same_pictures(
+    small_dataset: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what one network is measured on another has learned, and they could not vote."""
+    splits = []
+
+    def stop(job: Job, *_: Any) -> None:
+        splits.append(job.split)
+        raise DetectorError("enough")
+
+    monkeypatch.setattr(detector.train, "train_network", stop)
+    for seed in (0, 1, 2):
+        with pytest.raises(DetectorError, match="enough"):
+            run(small_dataset, tmp_path / str(seed), recipe(seed=seed), cache)
+    assert splits[0] == splits[1] == splits[2] and len(splits[0][1]) == 1
 
 
 @pytest.mark.parametrize("sides", [{"height": 0}, {"width": 0, "height": 0}, {"width": -3}])
