@@ -27,7 +27,7 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Row:
-    """One run: figures are percent, boxes and seconds are means over its images."""
+    """One run: figures are fractions, boxes and seconds are means over its images."""
 
     name: str
     mean: Interval
@@ -57,6 +57,9 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("--data", type=Path, required=True, help="ground truth they were run on")
     arguments = parser.parse_args()
+    for folder in arguments.runs:
+        if not (folder / "detections.jsonl").is_file():
+            parser.error(f"{folder}: no run of `detect evaluate`; give the folder it wrote")
     print("\n".join([HEAD, *map(str, rows(arguments.runs, read_dataset(arguments.data)))]))
 
 
@@ -64,6 +67,8 @@ def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
     """A row for every run folder, in their order."""
     runs = [read_run(folder) for folder in folders]
     done = [i for i, image in enumerate(dataset.images) if all(image.id in run for run in runs)]
+    if not done:
+        raise SystemExit(f"no image of {dataset.source} is in all runs; give --data they ran on")
     part = dataset if len(done) == len(dataset) else dataset.subset(done)
     table, before = [], None
     for folder, run in zip(folders, runs, strict=True):

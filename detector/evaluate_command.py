@@ -154,10 +154,9 @@ def _interval(report: Report, table: DetectionTable, part: Dataset) -> list[str]
 
 def _per_picture(run: FinishedRun, done: int) -> str:
     seconds, proposals, regions = (total / max(1, done) for total in run.totals)
-    return (
-        f"{done:,} pictures; per picture {seconds:.2f} s, {proposals:,.0f} proposals, "
-        f"{regions:,.0f} of them classified"
-    )
+    boxes = f", {proposals:,.0f} proposals, {regions:,.0f} of them classified"
+    # Runs begun with an older version did not count boxes
+    return f"{done:,} pictures; per picture {seconds:.2f} s" + (boxes if proposals else "")
 
 
 def _print(text: str, written: str) -> None:
