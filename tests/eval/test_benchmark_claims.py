@@ -1,0 +1,115 @@
+"""The table of claims: its figures against those worked out by hand, and what it refuses."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+OBJECT = [10, 10, 40, 40]  # x, y, width, height, in each picture
+NEAR = [10, 10, 31, 40]  # 31/40 of it: found at COCO's thresholds .5 to .75, not at .8 to .95
+
+
+@pytest.fixture
+def claims(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("claims")
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    """Three pictures with an object each."""
+    numbers = (1, 2, 3)
+    document = {
+        "images": [
+            {"id": n, "file_name": f"{n}.jpg", "height": 100, "width": 100} for n in numbers
+        ],
+        "annotations": [{"image_id": n, "category_id": 7, "bbox": OBJECT} for n in numbers],
+        "categories": [{"id": 7, "name": "cup"}],
+    }
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def line(
+    image: int, box: list[int] | None, seconds: float = 1, proposals: int = 1, regions: int = 1
+) -> dict[str, Any]:
+    """Of detections.jsonl: at most one detection, surer in earlier pictures."""
+    found = {"image_id": image, "category_id": 7, "bbox": box, "score": 1 - image / 10}
+    return {
+        "image_id": image,
+        "seconds": seconds,
+        "proposals": proposals,
+        "regions": regions,
+        "detections": [] if box is None else [found],
+    }
+
+
+def run(folder: Path, *lines: dict[str, Any]) -> str:
+    folder.mkdir()
+    (folder / "detections.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    return str(folder)
+
+
+def table(claims: ModuleType, monkeypatch: pytest.MonkeyPatch, truth: Path, *runs: str) -> None:
+    monkeypatch.setattr("sys.argv", ["claims.py", "--data", str(truth), *runs])
+    claims.main()
+
+
+def test_figures_are_those_worked_out_by_hand(
+    claims: ModuleType,
+    truth: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    half = run(tmp_path / "half", line(1, OBJECT, 0.5, 1000, 200), line(2, None, 1.0, 2000, 100))
+    # The third picture, which the other run has not done, counts nowhere
+    both = run(
+        tmp_path / "both",
+        line(3, None, 50.0, 9000, 9000),
+        line(2, NEAR, 0.1, 40, 20),
+        line(1, OBJECT, 0.3, 60, 40),
+    )
+    table(claims, monkeypatch, truth, half, both)
+    *head, first, second = capsys.readouterr().out.splitlines()
+    assert "\n".join(head) == claims.HEAD
+    # Of two drawn pictures the found one comes twice, once or not at all: mAP 100, 50 or 0, with
+    # chances 1/4, 1/2, 1/4. COCO's 101 recalls: 51 are within reach.
+    assert first == "| half | 50.0 (0.0–100.0) |  | 50.5 | 1,500, 150 | 0.75 |"
+    # Both found at 6 of COCO's 10 thresholds: .6 + .4 * 51 / 101
+    name, mean, gain, coco, boxes, seconds = second.strip("| ").split(" | ")
+    assert (name, mean, coco) == ("both", "100.0 (100.0–100.0)", "80.2")
+    assert (boxes, seconds) == ("50, 30", "0.20")
+    # The gain is 0, 50 or 100 with the same chances: deviation 100 * sqrt(1/8), and 1000 draws
+    value, error = gain.split(" ± ")
+    assert value == "+50.0" and float(error) == pytest.approx(35.4, abs=2)
+
+
+def test_a_folder_that_is_no_run_is_named(
+    claims: ModuleType,
+    truth: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good = run(tmp_path / "good", line(1, OBJECT))
+    with pytest.raises(SystemExit, match="2"):
+        table(claims, monkeypatch, truth, good, str(tmp_path / "none"))
+    last = capsys.readouterr().err.splitlines()[-1]
+    reason = f"{tmp_path / 'none'}: no run of `detect evaluate`; give the folder it wrote"
+    assert last.endswith(f"error: {reason}")
+
+
+def test_runs_on_other_pictures_are_refused(
+    claims: ModuleType, truth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = run(tmp_path / "one", line(1, OBJECT)), run(tmp_path / "two", line(2, OBJECT))
+    with pytest.raises(SystemExit, match=r"no image of .*truth\.json is in all runs; give --data"):
+        table(claims, monkeypatch, truth, *runs)
