@@ -96,14 +96,15 @@ class TrainingOptions:
     regions_per_image: int = 64
     foreground_fraction: float = 0.25
     foreground_iou: float = 0.5
-    hard_fraction: float = 0.5  # of the background regions: the likeliest objects
+    hard_fraction: float = 0.5  # of the background: the likeliest objects; shared mode
     objectness_regions: int = 256  # regions per image that train the objectness score
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
     photometric: bool = False  # brightness, contrast, saturation, hue at random
     random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
-    ohem: bool = False  # learn from the costliest of 4 times as many regions (arXiv 1604.03540)
-    teacher: str = ""  # a detector whose answers are learned too (arXiv 1503.02531)
+    # Shared mode: the costliest of 4 times as many regions are learned (arXiv 1604.03540)
+    ohem: bool = False
+    teacher: str = ""  # shared mode: a detector whose answers are learned too (arXiv 1503.02531)
     teacher_share: float = 0.5  # of the target of each region's class
     label_smoothing: float = 0.0  # share of the target spread over all classes
     freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
@@ -124,7 +125,7 @@ class TrainingOptions:
     aspect_jitter: float = 0.0  # 0.33 stretches windows by up to 4/3
     memory_gb: float = 4.0  # of decoded photographs that are held; others are read each time
     averaging: float = 0.999  # decay of the weight average; 0 = off
-    repeat_threshold: float = 0.05  # rarer classes' photographs come more often (LVIS); 0 = off
+    repeat_threshold: float = 0.05  # shared mode: rare classes come more often (LVIS); 0 = off
     validation_fraction: float = 0.1
     checkpoint_minutes: float = 5.0
     seed: int = 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from configs import TrainingOptions
 from detector.pipeline import Detector
 from detector.region_scoring import score, see
 from detector.sampling import Regions
@@ -34,9 +35,17 @@ def teach(teacher: Detector, example: Example, boxes_xyxy: NDArray[np.float32]) 
     return torch.from_numpy(probabilities)
 
 
-def taught_classes(logits: Tensor, taught: Tensor, regions: Regions, share: float) -> Tensor:
-    """Cross-entropy (R,) against a target that is the teacher's to `share`, else the truth."""
+def taught_classes(
+    logits: Tensor, taught: Tensor, regions: Regions, options: TrainingOptions
+) -> Tensor:
+    """Cross-entropy (R,) against a target that is the teacher's to its share, else the truth.
+
+    Label smoothing spreads its part of that target over all classes.
+    """
     labels = torch.from_numpy(regions.labels).to(logits.device)
     truth = F.one_hot(labels, logits.shape[1]).float()
+    share = options.teacher_share
     target = share * taught.to(logits.device) + (1 - share) * truth
-    return F.cross_entropy(logits.float(), target, reduction="none")
+    return F.cross_entropy(
+        logits.float(), target, reduction="none", label_smoothing=options.label_smoothing
+    )

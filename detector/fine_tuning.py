@@ -69,7 +69,7 @@ def example_losses(
     classes, box = losses.classes.sum() / count, losses.boxes.sum() / count
     if teacher is not None:
         taught = teach(teacher, example, regions.boxes_xyxy).to(device)
-        classes = taught_classes(logits, taught, regions, options.teacher_share).sum() / count
+        classes = taught_classes(logits, taught, regions, options).sum() / count
     return {"classes": classes, "boxes": box, "objectness": objectness}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from configs import Recipe
+from configs import Recipe, TrainingOptions
 from detector.combine import combine
 from detector.curves import add_validation
 from detector.distributed import join_processes
@@ -27,6 +27,17 @@ from detector.training_job import Job, read_training_data, train_network
 from detector.validation import validate
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
+
+# What a mode does where the other one has an option of `training`
+WITHOUT_OPTION = {
+    "shared": {
+        "box_regression": True,
+        "auxiliary_weight": 0.0,
+        "class_balance": 0.0,
+        "aspect_jitter": 0.0,
+    },
+    "warp": {"ohem": False, "teacher": "", "hard_fraction": 0.0, "repeat_threshold": 0.0},
+}
 
 
 def train(
@@ -68,7 +79,8 @@ def train(
     Raises
     ------
     DetectorError
-        Data that cannot be learned from or do not fit `start`; a run folder of another run.
+        Data that cannot be learned from or do not fit `start`; a run folder of another run; an
+        option that the recipe's mode would ignore.
     """
     dataset = read_training_data(data)
     if start is not None and start.info.class_names != dataset.class_names:
@@ -78,16 +90,13 @@ def train(
         )
     folder = images or find_image_folder(data, dataset)
     options, is_warp = recipe.training, recipe.network.mode == "warp"
-    if options.teacher and is_warp:
-        raise DetectorError(
-            f"recipe {recipe.name!r}: only network.mode shared learns from a teacher; "
-            "leave out training.teacher"
-        )
     if part == "multibox" and (is_warp or not recipe.multibox.boxes):
         raise DetectorError(
             f"recipe {recipe.name!r}: has no MultiBox to train; "
             "use network.mode shared and multibox.boxes over 0"
         )
+    if part != "multibox":
+        _check_mode(recipe)
     split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen):
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
@@ -111,6 +120,18 @@ def train(
         processes.wait()
     console.print(f"weights: {output / WEIGHTS}", markup=False)
     return output / WEIGHTS
+
+
+def _check_mode(recipe: Recipe) -> None:
+    """Refuse an option that was set and would be ignored; defaults stand in recipes of any mode."""
+    mode = recipe.network.mode
+    for key, without in WITHOUT_OPTION[mode].items():
+        value = getattr(recipe.training, key)
+        if value not in (without, getattr(TrainingOptions(), key)):
+            raise DetectorError(
+                f"recipe {recipe.name!r}: training.{key} is {value!r}, but network.mode {mode} "
+                "has no such option; leave it out or use the other mode"
+            )
 
 
 def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from configs import recipe_from_dict
+from configs import TrainingOptions, recipe_from_dict
 from detector import Detector, DetectorError
 from detector.distillation import taught_classes, teach
 from detector.sampling import Regions, Truths
@@ -47,12 +47,22 @@ def test_the_target_is_the_teacher_s_to_its_share() -> None:
     # Two classes and background. log-probabilities of logits (0, ln 2, ln 5): 1/8, 2/8, 5/8
     logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]]))
     taught = torch.tensor([[0.5, 0.5, 0.0]])
-    half = taught_classes(logits, taught, regions([2]), share=0.5)
+    half = taught_classes(logits, taught, regions([2]), TrainingOptions(teacher_share=0.5))
     # target (.25, .25, .5): -(.25 ln 1/8 + .25 ln 2/8 + .5 ln 5/8)
     expected = 0.25 * np.log(8) + 0.25 * np.log(4) + 0.5 * np.log(8 / 5)
     assert float(half) == pytest.approx(expected, rel=1e-6)
-    alone = taught_classes(logits, taught, regions([2]), share=0.0)
+    alone = taught_classes(logits, taught, regions([2]), TrainingOptions(teacher_share=0.0))
     assert float(alone) == pytest.approx(float(F.cross_entropy(logits, torch.tensor([2]))))
+
+
+def test_label_smoothing_spreads_a_share_of_the_teacher_s_target_too() -> None:
+    logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]]))
+    taught = torch.tensor([[0.5, 0.5, 0.0]])
+    options = TrainingOptions(teacher_share=0.5, label_smoothing=0.3)
+    found = taught_classes(logits, taught, regions([2]), options)
+    # target .7 * (.25, .25, .5) + .1 each: (.275, .275, .45)
+    expected = 0.275 * np.log(8) + 0.275 * np.log(4) + 0.45 * np.log(8 / 5)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_pupil_of_other_classes_is_refused(
