@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import NetworkOptions, Recipe, RecipeError, override
@@ -27,6 +27,7 @@ def test_values_are_those_of_yaml() -> None:
     assert changed.postprocess == Recipe().postprocess
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(32, 4096))
 def test_the_last_of_two_counts_and_nothing_else_moves(batch: int, side: int) -> None:
     settings = [f"network.short_side={side}", "network.batch=1", f"network.batch={batch}"]
