@@ -29,7 +29,7 @@ from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
 # What a mode does where the other one has an option of `training`
-WITHOUT_OPTION = {
+WITHOUT_OPTION: dict[str, dict[str, bool | float | str]] = {
     "shared": {
         "box_regression": True,
         "auxiliary_weight": 0.0,
