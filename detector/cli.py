@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,8 @@ def load_detector(arguments: Namespace) -> Detector:
     )
     if arguments.settings:
         detector.recipe = override(detector.recipe, arguments.settings)
+        if arguments.command != "train":  # which may go on from weights in another mode
+            _check_mode(detector, arguments.settings)
     mode = getattr(arguments, "proposals", None)
     if mode in MODES:
         from proposals.strategies import MODES as STRATEGIES
@@ -130,6 +132,21 @@ def load_detector(arguments: Namespace) -> Detector:
             alone = replace(detector.recipe.multibox, boxes=0)
             detector.recipe = replace(detector.recipe, multibox=alone)
     return detector
+
+
+def _check_mode(detector: Detector, settings: Sequence[str]) -> None:
+    """Refuse a mode that was set and is not the networks' own: they read regions as they learned.
+
+    A recipe may say another, for it may have been written for other weights.
+    """
+    asked = detector.recipe.network.mode
+    modes = sorted({member.mode for member in detector.members} - {"proposer"})
+    is_set = any(setting.startswith("network.mode=") for setting in settings)
+    if is_set and modes != [asked]:
+        raise DetectorError(
+            f"--set network.mode={asked}: the networks of these weights are {' and '.join(modes)}; "
+            "leave it out or name other weights"
+        )
 
 
 def own_proposals(word: str | None) -> Callable[[Path], Any]:

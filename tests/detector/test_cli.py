@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from detector import Detector
-from detector.cli import main
+from detector.arguments import parse
+from detector.cli import load_detector, main
+from detector.ensemble import Member
 from tests.detector.command import detect, save
 
 
@@ -146,6 +148,49 @@ def test_a_wrong_word_ends_in_one_line(
     assert run.code == 1 and said in run.errors and run.errors.startswith("detect: ")
     assert len(run.errors.splitlines()) == 1
     assert not (tmp_path / "detections").exists()
+
+
+def in_modes(weights: Path, path: Path, *modes: str) -> Path:
+    """The same network several times, read in these modes."""
+    one = Detector.load(weights, device="cpu")
+    members = [Member(one.model, mode) for mode in modes]
+    Detector(one.model, one.recipe, one.info, "cpu", members=members).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", ["image", "evaluate"])
+@pytest.mark.parametrize(
+    ("modes", "asked", "said"),
+    [
+        (["shared"], "warp", "are shared; "),
+        (["proposer", "warp"], "shared", "are warp; "),
+        (["shared", "warp"], "warp", "are shared and warp; "),
+        (["shared", "warp"], "shared", "are shared and warp; "),
+    ],
+)
+def test_networks_are_not_read_in_a_mode_they_did_not_learn(
+    command: str, modes: list[str], asked: str, said: str, small_weights: Path,
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    weights = in_modes(small_weights, tmp_path / "some.safetensors", *modes)
+    source = [small_dataset.parent / "1.png"] if command == "image" else ["--data", small_dataset]
+    run = detect(command, *source, "--weights", weights, "--set", f"network.mode={asked}")
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set network.mode={asked}: the networks of these weights {said}" in run.errors
+
+
+def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
+    picture, words = save(tmp_path / "street.png"), ["--weights", small_weights, "--json", "-"]
+    plain = detect(*words, picture)
+    same = detect(*words, picture, "--set", "network.mode=shared")
+    assert plain.code == same.code == 0 and same.out == plain.out
+
+
+def test_training_may_go_on_in_another_mode(small_weights: Path) -> None:
+    words = ["train", "--data", "x.json", "--weights", str(small_weights), "--device", "cpu"]
+    detector = load_detector(parse([*words, "--set", "network.mode=warp"]))
+    assert detector.recipe.network.mode == "warp" and detector.members[0].mode == "shared"
 
 
 def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
