@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
@@ -15,7 +16,8 @@ def combine(detectors: Sequence[Detector]) -> Detector:
     """A detector in which all networks of `detectors` vote.
 
     The first one proposes: its proposals, MultiBox, recipe and objectness score are everybody's.
-    Layers that equal the first one's are held, computed and written once.
+    Layers that equal the first one's are held, computed and written once. The provenance lists
+    where each detector comes from, as "combined".
 
     Raises
     ------
@@ -35,8 +37,18 @@ def combine(detectors: Sequence[Detector]) -> Detector:
         members += [member for member in other.members if member.mode != "proposer"]
     modes = tuple(member.mode for member in members)
     members = unpack(pack(members), modes, len(first.info.class_names))
-    info = replace(first.info, members=modes, metrics={})
+    origins = [origin for detector in detectors for origin in _origins(detector)]
+    provenance = {**first.info.provenance, "combined": origins}
+    info = replace(first.info, members=modes, metrics={}, provenance=provenance)
     return Detector(members[0].model, first.recipe, info, first.device, first.multibox, members)
+
+
+def _origins(detector: Detector) -> list[dict[str, Any]]:
+    """Where each detector in this one comes from; one that was never combined is its own."""
+    info = detector.info
+    own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.seed}
+    alone = [{**info.provenance, **own, "version": info.version}]
+    return info.provenance.get("combined", alone)
 
 
 def as_proposer(detector: Detector, classes: int) -> Member:

@@ -47,6 +47,23 @@ def test_members_keep_their_order_and_the_first_is_everybody_s(first: Detector) 
     assert biases(one) == [1.0] and len(one.members) == 1
 
 
+def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path) -> None:
+    def made(data: str, seed: int) -> Detector:
+        detector = biased(first, float(seed))
+        detector.info = replace(detector.info, provenance={"data": data, "images": 5})
+        training = replace(first.recipe.training, seed=seed)
+        detector.recipe = replace(first.recipe, name=f"of {data}", training=training)
+        return detector
+
+    combine([combine([made("a", 1), made("b", 2)]), made("c", 3)]).save(tmp_path / "x.safetensors")
+    provenance = Detector.load(tmp_path / "x.safetensors", device="cpu").info.provenance
+    assert (provenance["data"], provenance["images"]) == ("a", 5)  # the first one's, as before
+    assert provenance["combined"] == [
+        {"data": d, "images": 5, "recipe": f"of {d}", "seed": seed, "version": f"{seed}.0"}
+        for seed, d in enumerate("abc", 1)
+    ]
+
+
 def test_proposers_of_the_others_are_left_out(first: Detector) -> None:
     judge = biased(first, 1.0, "warp").members[0]
     members = [as_proposer(first, len(NAMES)), judge]
