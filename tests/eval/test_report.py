@@ -3,91 +3,17 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import json
-import math
 import re
-from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eval import Dataset, EvaluationError, Report, evaluate
-from eval.detections import DetectionTable, read_detections
-from eval.report import charts, words, write_report
-from eval.report.worst import one_for_each_image
-from tests.eval.cases import dataset_of, found, truth
-
-DAY = datetime.date(2026, 3, 1)
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-HOSTILE = "<script>alert('x')</script> & \"co\""
-
-
-class Page(HTMLParser):
-    """Collects tags, texts and faults of nesting."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        self.close()
-        self.faults += [f"<{tag}> is never closed" for tag in self.open]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"</{tag}> at {self.getpos()}")
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    def headings(self) -> list[int]:
-        return [int(tag[1]) for tag, _ in self.tags if re.fullmatch("h[1-6]", tag)]
-
-    def ids(self) -> list[str]:
-        return [attributes["id"] or "" for _, attributes in self.tags if "id" in attributes]
-
-
-Made = tuple[Report, DetectionTable, Dataset]
-
-
-def made(folder: Path, names: list[str], images: int = 12, seed: int = 0, off: float = 8) -> Made:
-    """A run over made-up objects: true, shifted, misnamed and invented detections."""
-    rng = np.random.default_rng(seed)
-    truths, rows = [], []
-    for image in range(1, images + 1):
-        for _ in range(4):
-            category = int(rng.integers(1, len(names) + 1))
-            x, y = rng.uniform(0, 700, 2)
-            box = (x, y, x + rng.uniform(20, 250), y + rng.uniform(20, 250))
-            truths.append(truth(image, category, box))
-            shifted = tuple(float(v) for v in np.array(box) + rng.normal(0, off, 4))
-            if rng.random() < 0.8:
-                rows.append(found(image, category, shifted, float(rng.uniform(0.3, 1))))
-            other = int(rng.integers(1, len(names) + 1))
-            rows.append(found(image, other, shifted, float(rng.uniform(0, 0.8))))
-    folder.mkdir(exist_ok=True)
-    dataset = dataset_of(folder, truths, images, names)
-    rows = [row for row in rows if min(row["bbox"][2:]) > 0]
-    table = read_detections(rows, dataset)
-    return evaluate(table, dataset), table, dataset
+from eval import Dataset, EvaluationError, evaluate
+from eval.detections import read_detections
+from eval.report import write_report
+from tests.eval.made_reports import DAY, Made, Page, draw_noise, made, worse
 
 
 def page_of(folder: Path) -> Page:
@@ -121,13 +47,6 @@ def written(tmp_path_factory: pytest.TempPathFactory, run: Made) -> Path:
     return folder / "report"
 
 
-def draw_noise(path: Path, size: tuple[int, int]) -> None:
-    from PIL import Image
-
-    noise = np.random.default_rng(0).integers(0, 256, (size[1] // 10, size[0] // 10, 3), np.uint8)
-    Image.fromarray(noise).resize(size).save(path, quality=90)
-
-
 def write_traces(path: Path, dataset: Dataset) -> Path:
     lines = []
     for index, image in enumerate(dataset.images):
@@ -136,14 +55,6 @@ def write_traces(path: Path, dataset: Dataset) -> Path:
         lines.append(json.dumps({"image_id": image.id, **dict.fromkeys(fields, values)}))
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def worse(report: Report, table: DetectionTable, dataset: Dataset) -> tuple[Report, DetectionTable]:
-    """The same detections with every third left out."""
-    kept = np.arange(len(table)) % 3 > 0
-    columns = (table.images, table.labels, table.boxes, table.scores)
-    fewer = DetectionTable(*(column[kept] for column in columns), source="fewer.json")
-    return evaluate(fewer, dataset, report.protocol), fewer
 
 
 def test_page_has_every_section_and_is_well_formed(written: Path) -> None:
@@ -249,23 +160,6 @@ def test_every_protocol(tmp_path: Path, run: Made, protocol: str) -> None:
     assert low <= 100 * report.map <= high
 
 
-def test_names_are_text(tmp_path: Path) -> None:
-    names = [HOSTILE, "{{ 7 * 7 }}", "a" * 80, "猫 & <b>"]
-    report, table, dataset = made(tmp_path / "made", names)
-    report = replace(report, notes=(f"odd: {HOSTILE}",))
-    path = write_report(tmp_path, report, table, dataset, title=HOSTILE, command=HOSTILE, date=DAY)
-    text = path.read_text(encoding="utf-8")
-    page = Page(text)
-    assert page.faults == []
-    assert [tag for tag, _ in page.tags].count("script") == 1 and "<script>alert" not in text
-    assert "b" not in {tag for tag, attributes in page.tags if attributes.get("onclick")}
-    for name in names:
-        assert " ".join(name.split()) in page.text
-    assert "49" not in re.findall(r"title=\"(\d+)\"", text)
-    with open(tmp_path / "classes.csv", newline="", encoding="utf-8") as file:
-        assert [row["class"] for row in csv.DictReader(file)] == names
-
-
 @pytest.mark.parametrize("protocol", ["voc", "coco"])
 def test_no_detections(tmp_path: Path, run: Made, protocol: str) -> None:
     dataset = run[2]
@@ -280,48 +174,6 @@ def test_no_detections(tmp_path: Path, run: Made, protocol: str) -> None:
     assert json.loads((tmp_path / "report.json").read_bytes())["report"]["map"] == 0
 
 
-def test_class_without_objects_has_a_dash(tmp_path: Path) -> None:
-    rows = [truth(1, 1, (10, 10, 60, 60)), truth(2, 1, (0, 0, 200, 100))]
-    dataset = dataset_of(tmp_path, rows, images=2, names=["cat", "unicorn"])
-    table = read_detections(
-        [found(1, 1, (10, 10, 60, 60), 0.9), found(1, 2, (5, 5, 50, 50), 0.8)], dataset
-    )
-    path = write_report(tmp_path, evaluate(table, dataset), table, dataset, date=DAY)
-    text = path.read_text(encoding="utf-8")
-    assert re.search(r"unicorn</button></th>\s*<td [^>]*data-value=\"\"[^>]*>.*?–", text)
-    assert not re.search(r"\bnan\b|\bNone\b|\bundefined\b", Page(text).text)
-    assert "the one class that has objects" in text
-    facts = json.loads((tmp_path / "report.json").read_bytes())
-    assert facts["report"]["per_class"] == {"cat": 0.5, "unicorn": None}
-
-
-def test_what_sets_tides_ap_apart_is_told(tmp_path: Path) -> None:
-    """Under 101 detections on an image TIDE passes over one; classes without objects do nothing."""
-    dataset = dataset_of(tmp_path, [truth(1, 1, (10, 10, 60, 60))], images=1, names=["cat", "emu"])
-    rows = [found(1, 1, (10, 10, 60, 60), 0.9), found(1, 2, (500, 500, 600, 600), 0.8)]
-    for more, said in ((0, "over all classes."), (99, "over all classes (1 detection left out).")):
-        rows += [found(1, 2, (500, 500, 600, 600), 0.1)] * more
-        table = read_detections(rows, dataset)
-        path = write_report(tmp_path / "out", evaluate(table, dataset), table, dataset, date=DAY)
-        text = Page(path.read_text(encoding="utf-8")).text
-        assert "TIDE's own AP, which is 100.0 %" in text and said in text
-
-
-@pytest.mark.parametrize("objects", [0, 1])
-def test_one_image(tmp_path: Path, objects: int) -> None:
-    rows = [truth(1, 1, (10, 10, 60, 60))][:objects]
-    dataset = dataset_of(tmp_path, rows, images=1, names=["cat"])
-    table = read_detections([found(1, 1, (10, 10, 60, 60), 0.9)], dataset)
-    draw_noise(tmp_path / "1.jpg", (1000, 1000))
-    report = evaluate(table, dataset)
-    path = write_report(tmp_path, report, table, dataset, images=tmp_path, date=DAY)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.faults == []
-    assert ("100.0 mAP" if objects else "– mAP") in page.text
-    assert ("losses" in page.ids()) == (objects == 1)
-    assert not re.search(r"\bnan\b|\bNone\b", page.text)
-
-
 def test_photographs_that_are_not_there_or_broken(tmp_path: Path, run: Made) -> None:
     (tmp_path / "1.jpg").write_bytes(b"not a photograph")
     path = write_report(tmp_path / "report", *run, images=tmp_path, date=DAY)
@@ -331,59 +183,7 @@ def test_photographs_that_are_not_there_or_broken(tmp_path: Path, run: Made) -> 
     assert path.read_text().count("data:image/jpeg") == 1
 
 
-def test_many_classes(tmp_path: Path) -> None:
-    names = [f"class {number}" for number in range(200)]
-    run = made(tmp_path / "made", names, images=150)
-    path = write_report(tmp_path, *run, other=worse(*run), date=DAY)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.faults == [] and path.stat().st_size < 1_000_000
-    assert "Most frequent confusions" in page.text and "more classes" in page.text
-    assert not any("heat" in (attributes.get("class") or "") for _, attributes in page.tags)
-
-
 def test_folder_that_cannot_be_made(tmp_path: Path, run: Made) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EvaluationError, match=r"cannot be written .*choose another folder"):
         write_report(tmp_path / "file", *run)
-
-
-def test_staircase_goes_down_where_the_envelope_does() -> None:
-    recall = np.array([0.25, 0.25, 0.5, 0.75])
-    precision = np.array([1, 0.5, 2 / 3, 0.6])
-    # Envelope: 1 up to a recall of .25, 2/3 up to .5, .6 up to .75, then nothing.
-    drawn = charts.staircase(recall, precision)
-    numbers = re.findall(r"([MHV])(\d+)(?: (\d+))?", drawn)
-    assert numbers == [
-        ("M", "0", "0"),
-        *[("H", "256", ""), ("V", "333", ""), ("H", "504", ""), ("V", "400", "")],
-        *[("H", "752", ""), ("V", "1000", "")],
-    ]
-    grid = charts.envelope_on_grid(recall, precision)
-    assert grid[[0, 25, 26, 50, 51, 75, 76, 100]] == pytest.approx(
-        [1, 1, 2 / 3, 2 / 3, 0.6, 0.6, 0, 0]
-    )
-
-
-def test_figures_as_people_read_them() -> None:
-    assert [words.points(value) for value in (0.4582, 1.0, 0.0, -0.0, math.nan, None)] == [
-        *("45.8", "100.0", "0.0", "0.0", "–", "–")
-    ]
-    assert [words.difference(value) for value in (0.0132, -0.0132, 0.0004, -0.0004)] == [
-        *("+1.3", "−1.3", "0.0", "0.0")
-    ]
-    assert words.amount(1, "image") == "1 image" and words.amount(2681, "image") == "2,681 images"
-    assert words.sentence("no difference: B-2 is 1.0 (-0.2 to 2)") == (
-        "No difference: B-2 is 1.0 (−0.2 to 2)."
-    )
-
-
-def test_worst_come_first_and_no_class_crowds_out_the_others() -> None:
-    rows, images = np.array([4, 3, 2, 1, 0]), np.array([0, 1, 2, 3, 3])
-    labels = np.array([1, 0, 0, 0, 0])
-    shown: set[int] = set()
-    given = []
-    for row, image in one_for_each_image(rows, images, labels, shown, per_class=2):
-        shown.add(image)
-        given.append(row)
-    # Row 3 is of an image shown already, row 1 of a class shown twice.
-    assert given == [4, 2, 0]

@@ -1,0 +1,54 @@
+"""What the report is made of: curves, figures in words, the choice of the worst."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from eval.report import charts, words
+from eval.report.worst import one_for_each_image
+
+
+def test_staircase_goes_down_where_the_envelope_does() -> None:
+    recall = np.array([0.25, 0.25, 0.5, 0.75])
+    precision = np.array([1, 0.5, 2 / 3, 0.6])
+    # Envelope: 1 up to a recall of .25, 2/3 up to .5, .6 up to .75, then nothing.
+    drawn = charts.staircase(recall, precision)
+    numbers = re.findall(r"([MHV])(\d+)(?: (\d+))?", drawn)
+    assert numbers == [
+        ("M", "0", "0"),
+        *[("H", "256", ""), ("V", "333", ""), ("H", "504", ""), ("V", "400", "")],
+        *[("H", "752", ""), ("V", "1000", "")],
+    ]
+    grid = charts.envelope_on_grid(recall, precision)
+    assert grid[[0, 25, 26, 50, 51, 75, 76, 100]] == pytest.approx(
+        [1, 1, 2 / 3, 2 / 3, 0.6, 0.6, 0, 0]
+    )
+
+
+def test_figures_as_people_read_them() -> None:
+    assert [words.points(value) for value in (0.4582, 1.0, 0.0, -0.0, math.nan, None)] == [
+        *("45.8", "100.0", "0.0", "0.0", "–", "–")
+    ]
+    assert [words.difference(value) for value in (0.0132, -0.0132, 0.0004, -0.0004)] == [
+        *("+1.3", "−1.3", "0.0", "0.0")
+    ]
+    assert words.amount(1, "image") == "1 image" and words.amount(2681, "image") == "2,681 images"
+    assert words.sentence("no difference: B-2 is 1.0 (-0.2 to 2)") == (
+        "No difference: B-2 is 1.0 (−0.2 to 2)."
+    )
+
+
+def test_worst_come_first_and_no_class_crowds_out_the_others() -> None:
+    rows, images = np.array([4, 3, 2, 1, 0]), np.array([0, 1, 2, 3, 3])
+    labels = np.array([1, 0, 0, 0, 0])
+    shown: set[int] = set()
+    given = []
+    for row, image in one_for_each_image(rows, images, labels, shown, per_class=2):
+        shown.add(image)
+        given.append(row)
+    # Row 3 is of an image shown already, row 1 of a class shown twice.
+    assert given == [4, 2, 0]
