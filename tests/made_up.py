@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 NAMES, CATEGORY_IDS = ("red", "green"), (17, 18)
 COLOURS = ((220, 30, 30), (30, 200, 40))
@@ -39,3 +41,11 @@ def rectangles(seed: int, height: int = 96, width: int = 128) -> tuple[np.ndarra
         image[y1:y2, x1:x2] = colour
         boxes.append([x1, y1, x2, y2])
     return image, boxes
+
+
+def colour_noise(path: Path, colour: tuple[int, int, int], seed: int) -> None:
+    """Write a picture of 56 x 40 pixels that are about of one colour."""
+    rng = np.random.default_rng(seed)
+    pixels = np.clip(np.array(colour) + rng.normal(0, 25, (40, 56, 3)), 0, 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
