@@ -1,7 +1,8 @@
 """What happens with bad inputs: every case with its outcome, and the table docs/bad_input.md.
 
 `python -m tests.eval.bad_inputs` writes the table again; test_bad_inputs.py holds both to the
-program. The cases stand in bad_inputs_truth.py, _results.py, _formats.py and _objects.py.
+program. The cases stand in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py and
+_objects.py.
 
 All spoil one small problem whose figures are known by hand. Of three cats the first and the third
 best detection find one each, the second finds none; the only dog is found. All boxes fit exactly.
@@ -151,13 +152,14 @@ def all_cases() -> list[tuple[str, list[Case]]]:
     from tests.eval import (
         bad_inputs_formats,
         bad_inputs_objects,
+        bad_inputs_result_files,
         bad_inputs_results,
         bad_inputs_truth,
     )
 
     return [
         ("Ground truth in COCO JSON", bad_inputs_truth.CASES),
-        ("Results in COCO JSON", bad_inputs_results.CASES),
+        ("Results in COCO JSON", bad_inputs_results.CASES + bad_inputs_result_files.CASES),
         ("Other formats", bad_inputs_formats.CASES),
         ("Objects and options in Python", bad_inputs_objects.CASES),
     ]
