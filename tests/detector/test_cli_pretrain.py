@@ -9,14 +9,14 @@ from safetensors.torch import save_file
 
 from detector.weights_file import IMAGENET_WEIGHTS
 from tests.detector.command import detect, save
-from tests.detector.test_pretrain import picture
+from tests.made_up import colour_noise
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for name, colour in (("espresso", (90, 40, 10)), ("tabby", (150, 140, 130))):
         for number in range(2):
-            picture(tmp_path / "data" / name / f"{number}.png", colour, number)
+            colour_noise(tmp_path / "data" / name / f"{number}.png", colour, number)
     return tmp_path / "data"
 
 
@@ -41,7 +41,7 @@ def test_bad_input_of_pretrain_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("other", "single"):
-        picture(tmp_path / folder / "unicorn" / "1.png", (1, 2, 3), 0)
+        colour_noise(tmp_path / folder / "unicorn" / "1.png", (1, 2, 3), 0)
     run = detect("pretrain", *words, "--device", "cpu")
     assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
