@@ -13,6 +13,9 @@ from PIL import Image
 from detector.cli import main
 from tests.made_up import rectangles
 
+# Options of `selective_search` that suit pictures of a hundred pixels
+SEARCH = {"mode": "single", "width": 96, "min_side": 8, "superpixel_scale": 1.0}
+
 
 class Run(NamedTuple):
     """One call of `detect`: exit code, both streams, what stands in detections.json."""
@@ -42,3 +45,9 @@ def save(path: Path, seed: int = 1, height: int = 72, width: int = 96) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(rectangles(seed, height, width)[0]).save(path)
     return path
+
+
+def proposed(folder: Path) -> list[dict[str, Any]]:
+    """The lines that `detect propose` wrote."""
+    text = (folder / "proposals.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]

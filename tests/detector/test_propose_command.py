@@ -1,4 +1,4 @@
-"""`detect propose`: boxes in files, runs that go on, recall, pictures with boxes."""
+"""`detect propose`: boxes in files, recall, pictures with boxes, wrong options."""
 
 from __future__ import annotations
 
@@ -17,41 +17,9 @@ from detector.proposal_drawing import draw_proposals
 from eval import read_dataset
 from proposals import Proposals, measure_recall, selective_search
 from proposals.strategies import MODES
-from tests.detector.command import Run, detect, save
+from tests.detector.command import SEARCH, detect, proposed, save
 
-SMALL = """name: small
-proposals: {mode: single, width: 96, min_side: 8, superpixel_scale: 1.0}
-"""
-OPTIONS = {"mode": "single", "width": 96, "min_side": 8, "superpixel_scale": 1.0}
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where computed proposals are kept, empty at first."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "googlenet-rcnn" / "proposals"
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "small.yaml"
-    path.write_text(SMALL)
-    return path
-
-
-@pytest.fixture
-def search(recipe: Path) -> Any:
-    """Runs `detect propose --method selective_search` with a recipe for small pictures."""
-
-    def run(*words: object) -> Run:
-        return detect("propose", "--method", "selective_search", "--recipe", recipe, *words)
-
-    return run
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    text = (folder / "proposals.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+pytestmark = pytest.mark.usefixtures("proposal_cache")
 
 
 def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
@@ -59,10 +27,10 @@ def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
     run = search(tmp_path / "photos", "-o", tmp_path / "out")
     assert (run.code, run.out) == (0, "")
     assert "2 of 2 pictures have boxes in" in run.errors
-    assert [row["file_name"] for row in rows(tmp_path / "out")] == [str(path) for path in paths]
-    row = rows(tmp_path / "out")[0]
+    assert [row["file_name"] for row in proposed(tmp_path / "out")] == [str(path) for path in paths]
+    row = proposed(tmp_path / "out")[0]
     assert list(row) == ["file_name", "height", "width", "boxes_xyxy", "scores", "source"]
-    expected = selective_search(read_image(paths[0]), **OPTIONS)
+    expected = selective_search(read_image(paths[0]), **SEARCH)
     assert (row["height"], row["width"]) == (72, 96)
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
     np.testing.assert_allclose(row["scores"], expected.scores, atol=1e-6)
@@ -73,7 +41,7 @@ def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
 def test_a_mode_has_its_own_superpixels(search: Any, tmp_path: Path, mode: str) -> None:
     path = save(tmp_path / "a.png")
     assert search(path, "--mode", mode, "-o", tmp_path / "out").code == 0
-    (row,) = rows(tmp_path / "out")
+    (row,) = proposed(tmp_path / "out")
     expected = selective_search(read_image(path), mode, width=96, min_side=8)
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
 
@@ -82,7 +50,7 @@ def test_only_the_best_boxes(search: Any, tmp_path: Path) -> None:
     path = save(tmp_path / "a.png")
     assert search(path, "-o", tmp_path / "all").code == 0
     assert search(path, "-o", tmp_path / "few", "--max-boxes", 4).code == 0
-    (all_boxes,), (few,) = rows(tmp_path / "all"), rows(tmp_path / "few")
+    (all_boxes,), (few,) = proposed(tmp_path / "all"), proposed(tmp_path / "few")
     assert len(all_boxes["scores"]) > 4
     assert few["boxes_xyxy"] == all_boxes["boxes_xyxy"][:4]
     assert few["scores"] == all_boxes["scores"][:4]
@@ -92,7 +60,7 @@ def test_merged_is_what_the_detector_looks_at(small_weights: Path, tmp_path: Pat
     path = save(tmp_path / "a.png")
     run = detect("propose", path, "--weights", small_weights, "-o", tmp_path / "out")
     assert run.code == 0, run.errors
-    (row,) = rows(tmp_path / "out")
+    (row,) = proposed(tmp_path / "out")
     expected = Detector.load(small_weights).propose(read_image(path))
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)
     assert row["source"] == expected.source.tolist()
@@ -125,7 +93,7 @@ def test_multibox_alone(
         assert "these weights hold no MultiBox" in run.errors
         return
     assert run.code == 0, run.errors
-    for row in rows(tmp_path / "out"):
+    for row in proposed(tmp_path / "out"):
         assert row["boxes_xyxy"] == [[1, 2, 30, 40], [5, 6, 70, 71]]
         assert row["scores"] == [0.9, 0.25] and row["source"] == ["multibox"] * 2
 
@@ -133,7 +101,7 @@ def test_multibox_alone(
 def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path) -> None:
     run = search("--data", small_dataset, "--limit", 4, "--recall", "-o", tmp_path / "out")
     assert run.code == 0, run.errors
-    found = rows(tmp_path / "out")
+    found = proposed(tmp_path / "out")
     assert [row["image_id"] for row in found] == [1, 2, 3, 4]
     assert [row["file_name"] for row in found] == ["1.png", "2.png", "3.png", "4.png"]
     dataset = read_dataset(small_dataset)
@@ -152,149 +120,22 @@ def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path
 
 
 def test_selective_search_of_a_data_set_is_kept(
-    search: Any, small_dataset: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    search: Any, small_dataset: Path, tmp_path: Path, proposal_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     data = ("--data", small_dataset, "--limit", 3)
     assert search(*data, "--no-cache", "-o", tmp_path / "first").code == 0
-    assert not cache.exists()
+    assert not proposal_cache.exists()
     assert search(*data, "-o", tmp_path / "second").code == 0
-    assert len(list(cache.iterdir())) == 3
+    assert len(list(proposal_cache.iterdir())) == 3
 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("computed again")
 
     monkeypatch.setattr("proposals.cache.selective_search", fail)
     assert search(*data, "-o", tmp_path / "third").code == 0
-    assert rows(tmp_path / "first") == rows(tmp_path / "second") == rows(tmp_path / "third")
-
-
-def test_npz_holds_exact_boxes_without_pickles(
-    search: Any, small_dataset: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    data = ("--data", small_dataset, "--format", "npz", "-o", out)
-    assert search(*data, "--limit", 2).code == 0
-    assert sorted(path.name for path in (out / "boxes").iterdir()) == ["1.npz", "2.npz"]
-    with np.load(out / "boxes" / "1.npz", allow_pickle=False) as content:
-        expected = selective_search(read_image(small_dataset.parent / "1.png"), **OPTIONS)
-        np.testing.assert_array_equal(content["boxes_xyxy"], expected.boxes_xyxy)
-        np.testing.assert_array_equal(content["scores"], expected.scores)
-        np.testing.assert_array_equal(content["source"], expected.source)
-        assert (int(content["image_id"]), str(content["file_name"])) == (1, "1.png")
-    # what is there is left alone, what is damaged is made again
-    before = (out / "boxes" / "1.npz").stat().st_mtime_ns
-    good = (out / "boxes" / "2.npz").read_bytes()
-    (out / "boxes" / "2.npz").write_bytes(good[:100])
-    run = search(*data, "--limit", 3, "--recall")
-    assert run.code == 0 and "1 had them before" in run.errors and "3 images" in run.out
-    assert (out / "boxes" / "1.npz").stat().st_mtime_ns == before
-    assert np.load(out / "boxes" / "2.npz")["boxes_xyxy"].shape[1] == 4
-    assert (out / "boxes" / "3.npz").exists()
-
-
-def test_npz_of_another_picture_is_not_taken_for_this_one(search: Any, tmp_path: Path) -> None:
-    here, there = save(tmp_path / "here" / "a.png", 1), save(tmp_path / "there" / "a.png", 2)
-    words = ("--format", "npz", "-o", tmp_path / "out")
-    assert search(here, there, *words).code == 0
-    assert {path.name for path in (tmp_path / "out" / "boxes").iterdir()} == {"a.npz", "a-2.npz"}
-    run = search(there, *words)
-    assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert "here/a.png, not of" in run.errors and "give another --output" in run.errors
-
-
-@pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
-def test_a_half_written_line_is_made_again(
-    search: Any, small_dataset: Path, tmp_path: Path, kept: int
-) -> None:
-    out = tmp_path / "out"
-    data = ("--data", small_dataset, "-o", out)
-    assert search(*data).code == 0
-    whole = (out / "proposals.jsonl").read_bytes()
-    lines = whole.splitlines(keepends=True)
-    (out / "proposals.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:kept])
-    run = search(*data)
-    assert run.code == 0 and "3 had them before" in run.errors
-    assert (out / "proposals.jsonl").read_bytes() == whole
-
-
-def test_an_interrupted_run_goes_on(
-    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[str] = []
-
-    def interrupted(path: Path) -> np.ndarray:
-        calls.append(path.name)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return read_image(path)
-
-    data = ("--data", small_dataset, "--no-cache")
-    with monkeypatch.context() as patch:
-        patch.setattr("detector.images.read_image", interrupted)
-        assert search(*data, "-o", tmp_path / "out").code == 130
-    done = len(rows(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
-    assert done < 6
-    run = search(*data, "-o", tmp_path / "out")
-    assert run.code == 0
-    assert not done or f"{done} had them before" in run.errors
-    assert search(*data, "-o", tmp_path / "at once").code == 0
-    assert rows(tmp_path / "out") == rows(tmp_path / "at once")
-
-
-def test_a_finished_run_computes_nothing(
-    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = ("--data", small_dataset, "-o", tmp_path / "out")
-    assert search(*data).code == 0
-    whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
-    monkeypatch.setattr("detector.images.read_image", None)
-    run = search(*data, "--recall")
-    assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
-    assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
-
-
-def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -> None:
-    path, out = save(tmp_path / "a.png"), tmp_path / "out"
-    assert search(path, "-o", out).code == 0
-    for words, changed in ((["--mode", "fast"], "proposals"), (["--max-boxes", 3], "max_boxes")):
-        run = search(path, *words, "-o", out)
-        assert run.code == 1 and len(run.errors.splitlines()) == 1
-        assert f"other settings ({changed}); give another --output" in run.errors
-
-
-def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "proposals.jsonl").write_text('{"name": 1}\n')
-    run = search(save(tmp_path / "a.png"), "-o", out)
-    assert run.code == 1 and "line 1 is not a picture's boxes" in run.errors
-
-
-def test_pictures_that_cannot_be_read_are_one_line_each(
-    search: Any, small_dataset: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    for number in (1, 2, 3):
-        (folder / f"{number}.png").write_bytes(
-            (small_dataset.parent / f"{number}.png").read_bytes()
-        )
-    (folder / "2.png").write_text("no picture")
-    words = ("--data", small_dataset, "--images", folder, "--limit", 4, "--recall")
-    run = search(*words, "-o", tmp_path / "out")
-    assert run.code == 1 and "Traceback" not in run.errors
-    for name in ("2.png", "4.png"):
-        (line,) = [line for line in run.errors.splitlines() if f"{name}:" in line]
-        assert line.startswith("detect: ")
-    assert [row["image_id"] for row in rows(tmp_path / "out")] == [1, 3]
-    assert "2 pictures without boxes are left out" in run.errors and "2 images" in run.out
-    # mended, they are done by the same command
-    for number in (2, 4):
-        (folder / f"{number}.png").write_bytes(
-            (small_dataset.parent / f"{number}.png").read_bytes()
-        )
-    assert search(*words, "-o", tmp_path / "out").code == 0
-    assert {row["image_id"] for row in rows(tmp_path / "out")} == {1, 2, 3, 4}
+    first, second, third = (proposed(tmp_path / name) for name in ("first", "second", "third"))
+    assert first == second == third
 
 
 def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path: Path) -> None:
@@ -359,9 +200,11 @@ def test_wrong_options_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_selective_search_needs_no_torch(recipe: Path, small_dataset: Path, tmp_path: Path) -> None:
-    words = ["propose", "--method", "selective_search", "--recipe", recipe, "--data", small_dataset]
-    words += ["--limit", "1", "--recall", "-o", tmp_path / "out"]
+def test_selective_search_needs_no_torch(
+    search_recipe: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    words = ["propose", "--method", "selective_search", "--recipe", search_recipe]
+    words += ["--data", small_dataset, "--limit", "1", "--recall", "-o", tmp_path / "out"]
     code = (
         "import sys; from detector.cli import main; code = main(sys.argv[1:]); "
         "sys.exit(code or 'torch' in sys.modules)"

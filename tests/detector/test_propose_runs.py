@@ -1,0 +1,142 @@
+"""`detect propose`: what is there is kept, what is broken or missing is made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector import read_image
+from proposals import selective_search
+from tests.detector.command import SEARCH, proposed, save
+
+
+def test_npz_holds_exact_boxes_without_pickles(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "--format", "npz", "-o", out)
+    assert search(*data, "--limit", 2).code == 0
+    assert sorted(path.name for path in (out / "boxes").iterdir()) == ["1.npz", "2.npz"]
+    with np.load(out / "boxes" / "1.npz", allow_pickle=False) as content:
+        expected = selective_search(read_image(small_dataset.parent / "1.png"), **SEARCH)
+        np.testing.assert_array_equal(content["boxes_xyxy"], expected.boxes_xyxy)
+        np.testing.assert_array_equal(content["scores"], expected.scores)
+        np.testing.assert_array_equal(content["source"], expected.source)
+        assert (int(content["image_id"]), str(content["file_name"])) == (1, "1.png")
+    # what is there is left alone, what is damaged is made again
+    before = (out / "boxes" / "1.npz").stat().st_mtime_ns
+    good = (out / "boxes" / "2.npz").read_bytes()
+    (out / "boxes" / "2.npz").write_bytes(good[:100])
+    run = search(*data, "--limit", 3, "--recall")
+    assert run.code == 0 and "1 had them before" in run.errors and "3 images" in run.out
+    assert (out / "boxes" / "1.npz").stat().st_mtime_ns == before
+    assert np.load(out / "boxes" / "2.npz")["boxes_xyxy"].shape[1] == 4
+    assert (out / "boxes" / "3.npz").exists()
+
+
+def test_npz_of_another_picture_is_not_taken_for_this_one(search: Any, tmp_path: Path) -> None:
+    here, there = save(tmp_path / "here" / "a.png", 1), save(tmp_path / "there" / "a.png", 2)
+    words = ("--format", "npz", "-o", tmp_path / "out")
+    assert search(here, there, *words).code == 0
+    assert {path.name for path in (tmp_path / "out" / "boxes").iterdir()} == {"a.npz", "a-2.npz"}
+    run = search(there, *words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "here/a.png, not of" in run.errors and "give another --output" in run.errors
+
+
+@pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
+def test_a_half_written_line_is_made_again(
+    search: Any, small_dataset: Path, tmp_path: Path, kept: int
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "-o", out)
+    assert search(*data).code == 0
+    whole = (out / "proposals.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (out / "proposals.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:kept])
+    run = search(*data)
+    assert run.code == 0 and "3 had them before" in run.errors
+    assert (out / "proposals.jsonl").read_bytes() == whole
+
+
+def test_an_interrupted_run_goes_on(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def interrupted(path: Path) -> np.ndarray:
+        calls.append(path.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return read_image(path)
+
+    data = ("--data", small_dataset, "--no-cache")
+    with monkeypatch.context() as patch:
+        patch.setattr("detector.images.read_image", interrupted)
+        assert search(*data, "-o", tmp_path / "out").code == 130
+    done = len(proposed(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
+    assert done < 6
+    run = search(*data, "-o", tmp_path / "out")
+    assert run.code == 0
+    assert not done or f"{done} had them before" in run.errors
+    assert search(*data, "-o", tmp_path / "at once").code == 0
+    assert proposed(tmp_path / "out") == proposed(tmp_path / "at once")
+
+
+def test_a_finished_run_computes_nothing(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data", small_dataset, "-o", tmp_path / "out")
+    assert search(*data).code == 0
+    whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
+    monkeypatch.setattr("detector.images.read_image", None)
+    run = search(*data, "--recall")
+    assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
+    assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
+
+
+def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -> None:
+    path, out = save(tmp_path / "a.png"), tmp_path / "out"
+    assert search(path, "-o", out).code == 0
+    for words, changed in ((["--mode", "fast"], "proposals"), (["--max-boxes", 3], "max_boxes")):
+        run = search(path, *words, "-o", out)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert f"other settings ({changed}); give another --output" in run.errors
+
+
+def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "proposals.jsonl").write_text('{"name": 1}\n')
+    run = search(save(tmp_path / "a.png"), "-o", out)
+    assert run.code == 1 and "line 1 is not a picture's boxes" in run.errors
+
+
+def test_pictures_that_cannot_be_read_are_one_line_each(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    (folder / "2.png").write_text("no picture")
+    words = ("--data", small_dataset, "--images", folder, "--limit", 4, "--recall")
+    run = search(*words, "-o", tmp_path / "out")
+    assert run.code == 1 and "Traceback" not in run.errors
+    for name in ("2.png", "4.png"):
+        (line,) = [line for line in run.errors.splitlines() if f"{name}:" in line]
+        assert line.startswith("detect: ")
+    assert [row["image_id"] for row in proposed(tmp_path / "out")] == [1, 3]
+    assert "2 pictures without boxes are left out" in run.errors and "2 images" in run.out
+    # mended, they are done by the same command
+    for number in (2, 4):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    assert search(*words, "-o", tmp_path / "out").code == 0
+    assert {row["image_id"] for row in proposed(tmp_path / "out")} == {1, 2, 3, 4}
