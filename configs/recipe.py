@@ -65,6 +65,7 @@ class NetworkOptions:
     short_side: int = 576  # pixels; the trunk's stride is 16
     long_side: int = 960  # pixels; wins where both cannot hold
     pyramid: tuple[float, ...] = ()  # scales besides, as multiples: a region is read where it suits
+    context: tuple[float, ...] = ()  # what is around a region is seen this many times larger, too
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
@@ -248,10 +249,10 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 def _check(recipe: Recipe, where: str) -> None:
     if not recipe.training.short_sides:
         raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
-    for key in ("pyramid", "more_scales"):
+    for key, least, most in (("pyramid", 0.1, 10), ("more_scales", 0.1, 10), ("context", 1, 100)):
         for scale in getattr(recipe.network, key):
-            if not 0.1 <= scale <= 10:
-                raise RecipeError(f"{where}: network.{key} holds {scale}; use 0.1 to 10")
+            if not least <= scale <= most:
+                raise RecipeError(f"{where}: network.{key} holds {scale}; use {least} to {most}")
     for section, key, low, high in (
         ("proposals", "superpixel_scale", 1e-3, 1e3),
         ("proposals", "width", 0, 10_000),
@@ -294,6 +295,8 @@ def _check(recipe: Recipe, where: str) -> None:
     modes, mode = ["shared", "warp"], recipe.network.mode
     if mode not in modes:
         raise RecipeError(f"{where}: network.mode is {mode!r}{_suggest(mode, modes)}")
+    if mode == "warp" and recipe.network.context:
+        raise RecipeError(f"{where}: network.context needs network.mode shared; leave one out")
     for section in ("training", "multibox", "pretrain"):
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)

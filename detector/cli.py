@@ -120,7 +120,7 @@ def load_detector(arguments: Namespace) -> Detector:
     if arguments.settings:
         detector.recipe = override(detector.recipe, arguments.settings)
         if arguments.command != "train":  # which may go on from weights in another mode
-            _check_mode(detector, arguments.settings)
+            _check_learned(detector, arguments.settings)
     mode = getattr(arguments, "proposals", None)
     if mode in MODES:
         from proposals.strategies import MODES as STRATEGIES
@@ -134,17 +134,22 @@ def load_detector(arguments: Namespace) -> Detector:
     return detector
 
 
-def _check_mode(detector: Detector, settings: Sequence[str]) -> None:
+def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
     """Refuse a mode that was set and is not the networks' own: they read regions as they learned.
 
-    A recipe may say another, for it may have been written for other weights.
+    A recipe may say another, for it may have been written for other weights. Context is theirs too.
     """
     asked = detector.recipe.network.mode
     modes = sorted({member.mode for member in detector.members} - {"proposer"})
-    is_set = any(setting.startswith("network.mode=") for setting in settings)
-    if is_set and modes != [asked]:
+    keys = {setting.partition("=")[0] for setting in settings}
+    if "network.mode" in keys and modes != [asked]:
         raise DetectorError(
             f"--set network.mode={asked}: the networks of these weights are {' and '.join(modes)}; "
+            "leave it out or name other weights"
+        )
+    if "network.context" in keys:
+        raise DetectorError(
+            "--set network.context: these weights learned what they see around a region; "
             "leave it out or name other weights"
         )
 

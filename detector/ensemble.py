@@ -96,7 +96,7 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
             )
     if not set(modes) - {"proposer"}:
         raise DetectorError("no member has a vote; train again")
-    first = RegionClassifier(classes, spatial="reduce.weight" in tensors)
+    first = _made_for(tensors, classes)
     first.load_state_dict({n: t for n, t in tensors.items() if not n.startswith(MEMBER)})
     members = [Member(first, modes[0])]
     for number, mode in enumerate(modes[1:], 1):
@@ -106,9 +106,15 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
     return members
 
 
+def _made_for(tensors: dict[str, Tensor], classes: int) -> RegionClassifier:
+    """A network of the shape that `tensors` have."""
+    context = tensors["context"].tolist() if "context" in tensors else ()
+    return RegionClassifier(classes, spatial="reduce.weight" in tensors, context=context)
+
+
 def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:
     """A network of the tensors `own`, with the first one's layers where there are none."""
-    model = RegionClassifier(first.classes, spatial="reduce.weight" in own)
+    model = _made_for(own, first.classes)
     for name, layer in first.network.named_children():
         if not any(key.startswith(f"network.{name}.") for key in own):
             setattr(model.network, name, layer)

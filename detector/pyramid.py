@@ -25,16 +25,24 @@ NATIVE_SIDE = 224.0  # pixels of GoogLeNet's input
 class Pyramid(NamedTuple):
     """The trunk's maps of one photograph.
 
-    maps: (1, C, ~height / 16, ~width / 16) each, the recipe's short side first. factors:
-    (scales, 4) float32, x, y, x, y: from the photograph's pixels to those of each scale.
+    maps: (1, C, ~height / stride, ~width / stride) each, the recipe's short side first. factors:
+    (scales, 4) float32, x, y, x, y: from the photograph's pixels to those of each scale. stride:
+    pixels of a scale to a cell.
     """
 
     maps: list[Tensor]
     factors: Tensor
+    stride: int = TRUNK_STRIDE
 
     def through(self, layer: Callable[[Tensor], Tensor]) -> Pyramid:
         """The same pyramid after one more layer."""
-        return Pyramid([layer(feature_map) for feature_map in self.maps], self.factors)
+        return self._replace(maps=[layer(feature_map) for feature_map in self.maps])
+
+    @property
+    def extent(self) -> Tensor:
+        """Width and height (2,) of the photograph in its pixels, rounded up to whole cells."""
+        height, width = self.maps[0].shape[2:]
+        return self.factors.new_tensor([width, height]) * self.stride / self.factors[0, :2]
 
     def level_of(self, boxes_xyxy: Tensor) -> Tensor:
         """Which scale each box (N, 4) of the photograph is read at: (N,) int64."""
@@ -42,11 +50,14 @@ class Pyramid(NamedTuple):
         area = (width_height[:, None] * self.factors[:, :2]).prod(2)  # (N, scales)
         return (area / NATIVE_SIDE**2).log().abs().argmin(1)
 
-    def cut(self, boxes_xyxy: Tensor, size: int) -> Tensor:
-        """Boxes (N, 4) in the photograph's pixels -> (N, C, size, size), by RoIAlign."""
+    def cut(self, boxes_xyxy: Tensor, size: int, samples: int = 1) -> Tensor:
+        """Boxes (N, 4) in the photograph's pixels -> (N, C, size, size), by RoIAlign.
+
+        `samples` points per cell and axis are averaged.
+        """
         level = self.level_of(boxes_xyxy)
         boxes = boxes_xyxy * self.factors[level]
-        return roi_align_levels(self.maps, level, boxes, size, 1 / TRUNK_STRIDE)
+        return roi_align_levels(self.maps, level, boxes, size, 1 / self.stride, samples)
 
 
 def scaled_pictures(

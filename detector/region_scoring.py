@@ -28,6 +28,7 @@ class View(NamedTuple):
     """A photograph as it is or mirrored, at the scales of one pyramid."""
 
     pyramids: dict[int, Pyramid]  # by id of the trunk, the proposer's first
+    cells: dict[int, Pyramid | None]  # 5b's maps by id of the network, where it sees context
     mirrored: bool
 
 
@@ -85,7 +86,12 @@ def see(
                     id(trunk_of(model)): Pyramid([model.features(s) for s in seen], factors)
                     for model in distinct_trunks(members)
                 }
-            views.append(View(pyramids, mirrored))
+                cells = {
+                    id(model): model.cells(pyramids[id(trunk_of(model))])
+                    for model, mode in members
+                    if mode == "shared"
+                }
+            views.append(View(pyramids, cells, mirrored))
     atlas, atlas_factors = None, np.ones(4, np.float32)
     if any(member.mode == "warp" for member in members):
         bounded, atlas_factors = shrink_for_warp(image, options.long_side)
@@ -139,11 +145,11 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
         for said, (model, mode) in zip(found, voters, strict=True):
             if mode == "warp":
                 continue
-            trunk = id(trunk_of(model))
+            trunk, boxes = id(trunk_of(model)), features.boxes(boxes_xyxy, view.mirrored)
             if trunk not in regions:
-                boxes = features.boxes(boxes_xyxy, view.mirrored)
                 regions[trunk] = model.regions(view.pyramids[trunk], boxes)
-            said.append(_answer(model.answer(regions[trunk]), view.mirrored))
+            around = model.around(view.cells[id(model)], boxes)
+            said.append(_answer(model.answer(regions[trunk], around), view.mirrored))
     if any(mode == "warp" for _, mode in voters):
         for mirrored in sorted({view.mirrored for view in features.views}):
             crops = features.crops(boxes_xyxy, mirrored)

@@ -5,6 +5,7 @@ Shared mode: one trunk pass per photograph, a head per region.
     photograph, at each scale -> trunk (to 4e, stride 16) -> maps
     maps, proposals -> objectness: a cheap score; only the likeliest objects go on
     maps, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
+    maps -> fourth max pool, 5a, 5b -> averages around each proposal -> classes (`context`)
 
 A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
 made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
@@ -18,6 +19,7 @@ Warp mode (R-CNN and the paper): every region is cut out and goes through the wh
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -25,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from detector.errors import DetectorError
 from detector.googlenet import (
     HEAD_CHANNELS,
     TRUNK_CHANNELS,
@@ -33,6 +36,7 @@ from detector.googlenet import (
     preprocess,
 )
 from detector.pyramid import Pyramid
+from detector.surroundings import surroundings
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
@@ -80,17 +84,29 @@ class RegionClassifier(nn.Module):
     spatial
         Regress boxes from all 7x7 cells of 5b, 64 channels of them, and not from their average,
         in which an object's place is lost. Older weights do the latter, for each class.
+    context
+        How many times larger than the region what is around it is seen; one or more numbers.
+        Shared mode only.
     auxiliary
         Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
         files never hold them: set `auxiliary` to None before saving.
     """
 
-    def __init__(self, classes: int, auxiliary: bool = False, spatial: bool = True) -> None:
+    def __init__(
+        self,
+        classes: int,
+        auxiliary: bool = False,
+        spatial: bool = True,
+        context: Sequence[float] = (),
+    ) -> None:
         super().__init__()
         self.classes = classes
         self.network = GoogLeNet(outputs=None)
         self.objectness = Objectness()
-        self.classifier = nn.Linear(HEAD_CHANNELS, classes + 1)
+        self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
+        self.context: Tensor | None
+        # A buffer, so that weights say themselves what they expect to see
+        self.register_buffer("context", torch.tensor(context) if len(context) else None)
         self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1) if spatial else None
         self.regressor = (
             nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
@@ -112,6 +128,29 @@ class RegionClassifier(nn.Module):
                 }
             )
 
+    def take_over(self, other: RegionClassifier) -> None:
+        """Weights of a network of the same classes.
+
+        From one that saw no context this one begins by ignoring it.
+
+        Raises
+        ------
+        DetectorError
+            It saw other context.
+        """
+        state = dict(other.state_dict())
+        own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))
+        if theirs and own != theirs:
+            raise DetectorError(
+                f"network.context: the detector to go on from has {theirs}, the recipe {own}; "
+                "use the same"
+            )
+        if own != theirs:
+            state["context"] = self.context
+            state["classifier.weight"] = torch.zeros_like(self.classifier.weight)
+            state["classifier.weight"][:, :HEAD_CHANNELS] = other.classifier.weight
+        self.load_state_dict(state, strict=False)
+
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""
         pixels = preprocess(image)[None].contiguous(memory_format=torch.channels_last)
@@ -123,11 +162,30 @@ class RegionClassifier(nn.Module):
         Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
         `DELTA_SCALE`.
         """
-        return self.answer(self.regions(pyramid, boxes_xyxy))
+        around = self.around(self.cells(pyramid), boxes_xyxy)
+        return self.answer(self.regions(pyramid, boxes_xyxy), around)
 
     def regions(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
         """Maps and boxes (N, 4) in the photograph's pixels -> (N, 832, 14, 14)."""
         return pyramid.cut(boxes_xyxy, REGION_SIZE)
+
+    def cells(self, pyramid: Pyramid) -> Pyramid | None:
+        """5b's maps of the whole photograph; None where the network sees no context."""
+        if self.context is None:
+            return None
+        return pyramid.through(self._whole_cells)._replace(stride=2 * pyramid.stride)
+
+    def _whole_cells(self, feature_map: Tensor) -> Tensor:
+        """5b's map of a whole photograph; a strip one cell wide is padded for the pool."""
+        height, width = feature_map.shape[2:]
+        padding = (0, max(0, 2 - width), 0, max(0, 2 - height))
+        return self.network.region_cells(F.pad(feature_map, padding))
+
+    def around(self, cells: Pyramid | None, boxes_xyxy: Tensor) -> Tensor | None:
+        """`cells` and boxes (N, 4) in the photograph's pixels -> (N, K * 1024): context."""
+        if cells is None or self.context is None:
+            return None
+        return surroundings(cells, boxes_xyxy, self.context)
 
     def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
@@ -140,10 +198,13 @@ class RegionClassifier(nn.Module):
         sides = self.auxiliary.items() if self.auxiliary is not None else ()
         return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
 
-    def answer(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+    def answer(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(N, 832, 14, 14), regions of a map or maps of crops -> what `forward` gives."""
         cells = self.network.region_cells(regions)
-        hidden = F.dropout(cells.mean((2, 3)), 0.4, self.training)
+        hidden = cells.mean((2, 3))
+        if around is not None:
+            hidden = torch.cat([hidden, around.to(hidden.dtype)], 1)
+        hidden = F.dropout(hidden, 0.4, self.training)
         place = hidden
         if self.reduce is not None:
             place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)

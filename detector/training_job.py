@@ -136,10 +136,11 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
         classes,
         auxiliary=mode == "warp" and options.auxiliary_weight > 0,
         spatial=initial is None or initial.reduce is not None,
+        context=recipe.network.context,
     )
     load_imagenet(model.network, job.imagenet_weights)
     if initial is not None:
-        model.load_state_dict(initial.state_dict(), strict=False)
+        model.take_over(initial)
     if mode == "warp" and not options.box_regression:
         without_regression(model)
     proposer = [as_proposer(job.proposer, classes)] if job.proposer and mode == "warp" else []
