@@ -1,7 +1,9 @@
 """The recipe for somebody's own data set, derived from its boxes and pictures alone.
 
-What is learned and how stays as in the recipe's defaults; sizes and lengths follow the data. The
-numbers below are what served the two data sets of the README, photographs and shelves of a shop.
+Sizes and lengths follow the data; the rest is the same for all. The numbers below are what served
+the two data sets of the README, photographs and shelves of a shop. What surrounds an object matters
+most on the shelves: there a linear classifier over GoogLeNet's averages of the training regions has
+a mean average precision of 40 (three folds), and of 50 where it sees the surroundings too.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from eval import Dataset
 
 OBJECT_SIDE = 160  # pixels that the network should see of the median object: ten cells of its map
 SHORT_SIDES = 320, 640  # what two processor cores can bear
-PASSES = 8000  # photographs seen while learning, over all epochs
+PYRAMID = 0.63, 0.4  # large objects too are seen about as large as GoogLeNet knows them
+CONTEXT = 1.5, 2.5, 10.0  # of one kind on a shelf there are many; 10 is most of the picture
+PASSES = 6000  # photographs seen while learning, over all epochs
 EPOCHS = 1, 40
 MULTIBOX_PASSES = 24000  # cheap: each photograph's map is computed once
 HELD_OUT = 0.1
@@ -54,12 +58,16 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
             recipe.network,
             short_side=short,
             long_side=round_to(16, scales[-1] * sizes.aspect),  # bounds all the scales
+            pyramid=PYRAMID,
+            context=CONTEXT,
         ),
         proposals=replace(recipe.proposals, min_side=round_to(1, 0.7 * smallest, 8, 20)),
         training=replace(
             recipe.training,
             epochs=float(round_to(1, PASSES / learned, *EPOCHS)),
             short_sides=scales,
+            photometric=True,
+            random_interpolation=True,
             validation_fraction=held_out,
         ),
         multibox=replace(
@@ -99,7 +107,9 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
         f"measures {sizes.object:.0f} pixels, the median picture's short side {sizes.short:.0f}",
         f"short side {network.short_side} (times {scale:.1f}), so that the network sees "
         f"{sizes.object * scale:.0f} pixels of the median object; learned at "
-        f"{', '.join(map(str, training.short_sides))}",
+        f"{', '.join(map(str, training.short_sides))}; large objects at "
+        f"{' and '.join(str(round(scale * network.short_side)) for scale in network.pyramid)}, and "
+        "what is around them too",
         f"{training.epochs:.0f} epochs, about {passes:,} pictures seen; MultiBox "
         f"{recipe.multibox.epochs:.0f} epochs",
         f"about {held} pictures held out to validate on, a tenth of each class"

@@ -46,9 +46,9 @@ def test_the_median_object_is_seen_ten_cells_wide() -> None:
     assert recipe.network.short_side == 320 and recipe.training.short_sides == (240, 288, 320, 352)
     assert recipe.network.long_side == 464  # 352 * 4 / 3 = 469
     assert bounded(recipe) and recipe.name == "mine"
-    # 8000 pictures of 900 that are learned from, and 24000
+    # 6000 pictures of 900 that are learned from, and 24000
     assert recipe.training.validation_fraction == 0.1
-    assert recipe.training.epochs == 9 and recipe.multibox.epochs == 27
+    assert recipe.training.epochs == 7 and recipe.multibox.epochs == 27
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 75), "").network.short_side == 640
 
@@ -104,7 +104,8 @@ def test_what_was_derived_is_told() -> None:
     for said in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
         "measures 150 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
-        "160 pixels of the median object", "240, 288, 320, 352", "9 epochs, about 8,100 pictures",
+        "160 pixels of the median object", "240, 288, 320, 352; large objects at 202 and 128",
+        "what is around them", "7 epochs, about 6,300 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
     ):  # fmt: skip
         assert said in text, said
