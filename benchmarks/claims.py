@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from eval import Dataset, evaluate, read_dataset
+from eval import Dataset, EvaluationError, evaluate, read_dataset
 from eval.matching import Matches
 from eval.why.bootstrap import Interval, bootstrap
 from eval.why.comparison import compare
@@ -60,7 +60,11 @@ def main() -> None:
     for folder in arguments.runs:
         if not (folder / "detections.jsonl").is_file():
             parser.error(f"{folder}: no run of `detect evaluate`; give the folder it wrote")
-    print("\n".join([HEAD, *map(str, rows(arguments.runs, read_dataset(arguments.data)))]))
+    try:
+        dataset = read_dataset(arguments.data)
+    except EvaluationError as error:
+        parser.error(str(error))
+    print("\n".join([HEAD, *map(str, rows(arguments.runs, dataset))]))
 
 
 def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
@@ -93,9 +97,10 @@ def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
 
 
 def read_run(folder: Path) -> dict[int | str, dict]:
-    """The lines of a run by image id."""
+    """The lines of a run by image id; a last one that was cut off is left out."""
     with (folder / "detections.jsonl").open("rb") as file:
-        return {line["image_id"]: line for line in map(orjson.loads, file)}
+        lines = [orjson.loads(line) for line in file if line.endswith(b"\n")]
+    return {line["image_id"]: line for line in lines}
 
 
 def matches_of(matches: Matches | None) -> Matches:

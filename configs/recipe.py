@@ -249,6 +249,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 def _check(recipe: Recipe, where: str) -> None:
     if not recipe.training.short_sides:
         raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
+    for side in recipe.training.short_sides:
+        if not 32 <= side <= 4096:
+            raise RecipeError(f"{where}: training.short_sides holds {side}; use 32 to 4096")
     for key, least, most in (("pyramid", 0.1, 10), ("more_scales", 0.1, 10), ("context", 1, 100)):
         for scale in getattr(recipe.network, key):
             if not least <= scale <= most:
@@ -269,6 +272,10 @@ def _check(recipe: Recipe, where: str) -> None:
         ("training", "members", 1, 1000),
         ("training", "images_per_step", 1, 10**4),
         ("training", "regions_per_image", 1, 10**5),
+        ("training", "foreground_fraction", 0.0, 1.0),
+        ("training", "foreground_iou", 0.0, 1.0),
+        ("training", "hard_fraction", 0.0, 1.0),
+        ("training", "teacher_share", 0.0, 1.0),
         ("training", "crops_per_pass", 1, 10**5),
         ("training", "auxiliary_weight", 0.0, 1e3),
         ("training", "class_balance", 0.0, 1.0),
@@ -296,7 +303,9 @@ def _check(recipe: Recipe, where: str) -> None:
     if mode not in modes:
         raise RecipeError(f"{where}: network.mode is {mode!r}{_suggest(mode, modes)}")
     if mode == "warp" and recipe.network.context:
-        raise RecipeError(f"{where}: network.context needs network.mode shared; leave one out")
+        raise RecipeError(
+            f"{where}: network.context needs network.mode shared; in warp mode set it to []"
+        )
     for section in ("training", "multibox", "pretrain"):
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)

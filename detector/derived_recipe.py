@@ -1,9 +1,9 @@
 """The recipe for somebody's own data set, derived from its boxes and pictures alone.
 
 Sizes and lengths follow the data; the rest is the same for all. The numbers below are what served
-the two data sets of the README, photographs and shelves of a shop. What surrounds an object matters
-most on the shelves: there a linear classifier over GoogLeNet's averages of the training regions has
-a mean average precision of 40 (three folds), and of 50 where it sees the surroundings too.
+two data sets, photographs and shelves of a shop. What surrounds an object matters most on the
+shelves: there a linear classifier over GoogLeNet's averages of the training regions has a mean
+average precision of 40 (three folds), and of 50 where it sees the surroundings too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from configs import Recipe
+from configs import NetworkOptions, Recipe
 from eval import Dataset
 
 OBJECT_SIDE = 160  # pixels that the network should see of the median object: ten cells of its map
@@ -107,15 +107,27 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
         f"measures {sizes.object:.0f} pixels, the median picture's short side {sizes.short:.0f}",
         f"short side {network.short_side} (times {scale:.1f}), so that the network sees "
         f"{sizes.object * scale:.0f} pixels of the median object; learned at "
-        f"{', '.join(map(str, training.short_sides))}; large objects at "
-        f"{' and '.join(str(round(scale * network.short_side)) for scale in network.pyramid)}, and "
-        "what is around them too",
-        f"{training.epochs:.0f} epochs, about {passes:,} pictures seen; MultiBox "
-        f"{recipe.multibox.epochs:.0f} epochs",
+        f"{', '.join(map(str, training.short_sides))}",
+        *_extras(network),
+        f"{training.epochs:g} epochs, about {passes:,} pictures seen; MultiBox "
+        f"{recipe.multibox.epochs:g} epochs",
         f"about {held} pictures held out to validate on, a tenth of each class"
         if held
         else "too few pictures to hold any out for validation",
     ]
+
+
+def _extras(network: NetworkOptions) -> list[str]:
+    """What of a photograph is seen besides, if anything."""
+    said = []
+    if network.pyramid:
+        smaller = (round(scale * network.short_side) for scale in network.pyramid)
+        said.append(f"large objects at {' and '.join(map(str, smaller))}")
+    if network.context:
+        said.append(
+            f"what is around them, {', '.join(f'{k:g}' for k in network.context)} times as large"
+        )
+    return [f"seen besides: {'; '.join(said)}"] if said else []
 
 
 def round_to(step: int, value: float, low: float = 1, high: float = 1e9) -> int:

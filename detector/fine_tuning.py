@@ -33,11 +33,12 @@ def example_losses(
     device: torch.device,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
+    count: int = 200,
 ) -> dict[str, Tensor]:
     """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
 
-    With `multibox` its boxes join the example's, found on the map of this very pass. With
-    `teacher` its answers are part of what classes should be.
+    With `multibox` its `count` boxes join the example's, found on the map of this very pass.
+    With `teacher` its answers are part of what classes should be.
     """
     rng = np.random.default_rng([options.seed, 4, *example.key])
     boxes = example.boxes_xyxy
@@ -45,7 +46,7 @@ def example_losses(
     pyramid = Pyramid(maps, example.factors.to(device))
     if multibox is not None:
         with torch.no_grad():
-            found = multibox.propose(maps[0].detach(), *example.size)
+            found = multibox.propose(maps[0].detach(), *example.size, count)
         boxes = np.concatenate([boxes, found.boxes_xyxy])
 
     logits = model.objectness(pyramid, torch.from_numpy(boxes).to(device)).float()
@@ -92,6 +93,7 @@ def _hard_regions(
         logits, deltas = model(pyramid, boxes)
         losses = region_losses(logits, deltas, regions, options)
     model.train(learning)
+    torch.clear_autocast_cache()  # torch before 2.10 would learn through casts made without grad
     rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)
     return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
 
@@ -100,13 +102,14 @@ def detector_losses(
     options: TrainingOptions,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
+    count: int = 200,
 ) -> PartLosses:
     """The losses of one photograph, as the training loop asks for them."""
 
     def losses(
         model: RegionClassifier, example: Example, device: torch.device
     ) -> dict[str, Tensor]:
-        return example_losses(model, example, options, device, multibox, teacher)
+        return example_losses(model, example, options, device, multibox, teacher, count)
 
     return losses
 

@@ -105,8 +105,9 @@ class RegionClassifier(nn.Module):
         self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
         self.context: Tensor | None
-        # A buffer, so that weights say themselves what they expect to see
-        self.register_buffer("context", torch.tensor(context) if len(context) else None)
+        # A buffer, so that weights say themselves what they expect to see; half as in their files
+        factors = torch.tensor(context).half().float()
+        self.register_buffer("context", factors if len(context) else None)
         self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1) if spatial else None
         self.regressor = (
             nn.Linear(PLACE_CHANNELS * 7 * 7, 4)

@@ -2,7 +2,7 @@
 
 A bird is small, the sky around it is not. The fourth max pool, 5a and 5b run once over the maps of
 the whole photograph, which costs what a dozen regions do, and every enlarged region is an average
-over the cells under it (as the context of MR-CNN, arXiv 1505.01749, but shared by all regions).
+of 4x4 points of them (as the context of MR-CNN, arXiv 1505.01749, but shared by all regions).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def surroundings(cells: Pyramid, boxes_xyxy: Tensor, factors: Tensor) -> Tensor:
     """
     grown = torch.stack([enlarge(boxes_xyxy, factor) for factor in factors], 1)
     inside = grown.minimum(cells.extent.repeat(2)).clamp(min=0).flatten(0, 1)
-    return cells.cut(inside, 1, POINTS).view(len(boxes_xyxy), -1)
+    channels = cells.maps[0].shape[1]
+    return cells.cut(inside, 1, POINTS).reshape(len(boxes_xyxy), len(factors) * channels)
 
 
 def enlarge(boxes_xyxy: Tensor, factor: Tensor) -> Tensor:

@@ -84,9 +84,13 @@ def train(
     """
     dataset = read_training_data(data)
     if start is not None and start.info.class_names != dataset.class_names:
+        remedy = (
+            "give --weights of a detector trained on them"
+            if part == "multibox"
+            else "leave out --weights to start from the ImageNet weights"
+        )
         raise DetectorError(
-            f"{dataset.source}: its classes are not those of the detector to start from; "
-            "leave out --weights to start from the ImageNet weights"
+            f"{dataset.source}: its classes are not those of the detector to start from; {remedy}"
         )
     folder = images or find_image_folder(data, dataset)
     options, is_warp = recipe.training, recipe.network.mode == "warp"

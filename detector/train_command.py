@@ -17,16 +17,24 @@ STEPS = {"detector": "training", "multibox": "multibox", "all": "training"}
 
 def train(arguments: Namespace) -> int:
     """`detect train`: from boxes to a run folder with weights."""
+    from configs import load_recipe
+    from detector.derived_recipe import derive_recipe, explain
     from detector.train import train as run
+    from detector.training_job import read_training_data
     from detector.weights_file import IMAGENET_WEIGHTS
 
-    start = None
+    start = dataset = None
     if arguments.part == "multibox" or arguments.weights:
         start = load_detector(arguments)
         recipe = start.recipe
+    elif arguments.recipe:
+        recipe = load_recipe(arguments.recipe)
     else:
-        recipe = _recipe(arguments)
+        dataset = read_training_data(arguments.data)
+        recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
     recipe = _with_options(recipe, arguments)
+    if dataset is not None and os.environ.get("RANK", "0") == "0":  # one of torchrun's processes
+        print("\n".join(explain(recipe, dataset)), flush=True)
     part = "" if arguments.part == "all" else f"-{arguments.part}"
     output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}{part}"
     run(
@@ -41,22 +49,6 @@ def train(arguments: Namespace) -> int:
         use_cache=not arguments.no_cache,
     )
     return 0
-
-
-def _recipe(arguments: Namespace) -> Recipe:
-    """The one that is named, else one for this data."""
-    from configs import load_recipe
-
-    if arguments.recipe:
-        return load_recipe(arguments.recipe)
-    from detector.derived_recipe import derive_recipe, explain
-    from detector.training_job import read_training_data
-
-    dataset = read_training_data(arguments.data)
-    recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
-        print("\n".join(explain(recipe, dataset)), flush=True)
-    return recipe
 
 
 def _with_options(recipe: Recipe, arguments: Namespace) -> Recipe:

@@ -181,7 +181,8 @@ class Trainer:
             raise DetectorError(
                 f"training step {self.step}: the loss is {losses}; lower training.learning_rate"
             )
-        nn.utils.clip_grad_norm_(list(self.state.parameters.values()), self.options.gradient_clip)
+        clip = self.options.gradient_clip or float("inf")  # 0 = off
+        nn.utils.clip_grad_norm_(list(self.state.parameters.values()), clip)
         self.state.optimizer.step()
         self.state.optimizer.zero_grad()
         self._update_average()

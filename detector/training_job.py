@@ -76,8 +76,10 @@ def read_training_data(data: Path) -> Dataset:
         No boxes, or a picture without a size.
     """
     dataset = read_dataset(data)
-    if not len(dataset.all_truths):
-        raise DetectorError(f"{data}: holds no boxes to learn from; add annotations")
+    if dataset.all_truths.ignored.all():
+        raise DetectorError(
+            f"{data}: holds no boxes to learn from (crowds are none); add annotations"
+        )
     for image in dataset.images:
         if min(image.height, image.width) < 1:
             raise DetectorError(
@@ -153,7 +155,8 @@ def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, 
     if recipe.network.mode == "warp":
         windows = WindowSteps(job.photographs, training, recipe.network, options, job.device)
         return windows, window_losses(windows)
-    multibox = job.start.multibox if job.start is not None else None
+    count = recipe.multibox.boxes
+    multibox = job.start.multibox if job.start is not None and count else None
     if multibox is not None:
         multibox.to(job.device)
     data = StepData(job.photographs, training, recipe.network, options)
@@ -162,4 +165,4 @@ def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, 
         raise DetectorError(
             f"{options.teacher}: a teacher of other classes; give one trained on this data"
         )
-    return data, detector_losses(options, multibox, teacher)
+    return data, detector_losses(options, multibox, teacher, count)

@@ -92,6 +92,28 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert not capsys.readouterr().out
 
 
+def test_the_plan_that_is_told_is_the_one_that_runs(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--epochs", "0.5", "--set", "network.context=[]"]) == 0
+    printed = capsys.readouterr().out
+    assert "0.5 epochs, about 3 pictures" in printed
+    assert "large objects at 40 and 26" in printed and "what is around" not in printed
+
+
+def test_crowds_alone_are_nothing_to_learn_from(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    for annotation in document["annotations"]:
+        annotation["iscrowd"] = 1
+    data = tmp_path / "crowds.json"
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    assert "crowds.json: holds no boxes to learn from" in capsys.readouterr().err
+
+
 def test_pictures_without_a_size_are_told_in_one_line(
     small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,8 +104,9 @@ def test_what_was_derived_is_told() -> None:
     for said in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
         "measures 150 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
-        "160 pixels of the median object", "240, 288, 320, 352; large objects at 202 and 128",
-        "what is around them", "7 epochs, about 6,300 pictures",
+        "160 pixels of the median object", "240, 288, 320, 352",
+        "large objects at 202 and 128; what is around them, 1.5, 2.5, 10 times as large",
+        "7 epochs, about 6,300 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
     ):  # fmt: skip
         assert said in text, said

@@ -42,6 +42,11 @@ def test_averages_are_torchvisions_over_the_box_cut_at_the_border() -> None:
     torch.testing.assert_close(found, torch.cat(expected, 1))
 
 
+def test_no_regions_have_no_surroundings() -> None:
+    pyramid = Pyramid([torch.zeros(1, 6, 5, 8)], torch.ones(1, 4), 32)
+    assert surroundings(pyramid, torch.zeros(0, 4), torch.tensor(FACTORS)).shape == (0, 12)
+
+
 def test_the_photograph_ends_with_its_last_cell() -> None:
     pyramid = Pyramid([torch.zeros(1, 1, 5, 8)], torch.tensor([[0.5, 2.0, 0.5, 2.0]]), 32)
     assert pyramid.extent.tolist() == [8 * 32 / 0.5, 5 * 32 / 2]
@@ -71,6 +76,11 @@ def test_a_network_goes_on_from_one_that_saw_no_context_and_answers_alike() -> N
     again.take_over(network(FACTORS, 3))
     with pytest.raises(DetectorError, match=r"network.context: .* has \[1.5, 100.0\].*\[2.0\]"):
         network((2.0,), 0).take_over(seeing)
+
+
+def test_factors_that_float16_rounds_are_still_the_same_after_a_file(tmp_path: Path) -> None:
+    detector(network((1.2,), 0)).save(tmp_path / "w.safetensors")
+    network((1.2,), 1).take_over(Detector.load(tmp_path / "w.safetensors", device="cpu").model)
 
 
 def test_what_is_around_a_region_counts() -> None:

@@ -134,10 +134,11 @@ def test_other_data_in_the_run_folder_is_refused(
         run(other, folder, cache)
 
 
-def trainer(data: Path, folder: Path, **options: Any) -> Trainer:
+def trainer(data: Path, folder: Path, context: tuple[float, ...] = (), **options: Any) -> Trainer:
     """A run over the first picture of a data set alone, again and again."""
     torch.manual_seed(0)
-    model = RegionClassifier(len(NAMES))
+    folder.mkdir(exist_ok=True)
+    model = RegionClassifier(len(NAMES), context=context)
     load_imagenet(model.network)
     dataset = read_dataset(data)
     rng = np.random.default_rng(0)
@@ -171,13 +172,16 @@ def test_the_loss_falls_on_a_picture_seen_again_and_again(
 def test_a_picture_that_is_all_crowd_teaches_nothing_and_breaks_nothing(
     small_dataset: Path, tmp_path: Path
 ) -> None:
+    """Not even to a network that looks around its regions, of which there are none."""
     document = json.loads(small_dataset.read_text())
     crowd = {"image_id": 1, "category_id": 17, "bbox": [0, 0, 200, 200], "iscrowd": 1}
     data = tmp_path / "crowd.json"
     data.write_text(json.dumps({**document, "annotations": [crowd]}))
     (tmp_path / "1.png").symlink_to(small_dataset.parent / "1.png")
-    (progress,) = trainer(data, tmp_path, epochs=1.0).run()
-    assert progress.losses == {"classes": 0, "boxes": 0, "objectness": 0}
+    nothing = {"classes": 0, "boxes": 0, "objectness": 0}
+    for context in ((), (1.5, 10.0)):
+        (progress,) = trainer(data, tmp_path / str(context), context, epochs=1.0).run()
+        assert progress.losses == nothing
 
 
 def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path: Path) -> None:

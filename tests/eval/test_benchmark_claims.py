@@ -62,6 +62,23 @@ def table(claims: ModuleType, monkeypatch: pytest.MonkeyPatch, truth: Path, *run
     claims.main()
 
 
+def test_a_line_that_a_kill_cut_off_is_left_out(claims: ModuleType, tmp_path: Path) -> None:
+    folder = Path(run(tmp_path / "run", line(1, OBJECT)))
+    with (folder / "detections.jsonl").open("a") as file:
+        file.write('{"image_id": 2, "det')
+    assert list(claims.read_run(folder)) == [1]
+
+
+def test_data_that_cannot_be_read_are_told_in_one_line(
+    claims: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    folder = run(tmp_path / "run", line(1, OBJECT))
+    with pytest.raises(SystemExit):
+        table(claims, monkeypatch, tmp_path / "none.json", folder)
+    assert "none.json" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_figures_are_those_worked_out_by_hand(
     claims: ModuleType,
     truth: Path,
