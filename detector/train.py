@@ -107,6 +107,7 @@ def train(
         proposer = None
         if recipe.proposer and is_warp:
             proposer = Detector.load(recipe.proposer, device=chosen)
+            recipe = _at_sizes_of(proposer, recipe)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
             recipe, dataset, folder, data, split, start, proposer, imagenet_weights, cache,
@@ -136,6 +137,13 @@ def _check_mode(recipe: Recipe) -> None:
                 f"recipe {recipe.name!r}: training.{key} is {value!r}, but network.mode {mode} "
                 "has no such option; leave it out or use the other mode"
             )
+
+
+def _at_sizes_of(proposer: Detector, recipe: Recipe) -> Recipe:
+    """The recipe with the sizes that the proposer's trunk learned; crops have their own."""
+    theirs = proposer.recipe.network
+    sizes = {key: getattr(theirs, key) for key in ("short_side", "long_side", "pyramid")}
+    return replace(recipe, network=replace(recipe.network, **sizes))
 
 
 def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:

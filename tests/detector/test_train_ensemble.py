@@ -144,7 +144,9 @@ def test_a_network_that_reads_crops_with_a_proposer(
     small_weights: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
     options = recipe("warp", small_weights, epochs=0.4, learning_rate=1e-3)
-    folder = run(small_dataset, tmp_path / "run", options, cache)
+    other_sizes = replace(options.network, short_side=48, pyramid=(0.5,))
+    asked = replace(options, network=other_sizes)  # the proposer sees what it learned to see
+    folder = run(small_dataset, tmp_path / "run", asked, cache)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 2 and {"classes", "boxes", "auxiliary"} <= lines[-1].keys()
 
