@@ -32,14 +32,22 @@ CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
 
 
 def start_run_folder(
-    folder: Path, recipe: Recipe, data: Path, photographs: int, seed: int, device: torch.device
+    folder: Path,
+    recipe: Recipe,
+    data: Path,
+    photographs: int,
+    seed: int,
+    device: torch.device,
+    initial: str = "",
 ) -> None:
     """Write recipe.yaml and run.json, or add a date to those of the run to be continued.
+
+    `initial` tells the weights it starts from from any others.
 
     Raises
     ------
     DetectorError
-        The folder holds a run of another recipe.
+        The folder holds a run of another recipe, or one that started from other weights.
     """
     import yaml
 
@@ -53,9 +61,14 @@ def start_run_folder(
     path = folder / RUN
     if path.exists():
         about = json.loads(path.read_text(encoding="utf-8"))
+        if about.get("initial_weights", initial) != initial:
+            raise DetectorError(
+                f"{path}: the run here started from other weights; give another --output"
+            )
         about["continued"] = [*about.get("continued", []), _now()]
     else:
         about = describe_run(data, photographs, seed, device)
+        about |= {"initial_weights": initial} if initial else {}
     write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 

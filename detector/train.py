@@ -189,5 +189,7 @@ def _finish(
 def _start_folder(job: Job, output: Path, recipe: Recipe) -> None:
     seed = recipe.training.seed
     job.processes.from_main(
-        lambda: start_run_folder(output, recipe, job.data, len(job.dataset), seed, job.device)
+        lambda: start_run_folder(
+            output, recipe, job.data, len(job.dataset), seed, job.device, job.initial_digest
+        )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,17 @@ class Job:
         if self.start is None:
             return None
         return next(m.model for m in self.start.members if m.mode != "proposer")
+
+    @cached_property
+    def initial_digest(self) -> str:
+        """SHA-256 of the weights that all begins with: of the file, or of the network's numbers."""
+        if self.initial is None:
+            return hashlib.sha256(self.imagenet_weights.read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.initial.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy())
+        return digest.hexdigest()
 
 
 def read_training_data(data: Path) -> Dataset:

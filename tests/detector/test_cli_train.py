@@ -92,6 +92,20 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert not capsys.readouterr().out
 
 
+def test_a_finished_run_is_not_its_own_continuation(
+    quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Going on from a run would by default write to that run's folder."""
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--data", str(small_dataset)]
+    assert main([*words]) == 0
+    (folder,) = Path("runs").iterdir()
+    assert main([*words, "--weights", str(folder)]) == 1
+    errors = capsys.readouterr().err.splitlines()[-1]
+    assert "started from other weights; give another --output" in errors
+
+
 def test_the_plan_that_is_told_is_the_one_that_runs(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

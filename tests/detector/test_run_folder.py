@@ -69,6 +69,15 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
         start(tmp_path, tmp_path, other)
 
 
+def test_a_run_that_started_from_other_weights_is_refused(tmp_path: Path) -> None:
+    for _ in range(2):
+        start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "one")
+    with pytest.raises(DetectorError, match=r"run\.json: .* started from other weights; .* --outp"):
+        start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "another")
+    start(tmp_path / "older", tmp_path)  # which noted none
+    start_run_folder(tmp_path / "older", RECIPE, tmp_path, 12, 4, CPU, "one")
+
+
 def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
     forget_after(tmp_path, 3)
