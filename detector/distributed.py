@@ -134,6 +134,7 @@ def join_processes(device: str | None = None) -> Iterator[tuple[Processes, torch
     dist.init_process_group("nccl" if local.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size()), local
+        dist.barrier()  # gloo may abort a process whose last partner has left already
     finally:
         dist.destroy_process_group()
 
