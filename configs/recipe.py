@@ -52,7 +52,7 @@ class MultiBoxOptions:
     head_factor: float = 1.0
     weight_decay: float = 1e-3
     warmup_steps: int = 100
-    gradient_clip: float = 10.0
+    gradient_clip: float = 10.0  # longest gradient; 0 = any
     averaging: float = 0.995  # decay of the weight average; 0 = off
     checkpoint_minutes: float = 5.0
     seed: int = 0
@@ -116,7 +116,7 @@ class TrainingOptions:
     head_factor: float = 10.0  # learning rate of the new layers, as a multiple
     weight_decay: float = 1e-4
     warmup_steps: int = 200
-    gradient_clip: float = 10.0
+    gradient_clip: float = 10.0  # longest gradient; 0 = any
     box_weight: float = 1.0
     # Warp mode: a step is images_per_step * regions_per_image crops, over all photographs
     crops_per_pass: int = 32  # of one forward and backward pass; torchrun deals out a step's passes
@@ -153,7 +153,7 @@ class PretrainOptions:
     head_factor: float = 1.0
     weight_decay: float = 2e-4
     warmup_steps: int = 0
-    gradient_clip: float = 10.0
+    gradient_clip: float = 10.0  # longest gradient; 0 = any
     averaging: float = 0.9999  # decay of the Polyak average that is the final model; 0 = off
     validation_fraction: float = 0.1  # held out where there is no validation folder
     checkpoint_minutes: float = 5.0

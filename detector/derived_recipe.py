@@ -1,9 +1,9 @@
 """The recipe for somebody's own data set, derived from its boxes and pictures alone.
 
-Sizes and lengths follow the data; the rest is the same for all. The numbers below are what served
-two data sets, photographs and shelves of a shop. What surrounds an object matters most on the
-shelves: there a linear classifier over GoogLeNet's averages of the training regions has a mean
-average precision of 40 (three folds), and of 50 where it sees the surroundings too.
+Sizes and lengths follow the data; the rest is the same for all. The numbers below come from two
+data sets, photographs and shelves of a shop. What surrounds an object matters most on the shelves:
+there a linear classifier over GoogLeNet's averages of the training regions has a mean average
+precision of 40 (three folds), and of 50 where it sees the surroundings too.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from detector.regions import RegionClassifier
 from detector.sampling import Regions, Truths, sample_objectness, sample_regions
 from detector.training import PartLosses
 from detector.training_data import Example
-from proposals.multibox import MultiBox
+from proposals.multibox import BOXES, MultiBox
 
 Floats = NDArray[np.float32]
 HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
@@ -33,7 +33,7 @@ def example_losses(
     device: torch.device,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
-    count: int = 200,
+    count: int = BOXES,
 ) -> dict[str, Tensor]:
     """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
 
@@ -93,7 +93,7 @@ def _hard_regions(
         logits, deltas = model(pyramid, boxes)
         losses = region_losses(logits, deltas, regions, options)
     model.train(learning)
-    torch.clear_autocast_cache()  # torch before 2.10 would learn through casts made without grad
+    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
     rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)
     return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
 
@@ -102,7 +102,7 @@ def detector_losses(
     options: TrainingOptions,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
-    count: int = 200,
+    count: int = BOXES,
 ) -> PartLosses:
     """The losses of one photograph, as the training loop asks for them."""
 

@@ -181,8 +181,9 @@ class Trainer:
             raise DetectorError(
                 f"training step {self.step}: the loss is {losses}; lower training.learning_rate"
             )
-        clip = self.options.gradient_clip or float("inf")  # 0 = off
-        nn.utils.clip_grad_norm_(list(self.state.parameters.values()), clip)
+        if self.options.gradient_clip:
+            parameters = list(self.state.parameters.values())
+            nn.utils.clip_grad_norm_(parameters, self.options.gradient_clip)
         self.state.optimizer.step()
         self.state.optimizer.zero_grad()
         self._update_average()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,34 @@ def test_a_picture_that_is_missing_stops_the_run_by_name(
     with pytest.raises(DetectorError, match=r"lost\.png is not beside it; give --images"):
         run(data, tmp_path / "other", cache)
     assert read_image(tmp_path / "2.png").shape == (96, 128, 3)
+
+
+def test_a_clip_of_zero_is_no_clip(small_dataset: Path, tmp_path: Path) -> None:
+    """As one that no gradient reaches; SGD, whose steps are as long as the gradients are."""
+    ends = []
+    for clip in (0.0, 1e9, 1e-3):
+        run = trainer(
+            small_dataset, tmp_path / str(clip), epochs=2.0, optimizer="sgd", gradient_clip=clip
+        )
+        list(run.run())
+        ends.append(run.model.classifier.weight.detach())
+    assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
+
+
+def test_as_many_of_multibox_s_boxes_are_learned_from_as_asked(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    asked = []
+
+    class Heads:
+        def propose(self, feature_map: torch.Tensor, height: int, width: int, count: int) -> Any:
+            asked.append(count)
+            return SimpleNamespace(boxes_xyxy=np.zeros((0, 4), np.float32))
+
+    run = trainer(small_dataset, tmp_path, epochs=1.0)
+    losses = detector_losses(run.options, Heads(), count=7)  # type: ignore[arg-type]
+    losses(run.model, run.data.part(0, 0), CPU)
+    assert asked == [7]
 
 
 def test_the_costliest_regions_are_learned_from(
