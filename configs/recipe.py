@@ -89,7 +89,7 @@ class PostprocessOptions:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Fine-tuning of the shared network (after Fast R-CNN, arXiv 1504.08083)."""
+    """Fine-tuning, shared as Fast R-CNN does it (arXiv 1504.08083), warp as R-CNN (1311.2524)."""
 
     epochs: float = 8.0
     members: int = 1  # networks that vote; they differ in what they happen to draw
@@ -98,7 +98,7 @@ class TrainingOptions:
     foreground_fraction: float = 0.25
     foreground_iou: float = 0.5
     hard_fraction: float = 0.5  # of the background: the likeliest objects; shared mode
-    objectness_regions: int = 256  # regions per image that train the objectness score
+    objectness_regions: int = 256  # regions per image that train the objectness score; shared
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
     photometric: bool = False  # brightness, contrast, saturation, hue at random

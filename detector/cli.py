@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.allocator import keep_freed_memory
 from detector.arguments import MODES, parse
 from detector.errors import DetectorError
 from detector.output import Output
+from detector.reuse import keep_compiled_layers, keep_freed_memory
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -31,6 +31,7 @@ def main(words: list[str] | None = None) -> int:
     """Run `detect`; returns the exit code: 0, 1 where something failed, 2 for wrong options."""
     arguments = parse(sys.argv[1:] if words is None else words)
     keep_freed_memory()
+    keep_compiled_layers()
     try:
         return _command(arguments.command)(arguments)
     except KeyboardInterrupt:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -23,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from detector.errors import DetectorError
 from detector.loading import choose_device
+from detector.locking import locked
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=1)  # the others wait while the main process computes proposals
@@ -84,6 +86,12 @@ class Processes:
         yield
         if self.is_main:
             self.wait()
+
+    @contextmanager
+    def holding(self, folder: Path) -> Iterator[None]:
+        """A block in which no other run may write into `folder`: the main process's, as it is."""
+        with locked(folder) if self.is_main else nullcontext():
+            yield
 
     def parallel(
         self, module: nn.Module, device: torch.device, *, uses_all: bool = False

@@ -64,21 +64,21 @@ def pretrain(
     DetectorError
         Data that cannot be used; a run folder of another recipe or of other data.
     """
-    with join_processes(device) as (processes, chosen):
+    training, held = _read_data(data, validation, recipe.pretrain)
+    network = _network(training, recipe.pretrain, weights)
+    steps = CropSteps(training, recipe.pretrain)
+    if not len(steps):
+        raise DetectorError(
+            f"{printable(data)}: no training step of {recipe.pretrain.images_per_step} "
+            f"pictures in {len(training)}; raise --epochs or lower --batch"
+        )
+    with join_processes(device) as (processes, chosen), processes.holding(output):
         console = console or Console(stderr=True, quiet=not processes.is_main)
-        training, held = _read_data(data, validation, recipe.pretrain)
-        network = _network(training, recipe.pretrain, weights)
         classifier = Classifier(
             (network,), training.class_names, (), recipe.pretrain.crop_side, chosen
         )
         if held is not None:
             classifier.columns(held)  # a class that is not trained on is told now
-        steps = CropSteps(training, recipe.pretrain)
-        if not len(steps):
-            raise DetectorError(
-                f"{printable(data)}: no training step of {recipe.pretrain.images_per_step} "
-                f"pictures in {len(training)}; raise --epochs or lower --batch"
-            )
         if processes.is_main:
             start_run_folder(output, recipe, data, len(training), recipe.pretrain.seed, chosen)
         processes.wait()

@@ -48,7 +48,7 @@ class Objectness(nn.Module):
     About 1/250 of the head's work per region.
     """
 
-    channels, size = 64, 7
+    channels, size, rows = 64, 7, 256
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,8 +60,11 @@ class Objectness(nn.Module):
         """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
         regions = pyramid.through(lambda m: F.relu(self.project(m))).cut(boxes_xyxy, self.size)
         # flatten channels last: the order the memory has
-        hidden = F.relu(self.hidden(regions.permute(0, 2, 3, 1).flatten(1)))
-        return cast(Tensor, self.score(hidden)[:, 0])
+        cells = regions.permute(0, 2, 3, 1).flatten(1)
+        # few numbers of rows, for oneDNN compiles code for every one it meets
+        cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
+        hidden = F.relu(self.hidden(cells))
+        return cast(Tensor, self.score(hidden)[: len(regions), 0])
 
 
 class CropAnswers(NamedTuple):

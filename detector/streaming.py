@@ -23,6 +23,7 @@ import orjson
 
 from detector.errors import DetectorError
 from detector.image_files import printable
+from detector.locking import lock
 from detector.output import write_file
 
 Identity: TypeAlias = "int | str"
@@ -81,7 +82,7 @@ class RunFolder:
         self._traces: int | None = None
         self._places: dict[Identity, int] = {}  # image_id -> where its line begins
         try:
-            self._lock()
+            lock(self._main, folder)
             if restart:
                 self._empty()
             self.about = self._begin(settings, about or {})
@@ -166,17 +167,6 @@ class RunFolder:
             file.write(b"]\n")
         temporary.replace(path)
         return path, Totals(**totals)
-
-    def _lock(self) -> None:
-        import fcntl
-
-        try:
-            fcntl.flock(self._main, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DetectorError(
-                f"{printable(self.folder)}: another process is at work there; wait for it, or "
-                "give another --output"
-            ) from None
 
     def _empty(self) -> None:
         os.ftruncate(self._main, 0)

@@ -134,7 +134,7 @@ def train_network(
         provenance={
             "data": job.dataset.source,
             "images": len(job.split[0]),
-            "initial": "another detector" if job.start else "BVLC GoogLeNet",
+            "initial": "another detector" if job.start else job.imagenet_weights.name,
         },
         version=__version__,
     )

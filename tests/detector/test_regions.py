@@ -56,6 +56,9 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     assert feature_map.shape == (1, 832, 4, 6)
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
     assert model.objectness(pyramid, boxes).shape == (2,)
+    assert model.objectness(pyramid, boxes[:0]).shape == (0,)
+    many = model.objectness(pyramid, boxes.repeat(150, 1))  # more rows than are asked at once
+    torch.testing.assert_close(many, model.objectness(pyramid, boxes).repeat(150))
 
 
 def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:

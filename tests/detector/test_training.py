@@ -24,6 +24,7 @@ from detector import Detector
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, example_losses, freeze_until
 from detector.images import read_image
+from detector.locking import locked
 from detector.optimization import learning_rate_factor
 from detector.regions import RegionClassifier
 from detector.train import train
@@ -121,6 +122,16 @@ def test_another_recipe_in_the_run_folder_is_refused(
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
         run(small_dataset, finished, cache, changed)
     assert (finished / "weights.safetensors").read_bytes() == before
+
+
+def test_two_runs_in_one_folder_are_refused(
+    finished: Path, small_dataset: Path, cache: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in finished.iterdir() if path.is_file()}
+    with locked(finished), pytest.raises(DetectorError, match="another process is at work there"):
+        run(small_dataset, finished, cache)
+    assert before == {p.name: p.read_bytes() for p in finished.iterdir() if p.is_file()}
+    run(small_dataset, finished, cache)
 
 
 def test_other_data_in_the_run_folder_is_refused(
