@@ -9,7 +9,7 @@ import sys
 # glibc's malloc.h; the values are chosen so that nothing goes back before the process ends
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER, AHEAD = 2**31 - 1, 64 * 2**20  # bytes
-COMPILED = 4096  # of about 70 kB: a data set's usual sizes of pictures at four scales
+COMPILED = 3072  # layers at one size each; more take longer to look through than to compile
 
 
 def keep_freed_memory() -> None:
@@ -33,8 +33,8 @@ def keep_freed_memory() -> None:
 def keep_compiled_layers() -> None:
     """Let oneDNN keep what it compiles for each layer and size of input.
 
-    It keeps 1,024 by default. GoogLeNet's 57 convolutions, forwards and backwards, at twelve sizes
-    are more, and training then compiles without end: an eighth to a quarter of its time. Only
+    It keeps 1,024 by default. GoogLeNet's 57 convolutions, forwards and backwards, at the twelve
+    sizes of a training recipe are more, and it would compile without end: a sixth of the time. Only
     before the first layer runs; what the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(COMPILED))
