@@ -98,7 +98,7 @@ class TrainingOptions:
     foreground_fraction: float = 0.25
     foreground_iou: float = 0.5
     hard_fraction: float = 0.5  # of the background: the likeliest objects; shared mode
-    objectness_regions: int = 256  # regions per image that train the objectness score; shared
+    objectness_regions: int = 256  # regions per image that train the objectness score
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
     flip: bool = True
     photometric: bool = False  # brightness, contrast, saturation, hue at random

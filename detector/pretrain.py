@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -72,13 +73,15 @@ def pretrain(
             f"{printable(data)}: no training step of {recipe.pretrain.images_per_step} "
             f"pictures in {len(training)}; raise --epochs or lower --batch"
         )
-    with join_processes(device) as (processes, chosen), processes.holding(output):
+    with ExitStack() as stack:
+        processes, chosen = stack.enter_context(join_processes(device))
         console = console or Console(stderr=True, quiet=not processes.is_main)
         classifier = Classifier(
             (network,), training.class_names, (), recipe.pretrain.crop_side, chosen
         )
         if held is not None:
             classifier.columns(held)  # a class that is not trained on is told now
+        stack.enter_context(processes.holding(output))
         if processes.is_main:
             start_run_folder(output, recipe, data, len(training), recipe.pretrain.seed, chosen)
         processes.wait()

@@ -32,7 +32,6 @@ from proposals.cache import ProposalCache
 # What a mode does where the other one has an option; None where nothing says "without"
 WITHOUT_OPTION: dict[str, dict[str, bool | float | str | None]] = {
     "shared": {
-        "proposer": "",
         "training.box_regression": True,
         "training.auxiliary_weight": 0.0,
         "training.class_balance": 0.0,
@@ -44,7 +43,6 @@ WITHOUT_OPTION: dict[str, dict[str, bool | float | str | None]] = {
         "training.teacher": "",
         "training.hard_fraction": 0.0,
         "training.repeat_threshold": 0.0,
-        "training.objectness_regions": 0,
     },
 }
 

@@ -25,7 +25,6 @@ def recipe(mode: str, **training: Any) -> Recipe:
         ("warp", "teacher", "voc20"),
         ("warp", "hard_fraction", 0.9),
         ("warp", "repeat_threshold", 0.1),
-        ("warp", "objectness_regions", 64),
         ("shared", "crops_per_pass", 8),
         ("shared", "box_regression", False),
         ("shared", "auxiliary_weight", 0.5),
@@ -43,12 +42,6 @@ def test_an_option_that_would_be_ignored_is_refused(
         "leave it out or use the other mode"
     )
     assert not (tmp_path / "run").exists()
-
-
-def test_a_shared_network_has_a_proposer_of_its_own(small_dataset: Path, tmp_path: Path) -> None:
-    given = recipe_from_dict({"name": "mine", "proposer": "voc20"})
-    with pytest.raises(DetectorError, match=r"proposer is 'voc20', but network.mode shared has no"):
-        train(small_dataset, tmp_path / "run", given, device="cpu")
 
 
 @pytest.mark.parametrize(
