@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 
 from rich.console import Console
 
-from configs import Recipe
+from configs import Recipe, TrainingOptions
 from detector.combine import combine
 from detector.curves import add_validation
 from detector.distributed import join_processes
@@ -29,21 +28,15 @@ from detector.validation import validate
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
-# What a mode does where the other one has an option; None where nothing says "without"
-WITHOUT_OPTION: dict[str, dict[str, bool | float | str | None]] = {
+# What a mode does where the other one has an option of `training`
+WITHOUT_OPTION: dict[str, dict[str, bool | float | str]] = {
     "shared": {
-        "training.box_regression": True,
-        "training.auxiliary_weight": 0.0,
-        "training.class_balance": 0.0,
-        "training.aspect_jitter": 0.0,
-        "training.crops_per_pass": None,
+        "box_regression": True,
+        "auxiliary_weight": 0.0,
+        "class_balance": 0.0,
+        "aspect_jitter": 0.0,
     },
-    "warp": {
-        "training.ohem": False,
-        "training.teacher": "",
-        "training.hard_fraction": 0.0,
-        "training.repeat_threshold": 0.0,
-    },
+    "warp": {"ohem": False, "teacher": "", "hard_fraction": 0.0, "repeat_threshold": 0.0},
 }
 
 
@@ -138,11 +131,10 @@ def _check_mode(recipe: Recipe) -> None:
     """Refuse an option that was set and would be ignored; defaults stand in recipes of any mode."""
     mode = recipe.network.mode
     for key, without in WITHOUT_OPTION[mode].items():
-        option = attrgetter(key)
-        value = option(recipe)
-        if value not in (without, option(Recipe())):
+        value = getattr(recipe.training, key)
+        if value not in (without, getattr(TrainingOptions(), key)):
             raise DetectorError(
-                f"recipe {recipe.name!r}: {key} is {value!r}, but network.mode {mode} "
+                f"recipe {recipe.name!r}: training.{key} is {value!r}, but network.mode {mode} "
                 "has no such option; leave it out or use the other mode"
             )
 

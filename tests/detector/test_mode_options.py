@@ -25,7 +25,6 @@ def recipe(mode: str, **training: Any) -> Recipe:
         ("warp", "teacher", "voc20"),
         ("warp", "hard_fraction", 0.9),
         ("warp", "repeat_threshold", 0.1),
-        ("shared", "crops_per_pass", 8),
         ("shared", "box_regression", False),
         ("shared", "auxiliary_weight", 0.5),
         ("shared", "class_balance", 0.5),
