@@ -1,5 +1,6 @@
 """Recipes: the YAML files in this folder and the dataclasses they fill."""
 
+from configs.checks import RecipeError
 from configs.overrides import override
 from configs.recipe import (
     MultiBoxOptions,
@@ -8,7 +9,6 @@ from configs.recipe import (
     PretrainOptions,
     ProposalOptions,
     Recipe,
-    RecipeError,
     TrainingOptions,
     load_recipe,
     recipe_from_dict,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from configs.recipe import Recipe, RecipeError, recipe_from_dict
+from configs.checks import RecipeError
+from configs.recipe import Recipe, recipe_from_dict
 
 
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:

@@ -7,22 +7,14 @@ kind is an error that names the file, the key and the nearest right one. Recipes
 from __future__ import annotations
 
 import contextlib
-import difflib
 import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from configs.checks import RecipeError, check, suggest
+
 RECIPE_FOLDER = Path(__file__).parent
-LOOP_WORDS = {
-    "optimizer": ["adamw", "sgd"],
-    "schedule": ["cosine", "paper"],
-    "precision": ["auto", "bf16", "fp32"],
-}
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be used: names the file, the key and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +192,7 @@ def load_recipe(name: str | Path) -> Recipe:
         path = RECIPE_FOLDER / f"{name}.yaml"
         if not path.is_file():
             raise RecipeError(
-                f"recipe {str(name)!r}: no such recipe{_suggest(str(name), recipe_names())}"
+                f"recipe {str(name)!r}: no such recipe{suggest(str(name), recipe_names())}"
             )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -214,7 +206,7 @@ def load_recipe(name: str | Path) -> Recipe:
 def recipe_from_dict(content: Any, where: str = "recipe") -> Recipe:
     """Fill the dataclasses from nested dicts; `where` opens every error message."""
     recipe = _fill(Recipe, content, where)
-    _check(recipe, where)
+    check(recipe, where)
     return recipe
 
 
@@ -225,7 +217,7 @@ def _fill(kind: type[Any], content: Any, where: str) -> Any:
     known = [item.name for item in fields(kind)]
     for key in content:
         if key not in known:
-            raise RecipeError(f"{where}: unknown key {key!r}{_suggest(str(key), known)}")
+            raise RecipeError(f"{where}: unknown key {key!r}{suggest(str(key), known)}")
     return kind(**{key: _convert(kinds[key], v, f"{where}: {key}") for key, v in content.items()})
 
 
@@ -244,75 +236,3 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not kind:
         raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value
-
-
-def _check(recipe: Recipe, where: str) -> None:
-    if not recipe.training.short_sides:
-        raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
-    for side in recipe.training.short_sides:
-        if not 32 <= side <= 4096:
-            raise RecipeError(f"{where}: training.short_sides holds {side}; use 32 to 4096")
-    for key, least, most in (("pyramid", 0.1, 10), ("more_scales", 0.1, 10), ("context", 1, 100)):
-        for scale in getattr(recipe.network, key):
-            if not least <= scale <= most:
-                raise RecipeError(f"{where}: network.{key} holds {scale}; use {least} to {most}")
-    for section, key, low, high in (
-        ("proposals", "superpixel_scale", 1e-3, 1e3),
-        ("proposals", "width", 0, 10_000),
-        ("multibox", "boxes", 0, 10**5),
-        ("multibox", "epochs", 0.0, 1e6),
-        ("multibox", "images_per_step", 1, 10**4),
-        ("network", "short_side", 32, 4096),
-        ("network", "long_side", 32, 8192),
-        ("network", "keep", 0, 10**6),
-        ("network", "batch", 1, 10**6),
-        ("postprocess", "nms_iou", 0.0, 1.0),
-        ("postprocess", "max_detections", 1, 10**6),
-        ("training", "epochs", 0.0, 1e6),
-        ("training", "members", 1, 1000),
-        ("training", "images_per_step", 1, 10**4),
-        ("training", "regions_per_image", 1, 10**5),
-        ("training", "foreground_fraction", 0.0, 1.0),
-        ("training", "foreground_iou", 0.0, 1.0),
-        ("training", "hard_fraction", 0.0, 1.0),
-        ("training", "teacher_share", 0.0, 1.0),
-        ("training", "crops_per_pass", 1, 10**5),
-        ("training", "auxiliary_weight", 0.0, 1e3),
-        ("training", "class_balance", 0.0, 1.0),
-        ("training", "aspect_jitter", 0.0, 10.0),
-        ("training", "memory_gb", 0.0, 1e6),
-        ("training", "validation_fraction", 0.0, 0.9),
-        ("training", "averaging", 0.0, 1.0),
-        ("training", "label_smoothing", 0.0, 0.9),
-        ("training", "seed", 0, 2**31),
-        ("pretrain", "epochs", 0.0, 1e6),
-        ("pretrain", "images_per_step", 1, 10**6),
-        ("pretrain", "images_per_part", 1, 10**5),
-        ("pretrain", "crop_side", 32, 1024),
-        ("pretrain", "auxiliary_weight", 0.0, 10.0),
-        ("pretrain", "learning_rate", 0.0, 100.0),
-        ("pretrain", "averaging", 0.0, 1.0),
-        ("pretrain", "validation_fraction", 0.0, 0.9),
-        ("pretrain", "seed", 0, 2**31),
-    ):
-        value = getattr(getattr(recipe, section), key)
-        if not low <= value <= high:
-            raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
-
-    modes, mode = ["shared", "warp"], recipe.network.mode
-    if mode not in modes:
-        raise RecipeError(f"{where}: network.mode is {mode!r}{_suggest(mode, modes)}")
-    if mode == "warp" and recipe.network.context:
-        raise RecipeError(
-            f"{where}: network.context needs network.mode shared; in warp mode set it to []"
-        )
-    for section in ("training", "multibox", "pretrain"):
-        for key, words in LOOP_WORDS.items():
-            value = getattr(getattr(recipe, section), key)
-            if value not in words:
-                raise RecipeError(f"{where}: {section}.{key} is {value!r}{_suggest(value, words)}")
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(known)}"
