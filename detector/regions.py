@@ -31,6 +31,7 @@ from detector.errors import DetectorError
 from detector.googlenet import (
     HEAD_CHANNELS,
     TRUNK_CHANNELS,
+    TRUNK_STRIDE,
     AuxiliaryClassifier,
     GoogLeNet,
     preprocess,
@@ -40,6 +41,9 @@ from detector.surroundings import surroundings
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
+# Photographs enter the trunk on canvases whose sides are multiples of this: oneDNN compiles every
+# layer anew for each size it meets, which takes twice as long as the pass itself
+CANVAS = 64  # pixels
 
 
 class Objectness(nn.Module):
@@ -147,7 +151,7 @@ class RegionClassifier(nn.Module):
         if theirs and own != theirs:
             raise DetectorError(
                 f"network.context: the detector to go on from has {theirs}, the recipe {own}; "
-                "use the same"
+                "use the same, or start from another detector"
             )
         if own != theirs:
             state["context"] = self.context
@@ -156,9 +160,11 @@ class RegionClassifier(nn.Module):
         self.load_state_dict(state, strict=False)
 
     def features(self, image: Tensor) -> Tensor:
-        """(3, H, W) RGB uint8 -> the trunk's map (1, 832, ~H/16, ~W/16)."""
-        pixels = preprocess(image)[None].contiguous(memory_format=torch.channels_last)
-        return self.network.trunk(pixels)
+        """(3, H, W) RGB uint8 -> the trunk's map (1, 832, H/16, W/16), rounded up."""
+        height, width = image.shape[1:]
+        pixels = F.pad(preprocess(image)[None], (0, -width % CANVAS, 0, -height % CANVAS))
+        feature_map = self.network.trunk(pixels.contiguous(memory_format=torch.channels_last))
+        return feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
 
     def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
         """Maps, boxes (N, 4) in pixels -> logits (N, classes + 1), deltas (N, classes, 4).

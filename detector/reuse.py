@@ -9,7 +9,7 @@ import sys
 # glibc's malloc.h; the values are chosen so that nothing goes back before the process ends
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER, AHEAD = 2**31 - 1, 64 * 2**20  # bytes
-COMPILED = 3072  # layers at one size each; more take longer to look through than to compile
+COMPILED = 8192  # layers at one size each; a full store is slow, for the oldest is looked for
 
 
 def keep_freed_memory() -> None:

@@ -47,6 +47,29 @@ def test_scaled_deltas_come_back_as_the_box_they_stand_for() -> None:
 
 
 @torch.inference_mode()
+def test_photographs_of_like_sizes_enter_the_trunk_at_one_size(monkeypatch) -> None:
+    model = RegionClassifier(2).eval()
+    seen = []
+    trunk = model.network.trunk
+    monkeypatch.setattr(model.network, "trunk", lambda x: (seen.append(x.shape[2:]), trunk(x))[1])
+    with torch.inference_mode():
+        maps = [
+            model.features(torch.zeros(3, *size, dtype=torch.uint8))
+            for size in [(64, 128), (64, 127), (49, 65)]
+        ]
+    assert set(seen) == {(64, 128)}
+    assert [tuple(found.shape[2:]) for found in maps] == [(4, 8), (4, 8), (4, 5)]
+
+
+def test_beside_the_photograph_the_canvas_has_the_mean_colour() -> None:
+    model = RegionClassifier(2).eval()
+    wide = torch.randint(0, 256, (3, 64, 128), dtype=torch.uint8)
+    wide[:, :, 80:] = torch.tensor([123, 117, 104], dtype=torch.uint8)[:, None, None]  # of ImageNet
+    with torch.inference_mode():
+        whole, part = model.features(wide), model.features(wide[:, :, :80])
+    torch.testing.assert_close(part, whole[:, :, :, :5])
+
+
 def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     model = RegionClassifier(classes=3).eval()
     feature_map = model.features(torch.zeros(3, 64, 96, dtype=torch.uint8))
