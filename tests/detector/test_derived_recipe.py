@@ -34,7 +34,8 @@ def bounded(recipe: Recipe) -> bool:
     network, training = recipe.network, recipe.training
     assert recipe_from_dict(recipe.to_dict()) == recipe
     sizes = (network.short_side, network.long_side, *training.short_sides)
-    assert all(size % 16 == 0 for size in sizes) and min(sizes) >= 240 and max(sizes) <= 1440
+    assert all(size % 64 == 0 for size in (network.short_side, *training.short_sides))
+    assert min(sizes) >= 240 and max(sizes) <= 1440
     # No scale of training is cut short by the long side in a picture of the usual shape
     assert max(training.short_sides) <= network.long_side
     return 1 <= training.epochs <= 40 and 5 <= recipe.multibox.epochs <= 100
@@ -43,12 +44,12 @@ def bounded(recipe: Recipe) -> bool:
 def test_the_median_object_is_seen_ten_cells_wide() -> None:
     # 300 x 400 pictures, objects of 150 pixels: 160 / 150 * 300 = 320
     recipe = derive_recipe(dataset(1000, 300, 400, 150), "mine")
-    assert recipe.network.short_side == 320 and recipe.training.short_sides == (240, 288, 320, 352)
-    assert recipe.network.long_side == 464  # 352 * 4 / 3 = 469
+    assert recipe.network.short_side == 320 and recipe.training.short_sides == (256, 320, 384)
+    assert recipe.network.long_side == 512  # 384 * 4 / 3
     assert bounded(recipe) and recipe.name == "mine"
-    # 6000 pictures of 900 that are learned from, and 24000
+    # 8000 pictures of 900 that are learned from, and 24000
     assert recipe.training.validation_fraction == 0.1
-    assert recipe.training.epochs == 7 and recipe.multibox.epochs == 27
+    assert recipe.training.epochs == 9 and recipe.multibox.epochs == 27
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 75), "").network.short_side == 640
 
@@ -104,9 +105,9 @@ def test_what_was_derived_is_told() -> None:
     for said in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
         "measures 150 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
-        "160 pixels of the median object", "240, 288, 320, 352",
-        "large objects at 202 and 128; what is around them, 1.5, 2.5, 10 times as large",
-        "7 epochs, about 6,300 pictures",
+        "160 pixels of the median object", "256, 320, 384",
+        "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large",
+        "9 epochs, about 8,100 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
     ):  # fmt: skip
         assert said in text, said
