@@ -109,7 +109,7 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
 def _made_for(tensors: dict[str, Tensor], classes: int) -> RegionClassifier:
     """A network of the shape that `tensors` have."""
     context = tensors["context"].tolist() if "context" in tensors else ()
-    return RegionClassifier(classes, spatial="reduce.weight" in tensors, context=context)
+    return RegionClassifier(classes, context=context)
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:

@@ -82,15 +82,13 @@ class CropAnswers(NamedTuple):
 class RegionClassifier(nn.Module):
     """GoogLeNet with a classifier over classes + background and box regression.
 
-    Boxes are regressed alike for all classes, so that rare ones profit from the others'.
+    Boxes are regressed alike for all classes, so that rare ones profit from the others', and from
+    the 7x7 cells of 5b: in their average an object's place is lost.
 
     Parameters
     ----------
     classes
         Number of classes, background not counted.
-    spatial
-        Regress boxes from all 7x7 cells of 5b, 64 channels of them, and not from their average,
-        in which an object's place is lost. Older weights do the latter, for each class.
     context
         How many times larger than the region what is around it is seen; one or more numbers.
         Shared mode only.
@@ -103,7 +101,6 @@ class RegionClassifier(nn.Module):
         self,
         classes: int,
         auxiliary: bool = False,
-        spatial: bool = True,
         context: Sequence[float] = (),
     ) -> None:
         super().__init__()
@@ -115,12 +112,8 @@ class RegionClassifier(nn.Module):
         # A buffer, so that weights say themselves what they expect to see; half as in their files
         factors = torch.tensor(context).half().float()
         self.register_buffer("context", factors if len(context) else None)
-        self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1) if spatial else None
-        self.regressor = (
-            nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
-            if spatial
-            else nn.Linear(HEAD_CHANNELS, classes * 4)
-        )
+        self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1)
+        self.regressor = nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)
@@ -215,10 +208,8 @@ class RegionClassifier(nn.Module):
         if around is not None:
             hidden = torch.cat([hidden, around.to(hidden.dtype)], 1)
         hidden = F.dropout(hidden, 0.4, self.training)
-        place = hidden
-        if self.reduce is not None:
-            place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
-        deltas = self.regressor(place).unflatten(1, (-1, 4))
+        place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
+        deltas = self.regressor(place)[:, None]
         return self.classifier(hidden), deltas.expand(-1, self.classes, -1)
 
 

@@ -149,7 +149,6 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     model = RegionClassifier(
         classes,
         auxiliary=mode == "warp" and options.auxiliary_weight > 0,
-        spatial=initial is None or initial.reduce is not None,
         context=recipe.network.context,
     )
     load_imagenet(model.network, job.imagenet_weights)

@@ -105,15 +105,6 @@ def test_every_mix_of_modes_comes_back_from_its_file(
     assert not any(n.startswith("members.1.objectness") for n in load_tensors(path)[0])
 
 
-def test_networks_that_regress_boxes_in_other_ways_can_vote_together(detector: Detector) -> None:
-    older = RegionClassifier(len(NAMES), spatial=False)
-    older.objectness = detector.model.objectness  # the first one's is everybody's
-    for models in ([detector.model, older], [older, detector.model]):
-        tensors = pack([Member(model) for model in models])
-        found = unpack(tensors, ("shared", "shared"), len(NAMES))
-        assert all(same(a.model, b) for a, b in zip(found, models, strict=True))
-
-
 def test_files_from_before_ensembles_hold_one_network_in_shared_mode(
     small_weights: Path, detector: Detector, tmp_path: Path
 ) -> None:

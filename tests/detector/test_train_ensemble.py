@@ -175,22 +175,20 @@ def test_a_network_that_reads_crops_alone(small_dataset: Path, cache: Path, tmp_
 
 
 @pytest.mark.parametrize("mode", ["shared", "warp"])
-def test_older_weights_are_gone_on_from(
+def test_a_detector_is_gone_on_from(
     mode: str, small_weights: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """Those that regress boxes from the average of the cells; in warp mode without MultiBox."""
+    """In warp mode without its MultiBox."""
     new = Detector.load(small_weights, device="cpu")
-    model = RegionClassifier(len(NAMES), spatial=False)
-    model.network = new.model.network
-    start = Detector(model, new.recipe, new.info, "cpu")
+    start = Detector(new.model, new.recipe, new.info, "cpu")
     start.multibox = torch.nn.Linear(1, 1)  # type: ignore[assignment]  # no file can be read back
     options = recipe(mode, epochs=0.4, learning_rate=0.0, validation_fraction=0.0, freeze="4e")
     if mode == "shared":
         start.multibox = None
     folder = run(small_dataset, tmp_path / "run", options, cache, start=start, part="detector")
     found = Detector.load(folder, device="cpu")
-    assert found.model.reduce is None and found.multibox is None
-    assert torch.equal(found.model.regressor.weight, model.regressor.weight.half().float())
+    assert found.multibox is None
+    assert torch.equal(found.model.regressor.weight, start.model.regressor.weight.half().float())
 
 
 def proposals(boxes: np.ndarray) -> Proposals:
