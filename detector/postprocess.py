@@ -80,7 +80,8 @@ def vote(kept: Candidates, found: Candidates, vote_iou: float) -> Candidates:
     for label in np.unique(kept.labels):
         mine, voters = np.flatnonzero(kept.labels == label), found.labels == label
         overlap = intersection_over_union(kept.boxes_xyxy[mine], found.boxes_xyxy[voters])
-        weight = (overlap >= vote_iou) * found.scores[voters]
-        weight /= np.maximum(weight.sum(1, keepdims=True), np.float32(1e-12))
+        # In double precision, or rounding would push edges out of the picture
+        weight = (overlap >= vote_iou) * found.scores[voters].astype(np.float64)
+        weight /= np.maximum(weight.sum(1, keepdims=True), 1e-12)
         boxes[mine] = weight @ found.boxes_xyxy[voters]
     return Candidates(boxes, kept.scores, kept.labels)

@@ -90,6 +90,16 @@ def test_voting_averages_by_score_within_the_class() -> None:
     assert kept.scores.tolist() == pytest.approx([0.9, 0.8, 0.3])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_boxes_that_end_at_the_picture_s_edge_still_do_after_voting(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = np.tile(np.array([0, 0, 128, 96.7], np.float32), (50, 1))
+    boxes[:, 1] = rng.uniform(0, 5, 50)
+    every = Candidates(boxes, rng.random(50).astype(np.float32), np.zeros(50, np.int64))
+    (kept,) = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.5)).boxes_xyxy
+    assert kept[[0, 2, 3]].tolist() == boxes[0, [0, 2, 3]].tolist()
+
+
 @pytest.mark.parametrize("count", [0, 1, 40, 1500])
 def test_suppression_is_torchvisions(count: int) -> None:
     rng = np.random.default_rng(count)
