@@ -33,8 +33,8 @@ def keep_freed_memory() -> None:
 def keep_compiled_layers() -> None:
     """Let oneDNN keep what it compiles for each layer and size of input.
 
-    It keeps 1,024 by default. GoogLeNet's 57 convolutions, forwards and backwards, at the twelve
-    sizes of a training recipe are more, and it would compile without end: a sixth of the time. Only
-    before the first layer runs; what the user has set stays.
+    It keeps 1,024 by default. GoogLeNet's 57 convolutions, forwards and backwards, at the dozens of
+    sizes of a training recipe are more, and it would compile without end. Only before the first
+    layer runs; what the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(COMPILED))

@@ -46,7 +46,6 @@ def test_scaled_deltas_come_back_as_the_box_they_stand_for() -> None:
     np.testing.assert_allclose(unit, [[1, 0, 0, np.log(2) / 0.2]], atol=1e-6)
 
 
-@torch.inference_mode()
 def test_photographs_of_like_sizes_enter_the_trunk_at_one_size(monkeypatch) -> None:
     model = RegionClassifier(2).eval()
     seen = []
@@ -70,6 +69,7 @@ def test_beside_the_photograph_the_canvas_has_the_mean_colour() -> None:
     torch.testing.assert_close(part, whole[:, :, :, :5])
 
 
+@torch.inference_mode()
 def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     model = RegionClassifier(classes=3).eval()
     feature_map = model.features(torch.zeros(3, 64, 96, dtype=torch.uint8))
