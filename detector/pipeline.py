@@ -179,7 +179,10 @@ class Detector:
             proposals = _boxes(proposals)
         features = self.features(image)
         if proposals is None:
-            proposals = self._merge(self.search(image), features).boxes_xyxy
+            searched = self.search(image)
+            if self._wants_multibox:
+                searched = merge_proposals(searched, self.multibox_boxes(features))
+            proposals = searched.boxes_xyxy
         stages = self.score_regions(features, proposals, options)
         found = suppress(stages.scored, options)
         keep = found.scores > threshold
@@ -211,7 +214,9 @@ class Detector:
         """
         image = read_image(source)
         searched = self.search(image)
-        return self._merge(searched, self.features(image)) if self._wants_multibox else searched
+        if not self._wants_multibox:
+            return searched
+        return merge_proposals(searched, self.multibox_proposals(image))
 
     def multibox_proposals(self, source: ImageSource, count: int | None = None) -> Proposals:
         """MultiBox's boxes alone, most confident first; `count` None is the recipe's number.
@@ -221,7 +226,10 @@ class Detector:
         DetectorError
             If the weights hold no MultiBox.
         """
-        return self.multibox_boxes(self.features(read_image(source)), count)
+        first_scale = replace(self.recipe.network, pyramid=(), mirror=False, more_scales=())
+        proposer = Member(self.model, "proposer")
+        features = see([proposer], read_image(source), first_scale, self.device)
+        return self.multibox_boxes(features, count)
 
     @property
     def _wants_multibox(self) -> bool:
@@ -240,11 +248,6 @@ class Detector:
             width=options.width or None,
             min_side=options.min_side,
         )
-
-    def _merge(self, searched: Proposals, features: Features) -> Proposals:
-        if not self._wants_multibox:
-            return searched
-        return merge_proposals(searched, self.multibox_boxes(features))
 
     @torch.inference_mode()
     def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:
