@@ -17,7 +17,7 @@ from configs import NetworkOptions, Recipe
 from detector.regions import CANVAS
 from eval import Dataset
 
-OBJECT_SIDE = 160  # pixels that the network should see of the median object: ten cells of its map
+OBJECT_SIDE = 176  # pixels that the network should see of the median object: 11 cells of its map
 SHORT_SIDES = 320, 640  # what two processor cores can bear
 PYRAMID = 0.667, 0.444  # large objects too are seen about as large as GoogLeNet knows them
 CONTEXT = 1.5, 2.5, 10.0  # of one kind on a shelf there are many; 10 is most of the picture

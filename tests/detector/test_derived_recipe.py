@@ -41,9 +41,9 @@ def bounded(recipe: Recipe) -> bool:
     return 1 <= training.epochs <= 40 and 5 <= recipe.multibox.epochs <= 100
 
 
-def test_the_median_object_is_seen_ten_cells_wide() -> None:
-    # 300 x 400 pictures, objects of 150 pixels: 160 / 150 * 300 = 320
-    recipe = derive_recipe(dataset(1000, 300, 400, 150), "mine")
+def test_the_median_object_is_seen_eleven_cells_wide() -> None:
+    # 300 x 400 pictures, objects of 165 pixels: 176 / 165 * 300 = 320
+    recipe = derive_recipe(dataset(1000, 300, 400, 165), "mine")
     assert recipe.network.short_side == 320 and recipe.training.short_sides == (256, 320, 384)
     assert recipe.network.long_side == 512  # 384 * 4 / 3
     assert bounded(recipe) and recipe.name == "mine"
@@ -51,18 +51,18 @@ def test_the_median_object_is_seen_ten_cells_wide() -> None:
     assert recipe.training.validation_fraction == 0.1
     assert recipe.training.epochs == 9 and recipe.multibox.epochs == 27
     # Half as large objects are seen twice as large
-    assert derive_recipe(dataset(30, 300, 400, 75), "").network.short_side == 640
+    assert derive_recipe(dataset(30, 300, 400, 82.5), "").network.short_side == 640
 
 
 @pytest.mark.parametrize(
     ("count", "height", "width", "side", "short", "epochs"),
     [
         (50, 1000, 1000, 4.0, 640, 40),  # tiny objects
-        (50, 6000, 8000, 900.0, 640, 40),  # pictures of a camera; 1067 were wanted
+        (50, 6000, 8000, 900.0, 640, 40),  # pictures of a camera; 1173 were wanted
         (50, 6000, 8000, 5000.0, 320, 40),  # filled by their objects
         (50, 20, 4000, 15.0, 320, 40),  # strips
-        (3, 480, 640, 200.0, 384, 40),
-        (100_000, 480, 640, 200.0, 384, 1),
+        (3, 480, 640, 200.0, 448, 40),
+        (100_000, 480, 640, 200.0, 448, 1),
         (1, 8, 8, 0.0, 640, 40),
     ],
 )
@@ -100,12 +100,12 @@ def test_crowds_do_not_count_but_where_there_is_nothing_else() -> None:
 
 
 def test_what_was_derived_is_told() -> None:
-    source = dataset(1000, 300, 400, 150, names=11)
+    source = dataset(1000, 300, 400, 165, names=11)
     text = "\n".join(explain(derive_recipe(source, "mine"), source))
     for said in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
-        "measures 150 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
-        "160 pixels of the median object", "256, 320, 384",
+        "measures 165 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
+        "176 pixels of the median object", "256, 320, 384",
         "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large",
         "9 epochs, about 8,100 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
