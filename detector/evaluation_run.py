@@ -183,11 +183,11 @@ def _detect_image(
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
     traces = object_traces(stages, truths.boxes_xyxy, labels)
     counts = {"proposals": len(stages.proposals_xyxy), "regions": len(stages.regions_xyxy)}
-    folder.add(record.id, seconds, _results(found, record.id, category_ids), traces, counts)
+    folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, counts)
     return True
 
 
-def _results(
+def coco_results(
     found: Detections, image_id: Identity, category_ids: dict[int, Identity]
 ) -> list[dict[str, Any]]:
     """COCO results of the classes that the data set has, under its ids."""

@@ -184,9 +184,19 @@ class Detector:
                 searched = merge_proposals(searched, self.multibox_boxes(features))
             proposals = searched.boxes_xyxy
         stages = self.score_regions(features, proposals, options)
-        found = suppress(stages.scored, options)
+        return self.conclude(image, stages.scored, threshold, options), stages
+
+    def conclude(
+        self,
+        image: NDArray[np.uint8],
+        scored: Candidates,
+        threshold: float,
+        options: PostprocessOptions,
+    ) -> Detections:
+        """Detections of an (H, W, 3) photograph over `threshold`: duplicates suppressed."""
+        found = suppress(scored, options)
         keep = found.scores > threshold
-        detections = Detections(
+        return Detections(
             boxes_xyxy=found.boxes_xyxy[keep],
             scores=found.scores[keep],
             labels=found.labels[keep],
@@ -195,7 +205,6 @@ class Detector:
             image_size=(image.shape[0], image.shape[1]),
             image=image,
         )
-        return detections, stages
 
     def _preset_threshold(self, preset: str) -> float:
         options = self.recipe.postprocess
