@@ -3,10 +3,11 @@
     python benchmarks/members.py ENSEMBLE --data instances_test.json --output runs/members \\
         --row "postprocess.regress=false postprocess.refine=0" --row ""
 
-Every photograph is seen once; each member alone, then all together once for every --row (settings
-of `postprocess`, none for those of the weights), judge the same proposals. Each leaves a folder as
-of `detect evaluate`; the same command goes on where it was killed. Prints the table of
-`benchmarks/claims.py`; a member's seconds hold the other members' trunks too.
+Each member alone and all together judge the same proposals, once for every --row (settings of
+`postprocess`, none for those of the weights). Every photograph is seen once, and no network is
+asked twice for the same boxes. Each row leaves a folder as of `detect evaluate`; the same command
+goes on where it was killed. Prints the table of `benchmarks/claims.py`; a member's seconds are
+those it would take alone, but for the trunks, which are all there for everybody.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from claims import HEAD, Row, rows
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
@@ -27,10 +29,13 @@ from detector.ensemble import Member
 from detector.errors import DetectorError
 from detector.evaluation_run import coco_results, match_classes, run_settings
 from detector.image_folder import check_image_folder, find_image_folder
+from detector.region_scoring import Features, score
 from detector.reuse import keep_compiled_layers, keep_freed_memory
 from detector.streaming import RunFolder
 from eval import Dataset, EvaluationError, read_dataset
 from proposals.merge import merge_proposals
+
+Floats = NDArray[np.float32]
 
 
 def main() -> None:
@@ -41,9 +46,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="its pictures (default: beside it)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the run folders")
     parser.add_argument("--limit", type=int, help="the first images alone")
-    parser.add_argument(
-        "--row", action="append", metavar="SETTINGS", help="of all together; may be repeated"
-    )
+    parser.add_argument("--row", action="append", metavar="SETTINGS", help="may be repeated")
     arguments = parser.parse_args()
     keep_freed_memory()
     keep_compiled_layers()
@@ -53,45 +56,68 @@ def main() -> None:
         find = check_image_folder if arguments.images else find_image_folder
         images = find(arguments.images or arguments.data, dataset)
         detector = Detector.load(arguments.weights)
-        voices = [*alone(detector), *together(detector, arguments.row or [""])]
+        settings = arguments.row or [""]
+        voices = [voice for words in settings for voice in voices_of(detector, words)]
         folders = run(detector, voices, dataset, images, arguments.output)
     except (DetectorError, EvaluationError, RecipeError) as error:
         parser.error(str(error))
     table = rows(folders, dataset)
-    print("\n".join([HEAD, *map(str, table), summary(table, len(alone(detector)))]))
+    print("\n".join([HEAD, *map(str, table), *summaries(table, settings)]))
 
 
-def alone(detector: Detector) -> list[tuple[str, Detector]]:
-    """Each member as the only one with a vote, by name; proposer and recipe are everybody's."""
+class Voice(Detector):
+    """A detector that listens: what a member told another voice, it need not be asked again.
+
+    heard: by network and boxes, its answers and the seconds they took; forgotten after every
+    photograph. borrowed: the seconds of the answers that somebody else had asked for.
+    """
+
+    heard: dict[tuple[int, bytes], tuple[Floats, Floats, float]]
+    borrowed: float = 0.0
+
+    def answers(self, features: Features, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
+        """Those of `Detector`, up to the rounding of a mean."""
+        found = []
+        for member in self.members:
+            if member.mode == "proposer":
+                continue
+            key = id(member.model), boxes_xyxy.tobytes()
+            if key in self.heard:
+                self.borrowed += self.heard[key][2]
+            else:
+                started = time.perf_counter()
+                answers = score([member], features, boxes_xyxy, self.recipe.network.batch)
+                self.heard[key] = *answers, time.perf_counter() - started
+            found.append(self.heard[key])
+        return np.mean([one[0] for one in found], 0), np.mean([one[1] for one in found], 0)
+
+
+def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
+    """Each member alone, then all together, under one row's settings, by name.
+
+    Proposer and regions are everybody's.
+    """
+    words = settings.split()
+    if any(not word.startswith("postprocess.") for word in words):
+        raise RecipeError(f"--row {settings!r}: settings of postprocess alone share what was seen")
     first = detector.members[0]
     chooser = [] if first.mode == "warp" else [Member(first.model, "proposer")]
     voters = [member for member in detector.members if member.mode != "proposer"]
+    groups = {f"member-{n}-{voter.mode}": [*chooser, voter] for n, voter in enumerate(voters, 1)}
+    groups["together"] = list(detector.members)
+    recipe, info, device = override(detector.recipe, words), detector.info, detector.device
     return [
-        (f"member-{number}-{voter.mode}", _variant(detector, [*chooser, voter]))
-        for number, voter in enumerate(voters, 1)
+        (
+            "-".join([name, *words]),
+            Voice(detector.model, recipe, info, device, detector.multibox, members),
+        )
+        for name, members in groups.items()
     ]
-
-
-def together(detector: Detector, settings: list[str]) -> list[tuple[str, Detector]]:
-    """All members, under each of the settings, by name."""
-    found = []
-    for words in settings:
-        if any(not word.startswith("postprocess.") for word in words.split()):
-            raise RecipeError(f"--row {words!r}: settings of postprocess alone share what was seen")
-        one = _variant(detector, list(detector.members))
-        one.recipe = override(detector.recipe, words.split())
-        found.append(("-".join(["together", *words.split()]), one))
-    return found
-
-
-def _variant(detector: Detector, members: list[Member]) -> Detector:
-    recipe, info, device = detector.recipe, detector.info, detector.device
-    return Detector(detector.model, recipe, info, device, detector.multibox, members)
 
 
 def run(
     detector: Detector,
-    voices: list[tuple[str, Detector]],
+    voices: list[tuple[str, Voice]],
     dataset: Dataset,
     images: Path,
     output: Path,
@@ -110,27 +136,31 @@ def run(
             features, found = detector.features(image), detector.search(image)
             if detector.multibox is not None and detector.recipe.multibox.boxes:
                 found = merge_proposals(found, detector.multibox_boxes(features))
-            shared = time.perf_counter() - started
+            shared, heard = time.perf_counter() - started, {}
             for folder, (_, one) in zip(folders, voices, strict=True):
                 if record.id in folder:
                     continue
-                started, options = time.perf_counter(), one.recipe.postprocess
+                one.heard, one.borrowed, options = heard, 0.0, one.recipe.postprocess
+                started = time.perf_counter()
                 stages = one.score_regions(features, found.boxes_xyxy, options)
                 detections = one.conclude(image, stages.scored, options.evaluate_threshold, options)
-                seconds = shared + time.perf_counter() - started
+                seconds = shared + time.perf_counter() - started + one.borrowed
                 counts = {"proposals": len(found), "regions": len(stages.regions_xyxy)}
                 lines = coco_results(detections, record.id, category_ids)
                 folder.add(record.id, seconds, lines, counts=counts)
         return [folder.folder for folder in folders]
 
 
-def summary(table: list[Row], members: int) -> str:
-    """The last row of all together against the mean of its members."""
-    mean, best = np.mean([row.mean.value for row in table[:members]]), table[-1].mean.value
-    return (
-        f"\nmean of the {members} members {100 * mean:.1f}, all together {100 * best:.1f}: "
-        f"{100 * (best - mean):+.1f}"
-    )
+def summaries(table: list[Row], settings: list[str]) -> list[str]:
+    """For every row of settings: all together against the mean of the members."""
+    found, size = [""], len(table) // len(settings)
+    for first, words in zip(range(0, len(table), size), settings, strict=True):
+        *alone, together = (100 * row.mean.value for row in table[first : first + size])
+        found.append(
+            f"{words or 'as the weights have it'}: mean of the {len(alone)} members "
+            f"{np.mean(alone):.1f}, together {together:.1f}: {together - np.mean(alone):+.1f}"
+        )
+    return found
 
 
 if __name__ == "__main__":

@@ -271,8 +271,11 @@ class Detector:
 
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
-        boxes, features = _boxes(boxes_xyxy), self.features(read_image(source))
-        return score(self.members, features, boxes, self.recipe.network.batch)[0]
+        return self.answers(self.features(read_image(source)), _boxes(boxes_xyxy))[0]
+
+    def answers(self, features: Features, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
+        """Probabilities (N, classes + 1) and box deltas (N, classes, 4): the members' mean."""
+        return score(self.members, features, boxes_xyxy, self.recipe.network.batch)
 
     def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
@@ -284,7 +287,7 @@ class Detector:
         """
 
         def answer(boxes: Floats, likely: Floats) -> Candidates:
-            probabilities, deltas = score(self.members, features, boxes, self.recipe.network.batch)
+            probabilities, deltas = self.answers(features, boxes)
             probabilities[:, 1:] *= likely[:, None]
             if not options.regress:
                 deltas[:] = 0

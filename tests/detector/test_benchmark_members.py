@@ -61,9 +61,10 @@ def test_rows_are_those_of_the_command(
     about = ("--data", small_dataset, "--output", output, "--row", NO_REFINE, "--row", "")
     start(members, monkeypatch, pair["both"], *about, *limit)
     said = capsys.readouterr().out
-    names = ("member-1-shared", "member-2-shared", f"together-{NO_REFINE}", "together")
-    assert [name for name in names if f"| {name} |" in said] == list(names)
-    assert "mean of the 2 members" in said
+    names = ("member-1-shared", "member-2-shared", "together")
+    plain = [f"{name}-{NO_REFINE}" for name in names]
+    assert [name for name in (*plain, *names) if f"| {name} |" in said] == [*plain, *names]
+    assert said.count("mean of the 2 members") == 2
 
     def evaluated(name: str, *words: object) -> list[list[dict[str, Any]]]:
         folder = tmp_path / "-".join(["evaluated", name, *map(str, words)])
@@ -76,17 +77,32 @@ def test_rows_are_those_of_the_command(
 
     assert lines(output / names[0]) == evaluated("one")
     assert lines(output / names[1]) == evaluated("other")
-    assert lines(output / names[2]) == evaluated("both", "--set", NO_REFINE)
-    assert lines(output / names[3]) == evaluated("both")
+    assert lines(output / names[2]) == evaluated("both")
+    assert lines(output / plain[1]) == evaluated("other", "--set", NO_REFINE)
+    assert lines(output / plain[2]) == evaluated("both", "--set", NO_REFINE)
     assert lines(output / names[0]) != lines(output / names[1])
 
     # Killed in the third picture, it does only what is missing
-    cut = output / names[3] / "detections.jsonl"
+    cut = output / names[2] / "detections.jsonl"
     whole = cut.read_bytes()
     cut.write_bytes(whole[: whole.rindex(b'{"image_id"')])
     monkeypatch.setattr(members, "read_image", counted := Counted(members.read_image))
     start(members, monkeypatch, pair["both"], *about, *limit)
-    assert counted.calls == 1 and lines(output / names[3]) == evaluated("both")
+    assert counted.calls == 1 and lines(output / names[2]) == evaluated("both")
+
+
+def test_a_network_is_asked_once_for_the_same_boxes(
+    members: ModuleType,
+    pair: dict[str, Path],
+    small_dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members, "score", counted := Counted(members.score))
+    about = ("--data", small_dataset, "--output", tmp_path / "rows", "--limit", 2)
+    unregressed = f"{NO_REFINE} postprocess.regress=false"
+    start(members, monkeypatch, pair["both"], *about, "--row", NO_REFINE, "--row", unregressed)
+    assert counted.calls == 2 * 2  # photographs, networks
 
 
 class Counted:
