@@ -4,10 +4,10 @@
         --row "postprocess.regress=false postprocess.refine=0" --row ""
 
 Each member alone and all together judge the same proposals, once for every --row (settings of
-`postprocess`, none for those of the weights). Every photograph is seen once, and no network is
-asked twice for the same boxes. Each row leaves a folder as of `detect evaluate`; the same command
-goes on where it was killed. Prints the table of `benchmarks/claims.py`; a member's seconds are
-those it would take alone, but for the trunks, which are all there for everybody.
+`postprocess` or `network.average`, none for those of the weights). Every photograph is seen once,
+and no network is asked twice for the same boxes. Each row leaves a folder as of `detect evaluate`;
+the same command goes on where it was killed. Prints the table of `benchmarks/claims.py`; a member's
+seconds are those it would take alone, but for the trunks, which are all there for everybody.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import torch
 from claims import HEAD, Row, rows
 from numpy.typing import NDArray
 from rich.console import Console
@@ -29,13 +30,14 @@ from detector.ensemble import Member
 from detector.errors import DetectorError
 from detector.evaluation_run import coco_results, match_classes, run_settings
 from detector.image_folder import check_image_folder, find_image_folder
-from detector.region_scoring import Features, score
+from detector.region_scoring import Features, average_members, score
 from detector.reuse import keep_compiled_layers, keep_freed_memory
 from detector.streaming import RunFolder
 from eval import Dataset, EvaluationError, read_dataset
 from proposals.merge import merge_proposals
 
 Floats = NDArray[np.float32]
+SHARING = ("postprocess.", "network.average")
 
 
 def main() -> None:
@@ -89,7 +91,9 @@ class Voice(Detector):
                 answers = score([member], features, boxes_xyxy, self.recipe.network.batch)
                 self.heard[key] = *answers, time.perf_counter() - started
             found.append(self.heard[key])
-        return np.mean([one[0] for one in found], 0), np.mean([one[1] for one in found], 0)
+        said = [torch.from_numpy(probabilities) for probabilities, _, _ in found]
+        mean = average_members(said, self.recipe.network.average).numpy()
+        return mean, np.mean([deltas for _, deltas, _ in found], 0)
 
 
 def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
@@ -98,8 +102,8 @@ def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
     Proposer and regions are everybody's.
     """
     words = settings.split()
-    if any(not word.startswith("postprocess.") for word in words):
-        raise RecipeError(f"--row {settings!r}: settings of postprocess alone share what was seen")
+    if any(not word.startswith(SHARING) for word in words):
+        raise RecipeError(f"--row {settings!r}: only {' and '.join(SHARING)} share what was seen")
     first = detector.members[0]
     chooser = [] if first.mode == "warp" else [Member(first.model, "proposer")]
     voters = [member for member in detector.members if member.mode != "proposer"]

@@ -54,6 +54,9 @@ BOUNDS = (  # section, key, lowest, highest
 )
 
 
+NETWORK_WORDS = {"mode": ["shared", "warp"], "average": ["arithmetic", "geometric"]}
+
+
 class RecipeError(ValueError):
     """A recipe that cannot be used: names the file, the key and the remedy."""
 
@@ -74,10 +77,11 @@ def check(recipe: Recipe, where: str) -> None:
         if not low <= value <= high:
             raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
 
-    modes, mode = ["shared", "warp"], recipe.network.mode
-    if mode not in modes:
-        raise RecipeError(f"{where}: network.mode is {mode!r}{suggest(mode, modes)}")
-    if mode == "warp" and recipe.network.context:
+    for key, words in NETWORK_WORDS.items():
+        word = getattr(recipe.network, key)
+        if word not in words:
+            raise RecipeError(f"{where}: network.{key} is {word!r}{suggest(word, words)}")
+    if recipe.network.mode == "warp" and recipe.network.context:
         raise RecipeError(
             f"{where}: network.context needs network.mode shared; in warp mode set it to []"
         )

@@ -63,6 +63,7 @@ class NetworkOptions:
     mirror: bool = False  # see the photograph mirrored too, and average
     more_scales: tuple[float, ...] = ()  # see it at these multiples of the short side too
     mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
+    average: str = "arithmetic"  # mean of the members' probabilities; unlike ones like geometric
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def teach(teacher: Detector, example: Example, boxes_xyxy: NDArray[np.float32]) 
     options = teacher.recipe.network
     features = see(teacher.members, picture, options, teacher.device)
     boxes = boxes_xyxy * example.factors[largest].numpy()
-    probabilities, _ = score(teacher.members, features, boxes, options.batch)
+    probabilities, _ = score(teacher.members, features, boxes, options.batch, options.average)
     return torch.from_numpy(probabilities)
 
 

@@ -275,7 +275,8 @@ class Detector:
 
     def answers(self, features: Features, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
         """Probabilities (N, classes + 1) and box deltas (N, classes, 4): the members' mean."""
-        return score(self.members, features, boxes_xyxy, self.recipe.network.batch)
+        options = self.recipe.network
+        return score(self.members, features, boxes_xyxy, options.batch, options.average)
 
     def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions

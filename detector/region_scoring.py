@@ -109,11 +109,15 @@ def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) 
 
 @torch.inference_mode()
 def score(
-    members: Sequence[Member], features: Features, boxes_xyxy: Floats, batch: int
+    members: Sequence[Member],
+    features: Features,
+    boxes_xyxy: Floats,
+    batch: int,
+    average: str = "arithmetic",
 ) -> tuple[Floats, Floats]:
     """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass.
 
-    Both are the mean of the members that have a vote, over all views.
+    Both are the mean of the members that have a vote, over all views; how `average_members`.
     """
     voters = [member for member in members if member.mode != "proposer"]
     classes = voters[0].model.classes
@@ -123,11 +127,23 @@ def score(
         for first in range(0, len(boxes_xyxy), batch):
             rows = slice(first, first + batch)
             answers = _answers(voters, features, boxes_xyxy[rows])
-            mean = torch.stack([answer.probabilities for answer in answers]).mean(0)
+            mean = average_members([answer.probabilities for answer in answers], average)
             probabilities[rows] = mean.cpu().numpy()
             mean = torch.stack([answer.deltas for answer in answers]).mean(0)
             deltas[rows] = mean.cpu().numpy() * DELTA_SCALE
     return probabilities, deltas
+
+
+def average_members(probabilities: Sequence[Tensor], average: str) -> Tensor:
+    """Mean (N, classes + 1) of the members' class probabilities, rows summing to 1.
+
+    "arithmetic" as in the paper; in the "geometric" mean (the softmax of the mean logarithm, a
+    product of experts) a class counts for little that one of the members rules out.
+    """
+    stacked = torch.stack(list(probabilities))
+    if average == "arithmetic" or len(stacked) == 1:
+        return stacked.mean(0)
+    return stacked.clamp(min=1e-12).log().mean(0).softmax(1)
 
 
 class _Answer(NamedTuple):

@@ -52,6 +52,7 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"training": {"short_sides": []}}, "short_sides: expected a list"),
         ({"training": {"short_sides": [448, 0]}}, "training.short_sides holds 0; use 32 to 4096"),
         ({"training": {"foreground_fraction": 25.0}}, "foreground_fraction is 25.0; use 0.0 to 1"),
+        ({"network": {"average": "mean"}}, "network.average is 'mean'; use one of: arithmetic, ge"),
         ({"network": {"mode": "warp", "context": [2]}}, "context needs network.mode shared; in wa"),
         ({"training": {"short_sides": [448, "big"]}}, "short_sides: expected int, got 'big'"),
         ({"network": None}, "network: expected keys and values, got None"),

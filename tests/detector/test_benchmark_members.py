@@ -18,6 +18,7 @@ from tests.detector.test_combine import biased
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 NO_REFINE = "postprocess.refine=0"
+GEOMETRIC = "network.average=geometric"
 
 
 @pytest.fixture
@@ -58,13 +59,14 @@ def test_rows_are_those_of_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output, limit = tmp_path / "rows", ("--limit", 3)
-    about = ("--data", small_dataset, "--output", output, "--row", NO_REFINE, "--row", "")
+    rows = ("--row", NO_REFINE, "--row", "", "--row", GEOMETRIC)
+    about = ("--data", small_dataset, "--output", output, *rows)
     start(members, monkeypatch, pair["both"], *about, *limit)
     said = capsys.readouterr().out
     names = ("member-1-shared", "member-2-shared", "together")
     plain = [f"{name}-{NO_REFINE}" for name in names]
     assert [name for name in (*plain, *names) if f"| {name} |" in said] == [*plain, *names]
-    assert said.count("mean of the 2 members") == 2
+    assert said.count("mean of the 2 members") == 3
 
     def evaluated(name: str, *words: object) -> list[list[dict[str, Any]]]:
         folder = tmp_path / "-".join(["evaluated", name, *map(str, words)])
@@ -80,6 +82,8 @@ def test_rows_are_those_of_the_command(
     assert lines(output / names[2]) == evaluated("both")
     assert lines(output / plain[1]) == evaluated("other", "--set", NO_REFINE)
     assert lines(output / plain[2]) == evaluated("both", "--set", NO_REFINE)
+    product = output / f"together-{GEOMETRIC}"
+    assert lines(product) == evaluated("both", "--set", GEOMETRIC) != lines(output / "together")
     assert lines(output / names[0]) != lines(output / names[1])
 
     # Killed in the third picture, it does only what is missing
@@ -127,5 +131,5 @@ def test_only_what_shares_the_passes_is_a_row(
     about = ("--data", small_dataset, "--output", tmp_path / "rows")
     with pytest.raises(SystemExit):
         start(members, monkeypatch, pair["both"], *about, "--row", "network.mirror=true")
-    assert "settings of postprocess alone" in capsys.readouterr().err
+    assert "only postprocess. and network.average share" in capsys.readouterr().err
     assert not (tmp_path / "rows").exists()

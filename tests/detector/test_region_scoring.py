@@ -20,7 +20,7 @@ from configs import NetworkOptions
 from detector import Detector
 from detector.combine import as_proposer
 from detector.ensemble import Member, pack, unpack
-from detector.region_scoring import objectness, score, see
+from detector.region_scoring import average_members, objectness, score, see
 from detector.regions import RegionClassifier
 from proposals.boxes import flip_boxes
 from tests.made_up import NAMES, rectangles
@@ -101,6 +101,18 @@ def test_probabilities_and_deltas_are_the_means_of_the_members(
         for answer in alone:  # and is no single one's
             assert np.abs(found - answer[index]).max() > 0.01
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+def test_the_mean_of_members_by_hand() -> None:
+    sure, torn = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.5, 0.5]])
+    arithmetic = average_members([sure, torn], "arithmetic")
+    torch.testing.assert_close(arithmetic, torch.tensor([[0.7, 0.3]]))
+    # sqrt(.9 * .5) is three times sqrt(.1 * .5)
+    geometric = average_members([sure, torn], "geometric")
+    torch.testing.assert_close(geometric, torch.tensor([[0.75, 0.25]]))
+    never = torch.tensor([[1.0, 0.0]])
+    assert average_members([never, torn], "geometric").isfinite().all()
+    assert torch.equal(average_members([sure], "geometric"), sure)
 
 
 def test_mirrored_too_a_photograph_and_its_mirror_image_are_told_the_same(
