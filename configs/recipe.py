@@ -160,6 +160,7 @@ class Recipe:
     name: str = "custom"
     description: str = ""
     weights: str = ""  # a file in detector/weights/, or a path
+    more_weights: tuple[str, ...] = ()  # files whose networks vote too (`detector.combine`)
     proposer: str = ""  # warp mode: a detector whose MultiBox and objectness choose the regions
     proposals: ProposalOptions = field(default_factory=ProposalOptions)
     multibox: MultiBoxOptions = field(default_factory=MultiBoxOptions)

@@ -24,13 +24,18 @@ def weights_path(path: Path, recipe: Recipe | None) -> Path:
     if recipe is not None:
         if not recipe.weights:
             raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
-        path = Path(recipe.weights)
-        return path if path.parent != Path() else WEIGHTS_FOLDER / path
+        return recipe_file(recipe.weights)
     if path.is_dir():
         path = path / "weights.safetensors"
         if not path.is_file():
             raise DetectorError(f"{path}: not there; finish this run folder with `detect train`")
     return path
+
+
+def recipe_file(name: str) -> Path:
+    """The file that a recipe names: one of those that ship, or a path."""
+    path = Path(name)
+    return path if path.parent != Path() else WEIGHTS_FOLDER / path
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:

@@ -15,7 +15,7 @@ from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
-from detector.loading import choose_device, holds_weights, weights_path
+from detector.loading import choose_device, holds_weights, recipe_file, weights_path
 from detector.postprocess import Candidates, Scored, candidates, decode, suppress
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
@@ -92,13 +92,15 @@ class Detector:
             A recipe's name ("voc20") or YAML file, which brings its weights; or a weights file
             (.safetensors) or run folder, which brings the recipe it was trained with.
         weights
-            Other weights (file or run folder) under the recipe `name`.
+            Other weights (file or run folder) under the recipe `name`, instead of all of its own.
 
         Raises
         ------
         DetectorError, RecipeError
             Nothing of that name, or a file that holds no detector.
         """
+        from detector.combine import combine
+
         recipe = None if holds_weights(Path(name)) else load_recipe(name)
         path = weights_path(Path(weights or name), recipe if weights is None else None)
         tensors, info = load_weights(path)
@@ -112,9 +114,12 @@ class Detector:
             ) from None
         except DetectorError as error:
             raise DetectorError(f"{path}: {error}") from None
-        if recipe is None:
-            recipe = recipe_from_dict(info.recipe, where=f"{path}: recipe")
-        return cls(members[0].model, recipe, info, device, multibox, members)
+        own = recipe or recipe_from_dict(info.recipe, where=f"{path}: recipe")
+        first = cls(members[0].model, own, info, device, multibox, members)
+        if recipe is None or weights is not None or not recipe.more_weights:
+            return first
+        others = [cls.load(recipe_file(more), device=device) for more in recipe.more_weights]
+        return combine([first, *others])
 
     def save(self, path: str | Path) -> None:
         """Write all networks, MultiBox, the recipe and `info` to one weights file; atomic."""

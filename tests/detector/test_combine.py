@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from detector import Detector, DetectorError
 from detector.combine import as_proposer, combine
@@ -45,6 +46,24 @@ def test_members_keep_their_order_and_the_first_is_everybody_s(first: Detector) 
     assert biases(combine([three, one])) == [3.0, 1.0]
     # nobody's networks have become another's
     assert biases(one) == [1.0] and len(one.members) == 1
+
+
+def test_a_recipe_brings_the_networks_of_several_files(first: Detector, tmp_path: Path) -> None:
+    for name, amount, mode in (("a", 1.0, "shared"), ("b", 2.0, "warp"), ("c", 3.0, "shared")):
+        biased(first, amount, mode).save(tmp_path / f"{name}.safetensors")
+    files = [str(tmp_path / f"{name}.safetensors") for name in "abc"]
+    recipe = {"name": "all", "weights": files[0], "more_weights": files[1:]}
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump({**recipe, "network": {"keep": 7}}))
+    detector = Detector.load(tmp_path / "all.yaml", device="cpu")
+    assert biases(detector) == [1.0, 2.0, 3.0] and detector.recipe.network.keep == 7
+    assert detector.info.members == ("shared", "warp", "shared")
+    # Weights that are named stand instead of all of these, and one file may hold all
+    assert biases(Detector.load(tmp_path / "all.yaml", weights=files[1], device="cpu")) == [2.0]
+    detector.save(tmp_path / "one.safetensors")
+    assert biases(Detector.load(tmp_path / "one.safetensors", device="cpu")) == [1.0, 2.0, 3.0]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump({**recipe, "more_weights": ["none.safetensors"]}))
+    with pytest.raises(DetectorError, match=r"none\.safetensors"):
+        Detector.load(tmp_path / "all.yaml", device="cpu")
 
 
 def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path) -> None:
