@@ -61,7 +61,9 @@ def test_a_recipe_brings_the_networks_of_several_files(first: Detector, tmp_path
     assert biases(Detector.load(tmp_path / "all.yaml", weights=files[1], device="cpu")) == [2.0]
     detector.save(tmp_path / "one.safetensors")
     assert biases(Detector.load(tmp_path / "one.safetensors", device="cpu")) == [1.0, 2.0, 3.0]
-    (tmp_path / "all.yaml").write_text(yaml.safe_dump({**recipe, "more_weights": ["none.safetensors"]}))
+    (tmp_path / "all.yaml").write_text(
+        yaml.safe_dump({**recipe, "more_weights": ["none.safetensors"]})
+    )
     with pytest.raises(DetectorError, match=r"none\.safetensors"):
         Detector.load(tmp_path / "all.yaml", device="cpu")
 
