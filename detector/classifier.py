@@ -53,18 +53,18 @@ class Classifier:
         """Pictures (H, W, 3) -> probabilities (len(images), classes), each row of sum 1."""
         return self.average(torch.cat([multi_crop(i, crops, self.side) for i in images]), crops)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def average(self, windows: Tensor, crops: int) -> NDArray[np.float32]:
         """(pictures x crops, 3, side, side) uint8 -> probabilities (pictures, classes)."""
         total = torch.zeros(len(windows) // crops, len(self.class_names), device=self.device)
         pieces = windows.split(self.crops_per_pass)
         for network in self.networks:
             answers = []
-            for piece in pieces:
-                pixels = preprocess(piece.to(self.device))
-                with mixed_precision(self.device):
+            with mixed_precision(self.device):  # one for all: weights are cast once
+                for piece in pieces:
+                    pixels = preprocess(piece.to(self.device))
                     logits = network(pixels.contiguous(memory_format=torch.channels_last))
-                answers.append(logits.float().softmax(1))
+                    answers.append(logits.float().softmax(1))
             total += torch.cat(answers).unflatten(0, (-1, crops)).mean(1)
         averaged: NDArray[np.float32] = (total / len(self.networks)).cpu().numpy()
         return averaged

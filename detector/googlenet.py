@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from detector.pooling import max_pool
+
 # Table 1: name -> (input, #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj)
 INCEPTION = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
@@ -56,14 +58,14 @@ class Inception(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, one + three + five + pool, H, W)."""
-        pooled = F.max_pool2d(x, 3, stride=1, padding=1)
+        pooled = max_pool(x, stride=1)
         branches = (
             self.one(x),
-            self.three(F.relu(self.reduce3(x))),
-            self.five(F.relu(self.reduce5(x))),
+            self.three(F.relu_(self.reduce3(x))),
+            self.five(F.relu_(self.reduce5(x))),
             self.pool(pooled),
         )
-        return F.relu(torch.cat(branches, 1))
+        return F.relu_(torch.cat(branches, 1))
 
 
 class AuxiliaryClassifier(nn.Module):
@@ -147,9 +149,9 @@ class GoogLeNet(nn.Module):
         return logits
 
     def _stem(self, x: Tensor) -> Tensor:
-        x = local_response_norm(max_pool(F.relu(self.conv1(x))))
-        x = F.relu(self.conv2_reduce(x))
-        return max_pool(local_response_norm(F.relu(self.conv2(x))))
+        x = local_response_norm(max_pool(F.relu_(self.conv1(x))))
+        x = F.relu_(self.conv2_reduce(x))
+        return max_pool(local_response_norm(F.relu_(self.conv2(x))))
 
     def _middle(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
         x = max_pool(self.inception("3b")(self.inception("3a")(x)))
@@ -158,11 +160,6 @@ class GoogLeNet(nn.Module):
             if taps is not None:
                 taps[name] = x
         return x
-
-
-def max_pool(x: Tensor) -> Tensor:
-    """3x3 stride 2, output size rounded up as in Caffe: 112 -> 56 -> 28 -> 14 -> 7."""
-    return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
 
 
 def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4) -> Tensor:
@@ -176,9 +173,19 @@ def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4) -> Tensor
     channels = x.shape[1]
     position = torch.arange(channels, device=x.device)
     band = ((position[:, None] - position[None, :]).abs() <= size // 2).to(x.dtype)
-    total = F.conv2d(x * x, alpha / size * band[:, :, None, None])
-    inverse = total.float().add_(1).rsqrt_()
-    return x * (inverse * inverse.sqrt()).to(x.dtype)
+    totals = F.conv2d(x * x, alpha / size * band[:, :, None, None])
+
+    def inverse(total: Tensor) -> Tensor:
+        root = total.float().add_(1).rsqrt_()
+        return (root * root.sqrt()).to(x.dtype)
+
+    if x.requires_grad or x.device.type != "cpu":
+        return x * inverse(totals)
+    # A picture at a time: float32 of all would not stay in the processor's cache
+    out = torch.empty_like(x)
+    for one, total, place in zip(x.split(1), totals.split(1), out.split(1), strict=True):
+        torch.mul(one, inverse(total), out=place)
+    return out
 
 
 def preprocess(image_rgb: Tensor) -> Tensor:

@@ -263,7 +263,7 @@ class Detector:
             min_side=options.min_side,
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:
         """MultiBox's boxes from what the trunk has seen already."""
         if self.multibox is None:

@@ -1,6 +1,7 @@
 """What the pipeline asks of the networks: arrays in, arrays out, whatever the device.
 
-A photograph is seen once (`see`); every question about its regions is answered from that.
+A photograph is seen once (`see`); every question about its regions is answered from that. All is
+`no_grad`, not `inference_mode`, in which autocast would cast the weights anew in every pass.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from detector.warp import Atlas, make_atlas, shrink_for_warp, warp_regions
 from proposals.boxes import flip_boxes
 
 Floats = NDArray[np.float32]
+CROPS_PER_PASS = 8  # on a CPU
 
 
 class View(NamedTuple):
@@ -64,7 +66,7 @@ class Features(NamedTuple):
         return warp_regions(self.atlas, boxes, mirrored=turned)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def see(
     members: Sequence[Member],
     image: NDArray[np.uint8],
@@ -99,7 +101,7 @@ def see(
     return Features(views, (image.shape[0], image.shape[1]), atlas, atlas_factors, device)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) -> Floats:
     """Probability (N,) that a box holds an object of any class; cheap."""
     with mixed_precision(features.device):
@@ -107,7 +109,7 @@ def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) 
     return logits.float().sigmoid().cpu().numpy()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def score(
     members: Sequence[Member],
     features: Features,
@@ -171,7 +173,7 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
             crops = features.crops(boxes_xyxy, mirrored)
             for said, (model, mode) in zip(found, voters, strict=True):
                 if mode == "warp":
-                    said.append(_answer(model.classify_crops(crops), mirrored))
+                    said.append(_answer(_classify(model, crops), mirrored))
     return [
         _Answer(
             torch.stack([view.probabilities for view in said]).mean(0),
@@ -179,6 +181,13 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
         )
         for said in found
     ]
+
+
+def _classify(model: RegionClassifier, crops: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and deltas of crops, few a pass where a processor's cache should hold their maps."""
+    size = CROPS_PER_PASS if crops.device.type == "cpu" else len(crops)
+    passes = [model.classify_crops(piece) for piece in crops.split(size)]
+    return torch.cat([logits for logits, _ in passes]), torch.cat([deltas for _, deltas in passes])
 
 
 def _answer(answer: tuple[Tensor, Tensor], mirrored: bool) -> _Answer:

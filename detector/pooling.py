@@ -1,0 +1,41 @@
+"""Max pooling over 3x3, for networks whose maps are never negative.
+
+torch pools bfloat16 on a CPU at a third of the speed that memory allows, which made the pools a
+quarter of GoogLeNet's time. Codes of numbers that are not negative, read as integers, are in the
+order of the numbers, and processors compare integers fast; and the largest of 3x3 is the largest of
+three rows' largest of three. The results are the same bits.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def max_pool(x: Tensor, stride: int = 2) -> Tensor:
+    """Largest of 3x3 cells of (N, C, H, W), none of which is negative.
+
+    Stride 2 has no padding and rounds its output size up, as in Caffe: 112 -> 56 -> 28 -> 14 -> 7.
+    Stride 1 keeps the size.
+    """
+    if x.requires_grad or x.device.type != "cpu" or x.dtype != torch.bfloat16:
+        return F.max_pool2d(x, 3, stride, padding=2 - stride, ceil_mode=stride == 2)
+    codes = x.view(torch.int16)
+    for axis in (2, 3):
+        codes = _largest_of_three(codes.movedim(axis, 0), stride).movedim(0, axis)
+    return codes.view(x.dtype)
+
+
+def _largest_of_three(codes: Tensor, stride: int) -> Tensor:
+    """Along the first axis: windows around every cell, or begun at every other one."""
+    if stride == 1:
+        largest = codes.clone()
+        torch.maximum(largest[1:], codes[:-1], out=largest[1:])
+        torch.maximum(largest[:-1], codes[1:], out=largest[:-1])
+        return largest
+    first, second, third = codes[::2], codes[1::2], codes[2::2]
+    largest = torch.maximum(first[: len(second)], second)
+    whole = largest[: len(third)]  # the last window of an even size has two cells
+    torch.maximum(whole, third, out=whole)
+    return largest
