@@ -22,10 +22,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from configs import DEFAULT
 from detector import Detector, read_image
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import find_images
-from detector.pipeline import DEFAULT
 from detector.postprocess import Scored, candidates, decode, suppress
 from detector.region_scoring import objectness, score
 from proposals.merge import merge_proposals

@@ -3,6 +3,7 @@
 from configs.checks import RecipeError
 from configs.overrides import override
 from configs.recipe import (
+    DEFAULT,
     MultiBoxOptions,
     NetworkOptions,
     PostprocessOptions,
@@ -16,6 +17,7 @@ from configs.recipe import (
 )
 
 __all__ = [
+    "DEFAULT",
     "MultiBoxOptions",
     "NetworkOptions",
     "PostprocessOptions",

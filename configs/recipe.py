@@ -15,6 +15,7 @@ from typing import Any
 from configs.checks import RecipeError, check, suggest
 
 RECIPE_FOLDER = Path(__file__).parent
+DEFAULT = "pair"  # the recipe of a detector that nobody named
 
 
 @dataclass(frozen=True)

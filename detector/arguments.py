@@ -91,7 +91,7 @@ def _image(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--threshold", type=fraction, metavar="SCORE",
-        help="lowest score shown, 0 to 1 (default: the recipe's, .4 for voc20)",
+        help="lowest score shown, 0 to 1 (default: the recipe's, .4 for those that ship)",
     )  # fmt: skip
     add("--max-detections", type=count, metavar="N", help="most objects per picture (default: 100)")
     add(
@@ -198,7 +198,7 @@ def _propose(parser: argparse.ArgumentParser) -> None:
 
 def _detector_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--recipe", metavar="NAME|YAML", help="how to detect (default: voc20)")
+    add("--recipe", metavar="NAME|YAML", help="how to detect (default: pair; voc20 is faster)")
     add("--weights", type=Path, metavar="FILE", help=".safetensors file or run folder of `train`")
     add_settings(parser)
     add_device(parser)

@@ -106,8 +106,8 @@ def detect_images(arguments: Namespace) -> int:
 
 def load_detector(arguments: Namespace) -> Detector:
     """The detector that --recipe, --weights, --set, --device and --proposals ask for."""
-    from configs import override
-    from detector.pipeline import DEFAULT, Detector
+    from configs import DEFAULT, override
+    from detector.pipeline import Detector
 
     if arguments.weights and not arguments.weights.exists():
         raise DetectorError(

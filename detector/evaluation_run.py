@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from configs import DEFAULT
 from detector.cli import load_detector, say
 from detector.errors import DetectorError
 from detector.image_files import printable
@@ -99,7 +100,7 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
 def run_name(arguments: Namespace) -> str:
     """What a run is called: its detector, what was chosen otherwise, its data set."""
     weights, data = arguments.weights, arguments.data.resolve()
-    detector = Path(arguments.recipe or "voc20").stem
+    detector = Path(arguments.recipe or DEFAULT).stem
     if weights:
         is_run = weights.is_dir() or weights.name == "weights.safetensors"
         folder = weights if weights.is_dir() else weights.resolve().parent

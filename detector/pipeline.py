@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import PostprocessOptions, Recipe, load_recipe, recipe_from_dict
+from configs import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_from_dict
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
@@ -26,7 +26,6 @@ from proposals.multibox import MultiBox
 from proposals.result import Proposals
 
 Floats = NDArray[np.float32]
-DEFAULT = "voc20"
 
 
 class Stages(NamedTuple):

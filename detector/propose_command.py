@@ -139,11 +139,11 @@ def _proposer(arguments: Namespace) -> Proposer:
 
 def _selective_search(arguments: Namespace) -> Proposer:
     """Selective search as the recipe has it, without a detector and without torch."""
-    from configs import load_recipe, override
+    from configs import DEFAULT, load_recipe, override
     from proposals import ProposalCache, selective_search
     from proposals.strategies import MODES, processors
 
-    options = override(load_recipe(arguments.recipe or "voc20"), arguments.settings).proposals
+    options = override(load_recipe(arguments.recipe or DEFAULT), arguments.settings).proposals
     if arguments.proposals:
         scale = MODES[arguments.proposals].superpixel_scale
         options = replace(options, mode=arguments.proposals, superpixel_scale=scale)

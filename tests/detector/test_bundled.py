@@ -15,6 +15,11 @@ def detector() -> Detector:
     return Detector.load(device="cpu")
 
 
+@pytest.fixture(scope="module")
+def shared() -> Detector:
+    return Detector.load("voc20", device="cpu")
+
+
 @pytest.mark.parametrize(
     ("photo", "name", "points"),
     [
@@ -32,11 +37,24 @@ def test_finds_what_anyone_sees(
     assert all(x1 < x < x2 and y1 < y < y2 for x, y in points)
 
 
-def test_says_what_it_is_and_how_good(detector: Detector) -> None:
-    assert len(detector.info.class_names) == 20
-    assert {"background"}.isdisjoint(detector.info.class_names)
-    assert 0.3 < detector.info.metrics["voc20_test_mAP50"] < 1
-    assert detector.info.provenance["data"]
+def test_says_what_it_is_and_how_good(detector: Detector, shared: Detector) -> None:
+    for one in (detector, shared):
+        assert len(one.info.class_names) == 20
+        assert {"background"}.isdisjoint(one.info.class_names)
+        assert one.info.provenance["data"]
+    assert 0.3 < shared.info.metrics["voc20_test_mAP50"] < 1
+
+
+def test_the_default_is_two_unlike_networks_and_voc20_the_first(
+    detector: Detector, shared: Detector
+) -> None:
+    assert [member.mode for member in detector.members] == ["shared", "warp"]
+    assert [member.mode for member in shared.members] == ["shared"]
+    assert detector.recipe.network.average == "geometric"
+    face = np.array([[100, 20, 380, 290]], np.float32)
+    both = detector.classify(PHOTOS / "cat.jpg", face)[0]
+    first = shared.classify(PHOTOS / "cat.jpg", face)[0]
+    assert both.argmax() == first.argmax() and not np.allclose(both, first, atol=1e-3)
 
 
 def test_presets_differ_only_in_the_threshold(detector: Detector) -> None:

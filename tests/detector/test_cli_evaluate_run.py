@@ -253,7 +253,7 @@ def test_a_folder_data_set_whose_ids_are_texts(
         (folder / "Annotations" / f"{stem}.xml").write_text(XML.format(stem=stem))
         Image.fromarray(rectangles(seed)[0]).save(folder / "JPEGImages" / f"{stem}.jpg")
     assert evaluate("--data", folder) == 0
-    run = tmp_path / "evaluations" / "voc20-voc"
+    run = tmp_path / "evaluations" / "pair-voc"
     ids = [line["image_id"] for line in lines(run / "detections.jsonl")]
     assert ids == ["2007_000027", "street"] == [x["image_id"] for x in lines(run / "objects.jsonl")]
     first = capsys.readouterr().out
