@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     costs = batch_costs(members[0].model, options.batches, now)
     batch = min(costs, key=lambda size: costs[size])
     pipelines: dict[str, Callable[[], object]] = {
-        f"(a) warp mode, {batch} a pass": lambda: ours(members, image, boxes, batch),
+        f"(a) warp mode, {batch} boxes at a time": lambda: ours(members, image, boxes, batch),
         f"(b) by hand, {NAIVE_BATCH} a pass": lambda: naive(plain, image, boxes),
         "(c) by hand, our norm": lambda: naive(plain, image, boxes, own_norm=True),
         "  crops of (a)": lambda: warp(image, boxes, batch),

@@ -8,23 +8,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from configs.recipe import Recipe
 
+LOOPS = ("training", "multibox", "pretrain")  # sections that train
 LOOP_WORDS = {
     "optimizer": ["adamw", "sgd"],
     "schedule": ["cosine", "paper"],
     "precision": ["auto", "bf16", "fp32"],
 }
+LOOP_BOUNDS = (  # of all of them
+    ("learning_rate", 0.0, 100.0),
+    ("head_factor", 0.0, 1e6),
+    ("weight_decay", 0.0, 1e3),
+    ("warmup_steps", 0, 10**9),
+    ("gradient_clip", 0.0, 1e9),
+    ("averaging", 0.0, 1.0),
+    ("checkpoint_minutes", 0.0, 1e6),
+    ("seed", 0, 2**31),
+)
 BOUNDS = (  # section, key, lowest, highest
     ("proposals", "superpixel_scale", 1e-3, 1e3),
     ("proposals", "width", 0, 10_000),
+    ("proposals", "min_side", 0, 10_000),
+    ("proposals", "seed", 0, 2**31),
     ("multibox", "boxes", 0, 10**5),
     ("multibox", "epochs", 0.0, 1e6),
     ("multibox", "images_per_step", 1, 10**4),
+    ("multibox", "extra_iou", 0.0, 1.0),
     ("network", "short_side", 32, 4096),
     ("network", "long_side", 32, 8192),
     ("network", "keep", 0, 10**6),
     ("network", "batch", 1, 10**6),
     ("postprocess", "nms_iou", 0.0, 1.0),
     ("postprocess", "max_detections", 1, 10**6),
+    ("postprocess", "refine", 0, 100),
+    ("postprocess", "refine_boxes", 1, 10**6),
+    ("postprocess", "vote_iou", 0.0, 1.0),
     ("training", "epochs", 0.0, 1e6),
     ("training", "members", 1, 1000),
     ("training", "images_per_step", 1, 10**4),
@@ -32,6 +49,7 @@ BOUNDS = (  # section, key, lowest, highest
     ("training", "foreground_fraction", 0.0, 1.0),
     ("training", "foreground_iou", 0.0, 1.0),
     ("training", "hard_fraction", 0.0, 1.0),
+    ("training", "objectness_regions", 1, 10**6),
     ("training", "teacher_share", 0.0, 1.0),
     ("training", "crops_per_pass", 1, 10**5),
     ("training", "auxiliary_weight", 0.0, 1e3),
@@ -39,18 +57,13 @@ BOUNDS = (  # section, key, lowest, highest
     ("training", "aspect_jitter", 0.0, 10.0),
     ("training", "memory_gb", 0.0, 1e6),
     ("training", "validation_fraction", 0.0, 0.9),
-    ("training", "averaging", 0.0, 1.0),
     ("training", "label_smoothing", 0.0, 0.9),
-    ("training", "seed", 0, 2**31),
     ("pretrain", "epochs", 0.0, 1e6),
     ("pretrain", "images_per_step", 1, 10**6),
     ("pretrain", "images_per_part", 1, 10**5),
     ("pretrain", "crop_side", 32, 1024),
     ("pretrain", "auxiliary_weight", 0.0, 10.0),
-    ("pretrain", "learning_rate", 0.0, 100.0),
-    ("pretrain", "averaging", 0.0, 1.0),
     ("pretrain", "validation_fraction", 0.0, 0.9),
-    ("pretrain", "seed", 0, 2**31),
 )
 
 
@@ -72,7 +85,8 @@ def check(recipe: Recipe, where: str) -> None:
         for scale in getattr(recipe.network, key):
             if not least <= scale <= most:
                 raise RecipeError(f"{where}: network.{key} holds {scale}; use {least} to {most}")
-    for section, key, low, high in BOUNDS:
+    loops = ((section, *bound) for section in LOOPS for bound in LOOP_BOUNDS)
+    for section, key, low, high in (*BOUNDS, *loops):
         value = getattr(getattr(recipe, section), key)
         if not low <= value <= high:
             raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
@@ -85,7 +99,7 @@ def check(recipe: Recipe, where: str) -> None:
         raise RecipeError(
             f"{where}: network.context needs network.mode shared; in warp mode set it to []"
         )
-    for section in ("training", "multibox", "pretrain"):
+    for section in LOOPS:
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)
             if value not in words:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_OUTPUT = Path("detections")
 FAILED, INTERRUPTED = 1, 130
+SETTLED = ("weights", "more_weights", "proposer", "training", "pretrain")  # before a detector runs
 
 
 def main(words: list[str] | None = None) -> int:
@@ -139,10 +140,17 @@ def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
     """Refuse a mode that was set and is not the networks' own: they read regions as they learned.
 
     A recipe may say another, for it may have been written for other weights. Context is theirs too.
+    What made the networks, or which there are, is settled when they are loaded.
     """
     asked = detector.recipe.network.mode
     modes = sorted({member.mode for member in detector.members} - {"proposer"})
     keys = {setting.partition("=")[0] for setting in settings}
+    for key in sorted(keys):
+        if key.partition(".")[0] in SETTLED:
+            raise DetectorError(
+                f"--set {key}: changes nothing in a detector that is trained; leave it out, or "
+                "write it into a recipe file"
+            )
     if "network.mode" in keys and modes != [asked]:
         raise DetectorError(
             f"--set network.mode={asked}: the networks of these weights are {' and '.join(modes)}; "

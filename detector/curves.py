@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.run_folder import CURVES, log_metrics, read_metrics
+from detector.run_folder import CURVES, log_metrics, metrics_line, read_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def draw_curves(folder: Path) -> Path | None:
     figure = Figure(figsize=(3.6 * columns, 2.6 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    last = max(steps[-1] for steps, _ in curves.values())
+    last = max(1, *(steps[-1] for steps, _ in curves.values()))
     for panel, (name, (steps, values)) in zip(axes, curves.items(), strict=False):
         _draw_panel(panel, name, steps, values)
         panel.set_xlim(0, last * 1.02)
@@ -52,9 +52,14 @@ def draw_curves(folder: Path) -> Path | None:
 
 
 def add_validation(folder: Path, figures: Mapping[str, float]) -> None:
-    """Enter figures of validation at the last step of a run, and draw its curves again."""
+    """Enter figures of validation at the last step of a run, and draw its curves again.
+
+    A finished run that is called again has them.
+    """
     lines = read_metrics(folder)
-    log_metrics(folder, int(lines[-1]["step"]) if lines else 0, figures)
+    step = int(lines[-1]["step"]) if lines else 0
+    if metrics_line(step, figures) not in lines:
+        log_metrics(folder, step, figures)
     if lines:  # an ensemble has none of its own: its members' folders have curves
         draw_curves(folder)
 

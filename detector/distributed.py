@@ -1,6 +1,6 @@
 """Several processes that train one model: what `torchrun detect train ...` started.
 
-    torchrun --nproc-per-node 8 --no-python detect train --data my.json
+    torchrun --nproc-per-node 2 --no-python detect train --data my.json
 
 One process per GPU (nccl), or per share of the processor's cores (gloo). All averaging of
 gradients is DistributedDataParallel's; here is who is who, and what is done once for all.

@@ -33,11 +33,11 @@ def example_losses(
     device: torch.device,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
-    count: int = BOXES,
+    multibox_boxes: int = BOXES,
 ) -> dict[str, Tensor]:
     """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
 
-    With `multibox` its `count` boxes join the example's, found on the map of this very pass.
+    With `multibox` its best boxes join the example's, found on the map of this very pass.
     With `teacher` its answers are part of what classes should be.
     """
     rng = np.random.default_rng([options.seed, 4, *example.key])
@@ -46,7 +46,7 @@ def example_losses(
     pyramid = Pyramid(maps, example.factors.to(device))
     if multibox is not None:
         with torch.no_grad():
-            found = multibox.propose(maps[0].detach(), *example.size, count)
+            found = multibox.propose(maps[0].detach(), *example.size, multibox_boxes)
         boxes = np.concatenate([boxes, found.boxes_xyxy])
 
     logits = model.objectness(pyramid, torch.from_numpy(boxes).to(device)).float()
@@ -102,14 +102,14 @@ def detector_losses(
     options: TrainingOptions,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
-    count: int = BOXES,
+    multibox_boxes: int = BOXES,
 ) -> PartLosses:
     """The losses of one photograph, as the training loop asks for them."""
 
     def losses(
         model: RegionClassifier, example: Example, device: torch.device
     ) -> dict[str, Tensor]:
-        return example_losses(model, example, options, device, multibox, teacher, count)
+        return example_losses(model, example, options, device, multibox, teacher, multibox_boxes)
 
     return losses
 

@@ -239,10 +239,12 @@ class Detector:
         DetectorError
             If the weights hold no MultiBox.
         """
+        return self.multibox_boxes(self.multibox_features(read_image(source)), count)
+
+    def multibox_features(self, image: NDArray[np.uint8]) -> Features:
+        """What MultiBox sees of an (H, W, 3) photograph: the first trunk's map of it, once."""
         first_scale = replace(self.recipe.network, pyramid=(), mirror=False, more_scales=())
-        proposer = Member(self.model, "proposer")
-        features = see([proposer], read_image(source), first_scale, self.device)
-        return self.multibox_boxes(features, count)
+        return see([Member(self.model, "proposer")], image, first_scale, self.device)
 
     @property
     def _wants_multibox(self) -> bool:

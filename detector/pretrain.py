@@ -23,7 +23,7 @@ from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import printable
 from detector.pretrain_data import Crops, CropSteps
 from detector.progress import show_training
-from detector.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
+from detector.run_folder import WEIGHTS, log_metrics, read_metrics, sha256, start_run_folder
 from detector.splits import SPLIT_SEED, split_at_random
 from detector.training import PartLosses, Trainer
 from detector.version import __version__
@@ -63,7 +63,7 @@ def pretrain(
     Raises
     ------
     DetectorError
-        Data that cannot be used; a run folder of another recipe or of other data.
+        Data that cannot be used; a run folder of another recipe, of other data or weights.
     """
     training, held = _read_data(data, validation, recipe.pretrain)
     network = _network(training, recipe.pretrain, weights)
@@ -83,7 +83,9 @@ def pretrain(
             classifier.columns(held)  # a class that is not trained on is told now
         stack.enter_context(processes.holding(output))
         if processes.is_main:
-            start_run_folder(output, recipe, data, len(training), recipe.pretrain.seed, chosen)
+            initial = "scratch" if weights is None else sha256(weights)
+            seed = recipe.pretrain.seed
+            start_run_folder(output, recipe, data, len(training), seed, chosen, initial)
         processes.wait()
         said = console if processes.is_main else Console(stderr=True)
         losses = classification_losses(recipe.pretrain, said)

@@ -42,7 +42,8 @@ def start_run_folder(
 ) -> None:
     """Write recipe.yaml and run.json, or add a date to those of the run to be continued.
 
-    `initial` tells the weights it starts from from any others.
+    `initial` tells the weights it starts from from any others. A run that was refused before it
+    had learned anything leaves nothing to continue; another one may begin in its folder.
 
     Raises
     ------
@@ -52,14 +53,14 @@ def start_run_folder(
     import yaml
 
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RECIPE
-    if not path.exists():
+    path, begun = folder / RECIPE, _has_begun(folder)
+    if not (begun and path.exists()):
         text = yaml.safe_dump(_plain(recipe.to_dict()), sort_keys=False, allow_unicode=True)
         write_text(path, text)
     elif load_recipe(path) != recipe:
         raise DetectorError(f"{path}: another recipe was used here; give another --output")
     path = folder / RUN
-    if path.exists():
+    if begun and path.exists():
         about = json.loads(path.read_text(encoding="utf-8"))
         if about.get("initial_weights", initial) != initial:
             raise DetectorError(
@@ -70,6 +71,15 @@ def start_run_folder(
         about = describe_run(data, photographs, seed, device)
         about |= {"initial_weights": initial} if initial else {}
     write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether anything but a description lies there, or in the folders of its members."""
+    described = (RECIPE, RUN)
+    return any(
+        path.is_file() and path.name not in described and not path.name.startswith(".")
+        for path in folder.rglob("*")
+    )
 
 
 def describe_run(data: Path, photographs: int, seed: int, device: torch.device) -> dict[str, Any]:
@@ -83,7 +93,11 @@ def describe_run(data: Path, photographs: int, seed: int, device: torch.device) 
         "command": shlex.join(sys.argv),
         "started": _now(),
         "seed": seed,
-        "data": {"file": str(data), "sha256": _sha256(data), "photographs": photographs},
+        "data": {
+            "file": str(data),
+            "sha256": sha256(data) if data.is_file() else None,
+            "photographs": photographs,
+        },
         "device": f"{device} ({name or platform.machine()})",
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "versions": {
@@ -98,9 +112,13 @@ def describe_run(data: Path, photographs: int, seed: int, device: torch.device) 
 
 def log_metrics(folder: Path, step: int, values: Mapping[str, float]) -> None:
     """Add a line to metrics.jsonl."""
-    line = {"step": step, **{key: float(f"{value:.5g}") for key, value in values.items()}}
     with open(folder / METRICS, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(metrics_line(step, values)) + "\n")
+
+
+def metrics_line(step: int, values: Mapping[str, float]) -> dict[str, float]:
+    """A line of metrics.jsonl: five digits are enough."""
+    return {"step": step, **{key: float(f"{value:.5g}") for key, value in values.items()}}
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
@@ -137,9 +155,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
+def sha256(path: Path) -> str:
+    """Of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -94,13 +94,11 @@ def train(
         )
     folder = images or find_image_folder(data, dataset)
     options, is_warp = recipe.training, recipe.network.mode == "warp"
-    if part == "multibox" and (is_warp or not recipe.multibox.boxes):
-        raise DetectorError(
-            f"recipe {recipe.name!r}: has no MultiBox to train; "
-            "use network.mode shared and multibox.boxes over 0"
-        )
-    if part != "multibox":
+    if part == "multibox":
+        _check_has_trunk(recipe, start)
+    else:
         _check_mode(recipe)
+        _check_is_one(start)
     split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen), processes.holding(output):
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
@@ -125,6 +123,26 @@ def train(
         processes.wait()
     console.print(f"weights: {output / WEIGHTS}", markup=False)
     return output / WEIGHTS
+
+
+def _check_has_trunk(recipe: Recipe, start: Detector | None) -> None:
+    """Refuse what MultiBox cannot be trained on: no maps of photographs, or no boxes wanted."""
+    reads_crops = start is not None and start.members[0].mode == "warp"
+    if reads_crops or recipe.network.mode == "warp" or not recipe.multibox.boxes:
+        raise DetectorError(
+            f"recipe {recipe.name!r}: has no MultiBox to train; "
+            "use weights and network.mode shared, and multibox.boxes over 0"
+        )
+
+
+def _check_is_one(start: Detector | None) -> None:
+    """Refuse an ensemble to go on from: all but one of its networks would be lost."""
+    voters = [m for m in start.members if m.mode != "proposer"] if start is not None else []
+    if len(voters) > 1:
+        raise DetectorError(
+            f"--weights: {len(voters)} networks, training goes on from one; give the weights of "
+            "one of them, or leave it out"
+        )
 
 
 def _check_mode(recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli import load_detector
+from detector.errors import DetectorError
 
 if TYPE_CHECKING:
     from configs import Recipe
@@ -23,6 +24,10 @@ def train(arguments: Namespace) -> int:
     from detector.training_job import read_training_data
     from detector.weights_file import IMAGENET_WEIGHTS
 
+    if arguments.weights and arguments.imagenet_weights:
+        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of both")
+    if arguments.part == "multibox" and arguments.members is not None:
+        raise DetectorError("--members: MultiBox is one; leave it out or train --part detector")
     start = dataset = None
     if arguments.part == "multibox" or arguments.weights:
         start = load_detector(arguments)

@@ -57,8 +57,7 @@ def train_multibox(
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     model = MultiBox(priors, GRIDS, SHAPES)
-    maps = squashed_maps(detector, model, photographs, images, folder / MAPS, console)
-    steps = MultiBoxSteps(maps, boxes, priors, options)
+    steps = MultiBoxSteps(boxes, priors, options)
 
     def losses(model: MultiBox, batch: Batch, device: torch.device) -> dict[str, Tensor]:
         outputs, logits = model(batch.maps.to(device))
@@ -66,10 +65,12 @@ def train_multibox(
         return multibox_losses(outputs, logits, truth, locations, options.alpha)
 
     trainer = Trainer(model, steps, losses, options, folder, detector.device)
+    if trainer.step < len(steps):
+        steps.maps = squashed_maps(detector, model, photographs, images, folder / MAPS, console)
     console.print(f"MultiBox: {len(priors.mean)} priors, {len(steps)} steps")
     show_training(trainer, "MultiBox", console)
     trainer.use_average()
-    (folder / MAPS).unlink()
+    (folder / MAPS).unlink(missing_ok=True)
     return model
 
 
@@ -97,7 +98,7 @@ def squashed_maps(
         for index in track(images[done:], "trunk", console):
             picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
             with torch.inference_mode():
-                squashed = model.squash(detector.features(picture).map)[0].permute(1, 2, 0)
+                squashed = model.squash(detector.multibox_features(picture).map)[0].permute(1, 2, 0)
             cells = squashed.to("cpu", torch.bfloat16).contiguous().view(torch.int16)
             file.write(cells.numpy().tobytes())
     return np.memmap(path, np.int16, "r", shape=(len(images), *shape))
@@ -107,18 +108,19 @@ class MultiBoxSteps:
     """The one part of a step is its batch; order and mirroring are fixed by the seed.
 
     A mirrored photograph's map is taken to be the mirrored map, which the pools' rounding makes
-    true but for a cell at the border.
+    true but for a cell at the border. `maps`, (N, G, G, C), are to be there before the first part.
     """
+
+    maps: NDArray[np.int16]
 
     def __init__(
         self,
-        maps: NDArray[np.int16],
         boxes: Sequence[tuple[Floats, NDArray[np.bool_]]],
         priors: Priors,
         options: MultiBoxOptions,
     ) -> None:
         self.parts_per_step = 1
-        self.maps, self.boxes, self.priors, self.options = maps, boxes, priors, options
+        self.boxes, self.priors, self.options = boxes, priors, options
         rng = np.random.default_rng([options.seed, 5])
         epochs = [rng.permutation(len(boxes)) for _ in range(int(np.ceil(options.epochs)))]
         order = np.concatenate(epochs) if epochs else np.zeros(0, np.int64)

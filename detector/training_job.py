@@ -19,6 +19,7 @@ from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
 from detector.pipeline import Detector
 from detector.progress import show_training
 from detector.regions import RegionClassifier
+from detector.run_folder import sha256
 from detector.training import PartLosses, Steps, Trainer
 from detector.training_data import Photographs, StepData
 from detector.training_proposals import searched_proposals, with_multibox
@@ -71,7 +72,7 @@ class Job:
     def initial_digest(self) -> str:
         """SHA-256 of the weights that all begins with: of the file, or of the network's numbers."""
         if self.initial is None:
-            return hashlib.sha256(self.imagenet_weights.read_bytes()).hexdigest()
+            return sha256(self.imagenet_weights)
         digest = hashlib.sha256()
         for name, tensor in sorted(self.initial.state_dict().items()):
             digest.update(name.encode())

@@ -62,6 +62,10 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"training": {"epochs": float("nan")}}, "training.epochs is nan"),
         ({"training": {"images_per_step": 0}}, "training.images_per_step is 0"),
         ({"training": {"seed": -1}}, "training.seed is -1"),
+        ({"multibox": {"seed": -1}}, "multibox.seed is -1"),
+        ({"training": {"learning_rate": -1.0}}, "training.learning_rate is -1.0; use 0.0 to 100.0"),
+        ({"pretrain": {"warmup_steps": -3}}, "pretrain.warmup_steps is -3"),
+        ({"postprocess": {"vote_iou": 7.0}}, "postprocess.vote_iou is 7.0; use 0.0 to 1.0"),
         ({"training": {"label_smoothing": 1.0}}, "training.label_smoothing is 1.0; use 0.0 to 0.9"),
         ({"training": {"optimizer": "adam"}}, "optimizer is 'adam'; did you mean 'adamw'?"),
         (

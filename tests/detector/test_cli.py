@@ -187,6 +187,17 @@ def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
     assert plain.code == same.code == 0 and same.out == plain.out
 
 
+@pytest.mark.parametrize("key", ["training.epochs", "more_weights", "proposer"])
+def test_what_is_settled_in_a_trained_detector_cannot_be_set(
+    key: str, small_weights: Path, tmp_path: Path
+) -> None:
+    value = {"training.epochs": "2", "more_weights": "[]", "proposer": "voc20"}[key]
+    picture = save(tmp_path / "street.png")
+    run = detect(picture, "--weights", small_weights, "--set", f"{key}={value}")
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set {key}: changes nothing in a detector that is trained; " in run.errors
+
+
 def test_training_may_go_on_in_another_mode(small_weights: Path) -> None:
     words = ["train", "--data", "x.json", "--weights", str(small_weights), "--device", "cpu"]
     detector = load_detector(parse([*words, "--set", "network.mode=warp"]))

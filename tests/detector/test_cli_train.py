@@ -21,6 +21,8 @@ from tests.made_up import CATEGORY_IDS, NAMES
         (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
+        (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
+        (["--part", "multibox", "--members", "2"], "--members: MultiBox is one; leave it out"),
         (["--data", "none.json"], "none.json: no such file"),
     ],
 )

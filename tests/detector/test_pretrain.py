@@ -139,6 +139,8 @@ def test_another_recipe_or_other_data_in_the_run_folder_are_refused(
     changed = replace(RECIPE, pretrain=replace(OPTIONS, learning_rate=0.5))
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
         pretrain(data, finished, changed, device="cpu", console=QUIET)
+    with pytest.raises(DetectorError, match=r"started from other weights; .* --output"):
+        pretrain(data, finished, RECIPE, weights=IMAGENET_WEIGHTS, device="cpu", console=QUIET)
     for name, colour in COLOURS.items():
         for number in range(5):
             colour_noise(tmp_path / name / f"other{number}.png", colour, number)

@@ -52,6 +52,7 @@ def test_a_run_says_what_it_was_made_from(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_continued_run_keeps_its_first_description(tmp_path: Path) -> None:
     first = start(tmp_path, tmp_path / "none.json")
     assert first["data"]["sha256"] is None
+    (tmp_path / "checkpoint.safetensors").touch()
     recipe = (tmp_path / "recipe.yaml").read_bytes()
     start(tmp_path, tmp_path)
     again = start(tmp_path, tmp_path)
@@ -61,6 +62,8 @@ def test_a_continued_run_keeps_its_first_description(tmp_path: Path) -> None:
 
 def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) -> None:
     start(tmp_path, tmp_path)
+    (tmp_path / "member1").mkdir()
+    (tmp_path / "member1" / "checkpoint.safetensors").touch()
     path = tmp_path / "recipe.yaml"
     path.write_text("# a remark\n" + path.read_text())
     start(tmp_path, tmp_path)
@@ -69,9 +72,21 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
         start(tmp_path, tmp_path, other)
 
 
+def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> None:
+    (tmp_path / "member1").mkdir()
+    start(tmp_path / "member1", tmp_path)
+    start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "one")
+    other = replace(RECIPE, training=replace(RECIPE.training, ohem=True))
+    start_run_folder(tmp_path, other, tmp_path, 12, 5, CPU, "another")
+    assert load_recipe(tmp_path / "recipe.yaml") == other
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert (about["seed"], about["initial_weights"]) == (5, "another")
+
+
 def test_a_run_that_started_from_other_weights_is_refused(tmp_path: Path) -> None:
     for _ in range(2):
         start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "one")
+        (tmp_path / "checkpoint.safetensors").touch()
     with pytest.raises(DetectorError, match=r"run\.json: .* started from other weights; .* --outp"):
         start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "another")
     start(tmp_path / "older", tmp_path)  # which noted none
@@ -100,6 +115,8 @@ def test_curves_come_by_name_and_validation_last(tmp_path: Path) -> None:
     log_metrics(tmp_path, 20, {"classes": 1.0, "boxes": 0.5})
     add_validation(tmp_path, {"validation_mAP50": 0.4})
     add_validation(tmp_path, {"validation_mAP50": 0.5})
+    add_validation(tmp_path, {"validation_mAP50": 0.5})  # called again: nothing new
+    assert len(read_metrics(tmp_path)) == 4
     curves = read_curves(tmp_path)
     assert list(curves) == ["classes", "boxes", "validation_mAP50"]
     for name, steps, values in (

@@ -99,6 +99,14 @@ def test_members_have_run_folders_of_their_own_and_one_file_together(finished: P
         assert not differing(found.model, own.model)
 
 
+def test_training_goes_on_from_one_network_not_from_an_ensemble(
+    finished: Path, small_dataset: Path, cache: Path, tmp_path: Path
+) -> None:
+    start = Detector.load(finished, device="cpu")
+    with pytest.raises(DetectorError, match="--weights: 2 networks, training goes on from one; "):
+        run(small_dataset, tmp_path / "run", PAIR, cache, start=start)
+
+
 def test_a_run_stopped_in_the_second_member_ends_with_the_same_file(
     finished: Path, small_dataset: Path, cache: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

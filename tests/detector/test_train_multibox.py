@@ -15,9 +15,11 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+import detector.train_multibox
 from configs import recipe_from_dict
 from detector import Detector, DetectorError
 from detector.cli import main
+from detector.ensemble import Member
 from detector.train import train
 from detector.train_multibox import MultiBoxSteps, squashed_maps
 from detector.training_data import Photographs
@@ -92,6 +94,30 @@ def test_a_killed_run_continues_to_the_same_weights(
     assert not list(folder.rglob("*.bin"))
 
 
+def test_a_finished_run_computes_no_maps_again(
+    finished: Path, small_weights: Path, small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(detector.train_multibox, "read_image", read)
+    before = (finished / "weights.safetensors").read_bytes()
+    measured = (finished / "metrics.jsonl").read_bytes()
+    run(small_weights, small_dataset, finished)
+    assert (finished / "weights.safetensors").read_bytes() == before
+    assert (finished / "metrics.jsonl").read_bytes() == measured
+
+
+def test_networks_that_read_crops_have_no_maps_to_train_on(
+    small_weights: Path, small_dataset: Path, tmp_path: Path
+) -> None:
+    one = Detector.load(small_weights, device="cpu")
+    path = tmp_path / "warp.safetensors"
+    Detector(one.model, one.recipe, one.info, "cpu", members=[Member(one.model, "warp")]).save(path)
+    with pytest.raises(DetectorError, match="has no MultiBox to train; use weights and network"):
+        run(path, small_dataset, tmp_path / "run")
+
+
 def test_the_detector_s_own_weights_are_kept(finished: Path, small_weights: Path) -> None:
     before, after = load_file(small_weights), load_file(finished / "weights.safetensors")
     assert not any(name.startswith("multibox.") for name in before)
@@ -146,7 +172,8 @@ def test_a_mirrored_item_mirrors_map_and_boxes(small_weights: Path, small_datase
         detector, model, photographs, [0], small_dataset.parent / "one.bin", Console(quiet=True)
     )
     options = replace(RECIPE.multibox, epochs=40.0, images_per_step=1)
-    steps = MultiBoxSteps(maps, boxes, priors, options)
+    steps = MultiBoxSteps(boxes, priors, options)
+    steps.maps = maps
     assert len(steps) == 40
     plain = torch.from_numpy(np.array(maps[0])).view(torch.bfloat16).permute(2, 0, 1)
     seen = set()
