@@ -95,10 +95,11 @@ def check(recipe: Recipe, where: str) -> None:
         word = getattr(recipe.network, key)
         if word not in words:
             raise RecipeError(f"{where}: network.{key} is {word!r}{suggest(word, words)}")
-    if recipe.network.mode == "warp" and recipe.network.context:
-        raise RecipeError(
-            f"{where}: network.context needs network.mode shared; in warp mode set it to []"
-        )
+    for key in ("context", "more_scales"):
+        if recipe.network.mode == "warp" and getattr(recipe.network, key):
+            raise RecipeError(
+                f"{where}: network.{key} needs network.mode shared; in warp mode set it to []"
+            )
     for section in LOOPS:
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)

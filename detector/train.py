@@ -25,6 +25,7 @@ from detector.train_multibox import train_multibox
 from detector.training_data import Photographs
 from detector.training_job import Job, read_training_data, train_network
 from detector.validation import validate
+from detector.warp_training import passes_per_step
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
@@ -80,7 +81,7 @@ def train(
     ------
     DetectorError
         Data that cannot be learned from or do not fit `start`; a run folder of another run; an
-        option that the recipe's mode would ignore.
+        option that the recipe's mode would ignore; a step that processes cannot share evenly.
     """
     dataset = read_training_data(data)
     if start is not None and start.info.class_names != dataset.class_names:
@@ -101,6 +102,8 @@ def train(
         _check_is_one(start)
     split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen), processes.holding(output):
+        if part != "multibox":  # told before minutes of selective search
+            processes.places(passes_per_step(options) if is_warp else options.images_per_step)
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         proposer = None
         if recipe.proposer and is_warp:

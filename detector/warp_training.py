@@ -47,6 +47,12 @@ class Part(NamedTuple):
     interpolation: str
 
 
+def passes_per_step(options: TrainingOptions) -> int:
+    """Parts of a step: its windows, `crops_per_pass` at a time."""
+    windows = options.images_per_step * options.regions_per_image
+    return -(-windows // options.crops_per_pass)
+
+
 class WindowSteps:
     """The windows of a run in warp mode.
 
@@ -80,7 +86,7 @@ class WindowSteps:
     ) -> None:
         self.photographs, self.images, self.options = photographs, images, options
         self.windows_per_step = options.images_per_step * options.regions_per_image
-        self.parts_per_step = -(-self.windows_per_step // options.crops_per_pass)
+        self.parts_per_step = passes_per_step(options)
         truths = [photographs.truths(index) for index in images]
         boxes = [
             np.concatenate([known.boxes_xyxy[~known.ignored], photographs.proposals[index]])

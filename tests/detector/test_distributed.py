@@ -6,18 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
 
-from configs import PretrainOptions
+from configs import PretrainOptions, recipe_from_dict
 from detector.distributed import ALONE, Processes, join_processes
 from detector.errors import DetectorError
 from detector.googlenet import GoogLeNet
 from detector.pretrain import classification_losses
 from detector.pretrain_data import Crops
+from detector.train import train
 from tests.detector import tiny_run
 
 
@@ -101,6 +103,17 @@ def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
         Processes(0, 2).places(3)
     for lever in ("training.images_per_step", "training.crops_per_pass", "--batch"):
         assert lever in str(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "parts"), [("shared", 2), ("warp", 4)])
+def test_a_step_for_too_few_is_refused_before_boxes_are_searched(
+    mode: str, parts: int, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eight = nullcontext((Processes(0, 8), torch.device("cpu")))
+    monkeypatch.setattr("detector.train.join_processes", lambda device: eight)
+    recipe = recipe_from_dict({"name": "mine", "network": {"mode": mode}})
+    with pytest.raises(DetectorError, match=f"a step has {parts} parts for 8 processes; "):
+        train(small_dataset, tmp_path / "run", recipe, device="cpu")
 
 
 @pytest.mark.parametrize("uses_all", [False, True])
