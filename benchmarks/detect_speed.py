@@ -50,7 +50,7 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     multibox = timed("MultiBox", detector.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
     likely = timed("objectness", objectness, detector.model, features, boxes)
-    boxes = boxes[detector.select(likely)]
+    boxes = boxes[detector.select(boxes, likely)]
     batch = detector.recipe.network.batch
     said = []
     for name, mode in (("head", "shared"), ("warped regions", "warp")):

@@ -1,6 +1,6 @@
 """How fast a device trains and detects, and what share of its matrix rate that is.
 
-    python benchmarks/gpu.py [--device cuda] [--quick]
+    python benchmarks/gpu.py [--device cuda] [--crops 512] [--quick]
 
 The matrix rate is that of large bfloat16 products, measured in the same run. Work is counted from
 the layers that ran: 2 operations per multiply-add of convolutions and linear layers, and as many
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Size:
     width: int = 500
     proposals: int = 1400
     networks: int = 6
-    crops_per_pass: int = 128
+    crops_per_pass: int = 512  # and per step: 8 photographs' worth
     regions_per_image: int = 64
     steps: int = 30  # timed, after a third as many that are not
     images: int = 5  # detected
@@ -60,7 +60,7 @@ class Size:
     short_side: int = NetworkOptions.short_side
 
 
-QUICK = Size(256, 3, 96, 128, 6, 2, 4, 4, 1, 1, (64,), 64)
+QUICK = Size(256, 3, 96, 128, 6, 2, 8, 4, 1, 1, (64,), 64)
 CLASSES = 20
 
 
@@ -161,10 +161,11 @@ def measure_training(
 ) -> Measured:
     """Crops (warp) or photographs (shared) per second of the training loop."""
     steps = size.steps + size.steps // 3 + 1
+    images_per_step = size.crops_per_pass // size.regions_per_image if mode == "warp" else 2
     images = range(size.photographs)
     options = TrainingOptions(
-        epochs=steps * 2 / len(images),
-        images_per_step=2,
+        epochs=steps * images_per_step / len(images),
+        images_per_step=images_per_step,
         regions_per_image=size.regions_per_image,
         crops_per_pass=size.crops_per_pass,
         short_sides=size.short_sides,
@@ -229,9 +230,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--crops", type=int, help="of a pass, and of a training step")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs")
     options = parser.parse_args(arguments)
     device, size = torch.device(options.device), QUICK if options.quick else Size()
+    size = replace(size, crops_per_pass=options.crops or size.crops_per_pass)
     torch.backends.cudnn.benchmark = True
 
     rate = measure_matrix_rate(size.matrix, device)

@@ -36,7 +36,9 @@ BOUNDS = (  # section, key, lowest, highest
     ("network", "short_side", 32, 4096),
     ("network", "long_side", 32, 8192),
     ("network", "keep", 0, 10**6),
+    ("network", "keep_iou", 0.0, 1.0),
     ("network", "batch", 1, 10**6),
+    ("network", "padding", 0, 96),
     ("postprocess", "nms_iou", 0.0, 1.0),
     ("postprocess", "max_detections", 1, 10**6),
     ("postprocess", "refine", 0, 100),
@@ -100,6 +102,8 @@ def check(recipe: Recipe, where: str) -> None:
             raise RecipeError(
                 f"{where}: network.{key} needs network.mode shared; in warp mode set it to []"
             )
+    if recipe.network.mode == "shared" and recipe.network.padding != 16:
+        raise RecipeError(f"{where}: network.padding needs network.mode warp; leave it out")
     for section in LOOPS:
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)

@@ -60,10 +60,12 @@ class NetworkOptions:
     pyramid: tuple[float, ...] = ()  # scales besides, as multiples: a region is read where it suits
     context: tuple[float, ...] = ()  # what is around a region is seen this many times larger, too
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
+    keep_iou: float = 1.0  # regions over this IoU with a likelier one are left out; 1 = none are
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
     more_scales: tuple[float, ...] = ()  # see it at these multiples of the short side too
     mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
+    padding: int = 16  # warp mode: pixels of a crop on each side of its box, of 224
     average: str = "arithmetic"  # mean of the members' probabilities; unlike ones like geometric
 
 
@@ -162,7 +164,7 @@ class Recipe:
     description: str = ""
     weights: str = ""  # a file in detector/weights/, or a path
     more_weights: tuple[str, ...] = ()  # files whose networks vote too (`detector.combine`)
-    proposer: str = ""  # warp mode: a detector whose MultiBox and objectness choose the regions
+    proposer: str = ""  # a detector whose MultiBox and objectness choose the regions of warp mode
     proposals: ProposalOptions = field(default_factory=ProposalOptions)
     multibox: MultiBoxOptions = field(default_factory=MultiBoxOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)

@@ -156,9 +156,9 @@ def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
             f"--set network.mode={asked}: the networks of these weights are {' and '.join(modes)}; "
             "leave it out or name other weights"
         )
-    if "network.context" in keys:
+    for key in sorted(keys & {"network.context", "network.padding"}):
         raise DetectorError(
-            "--set network.context: these weights learned what they see around a region; "
+            f"--set {key}: these weights learned what they see around a region; "
             "leave it out or name other weights"
         )
 

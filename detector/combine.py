@@ -51,6 +51,13 @@ def _origins(detector: Detector) -> list[dict[str, Any]]:
     return info.provenance.get("combined", alone)
 
 
+def without_vote(detector: Detector) -> Detector:
+    """What proposes of a detector, for `combine` to put before those that judge."""
+    first = as_proposer(detector, len(detector.info.class_names))
+    recipe, info, device = detector.recipe, detector.info, detector.device
+    return Detector(first.model, recipe, info, device, detector.multibox, [first])
+
+
 def as_proposer(detector: Detector, classes: int) -> Member:
     """The detector's trunk and objectness score, which know no classes, without a vote.
 

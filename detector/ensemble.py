@@ -3,7 +3,8 @@
 The members differ in what they learned, not in what they look at: class probabilities and box
 deltas are averaged per proposal, then there is one non-maximum suppression. A member in shared
 mode reads regions from the map of its trunk; members with one trunk share its pass and RoIAlign.
-A member in warp mode reads crops; all of them share the crops.
+A member in warp mode reads crops; those of one padding share them, and the pass through
+the first layers that they have in common, which is more than half of the work.
 
 The first network is also the *proposer*: MultiBox and the objectness score read its map.
 """
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from detector.errors import DetectorError
 from detector.regions import RegionClassifier
+from detector.warp import PADDING
 
 MODES = ("shared", "warp", "proposer")  # the last: proposes, has no vote
 MEMBER = "members."  # opens the names of the further members' tensors
@@ -34,6 +36,11 @@ class Member(NamedTuple):
 def trunk_of(model: RegionClassifier) -> nn.Module:
     """What tells a trunk from another: its last layer, which members may have in common."""
     return model.network.inception("4e")
+
+
+def early_of(model: RegionClassifier) -> nn.Module:
+    """What tells a trunk's first layers (`GoogLeNet.early`) from another's, likewise."""
+    return model.network.inception("3b")
 
 
 def distinct_trunks(members: Sequence[Member]) -> list[RegionClassifier]:
@@ -109,7 +116,8 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
 def _made_for(tensors: dict[str, Tensor], classes: int) -> RegionClassifier:
     """A network of the shape that `tensors` have."""
     context = tensors["context"].tolist() if "context" in tensors else ()
-    return RegionClassifier(classes, context=context)
+    padding = int(tensors["padding"]) if "padding" in tensors else PADDING
+    return RegionClassifier(classes, context=context, padding=padding)
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:

@@ -127,7 +127,25 @@ class GoogLeNet(nn.Module):
 
         The maps of 4a to 4e are put into `taps` by name where it is given.
         """
-        return self._middle(self._stem(x), taps)
+        return self.late(self.early(x), taps)
+
+    def early(self, x: Tensor) -> Tensor:
+        """The trunk's first layers, to the third pool: (N, 480, ~H/16, ~W/16).
+
+        More than half of all the work, and what fine-tuning leaves as it was (`freeze: 3b`).
+        """
+        x = local_response_norm(max_pool(F.relu_(self.conv1(x))))
+        x = F.relu_(self.conv2_reduce(x))
+        x = max_pool(local_response_norm(F.relu_(self.conv2(x))))
+        return max_pool(self.inception("3b")(self.inception("3a")(x)))
+
+    def late(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
+        """The trunk's other layers, 4a to 4e, on what `early` gives; `taps` as of `trunk`."""
+        for name in ("4a", "4b", "4c", "4d", "4e"):
+            x = self.inception(name)(x)
+            if taps is not None:
+                taps[name] = x
+        return x
 
     def region_head(self, regions: Tensor) -> Tensor:
         """(N, 832, 14, 14) -> (N, 1024): fourth max pool, 5a, 5b, average pool (section 5)."""
@@ -142,24 +160,11 @@ class GoogLeNet(nn.Module):
         if self.classifier is None:
             raise RuntimeError("this GoogLeNet was built without a classifier (outputs=None)")
         taps: dict[str, Tensor] = {}
-        features = self.region_head(self._middle(self._stem(x), taps))
+        features = self.region_head(self.trunk(x, taps))
         logits = self.classifier(F.dropout(features, 0.4, self.training))
         if self.auxiliary and self.training:
             return logits, self.auxiliary_4a(taps["4a"]), self.auxiliary_4d(taps["4d"])
         return logits
-
-    def _stem(self, x: Tensor) -> Tensor:
-        x = local_response_norm(max_pool(F.relu_(self.conv1(x))))
-        x = F.relu_(self.conv2_reduce(x))
-        return max_pool(local_response_norm(F.relu_(self.conv2(x))))
-
-    def _middle(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
-        x = max_pool(self.inception("3b")(self.inception("3a")(x)))
-        for name in ("4a", "4b", "4c", "4d", "4e"):
-            x = self.inception(name)(x)
-            if taps is not None:
-                taps[name] = x
-        return x
 
 
 def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4) -> Tensor:

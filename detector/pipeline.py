@@ -16,7 +16,7 @@ from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, recipe_file, weights_path
-from detector.postprocess import Candidates, Scored, candidates, decode, suppress
+from detector.postprocess import Candidates, Scored, candidates, decode, distinct, suppress
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
@@ -98,7 +98,7 @@ class Detector:
         DetectorError, RecipeError
             Nothing of that name, or a file that holds no detector.
         """
-        from detector.combine import combine
+        from detector.combine import combine, without_vote
 
         recipe = None if holds_weights(Path(name)) else load_recipe(name)
         path = weights_path(Path(weights or name), recipe if weights is None else None)
@@ -115,10 +115,14 @@ class Detector:
             raise DetectorError(f"{path}: {error}") from None
         own = recipe or recipe_from_dict(info.recipe, where=f"{path}: recipe")
         first = cls(members[0].model, own, info, device, multibox, members)
-        if recipe is None or weights is not None or not recipe.more_weights:
+        if recipe is None or weights is not None or not (recipe.more_weights or recipe.proposer):
             return first
         others = [cls.load(recipe_file(more), device=device) for more in recipe.more_weights]
-        return combine([first, *others])
+        if recipe.proposer:
+            others, first = [first, *others], without_vote(cls.load(recipe.proposer, device=device))
+        together = combine([first, *others])
+        together.recipe = recipe
+        return together
 
     def save(self, path: str | Path) -> None:
         """Write all networks, MultiBox, the recipe and `info` to one weights file; atomic."""
@@ -302,7 +306,7 @@ class Detector:
             return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
 
         likely = self._objectness(features, boxes)
-        best = self.select(likely)
+        best = self.select(boxes, likely)
         found = answer(boxes[best], likely[best])
         for _ in range(options.refine):
             best_boxes = replace(options, max_detections=options.refine_boxes)
@@ -320,15 +324,20 @@ class Detector:
         """One pass of the trunks over an (H, W, 3) RGB photograph."""
         return see(self.members, image, self.recipe.network, self.device)
 
-    def select(self, objectness: Floats) -> NDArray[np.int64]:
+    def select(self, boxes_xyxy: Floats, objectness: Floats) -> NDArray[np.int64]:
         """Rows of the `keep` likeliest objects, likeliest first; the head sees no others.
 
-        All rows where nothing tells likely objects from others.
+        Of boxes (N, 4) that overlap by more than `keep_iou` the likeliest stands for all. All rows
+        where nothing tells likely objects from others.
         """
+        options = self.recipe.network
         if self.members[0].mode == "warp":
             return np.arange(len(objectness))
-        order = np.argsort(-objectness, kind="stable")
-        return order[: self.recipe.network.keep or None]
+        if options.keep_iou < 1:
+            order = distinct(boxes_xyxy, objectness, options.keep_iou)
+        else:
+            order = np.argsort(-objectness, kind="stable")
+        return order[: options.keep or None]
 
 
 def _boxes(boxes: Any) -> Floats:

@@ -6,7 +6,7 @@ A photograph is seen once (`see`); every question about its regions is answered 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs import NetworkOptions
-from detector.ensemble import Member, distinct_trunks, trunk_of
+from detector.ensemble import Member, distinct_trunks, early_of, trunk_of
 from detector.pyramid import Pyramid, scaled_pictures
 from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision
 from detector.warp import Atlas, make_atlas, shrink_for_warp, warp_regions
@@ -24,6 +24,7 @@ from proposals.boxes import flip_boxes
 
 Floats = NDArray[np.float32]
 CROPS_PER_PASS = 8  # on a CPU
+GPU_PASS = 256  # regions at least: fewer do not fill it
 
 
 class View(NamedTuple):
@@ -58,12 +59,12 @@ class Features(NamedTuple):
         seen = flip_boxes(boxes_xyxy, self.size[1]) if mirrored else boxes_xyxy
         return torch.from_numpy(seen).to(self.device)
 
-    def crops(self, boxes_xyxy: Floats, mirrored: bool) -> Tensor:
+    def crops(self, boxes_xyxy: Floats, mirrored: bool, padding: int) -> Tensor:
         """Boxes (N, 4) of the photograph, warped to (N, 3, 224, 224)."""
         assert self.atlas is not None  # `see` made one for every member that reads crops
         boxes = torch.from_numpy(boxes_xyxy * self.atlas_factors).to(self.device)
         turned = torch.full((len(boxes),), mirrored, device=self.device)
-        return warp_regions(self.atlas, boxes, mirrored=turned)
+        return warp_regions(self.atlas, boxes, mirrored=turned, padding=padding)
 
 
 @torch.no_grad()
@@ -95,9 +96,11 @@ def see(
                 }
             views.append(View(pyramids, cells, mirrored))
     atlas, atlas_factors = None, np.ones(4, np.float32)
-    if any(member.mode == "warp" for member in members):
+    paddings = [member.model.crop_padding for member in members if member.mode == "warp"]
+    if paddings:
         bounded, atlas_factors = shrink_for_warp(image, options.long_side)
-        atlas = make_atlas([torch.from_numpy(bounded).to(device).permute(2, 0, 1)])
+        picture = torch.from_numpy(bounded).to(device).permute(2, 0, 1)
+        atlas = make_atlas([picture], max(paddings))
     return Features(views, (image.shape[0], image.shape[1]), atlas, atlas_factors, device)
 
 
@@ -117,7 +120,7 @@ def score(
     batch: int,
     average: str = "arithmetic",
 ) -> tuple[Floats, Floats]:
-    """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass.
+    """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass or more.
 
     Both are the mean of the members that have a vote, over all views; how `average_members`.
     """
@@ -125,6 +128,8 @@ def score(
     classes = voters[0].model.classes
     probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
     deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
+    if features.device.type != "cpu":
+        batch = max(batch, GPU_PASS)
     with mixed_precision(features.device):
         for first in range(0, len(boxes_xyxy), batch):
             rows = slice(first, first + batch)
@@ -170,10 +175,18 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
             said.append(_answer(model.answer(regions[trunk], around), view.mirrored))
     if any(mode == "warp" for _, mode in voters):
         for mirrored in sorted({view.mirrored for view in features.views}):
-            crops = features.crops(boxes_xyxy, mirrored)
+            crops: dict[int, Tensor] = {}  # by padding
+            early: dict[tuple[int, int], Tensor] = {}  # by padding and first layers
             for said, (model, mode) in zip(found, voters, strict=True):
-                if mode == "warp":
-                    said.append(_answer(_classify(model, crops), mirrored))
+                if mode == "shared":
+                    continue
+                padding = model.crop_padding
+                key = padding, id(early_of(model))
+                if padding not in crops:
+                    crops[padding] = features.crops(boxes_xyxy, mirrored, padding)
+                if key not in early:
+                    early[key] = _few_a_pass(model.network.early, crops[padding])
+                said.append(_answer(_classify(model, early[key]), mirrored))
     return [
         _Answer(
             torch.stack([view.probabilities for view in said]).mean(0),
@@ -183,11 +196,16 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
     ]
 
 
-def _classify(model: RegionClassifier, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and deltas of crops, few a pass where a processor's cache should hold their maps."""
-    size = CROPS_PER_PASS if crops.device.type == "cpu" else len(crops)
-    passes = [model.classify_crops(piece) for piece in crops.split(size)]
-    return torch.cat([logits for logits, _ in passes]), torch.cat([deltas for _, deltas in passes])
+def _classify(model: RegionClassifier, early: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and deltas of crops that went through the network's first layers."""
+    return model.answer(_few_a_pass(model.network.late, early))
+
+
+def _few_a_pass(layers: Callable[[Tensor], Tensor], crops: Tensor) -> Tensor:
+    """Few crops at a time where a processor's cache should hold their maps."""
+    if crops.device.type != "cpu":
+        return layers(crops)
+    return torch.cat([layers(piece) for piece in crops.split(CROPS_PER_PASS)])
 
 
 def _answer(answer: tuple[Tensor, Tensor], mirrored: bool) -> _Answer:

@@ -38,6 +38,7 @@ from detector.googlenet import (
 )
 from detector.pyramid import Pyramid
 from detector.surroundings import surroundings
+from detector.warp import PADDING
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
@@ -92,6 +93,8 @@ class RegionClassifier(nn.Module):
     context
         How many times larger than the region what is around it is seen; one or more numbers.
         Shared mode only.
+    padding
+        Of its crops (`warp_regions`), in warp mode.
     auxiliary
         Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
         files never hold them: set `auxiliary` to None before saving.
@@ -102,6 +105,7 @@ class RegionClassifier(nn.Module):
         classes: int,
         auxiliary: bool = False,
         context: Sequence[float] = (),
+        padding: int = PADDING,
     ) -> None:
         super().__init__()
         self.classes = classes
@@ -109,9 +113,11 @@ class RegionClassifier(nn.Module):
         self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
         self.context: Tensor | None
+        self.padding: Tensor | None  # None: the usual
         # A buffer, so that weights say themselves what they expect to see; half as in their files
         factors = torch.tensor(context).half().float()
         self.register_buffer("context", factors if len(context) else None)
+        self.register_buffer("padding", torch.tensor(padding) if padding != PADDING else None)
         self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1)
         self.regressor = nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
         for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
@@ -146,11 +152,18 @@ class RegionClassifier(nn.Module):
                 f"network.context: the detector to go on from has {theirs}, the recipe {own}; "
                 "use the same, or start from another detector"
             )
+        if self.padding is not None:
+            state["padding"] = self.padding  # crops of another padding are soon learned
         if own != theirs:
             state["context"] = self.context
             state["classifier.weight"] = torch.zeros_like(self.classifier.weight)
             state["classifier.weight"][:, :HEAD_CHANNELS] = other.classifier.weight
         self.load_state_dict(state, strict=False)
+
+    @property
+    def crop_padding(self) -> int:
+        """Pixels around the box in the crops that it reads."""
+        return PADDING if self.padding is None else int(self.padding)
 
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, H/16, W/16), rounded up."""

@@ -151,6 +151,7 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
         classes,
         auxiliary=mode == "warp" and options.auxiliary_weight > 0,
         context=recipe.network.context,
+        padding=recipe.network.padding,
     )
     load_imagenet(model.network, job.imagenet_weights)
     if initial is not None:

@@ -2,7 +2,8 @@
 
 The geometry is R-CNN's (arXiv 1311.2524, appendix A): a box is enlarged by 224 / (224 - 2 * 16)
 about its centre and its two sides are scaled alone, so that the box itself fills pixels 16 to 207
-of the crop and 16 pixels of context surround it. What lies outside the photograph is the mean
+of the crop and 16 pixels of context surround it (`padding`, R-CNN's p; a network may have learned
+with another). What lies outside the photograph is the mean
 colour, which is 0 once the mean is subtracted.
 
 Photographs are laid into one tall picture, the atlas, with its halvings below, and every crop
@@ -28,8 +29,8 @@ from torch.nn import functional as F
 from detector.googlenet import MEAN_BGR
 
 CROP_SIZE = 224
-CONTEXT = 16  # pixels of the crop on each side of the box
-INSIDE = CROP_SIZE - 2 * CONTEXT
+PADDING = 16  # pixels of the crop on each side of the box
+INSIDE = CROP_SIZE - 2 * PADDING
 HALVINGS = 5  # enough for boxes of 64 * 192 pixels
 _COARSEST = 2**HALVINGS
 
@@ -65,13 +66,15 @@ class Atlas(NamedTuple):
     halvings: int  # how many: no box of a photograph needs more
 
 
-def make_atlas(images: Sequence[Tensor]) -> Atlas:
+def make_atlas(images: Sequence[Tensor], padding: int = PADDING) -> Atlas:
     """Lay photographs out for `warp_regions`.
 
     Parameters
     ----------
     images
         (3, H, W) RGB uint8 each, of any sizes, all on one device; at least one.
+    padding
+        The largest of the crops to come.
     """
     places, rows = [], 0
     for image in images:
@@ -79,7 +82,7 @@ def make_atlas(images: Sequence[Tensor]) -> Atlas:
         rows += -(-image.shape[1] // _COARSEST) * _COARSEST  # halvings begin on whole rows
     columns = max(-(-image.shape[2] // _COARSEST) * _COARSEST for image in images)
     longest = max(max(image.shape[1:]) for image in images)
-    halvings = min(HALVINGS, max(0, int(math.log2(longest / INSIDE))))
+    halvings = min(HALVINGS, max(0, int(math.log2(longest / _inside(padding)))))
     device = images[0].device
     pixels = torch.zeros(3, _first_row(rows, halvings + 1), columns, device=device)
     for image, (top, height, width) in zip(images, places, strict=True):
@@ -106,6 +109,7 @@ def warp_regions(
     mirrored: Tensor | None = None,
     *,
     colours: Tensor | None = None,
+    padding: int = PADDING,
     interpolation: str = "bilinear",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -124,6 +128,8 @@ def warp_regions(
     colours
         (N, 3, 4) float32, a map of each crop's (red, green, blue, 1) 0..255 to new colours, as
         `photometric.random_matrix` draws them; None: unchanged.
+    padding
+        Pixels of the crop around the box, on each side.
     interpolation
         Of `grid_sample`: "bilinear", "bicubic" or "nearest".
     dtype
@@ -140,7 +146,7 @@ def warp_regions(
     place = atlas.places[:1].expand(count, 3) if photograph is None else atlas.places[photograph]
     top, height, width = place.unbind(1)
     # Centres of the crop's pixels, as shares of the box: 0 is its left edge, 1 its right one
-    share = (torch.arange(CROP_SIZE, device=boxes_xyxy.device) + 0.5 - CONTEXT) / INSIDE
+    share = (torch.arange(CROP_SIZE, device=boxes_xyxy.device) + 0.5 - padding) / _inside(padding)
     across = share.expand(count, CROP_SIZE)
     if mirrored is not None:
         across = torch.where(mirrored[:, None], 1 - across, across)
@@ -150,7 +156,7 @@ def warp_regions(
     inside_x = (x >= 0) & (x < width[:, None])
     inside_y = (y >= 0) & (y < height[:, None])
 
-    halving = _halving(boxes_xyxy, height, width).clamp(max=atlas.halvings)
+    halving = _halving(boxes_xyxy, height, width, padding).clamp(max=atlas.halvings)
     scale = torch.exp2(-halving)
     x = _to_cells(x, width, scale)
     y = _to_cells(y, height, scale)
@@ -168,6 +174,11 @@ def warp_regions(
     return crops.to(dtype, memory_format=torch.channels_last)
 
 
+def _inside(padding: int) -> int:
+    """Side of the box in the crop."""
+    return CROP_SIZE - 2 * padding
+
+
 def _change_colours(crops: Tensor, colours: Tensor) -> Tensor:
     """Map RGB 0..255, though the crops are BGR without the mean; values stay in 0..255."""
     mean = torch.tensor(MEAN_BGR, device=crops.device)[:, None]
@@ -177,10 +188,10 @@ def _change_colours(crops: Tensor, colours: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(changed, -mean), 255 - mean).view_as(crops)
 
 
-def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor) -> Tensor:
+def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor, padding: int) -> Tensor:
     """How often the photograph is halved before each box is read from it (N,): never enlarged."""
     sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clamp(min=1)
-    shrinking = sides.prod(1).sqrt() / INSIDE
+    shrinking = sides.prod(1).sqrt() / _inside(padding)
     shrinking = torch.minimum(shrinking, torch.minimum(height, width))
     return shrinking.log2().floor().clamp(min=0)
 

@@ -63,7 +63,7 @@ class WindowSteps:
     images
         Numbers of the photographs to learn from.
     network
-        `long_side` bounds the photographs that crops are cut from.
+        `long_side` bounds the photographs that crops are cut from, `padding` is the crops'.
     options
         A step is `images_per_step` * `regions_per_image` windows, in passes of `crops_per_pass`;
         there are as many steps as in shared mode.
@@ -85,6 +85,7 @@ class WindowSteps:
         device: torch.device,
     ) -> None:
         self.photographs, self.images, self.options = photographs, images, options
+        self.padding = network.padding
         self.windows_per_step = options.images_per_step * options.regions_per_image
         self.parts_per_step = passes_per_step(options)
         truths = [photographs.truths(index) for index in images]
@@ -159,18 +160,19 @@ class WindowSteps:
         )
 
 
-def part_crops(part: Part, store: PhotographStore, device: torch.device) -> Tensor:
+def part_crops(part: Part, store: PhotographStore, padding: int, device: torch.device) -> Tensor:
     """Cut a part's crops (R, 3, 224, 224) on the device."""
     images = [
         part.pixels[number].to(device) if number in part.pixels else store.get(number)
         for number in part.photographs
     ]
     return warp_regions(
-        make_atlas(images),
+        make_atlas(images, padding),
         torch.from_numpy(part.boxes_xyxy).to(device),
         torch.from_numpy(part.photograph).to(device),
         torch.from_numpy(part.mirrored).to(device),
         colours=None if part.colours is None else torch.from_numpy(part.colours).to(device),
+        padding=padding,
         interpolation=part.interpolation,
     )
 
@@ -182,7 +184,7 @@ def window_losses(steps: WindowSteps) -> PartLosses:
 
     def losses(model: RegionClassifier, part: Part, device: torch.device) -> dict[str, Tensor]:
         with torch.no_grad(), torch.autocast(device.type, enabled=False):  # colours to the unit
-            crops = part_crops(part, steps.store, device)
+            crops = part_crops(part, steps.store, steps.padding, device)
         answers = model.learn_crops(crops)
         labels = torch.from_numpy(part.labels).to(device)
 

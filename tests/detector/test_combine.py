@@ -14,6 +14,7 @@ import yaml
 from detector import Detector, DetectorError
 from detector.combine import as_proposer, combine
 from detector.ensemble import Member
+from detector.region_scoring import objectness
 from tests.made_up import NAMES, rectangles
 
 
@@ -65,6 +66,29 @@ def test_a_recipe_brings_the_networks_of_several_files(first: Detector, tmp_path
         yaml.safe_dump({**recipe, "more_weights": ["none.safetensors"]})
     )
     with pytest.raises(DetectorError, match=r"none\.safetensors"):
+        Detector.load(tmp_path / "all.yaml", device="cpu")
+
+
+def test_a_recipe_s_proposer_has_no_vote(first: Detector, tmp_path: Path) -> None:
+    for name, amount, mode in (("p", 1.0, "shared"), ("a", 2.0, "warp"), ("b", 3.0, "warp")):
+        biased(first, amount, mode).save(tmp_path / f"{name}.safetensors")
+    proposer, one, two = (str(tmp_path / f"{name}.safetensors") for name in "pab")
+    recipe = {"name": "all", "proposer": proposer, "weights": one, "more_weights": [two]}
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump({**recipe, "network": {"keep": 3}}))
+    found = Detector.load(tmp_path / "all.yaml", device="cpu")
+    assert found.info.members == ("proposer", "warp", "warp") and found.recipe.name == "all"
+    assert biases(found)[1:] == [2.0, 3.0]
+    image, boxes = rectangles(3)[0], np.array([[5, 5, 60 + n, 70] for n in range(9)], np.float32)
+    stages = found.detect_in_stages(image, proposals=boxes)[1]
+    alike = Detector(first.model, found.recipe, first.info, "cpu")
+    likely = objectness(first.model, alike.features(image), boxes)
+    np.testing.assert_array_equal(stages.regions_xyxy, boxes[np.argsort(-likely)[:3]])
+    voters = combine([Detector.load(one, device="cpu"), Detector.load(two, device="cpu")])
+    expected = voters.classify(image, boxes)
+    np.testing.assert_allclose(found.classify(image, boxes), expected, atol=1e-2)
+
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump({**recipe, "proposer": two}))
+    with pytest.raises(DetectorError, match="warp mode cannot choose regions"):
         Detector.load(tmp_path / "all.yaml", device="cpu")
 
 

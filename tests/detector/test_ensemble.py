@@ -89,20 +89,31 @@ def test_unlike_trunks_are_written_and_held_each(detector: Detector) -> None:
 def test_every_mix_of_modes_comes_back_from_its_file(
     modes: tuple[str, ...], detector: Detector, tmp_path: Path
 ) -> None:
-    models = [detector.model]
+    models = [copy.deepcopy(detector.model)]
     models += [other(detector.model, "network.inception_4e") for _ in modes[1:]]
     members = [
         Member(model.half().float(), mode) for model, mode in zip(models, modes, strict=True)
     ]
+    members[-1].model.padding = torch.tensor(40)
     path = tmp_path / "weights.safetensors"
     Detector(models[0], detector.recipe, detector.info, "cpu", members=members).save(path)
     found = Detector.load(path, device="cpu")
     assert found.info.members == modes == tuple(member.mode for member in found.members)
     assert found.model is found.members[0].model
+    assert found.members[-1].model.crop_padding == 40
     assert all(same(a.model, b) for a, b in zip(found.members, models, strict=True))
     read = [member.model for member in found.members if member.mode != "warp"]
     assert distinct_trunks(found.members) == read
     assert not any(n.startswith("members.1.objectness") for n in load_tensors(path)[0])
+
+
+def test_a_network_may_go_on_from_one_of_another_padding(detector: Detector) -> None:
+    wide = RegionClassifier(len(NAMES), padding=40)
+    wide.take_over(detector.model)
+    assert wide.crop_padding == 40
+    usual = RegionClassifier(len(NAMES))
+    usual.take_over(wide)
+    assert usual.crop_padding == 16 and same(usual, detector.model)
 
 
 def test_files_from_before_ensembles_hold_one_network_in_shared_mode(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from configs import Recipe, RecipeError
+from configs import Recipe, RecipeError, override
 from detector import Detector, DetectorError
 from detector.region_scoring import objectness
 from detector.regions import mixed_precision
@@ -175,10 +175,29 @@ def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np
     with mixed_precision(detector.device):
         logits = detector.model.objectness(features.pyramid, torch.from_numpy(boxes)).float()
     np.testing.assert_allclose(likely, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
-    assert detector.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [1, 2, 0]
-    best = detector.select(likely)
+    three = np.array([0.1, 0.9, 0.3], np.float32)
+    assert detector.select(boxes[:3], three).tolist() == [1, 2, 0]
+    best = detector.select(boxes, likely)
     assert len(best) == detector.recipe.network.keep == 30
     assert likely[best].min() >= np.delete(likely, best).max()
+
+
+def test_of_regions_that_nearly_coincide_the_likeliest_is_kept(detector: Detector) -> None:
+    # IoU with the first: 90 / 110, 60 / 140, 0
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [4, 0, 14, 10], [50, 0, 60, 10]], np.float32)
+    likely = np.array([0.5, 0.4, 0.0, 0.6], np.float32)
+
+    def kept(*settings: str) -> list[int]:
+        recipe = override(detector.recipe, settings)
+        chosen = Detector(detector.model, recipe, detector.info, "cpu")
+        return chosen.select(boxes, likely).tolist()
+
+    assert kept() == kept("network.keep_iou=0.82") == [3, 0, 1, 2]
+    assert kept("network.keep_iou=0.81") == [3, 0, 2]
+    assert kept("network.keep_iou=0.42") == [3, 0]
+    assert kept("network.keep_iou=0.42", "network.keep=1") == [3]
+    boxes, likely = boxes[:0], likely[:0]
+    assert kept("network.keep_iou=0.5") == []
 
 
 def test_a_score_is_class_probability_times_objectness(

@@ -205,12 +205,47 @@ def test_crops_are_made_once_for_all_members_that_read_them(
     assert made == [4, 2]
 
 
+def test_each_padding_has_its_crops_and_first_layers_in_common_are_passed_once(
+    single: Detector, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [other(single.model, seed) for seed in range(4)]
+    for model, padding in zip(models, (16, 16, 40, 40), strict=True):
+        model.padding = torch.tensor(padding) if padding != 16 else None
+    with torch.no_grad():
+        models[3].network.conv1.bias += 1  # its first layers are its own
+        models[1].network.inception_4a.one.bias += 1  # its others are
+    members = together(models, ["warp"] * 4)
+    assert [member.model.crop_padding for member in members] == [16, 16, 40, 40]
+    made, passes = [], []
+    warp_regions = detector.region_scoring.warp_regions
+
+    def watched(atlas: Any, boxes: torch.Tensor, **others: Any) -> torch.Tensor:
+        made.append(others["padding"])
+        return warp_regions(atlas, boxes, **others)
+
+    monkeypatch.setattr(detector.region_scoring, "warp_regions", watched)
+    for layer in {id(m.model.network.conv1): m.model.network.conv1 for m in members}.values():
+        layer.register_forward_hook(lambda layer, inputs, _: passes.append(len(inputs[0])))
+    boxes = some_boxes(6)
+    found = score(members, see(members, image, single.recipe.network, CPU), boxes, 8)
+    assert made == [16, 40]
+    assert passes == [6, 6, 6]  # of two paddings, and of the network with layers of its own
+    alone = [
+        score([member], see([member], image, single.recipe.network, CPU), boxes, 8)
+        for member in members
+    ]
+    for mean, own in zip(found, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(mean, np.mean(own, 0), atol=1e-5)
+    assert np.abs(alone[0][0] - alone[2][0]).max() > 0.01
+
+
 def test_a_network_that_reads_crops_alone_scores_all_proposals(
     single: Detector, image: np.ndarray
 ) -> None:
     boxes = some_boxes(5)
     alone = as_detector(single, [Member(single.model, "warp")], keep=2)
-    assert alone.select(np.array([0.1, 0.9, 0.3], np.float32)).tolist() == [0, 1, 2]
+    three = np.array([0.1, 0.9, 0.3], np.float32)
+    assert alone.select(boxes[:3], three).tolist() == [0, 1, 2]
     found, stages = alone.detect_in_stages(image, proposals=boxes, threshold=0.0)
     np.testing.assert_array_equal(stages.regions_xyxy, boxes)
     # Its scores are the probabilities: there is no objectness score to multiply them with

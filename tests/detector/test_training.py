@@ -278,7 +278,7 @@ def test_as_many_of_multibox_s_boxes_are_learned_from_as_asked(
             return SimpleNamespace(boxes_xyxy=np.zeros((0, 4), np.float32))
 
     run = trainer(small_dataset, tmp_path, epochs=1.0)
-    losses = detector_losses(run.options, Heads(), count=7)  # type: ignore[arg-type]
+    losses = detector_losses(run.options, Heads(), multibox_boxes=7)  # type: ignore[arg-type]
     losses(run.model, run.data.part(0, 0), CPU)
     assert asked == [7]
 

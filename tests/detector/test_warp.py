@@ -45,6 +45,32 @@ def test_a_box_inside_the_photograph_fills_pixels_16_to_207() -> None:
     torch.testing.assert_close(crop, expected)
 
 
+@pytest.mark.parametrize("padding", [0, 32, 48])
+def test_the_padding_is_the_pixels_around_the_box(padding: int) -> None:
+    side = 224 - 2 * padding  # twice and four times the box's
+    width, height = side // 2, side // 4
+    image = torch.zeros(3, 200, 300, dtype=torch.uint8)
+    image[:, 70 : 70 + height, 90 : 90 + width] = 255
+    box = boxes((90, 70, 90 + width, 70 + height))
+    atlas = make_atlas([image], padding)
+    crop = as_rgb(warp_regions(atlas, box, padding=padding, interpolation="nearest"))
+    expected = torch.zeros(1, 3, 224, 224)
+    expected[:, :, padding : 224 - padding, padding : 224 - padding] = 255
+    torch.testing.assert_close(crop, expected)
+
+
+def test_a_wide_padding_halves_the_photograph_as_often_as_it_must() -> None:
+    # 500 pixels to 192: halved once; to 32: three times (500 / 32 is 15.6)
+    image = photograph(7, 500, 500)
+    assert make_atlas([image]).halvings == 1 and make_atlas([image], 96).halvings == 3
+    crop = as_rgb(warp_regions(make_atlas([image], 96), boxes((0, 0, 500, 500)), padding=96))
+    expected = cv2.resize(
+        image.permute(1, 2, 0).float().numpy(), (32, 32), interpolation=cv2.INTER_AREA
+    )
+    inside = crop[0, :, 96:128, 96:128].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(inside, expected, atol=4)
+
+
 def test_a_ramp_gives_the_place_of_every_pixel() -> None:
     # red = column, green = row; pixel u of the crop is box share (u + .5 - 16) / 192
     image = torch.zeros(3, 200, 250, dtype=torch.uint8)

@@ -72,12 +72,14 @@ def test_a_step_is_dealt_out_to_its_parts(small_dataset: Path) -> None:
     assert not same(parts[2], other.part(3, 2))
 
 
-@pytest.mark.parametrize("long_side", [960, 64])
-def test_crops_show_what_their_labels_say(small_dataset: Path, long_side: int) -> None:
+@pytest.mark.parametrize(("long_side", "padding"), [(960, 16), (64, 16), (960, 40)])
+def test_crops_show_what_their_labels_say(
+    small_dataset: Path, long_side: int, padding: int
+) -> None:
     # The photographs are 128 x 96; at a long side of 64 they and their boxes are halved
     data = steps(small_dataset, regions_per_image=64, crops_per_pass=128, long_side=long_side)
     part = data.part(0, 0)
-    crops = part_crops(part, data.store, CPU)
+    crops = part_crops(part, data.store, padding, CPU)
     colours = (crops[:, :, 96:128, 96:128].mean((2, 3)) + torch.tensor(MEAN_BGR)).flip(1)
     for name, colour in enumerate(COLOURS):
         here = part.labels == name + 1
@@ -114,7 +116,7 @@ def test_photographs_beyond_the_memory_travel_with_the_part(small_dataset: Path)
     assert set(part.pixels) == {2, 3, 4, 5}
     held = steps(small_dataset, regions_per_image=16, crops_per_pass=32)
     assert not held.part(0, 0).pixels
-    assert torch.equal(part_crops(part, data.store, CPU), part_crops(part, held.store, CPU))
+    assert torch.equal(part_crops(part, data.store, 16, CPU), part_crops(part, held.store, 16, CPU))
 
 
 def test_losses_are_those_of_all_windows_of_the_step(small_dataset: Path) -> None:
@@ -126,7 +128,7 @@ def test_losses_are_those_of_all_windows_of_the_step(small_dataset: Path) -> Non
     with torch.no_grad():
         parts = [data.part(0, place) for place in range(3)]
         found = [losses(model, part, CPU) for part in parts]
-        crops = torch.cat([part_crops(part, data.store, CPU) for part in parts])
+        crops = torch.cat([part_crops(part, data.store, 16, CPU) for part in parts])
         answers = model.learn_crops(crops)
     labels = torch.from_numpy(np.concatenate([part.labels for part in parts]))
     deltas = torch.from_numpy(np.concatenate([part.deltas for part in parts]))
@@ -152,7 +154,7 @@ def test_half_precision_is_the_networks_and_not_the_crops(small_dataset: Path) -
     model = SimpleNamespace(learn_crops=network)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         window_losses(data)(model, part, CPU)
-    assert torch.equal(seen[0], part_crops(part, data.store, CPU))
+    assert torch.equal(seen[0], part_crops(part, data.store, 16, CPU))
 
 
 def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
