@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ import cv2
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from configs import NetworkOptions, TrainingOptions
@@ -235,22 +235,28 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     device, size = torch.device(options.device), QUICK if options.quick else Size()
     size = replace(size, crops_per_pass=options.crops or size.crops_per_pass)
-    torch.backends.cudnn.benchmark = True
 
     rate = measure_matrix_rate(size.matrix, device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+    console = Console()
+    console.print(f"{name}: bfloat16 matrices at {rate / 1e12:.2f} Tflop/s")
     with tempfile.TemporaryDirectory() as folder:
         photographs = make_photographs(Path(folder), size)
-        rows = [measure_training(mode, photographs, size, device) for mode in ("warp", "shared")]
-    rows.append(measure_detection("warp", size.networks, size, device))
-    rows.append(measure_detection("shared", 1, size, device))
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
-    table = Table(title=f"{name}: bfloat16 matrices at {rate / 1e12:.2f} Tflop/s")
-    for column in ("what", "per second", "Gflop each", "share of the matrix rate"):
-        table.add_column(column)
-    for row in rows:
-        speed = ", ".join(filter(None, [f"{row.units / row.seconds:,.1f} {row.unit}", row.also]))
-        table.add_row(row.name, speed, f"{row.work / 1e9:.1f}", f"{row.share(rate):.1%}")
-    Console().print(table)
+        rows: list[Callable[[], Measured]] = [
+            partial(measure_training, "warp", photographs, size, device),
+            partial(measure_training, "shared", photographs, size, device),
+            partial(measure_detection, "warp", size.networks, size, device),
+            partial(measure_detection, "shared", 1, size, device),
+        ]
+        for measure in rows:  # told one by one: some take long
+            row = measure()
+            speed = ", ".join(
+                filter(None, [f"{row.units / row.seconds:,.1f} {row.unit}", row.also])
+            )
+            console.print(
+                f"{row.name}: {speed} a second, {row.work / 1e9:.1f} Gflop each, "
+                f"{row.share(rate):.1%} of the matrix rate"
+            )
 
 
 if __name__ == "__main__":

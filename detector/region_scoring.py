@@ -6,7 +6,7 @@ A photograph is seen once (`see`); every question about its regions is answered 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -185,8 +185,9 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
                 if padding not in crops:
                     crops[padding] = features.crops(boxes_xyxy, mirrored, padding)
                 if key not in early:
-                    early[key] = _few_a_pass(model.network.early, crops[padding])
-                said.append(_answer(_classify(model, early[key]), mirrored))
+                    early[key] = _early(model, crops[padding])
+                answers = model.answer(model.network.late(early[key]))
+                said.append(_answer(answers, mirrored))
     return [
         _Answer(
             torch.stack([view.probabilities for view in said]).mean(0),
@@ -196,16 +197,14 @@ def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -
     ]
 
 
-def _classify(model: RegionClassifier, early: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits and deltas of crops that went through the network's first layers."""
-    return model.answer(_few_a_pass(model.network.late, early))
+def _early(model: RegionClassifier, crops: Tensor) -> Tensor:
+    """Crops through the first layers, few a pass where a processor's cache should hold their maps.
 
-
-def _few_a_pass(layers: Callable[[Tensor], Tensor], crops: Tensor) -> Tensor:
-    """Few crops at a time where a processor's cache should hold their maps."""
+    Those of the other layers are small enough.
+    """
     if crops.device.type != "cpu":
-        return layers(crops)
-    return torch.cat([layers(piece) for piece in crops.split(CROPS_PER_PASS)])
+        return model.network.early(crops)
+    return torch.cat([model.network.early(piece) for piece in crops.split(CROPS_PER_PASS)])
 
 
 def _answer(answer: tuple[Tensor, Tensor], mirrored: bool) -> _Answer:

@@ -45,16 +45,19 @@ def test_says_what_it_is_and_how_good(detector: Detector, shared: Detector) -> N
     assert 0.3 < shared.info.metrics["voc20_test_mAP50"] < 1
 
 
-def test_the_default_is_two_unlike_networks_and_voc20_the_first(
+def test_the_default_is_two_networks_that_see_unlike_and_voc20_proposes(
     detector: Detector, shared: Detector
 ) -> None:
-    assert [member.mode for member in detector.members] == ["shared", "warp"]
+    assert [member.mode for member in detector.members] == ["proposer", "warp", "warp"]
+    assert [member.model.crop_padding for member in detector.members[1:]] == [16, 48]
     assert [member.mode for member in shared.members] == ["shared"]
     assert detector.recipe.network.average == "geometric"
     face = np.array([[100, 20, 380, 290]], np.float32)
     both = detector.classify(PHOTOS / "cat.jpg", face)[0]
     first = shared.classify(PHOTOS / "cat.jpg", face)[0]
     assert both.argmax() == first.argmax() and not np.allclose(both, first, atol=1e-3)
+    proposals = [one.propose(PHOTOS / "cat.jpg").boxes_xyxy for one in (detector, shared)]
+    np.testing.assert_array_equal(*proposals)
 
 
 def test_presets_differ_only_in_the_threshold(detector: Detector) -> None:
