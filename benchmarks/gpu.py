@@ -227,7 +227,7 @@ def measure_detection(mode: str, networks: int, size: Size, device: torch.device
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the table."""
+    """Print a line for everything measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--crops", type=int, help="of a pass, and of a training step")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.pipeline import Detector
@@ -61,7 +63,8 @@ def without_vote(detector: Detector) -> Detector:
 def as_proposer(detector: Detector, classes: int) -> Member:
     """The detector's trunk and objectness score, which know no classes, without a vote.
 
-    Its other layers fit a detector of `classes` classes and are never asked.
+    Its other layers fit a detector of `classes` classes and are never asked; they are 0, so that
+    the same files give the same numbers.
 
     Raises
     ------
@@ -75,4 +78,7 @@ def as_proposer(detector: Detector, classes: int) -> Member:
     model = RegionClassifier(classes)
     model.network = detector.model.network
     model.objectness = detector.model.objectness
+    for layer in (model.classifier, model.reduce, model.regressor):
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
     return Member(model, "proposer")

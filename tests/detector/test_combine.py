@@ -13,7 +13,7 @@ import yaml
 
 from detector import Detector, DetectorError
 from detector.combine import as_proposer, combine
-from detector.ensemble import Member
+from detector.ensemble import Member, pack
 from detector.region_scoring import objectness
 from tests.made_up import NAMES, rectangles
 
@@ -78,6 +78,9 @@ def test_a_recipe_s_proposer_has_no_vote(first: Detector, tmp_path: Path) -> Non
     found = Detector.load(tmp_path / "all.yaml", device="cpu")
     assert found.info.members == ("proposer", "warp", "warp") and found.recipe.name == "all"
     assert biases(found)[1:] == [2.0, 3.0]
+    again = pack(Detector.load(tmp_path / "all.yaml", device="cpu").members)
+    # nothing is drawn at random, or a run could not go on with the same command
+    assert all(torch.equal(tensor, again[name]) for name, tensor in pack(found.members).items())
     image, boxes = rectangles(3)[0], np.array([[5, 5, 60 + n, 70] for n in range(9)], np.float32)
     stages = found.detect_in_stages(image, proposals=boxes)[1]
     alike = Detector(first.model, found.recipe, first.info, "cpu")
