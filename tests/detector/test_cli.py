@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from configs import override
 from detector import Detector
 from detector.arguments import parse
 from detector.cli import load_detector, main
@@ -196,6 +197,22 @@ def test_what_is_settled_in_a_trained_detector_cannot_be_set(
     run = detect(picture, "--weights", small_weights, "--set", f"{key}={value}")
     assert run.code == 1 and len(run.errors.splitlines()) == 1
     assert f"--set {key}: changes nothing in a detector that is trained; " in run.errors
+
+
+@pytest.mark.parametrize(
+    ("mode", "setting"), [("shared", "network.context=[2]"), ("warp", "network.padding=40")]
+)
+def test_what_a_network_learned_to_see_cannot_be_set(
+    mode: str, setting: str, small_weights: Path, tmp_path: Path
+) -> None:
+    one = Detector.load(small_weights, device="cpu")
+    recipe = override(one.recipe, [f"network.mode={mode}"])
+    members = [Member(one.model, mode)]
+    Detector(one.model, recipe, one.info, "cpu", members=members).save(tmp_path / "w.safetensors")
+    words = ["--weights", tmp_path / "w.safetensors", "--set", setting]
+    run = detect(save(tmp_path / "street.png"), *words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set {setting.partition('=')[0]}: these weights learned what they see" in run.errors
 
 
 def test_training_may_go_on_in_another_mode(small_weights: Path) -> None:
