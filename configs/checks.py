@@ -68,7 +68,12 @@ BOUNDS = (  # section, key, lowest, highest
     ("pretrain", "validation_fraction", 0.0, 0.9),
 )
 
-
+LISTS = (  # of `network`: key, lowest and highest of what they may hold
+    ("pyramid", 0.1, 10),
+    ("more_scales", 0.1, 10),
+    ("context", 1, 100),
+    ("cascade", 0, 1),
+)
 NETWORK_WORDS = {"mode": ["shared", "warp"], "average": ["arithmetic", "geometric"]}
 
 
@@ -83,7 +88,7 @@ def check(recipe: Recipe, where: str) -> None:
     for side in recipe.training.short_sides:
         if not 32 <= side <= 4096:
             raise RecipeError(f"{where}: training.short_sides holds {side}; use 32 to 4096")
-    for key, least, most in (("pyramid", 0.1, 10), ("more_scales", 0.1, 10), ("context", 1, 100)):
+    for key, least, most in LISTS:
         for scale in getattr(recipe.network, key):
             if not least <= scale <= most:
                 raise RecipeError(f"{where}: network.{key} holds {scale}; use {least} to {most}")

@@ -61,6 +61,9 @@ class NetworkOptions:
     context: tuple[float, ...] = ()  # what is around a region is seen this many times larger, too
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     keep_iou: float = 1.0  # regions over this IoU with a likelier one are left out; 1 = none are
+    # Each network but the last sees a region first; one of a lower score goes no further. The
+    # proposer is the first of them, without a vote. () = all that have a vote see all regions
+    cascade: tuple[float, ...] = ()
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
     more_scales: tuple[float, ...] = ()  # see it at these multiples of the short side too

@@ -54,8 +54,14 @@ def _origins(detector: Detector) -> list[dict[str, Any]]:
 
 
 def without_vote(detector: Detector) -> Detector:
-    """What proposes of a detector, for `combine` to put before those that judge."""
-    first = as_proposer(detector, len(detector.info.class_names))
+    """A detector that proposes, for `combine` to put before those that judge.
+
+    Raises
+    ------
+    DetectorError
+        It learned no objectness score, for it reads crops alone.
+    """
+    first = Member(_shared(detector), "proposer")
     recipe, info, device = detector.recipe, detector.info, detector.device
     return Detector(first.model, recipe, info, device, detector.multibox, [first])
 
@@ -63,22 +69,27 @@ def without_vote(detector: Detector) -> Detector:
 def as_proposer(detector: Detector, classes: int) -> Member:
     """The detector's trunk and objectness score, which know no classes, without a vote.
 
-    Its other layers fit a detector of `classes` classes and are never asked; they are 0, so that
-    the same files give the same numbers.
+    Its other layers fit a detector of `classes` classes and are 0: asked, it finds every class as
+    likely as background, and rules out nothing.
 
     Raises
     ------
     DetectorError
         It learned no objectness score, for it reads crops alone.
     """
-    if detector.members[0].mode == "warp":
-        raise DetectorError(
-            "proposer: a detector in warp mode cannot choose regions; name one in shared mode"
-        )
     model = RegionClassifier(classes)
-    model.network = detector.model.network
-    model.objectness = detector.model.objectness
+    model.network = _shared(detector).network
+    model.objectness = _shared(detector).objectness
     for layer in (model.classifier, model.reduce, model.regressor):
         for parameter in layer.parameters():
             torch.nn.init.zeros_(parameter)
     return Member(model, "proposer")
+
+
+def _shared(detector: Detector) -> RegionClassifier:
+    """Its first network, which must be one that reads maps."""
+    if detector.members[0].mode == "warp":
+        raise DetectorError(
+            "proposer: a detector in warp mode cannot choose regions; name one in shared mode"
+        )
+    return detector.model

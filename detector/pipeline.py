@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_from_dict
+from detector.cascade import score_in_stages, stages_of
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
 from detector.images import ImageSource, read_image
@@ -247,7 +248,9 @@ class Detector:
 
     def multibox_features(self, image: NDArray[np.uint8]) -> Features:
         """What MultiBox sees of an (H, W, 3) photograph: the first trunk's map of it, once."""
-        first_scale = replace(self.recipe.network, pyramid=(), mirror=False, more_scales=())
+        first_scale = replace(
+            self.recipe.network, pyramid=(), mirror=False, more_scales=(), cascade=()
+        )
         return see([Member(self.model, "proposer")], image, first_scale, self.device)
 
     @property
@@ -288,6 +291,16 @@ class Detector:
         options = self.recipe.network
         return score(self.members, features, boxes_xyxy, options.batch, options.average)
 
+    def _answers_in_stages(
+        self, features: Features, boxes: Floats, likely: Floats
+    ) -> tuple[Floats, Floats]:
+        """`answers`, or what is left of them where a cascade spares the networks most regions."""
+        options = self.recipe.network
+        if not options.cascade:
+            return self.answers(features, boxes)
+        stages = stages_of(self.members, options.cascade)
+        return score_in_stages(stages, features, boxes, likely, options)
+
     def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
     ) -> Stages:
@@ -298,7 +311,7 @@ class Detector:
         """
 
         def answer(boxes: Floats, likely: Floats) -> Candidates:
-            probabilities, deltas = self.answers(features, boxes)
+            probabilities, deltas = self._answers_in_stages(features, boxes, likely)
             probabilities[:, 1:] *= likely[:, None]
             if not options.regress:
                 deltas[:] = 0

@@ -89,10 +89,11 @@ def see(
                     id(trunk_of(model)): Pyramid([model.features(s) for s in seen], factors)
                     for model in distinct_trunks(members)
                 }
+                asked = ("shared", "proposer") if options.cascade else ("shared",)
                 cells = {
                     id(model): model.cells(pyramids[id(trunk_of(model))])
                     for model, mode in members
-                    if mode == "shared"
+                    if mode in asked
                 }
             views.append(View(pyramids, cells, mirrored))
     atlas, atlas_factors = None, np.ones(4, np.float32)
@@ -141,16 +142,23 @@ def score(
     return probabilities, deltas
 
 
-def average_members(probabilities: Sequence[Tensor], average: str) -> Tensor:
+def average_members(
+    probabilities: Sequence[Tensor], average: str, votes: Sequence[int] = ()
+) -> Tensor:
     """Mean (N, classes + 1) of the members' class probabilities, rows summing to 1.
 
     "arithmetic" as in the paper; in the "geometric" mean (the softmax of the mean logarithm, a
-    product of experts) a class counts for little that one of the members rules out.
+    product of experts) a class counts for little that one of the members rules out. `votes`: how
+    many members each of `probabilities` is the mean of; () is one each.
     """
     stacked = torch.stack(list(probabilities))
-    if average == "arithmetic" or len(stacked) == 1:
-        return stacked.mean(0)
-    return stacked.clamp(min=1e-12).log().mean(0).softmax(1)
+    if len(stacked) == 1:
+        return stacked[0]
+    share = stacked.new_tensor(votes or [1] * len(stacked))[:, None, None]
+    share = share / share.sum()
+    if average == "arithmetic":
+        return (share * stacked).sum(0)
+    return (share * stacked.clamp(min=1e-12).log()).sum(0).softmax(1)
 
 
 class _Answer(NamedTuple):
