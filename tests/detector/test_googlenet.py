@@ -105,6 +105,18 @@ def test_local_response_norm_is_that_of_torch(channels: int) -> None:
     torch.testing.assert_close(local_response_norm(x), expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [3, 30, 3000])  # sums far below 1, about 1, far above
+def test_local_response_norm_in_half_precision(dtype: torch.dtype, size: int) -> None:
+    x = size * torch.randn(1, 64, 5, 7, generator=torch.Generator().manual_seed(2))
+    x = x.to(dtype)
+    expected = F.local_response_norm(x.float(), size=5, alpha=1e-4, beta=0.75, k=1.0)
+    found = local_response_norm(x)
+    assert found.dtype == dtype
+    # Four roundings of half a unit in the last place, and those of the squares
+    torch.testing.assert_close(found.float(), expected, rtol=4 * torch.finfo(dtype).eps, atol=0)
+
+
 def test_every_parameter_has_its_tensor_in_the_caffe_weights(network: GoogLeNet) -> None:
     tensors, _ = load_tensors(IMAGENET_WEIGHTS)
     ours = {caffe_name(name): parameter.shape for name, parameter in network.named_parameters()}
