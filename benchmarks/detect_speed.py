@@ -27,7 +27,7 @@ from detector import Detector, read_image
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import find_images
 from detector.postprocess import Scored, candidates, decode, suppress
-from detector.region_scoring import objectness, score
+from detector.region_scoring import objectness
 from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"
@@ -50,13 +50,9 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     multibox = timed("MultiBox", detector.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
     likely = timed("objectness", objectness, detector.model, features, boxes)
-    boxes = boxes[detector.select(boxes, likely)]
-    batch = detector.recipe.network.batch
-    said = []
-    for name, mode in (("head", "shared"), ("warped regions", "warp")):
-        if voters := [member for member in detector.members if member.mode == mode]:
-            said.append(timed(name, score, voters, features, boxes, batch))
-    probabilities, deltas = (np.mean(answers, axis=0) for answers in zip(*said, strict=True))
+    best = detector.select(boxes, likely)
+    boxes, likely = boxes[best], likely[best]
+    probabilities, deltas = timed("networks", detector.answers, features, boxes, likely)
 
     def finish() -> None:
         decoded = decode(boxes, deltas, image.shape[:2])

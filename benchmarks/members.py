@@ -77,8 +77,10 @@ class Voice(Detector):
     heard: dict[tuple[int, bytes], tuple[Floats, Floats, float]]
     borrowed: float = 0.0
 
-    def answers(self, features: Features, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
-        """Those of `Detector`, up to the rounding of a mean."""
+    def answers(
+        self, features: Features, boxes_xyxy: Floats, likely: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Those of `Detector` without a cascade, up to the rounding of a mean."""
         found = []
         for member in self.members:
             if member.mode == "proposer":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from configs import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_fro
 from detector.cascade import score_in_stages, stages_of
 from detector.ensemble import Member, pack, unpack
 from detector.errors import DetectorError
+from detector.given_boxes import as_boxes
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, recipe_file, weights_path
 from detector.postprocess import Candidates, Scored, candidates, decode, distinct, suppress
@@ -185,7 +186,7 @@ class Detector:
             options = replace(options, max_detections=max_detections)
         threshold = self._preset_threshold(preset) if threshold is None else threshold
         if proposals is not None:
-            proposals = _boxes(proposals)
+            proposals = as_boxes(proposals)
         features = self.features(image)
         if proposals is None:
             searched = self.search(image)
@@ -284,22 +285,21 @@ class Detector:
 
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
-        return self.answers(self.features(read_image(source)), _boxes(boxes_xyxy))[0]
+        return self.answers(self.features(read_image(source)), as_boxes(boxes_xyxy))[0]
 
-    def answers(self, features: Features, boxes_xyxy: Floats) -> tuple[Floats, Floats]:
-        """Probabilities (N, classes + 1) and box deltas (N, classes, 4): the members' mean."""
-        options = self.recipe.network
-        return score(self.members, features, boxes_xyxy, options.batch, options.average)
-
-    def _answers_in_stages(
-        self, features: Features, boxes: Floats, likely: Floats
+    def answers(
+        self, features: Features, boxes_xyxy: Floats, likely: Floats | None = None
     ) -> tuple[Floats, Floats]:
-        """`answers`, or what is left of them where a cascade spares the networks most regions."""
+        """Probabilities (N, classes + 1) and box deltas (N, classes, 4): the members' mean.
+
+        With `likely` (N,), the probability that each is an object, the recipe's cascade spares
+        the members what it can.
+        """
         options = self.recipe.network
-        if not options.cascade:
-            return self.answers(features, boxes)
+        if likely is None or not options.cascade:
+            return score(self.members, features, boxes_xyxy, options.batch, options.average)
         stages = stages_of(self.members, options.cascade)
-        return score_in_stages(stages, features, boxes, likely, options)
+        return score_in_stages(stages, features, boxes_xyxy, likely, options)
 
     def score_regions(
         self, features: Features, boxes: Floats, options: PostprocessOptions
@@ -311,7 +311,7 @@ class Detector:
         """
 
         def answer(boxes: Floats, likely: Floats) -> Candidates:
-            probabilities, deltas = self._answers_in_stages(features, boxes, likely)
+            probabilities, deltas = self.answers(features, boxes, likely)
             probabilities[:, 1:] *= likely[:, None]
             if not options.regress:
                 deltas[:] = 0
@@ -351,17 +351,3 @@ class Detector:
         else:
             order = np.argsort(-objectness, kind="stable")
         return order[: options.keep or None]
-
-
-def _boxes(boxes: Any) -> Floats:
-    """(N, 4) float32 from Proposals or anything array-like."""
-    expected = "proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got"
-    try:
-        array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
-    except (TypeError, ValueError):
-        raise DetectorError(f"{expected} {boxes!r:.60}") from None
-    if array.shape == (0,):  # an empty list: no boxes
-        return array.reshape(0, 4)
-    if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
-        raise DetectorError(f"{expected} shape {array.shape}")
-    return array

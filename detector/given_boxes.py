@@ -1,0 +1,26 @@
+"""Boxes that a caller brings, made sure of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import DetectorError
+
+Floats = NDArray[np.float32]
+
+
+def as_boxes(boxes: Any) -> Floats:
+    """(N, 4) float32 from Proposals or anything array-like."""
+    expected = "proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got"
+    try:
+        array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
+    except (TypeError, ValueError):
+        raise DetectorError(f"{expected} {boxes!r:.60}") from None
+    if array.shape == (0,):  # an empty list: no boxes
+        return array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
+        raise DetectorError(f"{expected} shape {array.shape}")
+    return array
