@@ -54,6 +54,7 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"training": {"foreground_fraction": 25.0}}, "foreground_fraction is 25.0; use 0.0 to 1"),
         ({"network": {"average": "mean"}}, "network.average is 'mean'; use one of: arithmetic, ge"),
         ({"network": {"mode": "warp", "context": [2]}}, "context needs network.mode shared; in wa"),
+        ({"network": {"cascade": [0.1, 2]}}, "network.cascade holds 2.0; use 0 to 1"),
         ({"network": {"padding": 40}}, "padding needs network.mode warp; leave it out"),
         ({"network": {"mode": "warp", "padding": 97}}, "network.padding is 97; use 0 to 96"),
         ({"network": {"mode": "warp", "more_scales": [2]}}, "more_scales needs network.mode shar"),

@@ -138,6 +138,25 @@ def test_where_nothing_is_ruled_out_a_cascade_finds_the_same_and_else_warps_less
     assert crops == {0: 9}
 
 
+def test_a_proposer_that_sees_surroundings_is_asked_with_them(single: Detector) -> None:
+    torch.manual_seed(3)
+    model = RegionClassifier(len(NAMES), context=(2.0,))
+    torch.nn.init.normal_(model.classifier.weight[:, 1024:], std=0.03)  # what is around decides
+    scout = Detector(model, single.recipe, single.info, "cpu")
+    judge = Detector(
+        single.model, single.recipe, single.info, "cpu", members=[Member(single.model, "warp")]
+    )
+    together = combine([without_vote(scout), judge])
+    image, boxes = rectangles(11)[0], some_boxes(9)
+    chances = 1 - scout.classify(image, boxes)[:, 0]
+    middle = float(np.median(chances))
+    assert 0 < chances.min() < middle < chances.max() < 1
+    network = replace(together.recipe.network, cascade=(middle,))
+    together.recipe = replace(together.recipe, network=network)
+    deltas = together.answers(together.features(image), boxes, np.ones(9, np.float32))[1]
+    np.testing.assert_array_equal(deltas.any((1, 2)), chances > middle)
+
+
 def test_what_proposes_of_a_detector_keeps_its_answers(single: Detector) -> None:
     scout = without_vote(single)
     assert scout.members == (Member(single.model, "proposer"),)
