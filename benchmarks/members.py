@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ class Voice(Detector):
     def answers(
         self, features: Features, boxes_xyxy: Floats, likely: Floats | None = None
     ) -> tuple[Floats, Floats]:
-        """Those of `Detector` without a cascade, up to the rounding of a mean."""
+        """Those of `Detector`, up to the rounding of a mean."""
         found = []
         for member in self.members:
             if member.mode == "proposer":
@@ -101,7 +102,7 @@ class Voice(Detector):
 def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
     """Each member alone, then all together, under one row's settings, by name.
 
-    Proposer and regions are everybody's.
+    Proposer and regions are everybody's; there is no cascade.
     """
     words = settings.split()
     if any(not word.startswith(SHARING) for word in words):
@@ -112,6 +113,7 @@ def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
     groups = {f"member-{n}-{voter.mode}": [*chooser, voter] for n, voter in enumerate(voters, 1)}
     groups["together"] = list(detector.members)
     recipe, info, device = override(detector.recipe, words), detector.info, detector.device
+    recipe = replace(recipe, network=replace(recipe.network, cascade=()))
     return [
         (
             "-".join([name, *words]),

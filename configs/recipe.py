@@ -61,8 +61,9 @@ class NetworkOptions:
     context: tuple[float, ...] = ()  # what is around a region is seen this many times larger, too
     keep: int = 200  # likeliest objects that go through 5a and 5b; 0 = all proposals
     keep_iou: float = 1.0  # regions over this IoU with a likelier one are left out; 1 = none are
-    # Each network but the last sees a region first; one of a lower score goes no further. The
-    # proposer is the first of them, without a vote. () = all that have a vote see all regions
+    # A score for each network but the last, in the order they are asked, the proposer (which has no
+    # vote) first: a region goes on to the next if its probability of any class, times objectness,
+    # is over it. () = all that have a vote see all regions
     cascade: tuple[float, ...] = ()
     batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
@@ -167,7 +168,7 @@ class Recipe:
     description: str = ""
     weights: str = ""  # a file in detector/weights/, or a path
     more_weights: tuple[str, ...] = ()  # files whose networks vote too (`detector.combine`)
-    proposer: str = ""  # a detector whose MultiBox and objectness choose the regions of warp mode
+    proposer: str = ""  # a detector that chooses the regions of warp mode (MultiBox, objectness)
     proposals: ProposalOptions = field(default_factory=ProposalOptions)
     multibox: MultiBoxOptions = field(default_factory=MultiBoxOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)

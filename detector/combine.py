@@ -69,8 +69,8 @@ def without_vote(detector: Detector) -> Detector:
 def as_proposer(detector: Detector, classes: int) -> Member:
     """The detector's trunk and objectness score, which know no classes, without a vote.
 
-    Its other layers fit a detector of `classes` classes and are 0: asked, it finds every class as
-    likely as background, and rules out nothing.
+    Its other layers fit a detector of `classes` classes and are 0: in a cascade it finds every
+    class as likely as background, and rules out next to nothing.
 
     Raises
     ------

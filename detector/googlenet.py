@@ -180,7 +180,7 @@ def local_response_norm(x: Tensor, size: int = 5, alpha: float = 1e-4) -> Tensor
     band = ((position[:, None] - position[None, :]).abs() <= size // 2).to(x.dtype)
     small = (alpha / size) ** 0.5 * x  # or float16 would overflow
     totals = F.conv2d(small * small, band[:, :, None, None], x.new_ones(channels))
-    root = totals.rsqrt()
+    root = totals.rsqrt().to(x.dtype)  # CUDA's autocast takes roots in float32
     return x * (root * root.sqrt())
 
 

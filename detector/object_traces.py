@@ -2,6 +2,7 @@
 
 An object is found where some box survives every stage: a proposal covers it, the cheap score
 keeps that region for the head, the head gives its class a high score, suppression spares the box.
+(Where networks are a cascade, what an early one rules out has score 0, as if misclassified.)
 The figures here say how near each stage came, so that `eval` can tell the stage that lost it.
 """
 

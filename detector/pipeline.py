@@ -34,7 +34,7 @@ class Stages(NamedTuple):
     """The boxes of one photograph on their way to detections, xyxy in its pixels."""
 
     proposals_xyxy: Floats  # (N, 4), all of them
-    regions_xyxy: Floats  # (K, 4), the likeliest, which the head sees
+    regions_xyxy: Floats  # (K, 4), the likeliest, which the first network asked sees
     scored: Candidates  # (region, class) pairs after regression, before suppression
 
 
@@ -338,7 +338,7 @@ class Detector:
         return see(self.members, image, self.recipe.network, self.device)
 
     def select(self, boxes_xyxy: Floats, objectness: Floats) -> NDArray[np.int64]:
-        """Rows of the `keep` likeliest objects, likeliest first; the head sees no others.
+        """Rows of the `keep` likeliest objects, likeliest first; networks see no others.
 
         Of boxes (N, 4) that overlap by more than `keep_iou` the likeliest stands for all. All rows
         where nothing tells likely objects from others.

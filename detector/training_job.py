@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from configs import Recipe
-from detector.combine import as_proposer
+from detector.combine import as_proposer, without_vote
 from detector.distributed import Processes
 from detector.ensemble import Member
 from detector.errors import DetectorError
@@ -158,8 +158,13 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
         model.take_over(initial)
     if mode == "warp" and not options.box_regression:
         without_regression(model)
-    proposer = [as_proposer(job.proposer, classes)] if job.proposer and mode == "warp" else []
-    return [*proposer, Member(model, mode)]
+    if job.proposer is None or mode != "warp":
+        return [Member(model, mode)]
+    if job.proposer.info.class_names == job.dataset.class_names:
+        proposer = without_vote(job.proposer).members[0]
+    else:
+        proposer = as_proposer(job.proposer, classes)
+    return [proposer, Member(model, mode)]
 
 
 def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:

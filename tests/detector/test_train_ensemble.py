@@ -160,8 +160,7 @@ def test_a_network_that_reads_crops_with_a_proposer(
 
     trained, proposer = (Detector.load(path, device="cpu") for path in (folder, small_weights))
     assert trained.info.members == ("proposer", "warp") and trained.recipe == options
-    assert "classifier" in differing(trained.members[0].model, proposer.model)
-    assert not differing(trained.members[0].model, proposer.model) & {"objectness", "inception_5b"}
+    assert not differing(trained.members[0].model, proposer.model)  # it may be asked in a cascade
     found, stages = trained.detect_in_stages(small_dataset.parent / "1.png", threshold=0.0)
     assert len(found) and len(stages.regions_xyxy) == 2 < len(stages.proposals_xyxy)
 
