@@ -7,8 +7,15 @@ from pathlib import Path
 import torch
 
 from configs import Recipe, recipe_names
+from detector.ensemble import Member, unpack
 from detector.errors import DetectorError
-from detector.weights_file import WEIGHTS_FOLDER
+from detector.weights_file import (
+    WEIGHTS_FOLDER,
+    WeightsInfo,
+    load_weights,
+    split_multibox,
+)
+from proposals.multibox import MultiBox
 
 
 def holds_weights(path: Path) -> bool:
@@ -36,6 +43,28 @@ def recipe_file(name: str) -> Path:
     """The file that a recipe names: one of those that ship, or a path."""
     path = Path(name)
     return path if path.parent != Path() else WEIGHTS_FOLDER / path
+
+
+def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInfo]:
+    """What a weights file holds.
+
+    Raises
+    ------
+    DetectorError
+        No such file, or one that holds no detector of this version.
+    """
+    tensors, info = load_weights(path)
+    tensors, heads = split_multibox(tensors)
+    try:
+        members = unpack(tensors, info.members, len(info.class_names))
+        multibox = MultiBox.from_state(heads) if heads else None
+    except (RuntimeError, KeyError):
+        raise DetectorError(
+            f"{path}: its tensors do not fit this version's network; train again"
+        ) from None
+    except DetectorError as error:
+        raise DetectorError(f"{path}: {error}") from None
+    return members, multibox, info
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:

@@ -13,16 +13,22 @@ from numpy.typing import NDArray
 
 from configs import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_from_dict
 from detector.cascade import score_in_stages, stages_of
-from detector.ensemble import Member, pack, unpack
+from detector.ensemble import Member, pack
 from detector.errors import DetectorError
 from detector.given_boxes import as_boxes
 from detector.images import ImageSource, read_image
-from detector.loading import choose_device, holds_weights, recipe_file, weights_path
+from detector.loading import (
+    choose_device,
+    holds_weights,
+    load_networks,
+    recipe_file,
+    weights_path,
+)
 from detector.postprocess import Candidates, Scored, candidates, decode, distinct, suppress
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
-from detector.weights_file import WeightsInfo, load_weights, save_weights, split_multibox
+from detector.weights_file import WeightsInfo, save_weights
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
 from proposals.result import Proposals
@@ -104,17 +110,7 @@ class Detector:
 
         recipe = None if holds_weights(Path(name)) else load_recipe(name)
         path = weights_path(Path(weights or name), recipe if weights is None else None)
-        tensors, info = load_weights(path)
-        tensors, heads = split_multibox(tensors)
-        try:
-            members = unpack(tensors, info.members, len(info.class_names))
-            multibox = MultiBox.from_state(heads) if heads else None
-        except (RuntimeError, KeyError):
-            raise DetectorError(
-                f"{path}: its tensors do not fit this version's network; train again"
-            ) from None
-        except DetectorError as error:
-            raise DetectorError(f"{path}: {error}") from None
+        members, multibox, info = load_networks(path)
         own = recipe or recipe_from_dict(info.recipe, where=f"{path}: recipe")
         first = cls(members[0].model, own, info, device, multibox, members)
         if recipe is None or weights is not None or not (recipe.more_weights or recipe.proposer):
