@@ -168,6 +168,7 @@ def measure_training(
         images_per_step=images_per_step,
         regions_per_image=size.regions_per_image,
         crops_per_pass=size.crops_per_pass,
+        images_per_part=2,
         short_sides=size.short_sides,
         photometric=True,
         repeat_threshold=0.0,
@@ -192,6 +193,7 @@ def measure_training(
         for _ in range(len(data) - size.steps):
             next(run)
         seconds = clock(lambda: [next(run) for _ in range(size.steps)], device)
+        next(run, None)  # closes its files before their folder goes
     per_unit = sum(work) * data.parts_per_step / units
     return Measured(f"training, {mode}", unit, units * size.steps, seconds, per_unit)
 

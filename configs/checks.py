@@ -53,6 +53,7 @@ BOUNDS = (  # section, key, lowest, highest
     ("training", "hard_fraction", 0.0, 1.0),
     ("training", "objectness_regions", 1, 10**6),
     ("training", "teacher_share", 0.0, 1.0),
+    ("training", "images_per_part", 1, 10**5),
     ("training", "crops_per_pass", 1, 10**5),
     ("training", "auxiliary_weight", 0.0, 1e3),
     ("training", "class_balance", 0.0, 1.0),

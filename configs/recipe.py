@@ -94,6 +94,7 @@ class TrainingOptions:
     epochs: float = 8.0
     members: int = 1  # networks that vote; they differ in what they happen to draw
     images_per_step: int = 2
+    images_per_part: int = 1  # shared mode: of one pass; torchrun deals out the passes of a step
     regions_per_image: int = 64
     foreground_fraction: float = 0.25
     foreground_iou: float = 0.5
@@ -105,10 +106,12 @@ class TrainingOptions:
     random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
     # Shared mode: the costliest of 4 times as many regions are learned (arXiv 1604.03540)
     ohem: bool = False
+    # Whose network learning begins with, whatever its classes; "" = the ImageNet weights
+    initial: str = ""
     teacher: str = ""  # shared mode: a detector whose answers are learned too (arXiv 1503.02531)
     teacher_share: float = 0.5  # of the target of each region's class
     label_smoothing: float = 0.0  # share of the target spread over all classes
-    freeze: str = "conv2"  # last layer of Table 1 that keeps its ImageNet weights; "" = none
+    freeze: str = "conv2"  # last layer of Table 1 that keeps its initial weights; "" = none
     optimizer: str = "adamw"  # or sgd, with momentum .9
     schedule: str = "cosine"  # or paper: 4 % less every 8 epochs (GoogLeNet paper, section 6)
     precision: str = "auto"  # bf16, fp32; auto = bf16 where the device computes in it

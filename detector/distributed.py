@@ -1,6 +1,7 @@
 """Several processes that train one model: what `torchrun detect train ...` started.
 
-    torchrun --nproc-per-node 2 --no-python detect train --data my.json
+    torchrun --nproc-per-node 2 --no-python detect train --data my.json \\
+        --set training.images_per_part=1
 
 One process per GPU (nccl), or per share of the processor's cores (gloo). All averaging of
 gradients is DistributedDataParallel's; here is who is who, and what is done once for all.
@@ -53,7 +54,7 @@ class Processes:
         if parts_per_step % self.count:
             raise DetectorError(
                 f"a step has {parts_per_step} parts for {self.count} processes; make them a "
-                "multiple by training.images_per_step (network.mode shared), "
+                "multiple by training.images_per_step or images_per_part (network.mode shared), "
                 "training.crops_per_pass (warp) or --batch (pretrain), or start fewer processes"
             )
         return range(self.rank, parts_per_step, self.count)

@@ -1,8 +1,10 @@
-"""Fine-tuning a RegionClassifier: losses of a photograph, and layers that stay as they are."""
+"""Fine-tuning a RegionClassifier: losses of photographs, and layers that stay as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,52 +28,88 @@ Floats = NDArray[np.float32]
 HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
 
 
-def example_losses(
+class Lesson(NamedTuple):
+    """What one photograph teaches."""
+
+    regions: Regions
+    objectness: Tensor  # its loss
+
+
+def part_losses(
     model: RegionClassifier,
-    example: Example,
+    examples: Sequence[Example],
     options: TrainingOptions,
     device: torch.device,
     multibox: MultiBox | None = None,
     teacher: Detector | None = None,
     multibox_boxes: int = BOXES,
 ) -> dict[str, Tensor]:
-    """Losses of one photograph: classes, boxes (Fast R-CNN's) and the objectness score's.
+    """Losses of photographs: classes, boxes (Fast R-CNN's) and the objectness score's.
 
-    With `multibox` its best boxes join the example's, found on the map of this very pass.
-    With `teacher` its answers are part of what classes should be.
+    Every photograph weighs alike. With `multibox` its best boxes join the examples', found on the
+    maps of this very pass. With `teacher` its answers are part of what classes should be.
     """
+    maps = iter(model.maps([image.to(device) for example in examples for image in example.images]))
+    pyramids = [
+        Pyramid([next(maps) for _ in example.images], example.factors.to(device))
+        for example in examples
+    ]
+    lessons = []
+    for pyramid, example in zip(pyramids, examples, strict=True):
+        proposals = example.boxes_xyxy
+        if multibox is not None:
+            with torch.no_grad():
+                best = multibox.propose(pyramid.maps[0], *example.size, multibox_boxes)
+            proposals = np.concatenate([proposals, best.boxes_xyxy])
+        lessons.append(_lesson(model, pyramid, proposals, example, options))
+
+    boxes = [torch.from_numpy(lesson.regions.boxes_xyxy).to(device) for lesson in lessons]
+    cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
+    seen = zip(model.cells_of(pyramids), boxes, strict=True)
+    around = [context for pair in seen if (context := model.around(*pair)) is not None]
+    logits, deltas = model.answer(torch.cat(cut), torch.cat(around) if around else None)
+    counts = [len(chosen) for chosen in boxes]
+    answers = zip(logits.split(counts), deltas.split(counts), strict=True)
+    losses = []
+    for example, lesson, answer in zip(examples, lessons, answers, strict=True):
+        found = region_losses(*answer, lesson.regions, options)
+        classes = found.classes
+        if teacher is not None:
+            taught = teach(teacher, example, lesson.regions.boxes_xyxy).to(device)
+            classes = taught_classes(answer[0], taught, lesson.regions, options)
+        # Regression counts on foreground only, but is divided by all regions: each weighs the
+        # same. Sums over counts, not means: a picture that is all crowd has no regions and loss 0
+        count = max(1, len(lesson.regions.labels))
+        losses.append((classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
+    means = [torch.stack(values).mean() for values in zip(*losses, strict=True)]
+    return dict(zip(("classes", "boxes", "objectness"), means, strict=True))
+
+
+def _lesson(
+    model: RegionClassifier,
+    pyramid: Pyramid,
+    boxes: Floats,
+    example: Example,
+    options: TrainingOptions,
+) -> Lesson:
+    """What a photograph with these boxes (N, 4) teaches the objectness score, and the head."""
     rng = np.random.default_rng([options.seed, 4, *example.key])
-    boxes = example.boxes_xyxy
-    maps = [model.features(image.to(device)) for image in example.images]
-    pyramid = Pyramid(maps, example.factors.to(device))
-    if multibox is not None:
-        with torch.no_grad():
-            found = multibox.propose(maps[0].detach(), *example.size, multibox_boxes)
-        boxes = np.concatenate([boxes, found.boxes_xyxy])
-
-    logits = model.objectness(pyramid, torch.from_numpy(boxes).to(device)).float()
+    device = pyramid.factors.device
+    reduced = model.objectness.reduce(pyramid)
+    with torch.no_grad():  # of all boxes; gradients only of the few that are learned from
+        scores = model.objectness.judge(reduced, torch.from_numpy(boxes).to(device))
+    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
+    hardness = scores.float().cpu().numpy()
     rows, target = sample_objectness(boxes, example.truths, options, rng)
-    # Sums over counts, not means: a picture that is all crowd has no regions and loss 0
-    objectness = F.binary_cross_entropy_with_logits(
-        logits[torch.from_numpy(rows).to(device)],
-        torch.from_numpy(target).to(device),
-        reduction="sum",
-    ) / max(1, len(rows))
-
-    hardness = logits.detach().cpu().numpy()
+    logits = model.objectness.judge(reduced, torch.from_numpy(boxes[rows]).to(device))
+    loss = F.binary_cross_entropy_with_logits(
+        logits.float(), torch.from_numpy(target).to(device), reduction="sum"
+    )
     if options.ohem:
         regions = _hard_regions(model, pyramid, boxes, hardness, example.truths, options, rng)
     else:
         regions = sample_regions(boxes, hardness, example.truths, options, rng)
-    logits, deltas = model(pyramid, torch.from_numpy(regions.boxes_xyxy).to(device))
-    losses = region_losses(logits, deltas, regions, options)
-    # Regression counts on foreground only, but is divided by all regions: each weighs the same
-    count = max(1, len(regions.labels))
-    classes, box = losses.classes.sum() / count, losses.boxes.sum() / count
-    if teacher is not None:
-        taught = teach(teacher, example, regions.boxes_xyxy).to(device)
-        classes = taught_classes(logits, taught, regions, options).sum() / count
-    return {"classes": classes, "boxes": box, "objectness": objectness}
+    return Lesson(regions, loss / max(1, len(rows)))
 
 
 def _hard_regions(
@@ -104,18 +142,18 @@ def detector_losses(
     teacher: Detector | None = None,
     multibox_boxes: int = BOXES,
 ) -> PartLosses:
-    """The losses of one photograph, as the training loop asks for them."""
+    """The losses of a part's photographs, as the training loop asks for them."""
 
     def losses(
-        model: RegionClassifier, example: Example, device: torch.device
+        model: RegionClassifier, part: Sequence[Example], device: torch.device
     ) -> dict[str, Tensor]:
-        return example_losses(model, example, options, device, multibox, teacher, multibox_boxes)
+        return part_losses(model, part, options, device, multibox, teacher, multibox_boxes)
 
     return losses
 
 
 def freeze_until(model: RegionClassifier, last: str) -> None:
-    """Keep the ImageNet weights of the trunk's layers up to and including `last`."""
+    """Keep the initial weights of the trunk's layers up to and including `last`."""
     names = [name for name, _ in model.network.stages()]
     if last and last not in names:
         raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")

@@ -25,8 +25,8 @@ def train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--weights", type=Path, metavar="FILE",
-        help="go on from this detector (default: the ImageNet weights; for --part multibox "
-        "the recipe's)",
+        help="go on from this detector, of the same classes (default: the network of the "
+        "recipe's training.initial, or the ImageNet weights; for --part multibox the recipe's)",
     )  # fmt: skip
     add(
         "--imagenet-weights", type=Path, metavar="FILE",

@@ -7,10 +7,12 @@ the photograph and what fills a corner of it look alike to the network. Small sc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -36,7 +38,7 @@ class Pyramid(NamedTuple):
 
     def through(self, layer: Callable[[Tensor], Tensor]) -> Pyramid:
         """The same pyramid after one more layer."""
-        return self._replace(maps=[layer(feature_map) for feature_map in self.maps])
+        return self._replace(maps=together(layer, self.maps))
 
     @property
     def extent(self) -> Tensor:
@@ -58,6 +60,21 @@ class Pyramid(NamedTuple):
         level = self.level_of(boxes_xyxy)
         boxes = boxes_xyxy * self.factors[level]
         return roi_align_levels(self.maps, level, boxes, size, 1 / self.stride, samples)
+
+
+def together(layer: Callable[[Tensor], Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """`layer` of each input (1, C, H, W); those of one shape go through it as one batch.
+
+    A small map's time goes into calling the layers: two of them take little longer than one.
+    """
+    alike = defaultdict(list)
+    for place, x in enumerate(inputs):
+        alike[x.shape].append(place)
+    outputs: dict[int, Tensor] = {}
+    for places in alike.values():
+        batch = torch.cat([inputs[place] for place in places]) if places[1:] else inputs[places[0]]
+        outputs.update(zip(places, layer(batch).split(1), strict=True))
+    return [outputs[place] for place in range(len(inputs))]
 
 
 def scaled_pictures(

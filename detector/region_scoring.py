@@ -86,7 +86,7 @@ def see(
             seen = [tensor.flip(2) if mirrored else tensor for tensor in tensors]
             with mixed_precision(device):
                 pyramids = {
-                    id(trunk_of(model)): Pyramid([model.features(s) for s in seen], factors)
+                    id(trunk_of(model)): Pyramid(model.maps(seen), factors)
                     for model in distinct_trunks(members)
                 }
                 asked = ("shared", "proposer") if options.cascade else ("shared",)

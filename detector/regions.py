@@ -36,7 +36,7 @@ from detector.googlenet import (
     GoogLeNet,
     preprocess,
 )
-from detector.pyramid import Pyramid
+from detector.pyramid import Pyramid, together
 from detector.surroundings import surroundings
 from detector.warp import PADDING
 
@@ -63,7 +63,15 @@ class Objectness(nn.Module):
 
     def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
         """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
-        regions = pyramid.through(lambda m: F.relu(self.project(m))).cut(boxes_xyxy, self.size)
+        return self.judge(self.reduce(pyramid), boxes_xyxy)
+
+    def reduce(self, pyramid: Pyramid) -> Pyramid:
+        """The 64 channels of the maps that are looked at."""
+        return pyramid.through(lambda m: F.relu(self.project(m)))
+
+    def judge(self, reduced: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """What `reduce` gives and boxes (N, 4) -> logits (N,)."""
+        regions = reduced.cut(boxes_xyxy, self.size)
         # flatten channels last: the order the memory has
         cells = regions.permute(0, 2, 3, 1).flatten(1)
         # few numbers of rows, for oneDNN compiles code for every one it meets
@@ -135,17 +143,23 @@ class RegionClassifier(nn.Module):
                 }
             )
 
-    def take_over(self, other: RegionClassifier) -> None:
-        """Weights of a network of the same classes.
+    def take_over(self, other: RegionClassifier, with_classifier: bool = True) -> None:
+        """Weights of another network, of the same classes where its classifier is wanted too.
 
-        From one that saw no context this one begins by ignoring it.
+        From one that saw no context the classifier begins by ignoring it.
 
         Raises
         ------
         DetectorError
-            It saw other context.
+            Its classifier saw other context.
         """
         state = dict(other.state_dict())
+        if not with_classifier:
+            its_own = ("classifier.", "context", "padding")
+            # What is all 0 was never learned, such as `as_proposer`'s boxes, and never would be
+            taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
+            self.load_state_dict(taken, strict=False)
+            return
         own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))
         if theirs and own != theirs:
             raise DetectorError(
@@ -167,10 +181,18 @@ class RegionClassifier(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, H/16, W/16), rounded up."""
-        height, width = image.shape[1:]
-        pixels = F.pad(preprocess(image)[None], (0, -width % CANVAS, 0, -height % CANVAS))
-        feature_map = self.network.trunk(pixels.contiguous(memory_format=torch.channels_last))
-        return feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
+        return self.maps([image])[0]
+
+    def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """`features` of each image; those on canvases of one size go through the trunk together."""
+        canvases = [_canvas(image) for image in images]
+        found = together(self.network.trunk, canvases)
+        return [
+            feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
+            for feature_map, (_, height, width) in zip(
+                found, (image.shape for image in images), strict=True
+            )
+        ]
 
     def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
         """Maps, boxes (N, 4) in pixels -> logits (N, classes + 1), deltas (N, classes, 4).
@@ -187,9 +209,16 @@ class RegionClassifier(nn.Module):
 
     def cells(self, pyramid: Pyramid) -> Pyramid | None:
         """5b's maps of the whole photograph; None where the network sees no context."""
+        return self.cells_of([pyramid])[0]
+
+    def cells_of(self, pyramids: Sequence[Pyramid]) -> Sequence[Pyramid | None]:
+        """`cells` of each photograph; maps of one size go through 5a and 5b together."""
         if self.context is None:
-            return None
-        return pyramid.through(self._whole_cells)._replace(stride=2 * pyramid.stride)
+            return [None] * len(pyramids)
+        found = iter(together(self._whole_cells, [m for p in pyramids for m in p.maps]))
+        return [
+            p._replace(maps=[next(found) for _ in p.maps], stride=2 * p.stride) for p in pyramids
+        ]
 
     def _whole_cells(self, feature_map: Tensor) -> Tensor:
         """5b's map of a whole photograph; a strip one cell wide is padded for the pool."""
@@ -224,6 +253,13 @@ class RegionClassifier(nn.Module):
         place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
         deltas = self.regressor(place)[:, None]
         return self.classifier(hidden), deltas.expand(-1, self.classes, -1)
+
+
+def _canvas(image: Tensor) -> Tensor:
+    """(3, H, W) RGB uint8 -> the network's input (1, 3, ...) in channels_last, see `CANVAS`."""
+    height, width = image.shape[1:]
+    pixels = F.pad(preprocess(image)[None], (0, -width % CANVAS, 0, -height % CANVAS))
+    return pixels.contiguous(memory_format=torch.channels_last)
 
 
 # The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises

@@ -1,6 +1,6 @@
 """`detect train`: from a data set to a run folder with weights.
 
-ImageNet weights (or a detector) -> member 1, 2, ... of the ensemble, or one network alone
+ImageNet weights (or a detector's) -> member 1, 2, ... of the ensemble, or one network alone
 -> MultiBox on the first one's trunk -> validation -> weights.safetensors
 """
 
@@ -22,7 +22,7 @@ from detector.pipeline import Detector
 from detector.run_folder import WEIGHTS, start_run_folder
 from detector.splits import SPLIT_SEED, split_validation
 from detector.train_multibox import train_multibox
-from detector.training_data import Photographs
+from detector.training_data import Photographs, parts_per_step
 from detector.training_job import Job, read_training_data, train_network
 from detector.validation import validate
 from detector.warp_training import passes_per_step
@@ -65,8 +65,9 @@ def train(
         Run folder. An unfinished run found there with the same recipe is continued. The members
         of an ensemble have run folders of their own in it.
     start
-        Go on from this detector; None starts from the ImageNet weights. Its MultiBox, if it has
-        one, proposes regions to learn from.
+        Go on from this detector, of the same classes; None starts from the network of the recipe's
+        `training.initial`, or from the ImageNet weights. Its MultiBox, if it has one, proposes
+        regions to learn from.
     part
         "all"; "detector" leaves out MultiBox, as a recipe with no MultiBox boxes does; "multibox"
         trains it on the trunk of `start`, whose other weights are kept.
@@ -80,15 +81,16 @@ def train(
     Raises
     ------
     DetectorError
-        Data that cannot be learned from or do not fit `start`; a run folder of another run; an
-        option that the recipe's mode would ignore; a step that processes cannot share evenly.
+        Data that cannot be learned from or do not fit `start`; a run folder of another run; two
+        networks to begin with; an option that the recipe's mode would ignore; a step that
+        processes cannot share evenly.
     """
     dataset = read_training_data(data)
     if start is not None and start.info.class_names != dataset.class_names:
         remedy = (
             "give --weights of a detector trained on them"
             if part == "multibox"
-            else "leave out --weights to start from the ImageNet weights"
+            else "leave out --weights; --set training.initial=FILE begins with its network alone"
         )
         raise DetectorError(
             f"{dataset.source}: its classes are not those of the detector to start from; {remedy}"
@@ -99,11 +101,12 @@ def train(
         _check_has_trunk(recipe, start)
     else:
         _check_mode(recipe)
-        _check_is_one(start)
+        _check_is_one(start, "--weights")
+    forerunner = _forerunner(recipe, imagenet_weights) if start is None else None
     split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen), processes.holding(output):
         if part != "multibox":  # told before minutes of selective search
-            processes.places(passes_per_step(options) if is_warp else options.images_per_step)
+            processes.places(passes_per_step(options) if is_warp else parts_per_step(options))
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         proposer = None
         if recipe.proposer and is_warp:
@@ -111,8 +114,8 @@ def train(
             recipe = _at_sizes_of(proposer, recipe)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
-            recipe, dataset, folder, data, split, start, proposer, imagenet_weights, cache,
-            chosen, processes, console,
+            recipe, dataset, folder, data, split, start, forerunner, proposer, imagenet_weights,
+            cache, chosen, processes, console,
         )  # fmt: skip
         _start_folder(job, output, recipe)
         if start is not None and part == "multibox":
@@ -138,14 +141,29 @@ def _check_has_trunk(recipe: Recipe, start: Detector | None) -> None:
         )
 
 
-def _check_is_one(start: Detector | None) -> None:
+def _check_is_one(start: Detector | None, where: str) -> None:
     """Refuse an ensemble to go on from: all but one of its networks would be lost."""
     voters = [m for m in start.members if m.mode != "proposer"] if start is not None else []
     if len(voters) > 1:
         raise DetectorError(
-            f"--weights: {len(voters)} networks, training goes on from one; give the weights of "
+            f"{where}: {len(voters)} networks, training goes on from one; give the weights of "
             "one of them, or leave it out"
         )
+
+
+def _forerunner(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
+    """The detector that `training.initial` names, if any."""
+    initial = recipe.training.initial
+    if not initial:
+        return None
+    if imagenet_weights != IMAGENET_WEIGHTS:
+        raise DetectorError(
+            f"training.initial: {initial!r} would replace the ImageNet weights "
+            f"{imagenet_weights}; leave out one of both"
+        )
+    forerunner = Detector.load(initial, device="cpu")
+    _check_is_one(forerunner, "training.initial")
+    return forerunner
 
 
 def _check_mode(recipe: Recipe) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ def train(arguments: Namespace) -> int:
     else:
         dataset = read_training_data(arguments.data)
         recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
+    if arguments.imagenet_weights and start is None:  # in place of what was derived
+        recipe = replace(recipe, training=replace(recipe.training, initial=""))
     recipe = _with_options(recipe, arguments)
     if dataset is not None and os.environ.get("RANK", "0") == "0":  # one of torchrun's processes
         print("\n".join(explain(recipe, dataset)), flush=True)

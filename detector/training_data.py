@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs import NetworkOptions, TrainingOptions
+from detector.errors import DetectorError
 from detector.images import read_image
 from detector.photometric import INTERPOLATIONS, distort
 from detector.pyramid import scaled_pictures
@@ -83,8 +84,29 @@ def _repeat_factors(
     return best
 
 
+def parts_per_step(options: TrainingOptions) -> int:
+    """Passes of a step in shared mode.
+
+    Raises
+    ------
+    DetectorError
+        A step that cannot be cut into such parts.
+    """
+    parts, left = divmod(options.images_per_step, options.images_per_part)
+    if left:
+        raise DetectorError(
+            f"training.images_per_step ({options.images_per_step}): use a multiple of "
+            f"training.images_per_part ({options.images_per_part})"
+        )
+    return parts
+
+
 class StepData:
-    """The photographs of a run: each part of a step is one Example."""
+    """The photographs of a run.
+
+    A part of a step is `images_per_part` of them, at one short side: those of one shape go through
+    the network together.
+    """
 
     def __init__(
         self,
@@ -94,7 +116,7 @@ class StepData:
         options: TrainingOptions,
     ) -> None:
         self.photographs, self.network, self.options = photographs, network, options
-        self.parts_per_step = options.images_per_step
+        self.parts_per_step = parts_per_step(options)
         self.order = image_order(photographs, images, options)
 
     def fingerprint(self) -> str:
@@ -106,11 +128,18 @@ class StepData:
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        return len(self.order) // self.parts_per_step
+        return len(self.order) // self.options.images_per_step
 
-    def part(self, step: int, place: int) -> Example:
-        """The photograph at a place of a step, mirrored or not, at one of the short sides."""
-        index = self.order[step * self.parts_per_step + place]
+    def part(self, step: int, place: int) -> list[Example]:
+        """The photographs of one pass, at one of the short sides."""
+        count = self.options.images_per_part
+        rng = np.random.default_rng([self.options.seed, 7, step, place])
+        short_side = int(rng.choice(self.options.short_sides))
+        return [self._example(step, place * count + k, short_side) for k in range(count)]
+
+    def _example(self, step: int, place: int, short_side: int) -> Example:
+        """The photograph at a place of a step, mirrored or not."""
+        index = self.order[step * self.options.images_per_step + place]
         rng = np.random.default_rng([self.options.seed, 3, step, place])
         photographs = self.photographs
         picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
@@ -121,7 +150,6 @@ class StepData:
             width = picture.shape[1]
             picture = picture[:, ::-1]
             boxes, truth_boxes = flip_boxes(boxes, width), flip_boxes(truth_boxes, width)
-        short_side = int(rng.choice(self.options.short_sides))
         picture = np.ascontiguousarray(picture)
         method = int(rng.choice(INTERPOLATIONS)) if self.options.random_interpolation else None
         pictures, factors = scaled_pictures(picture, self.network, short_side, method)

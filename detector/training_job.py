@@ -39,7 +39,8 @@ class Job:
     folder: Path  # of the pictures
     data: Path
     split: tuple[list[int], list[int]]  # images to learn from, to validate on
-    start: Detector | None
+    start: Detector | None  # of the same classes
+    forerunner: Detector | None  # without `start`: whose network is where learning begins
     proposer: Detector | None
     imagenet_weights: Path
     cache: ProposalCache | None
@@ -63,10 +64,11 @@ class Job:
 
     @property
     def initial(self) -> RegionClassifier | None:
-        """The network to go on from: the first of `start` that has a vote."""
-        if self.start is None:
+        """The network to go on from: the first of a detector's that has a vote."""
+        detector = self.start or self.forerunner
+        if detector is None:
             return None
-        return next(m.model for m in self.start.members if m.mode != "proposer")
+        return next(m.model for m in detector.members if m.mode != "proposer")
 
     @cached_property
     def initial_digest(self) -> str:
@@ -135,7 +137,7 @@ def train_network(
         provenance={
             "data": job.dataset.source,
             "images": len(job.split[0]),
-            "initial": "another detector" if job.start else job.imagenet_weights.name,
+            "initial": _name_of_initial(job),
         },
         version=__version__,
     )
@@ -155,7 +157,7 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     )
     load_imagenet(model.network, job.imagenet_weights)
     if initial is not None:
-        model.take_over(initial)
+        model.take_over(initial, with_classifier=job.start is not None)
     if mode == "warp" and not options.box_regression:
         without_regression(model)
     if job.proposer is None or mode != "warp":
@@ -165,6 +167,12 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     else:
         proposer = as_proposer(job.proposer, classes)
     return [proposer, Member(model, mode)]
+
+
+def _name_of_initial(job: Job) -> str:
+    if job.start is not None:
+        return "another detector"
+    return job.recipe.training.initial or job.imagenet_weights.name
 
 
 def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:

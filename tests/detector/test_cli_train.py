@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import detector.derived_recipe
 from configs import load_recipe
 from detector import Detector
 from detector.cli import main
+from detector.weights_file import IMAGENET_WEIGHTS
 from tests.made_up import CATEGORY_IDS, NAMES
 
 
@@ -53,8 +55,8 @@ def test_a_data_set_with_nothing_to_learn_from_is_refused(
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Derived recipes that are learned in seconds: few steps over small pictures."""
     monkeypatch.setattr(detector.derived_recipe, "EPOCHS", (0, 1))
-    monkeypatch.setattr(detector.derived_recipe, "PASSES", 6)
-    monkeypatch.setattr(detector.derived_recipe, "MULTIBOX_PASSES", 6)
+    monkeypatch.setattr(detector.derived_recipe, "SEEN", 6)
+    monkeypatch.setattr(detector.derived_recipe, "MULTIBOX_SEEN", 6)
     monkeypatch.setattr(detector.derived_recipe, "SHORT_SIDES", (64, 64))
 
 
@@ -68,7 +70,7 @@ def test_somebody_s_own_data_need_no_other_argument(
     printed = capsys.readouterr().out
     for said in (
         "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (times 0.7)",
-        "learned at 64\n", "1 epochs, about 6 pictures",
+        "learned at 64\n", "begins with the network of voc20", "1 epochs, about 6 pictures",
         "too few pictures to hold any out",
     ):  # fmt: skip
         assert said in printed, said
@@ -78,6 +80,7 @@ def test_somebody_s_own_data_need_no_other_argument(
     loaded = Detector.load(folder, device="cpu")
     assert loaded.info.class_names == NAMES and loaded.info.category_ids == CATEGORY_IDS
     assert loaded.multibox is not None and loaded.recipe == load_recipe(folder / "recipe.yaml")
+    assert loaded.info.provenance["initial"] == "voc20"
     assert len(loaded(small_dataset.parent / "1.png", threshold=0.0))
 
     words = ["--data", str(small_dataset), "--weights", str(folder), "--limit", "2"]
@@ -92,6 +95,42 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert main(["train", "--data", str(small_dataset)]) == 0
     assert (folder / "weights.safetensors").read_bytes() == before
     assert not capsys.readouterr().out
+
+
+def test_own_data_begin_with_the_network_of_voc20(
+    quick: None, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Layers that stay as they are tell whose they were."""
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--set", "training.freeze=5b"]) == 0
+    loaded, theirs = (Detector.load(name, device="cpu") for name in (tmp_path / "run", "voc20"))
+    for name, parameter in theirs.model.network.named_parameters():
+        assert torch.equal(loaded.model.network.get_parameter(name), parameter), name
+
+
+def test_imagenet_weights_take_the_place_of_what_is_derived(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--imagenet-weights", str(IMAGENET_WEIGHTS)]) == 0
+    assert "begins with the ImageNet weights" in capsys.readouterr().out
+    loaded = Detector.load(tmp_path / "run", device="cpu")
+    assert loaded.recipe.training.initial == ""
+    assert loaded.info.provenance["initial"] == IMAGENET_WEIGHTS.name
+
+
+def test_a_network_to_begin_with_that_is_not_there_is_told(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run")]
+    assert main(["train", *words, "--set", "training.initial=voc21"]) == 1
+    errors = capsys.readouterr().err
+    assert "voc21" in errors and "voc20" in errors and errors.count("\n") == 1
+    assert main(["train", *words, "--set", "training.initial=pair"]) == 1
+    assert "training.initial: 2 networks, training goes on from one" in capsys.readouterr().err
+    words += ["--imagenet-weights", str(tmp_path / "own"), "--set", "training.initial=voc20"]
+    assert main(["train", *words]) == 1
+    assert "'voc20' would replace the ImageNet weights" in capsys.readouterr().err
 
 
 def test_a_finished_run_is_not_its_own_continuation(

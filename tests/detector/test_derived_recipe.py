@@ -47,9 +47,9 @@ def test_the_median_object_is_seen_eleven_cells_wide() -> None:
     assert recipe.network.short_side == 320 and recipe.training.short_sides == (256, 320, 384)
     assert recipe.network.long_side == 512  # 384 * 4 / 3
     assert bounded(recipe) and recipe.name == "mine"
-    # 8000 pictures of 900 that are learned from, and 24000
+    # 9000 pictures of 900 that are learned from, and 24000
     assert recipe.training.validation_fraction == 0.1
-    assert recipe.training.epochs == 9 and recipe.multibox.epochs == 27
+    assert recipe.training.epochs == 10 and recipe.multibox.epochs == 27
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 82.5), "").network.short_side == 640
 
@@ -107,7 +107,7 @@ def test_what_was_derived_is_told() -> None:
         "measures 165 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
         "176 pixels of the median object", "256, 320, 384",
         "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large",
-        "9 epochs, about 8,100 pictures",
+        "begins with the network of voc20", "10 epochs, about 9,000 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
     ):  # fmt: skip
         assert said in text, said

@@ -101,7 +101,12 @@ def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
         DetectorError, match=r"^a step has 3 parts for 2 processes; make .*s$"
     ) as caught:
         Processes(0, 2).places(3)
-    for lever in ("training.images_per_step", "training.crops_per_pass", "--batch"):
+    for lever in (
+        "training.images_per_step",
+        "images_per_part",
+        "training.crops_per_pass",
+        "--batch",
+    ):
         assert lever in str(caught.value)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs import NetworkOptions
-from detector.pyramid import Pyramid, scaled_pictures
+from detector.pyramid import Pyramid, scaled_pictures, together
 from detector.roi_align import roi_align
 
 
@@ -72,6 +72,21 @@ def test_one_scale_is_roi_align() -> None:
 def test_a_layer_goes_over_every_map() -> None:
     found = pyramid(1.0, 0.5).through(lambda m: 2 * m)
     torch.testing.assert_close(found.maps, [2 * m for m in pyramid(1.0, 0.5).maps])
+
+
+@given(st.lists(st.integers(1, 3), max_size=7))
+def test_what_has_one_shape_goes_through_a_layer_together(sides: list[int]) -> None:
+    inputs = [torch.full((1, 2, side, 3), float(k)) for k, side in enumerate(sides)]
+    batches = []
+
+    def layer(batch: torch.Tensor) -> torch.Tensor:
+        batches.append(tuple(batch.shape))
+        return batch.sum((2, 3), keepdim=True) + 1
+
+    found = together(layer, inputs)
+    assert [tuple(y.shape) for y in found] == [(1, 2, 1, 1)] * len(sides)
+    assert [y[0, 0, 0, 0].item() for y in found] == [3 * s * k + 1 for k, s in enumerate(sides)]
+    assert sorted(batches) == sorted((sides.count(s), 2, s, 3) for s in set(sides))
 
 
 def test_pictures_of_all_scales_and_their_factors() -> None:

@@ -60,6 +60,37 @@ def test_photographs_of_like_sizes_enter_the_trunk_at_one_size(monkeypatch) -> N
     assert [tuple(found.shape[2:]) for found in maps] == [(4, 8), (4, 8), (4, 5)]
 
 
+@torch.inference_mode()
+def test_photographs_together_have_the_maps_they_have_alone() -> None:
+    torch.manual_seed(0)
+    model = RegionClassifier(2, context=(2.0,)).eval()
+    sizes = [(64, 128), (90, 70), (60, 100), (70, 128), (64, 128)]  # three canvases, five shapes
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes]
+    maps = model.maps(images)
+    for image, found in zip(images, maps, strict=True):
+        torch.testing.assert_close(found, model.features(image), rtol=1e-4, atol=1e-4)
+    factors = torch.ones(2, 4)
+    pyramids = [Pyramid(maps[:2], factors), Pyramid(maps[3:], factors)]
+    for pyramid, found in zip(pyramids, model.cells_of(pyramids), strict=True):
+        alone = model.cells(pyramid)
+        assert found.stride == alone.stride == 32
+        torch.testing.assert_close(found.maps, alone.maps, rtol=1e-4, atol=1e-4)
+    assert RegionClassifier(2).cells_of(pyramids) == [None, None]
+
+
+@torch.inference_mode()
+def test_objectness_of_some_boxes_is_theirs_among_all() -> None:
+    torch.manual_seed(0)
+    model = RegionClassifier(2).eval()
+    generator = torch.Generator().manual_seed(1)
+    maps = [torch.randn(1, 832, side, side, generator=generator).relu() for side in (12, 6)]
+    pyramid = Pyramid(maps, torch.tensor([[1.0] * 4, [0.5] * 4]))
+    low = 120 * torch.rand(300, 2, generator=generator)
+    boxes = torch.cat([low, low + 70 * torch.rand(300, 2, generator=generator) + 1], 1)
+    every, reduced = model.objectness(pyramid, boxes), model.objectness.reduce(pyramid)
+    torch.testing.assert_close(model.objectness.judge(reduced, boxes[7:20]), every[7:20])
+
+
 def test_beside_the_photograph_the_canvas_has_the_mean_colour() -> None:
     model = RegionClassifier(2).eval()
     wide = torch.randint(0, 256, (3, 64, 128), dtype=torch.uint8)
@@ -95,6 +126,22 @@ def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
         logits, deltas = model.classify_crops(crops)
         torch.testing.assert_close(logits, whole(crops))
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
+
+
+def test_a_network_begins_with_another_s_of_other_classes() -> None:
+    """All but the classifier, and what it looks at."""
+    torch.manual_seed(0)
+    source, model = RegionClassifier(5), RegionClassifier(2, context=(2.0, 4.0), padding=48)
+    classifier = model.classifier.weight.detach().clone()
+    torch.nn.init.zeros_(source.regressor.weight)  # of a detector that reads boxes nowhere
+    model.take_over(source, with_classifier=False)
+    state, theirs = model.state_dict(), source.state_dict()
+    taken = {name for name in state if name in theirs and torch.equal(state[name], theirs[name])}
+    assert set(theirs) - taken == {
+        "classifier.weight", "classifier.bias", "regressor.weight",
+    }  # fmt: skip
+    assert torch.equal(model.classifier.weight, classifier)
+    assert model.context.tolist() == [2.0, 4.0] and model.crop_padding == 48
 
 
 def _named(name: str, layer: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -22,14 +22,15 @@ from safetensors.torch import load_file
 from configs import Recipe, TrainingOptions, recipe_from_dict
 from detector import Detector
 from detector.errors import DetectorError
-from detector.fine_tuning import detector_losses, example_losses, freeze_until
+from detector.fine_tuning import detector_losses, freeze_until, part_losses
 from detector.images import read_image
 from detector.locking import locked
 from detector.optimization import learning_rate_factor
 from detector.regions import RegionClassifier
+from detector.sampling import Truths
 from detector.train import train
 from detector.training import Trainer
-from detector.training_data import Photographs, StepData
+from detector.training_data import Example, Photographs, StepData
 from detector.weights_file import load_imagenet, load_tensors
 from eval import read_dataset
 from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE
@@ -166,7 +167,7 @@ def trainer(data: Path, folder: Path, context: tuple[float, ...] = (), **options
 def total_loss(run: Trainer, options: TrainingOptions) -> float:
     """Of the first example, without dropout."""
     with torch.no_grad():
-        losses = example_losses(run.model.eval(), run.data.part(0, 0), options, CPU)
+        losses = part_losses(run.model.eval(), run.data.part(0, 0), options, CPU)
     return sum(float(value) for value in losses.values())
 
 
@@ -179,6 +180,52 @@ def test_the_loss_falls_on_a_picture_seen_again_and_again(
     assert [progress.step for progress in run.run()] == list(range(1, 13))
     assert total_loss(run, run.options) < before / 2
     assert torch.equal(run.model.network.inception_4e.one.weight, frozen)
+
+
+def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Losses and gradients are the mean of theirs; one has another shape, one no regions."""
+    run = trainer(small_dataset, tmp_path, (1.5, 10.0), epochs=1.0, freeze="3b")
+    run.model.eval()  # without dropout
+    network = replace(RECIPE.network, pyramid=(0.5, 2.0))
+    source = run.data.photographs
+    data = StepData(source, range(4), network, replace(run.options, images_per_step=4))
+    examples = [data.part(0, place)[0] for place in range(4)]
+    narrow = [image[:, :, : image.shape[2] // 2].contiguous() for image in examples[1].images]
+    examples[1] = examples[1]._replace(images=narrow)
+    assert len({image.shape for example in examples for image in example.images}) == 6
+    crowd = examples[2].truths
+    everywhere = np.repeat(np.array([[0, 0, 500, 500]], np.float32), len(crowd.labels), 0)
+    ignored = np.ones(len(crowd.labels), bool)
+    examples[2] = examples[2]._replace(truths=Truths(everywhere, crowd.labels, ignored))
+
+    def learn(parts: list[list[Example]]) -> tuple[dict[str, float], torch.Tensor]:
+        sums: dict[str, float] = {}
+        run.model.zero_grad()
+        for part in parts:
+            losses = part_losses(run.model, part, run.options, CPU)
+            (sum(losses.values()) / len(parts)).backward()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0) + float(value.detach()) / len(parts)
+        gradients = [p.grad.flatten() for p in run.model.parameters() if p.grad is not None]
+        return sums, torch.cat(gradients)
+
+    (alone, expected), (together, gradient) = learn([[e] for e in examples]), learn([examples])
+    assert together == pytest.approx(alone, rel=1e-4) and min(alone.values()) > 0
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-3
+
+
+def test_every_layer_learns_in_half_precision(small_dataset: Path, tmp_path: Path) -> None:
+    """Scores without gradients come first, and autocast keeps the casts it made for them."""
+    run = trainer(small_dataset, tmp_path, epochs=1.0, precision="bf16")
+    run.model.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = part_losses(run.model, run.data.part(0, 0), run.options, CPU)
+        sum(losses.values()).backward()
+    learned = {n: p for n, p in run.model.named_parameters() if p.requires_grad}
+    silent = [n for n, p in learned.items() if p.grad is None or not p.grad.any()]
+    assert learned and not silent
 
 
 def test_a_picture_that_is_all_crowd_teaches_nothing_and_breaks_nothing(
@@ -292,14 +339,14 @@ def test_the_costliest_regions_are_learned_from(
     with torch.no_grad():
         run.model.classifier.bias.copy_(torch.tensor([0.0, 8.0, 0.0]))  # says red of everything
     seen = []
-    forward = run.model.forward
+    answer = run.model.answer
 
-    def watched(feature_map: torch.Tensor, boxes: torch.Tensor) -> Any:
-        seen.append((len(boxes), run.model.training))
-        return forward(feature_map, boxes)
+    def watched(regions: torch.Tensor, around: torch.Tensor | None) -> Any:
+        seen.append((len(regions), run.model.training))
+        return answer(regions, around)
 
-    monkeypatch.setattr(run.model, "forward", watched)
-    losses = example_losses(run.model, run.data.part(0, 0), run.options, CPU)
+    monkeypatch.setattr(run.model, "answer", watched)
+    losses = part_losses(run.model, run.data.part(0, 0), run.options, CPU)
     (many, learning), (few, still_learning) = seen
     assert few == run.options.regions_per_image == 16 and few < many <= 64
     assert not learning and still_learning

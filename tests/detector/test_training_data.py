@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from configs import NetworkOptions, TrainingOptions
+from detector.errors import DetectorError
 from detector.splits import split_at_random
 from detector.training_data import (
     Example,
@@ -70,7 +71,7 @@ def test_flips_and_scales_move_truths_and_proposals_with_the_picture(tmp_path: P
     data = steps(photographs(tmp_path, [[2]]), epochs=16.0, short_sides=(64, 96, 180))
     seen = set()
     for step in range(len(data)):
-        example = data.part(step, 0)
+        (example,) = data.part(step, 0)
         scale = example.images[0].shape[1] / 96
         assert len(example.images) == 1 and example.size == (96, 128)
         box, factors = painted(example), example.factors[0].numpy()
@@ -87,7 +88,7 @@ def test_flips_and_scales_move_truths_and_proposals_with_the_picture(tmp_path: P
 
 
 def test_what_is_ignored_is_no_proposal_but_stays_a_truth(tmp_path: Path) -> None:
-    example = steps(photographs(tmp_path, [[1]], iscrowd=1)).part(0, 0)
+    (example,) = steps(photographs(tmp_path, [[1]], iscrowd=1)).part(0, 0)
     assert len(example.boxes_xyxy) == 2 and example.truths.ignored.tolist() == [True]
 
 
@@ -98,14 +99,37 @@ def test_a_step_depends_on_seed_and_step_only(tmp_path: Path) -> None:
     for step in (0, 1, 2):
         used.part(step, 1)
     for place in (1, 0):
-        again, first = fresh.part(4, place), used.part(4, place)
+        (again,), (first,) = fresh.part(4, place), used.part(4, place)
         np.testing.assert_array_equal(first.images[0], again.images[0])
         np.testing.assert_array_equal(first.boxes_xyxy, again.boxes_xyxy)
         assert first.key == again.key
-    assert len({used.part(step, place).key for step in range(6) for place in (0, 1)}) == 12
+    assert len({used.part(step, place)[0].key for step in range(6) for place in (0, 1)}) == 12
     assert not np.array_equal(
         steps(source, epochs=9.0, seed=6).order, steps(source, epochs=9.0).order
     )
+
+
+def test_photographs_of_one_pass_have_one_short_side(tmp_path: Path) -> None:
+    """And are, but for that, the photographs they are one by one."""
+    source = photographs(tmp_path, [[1], [2], [3], [1, 2]])
+    changes = {"epochs": 30.0, "images_per_step": 4}
+    alone = steps(source, **changes, short_sides=(96,))
+    pairs = steps(source, **changes, short_sides=(64, 96), images_per_part=2)
+    assert (len(alone), alone.parts_per_step) == (30, 4)
+    assert (len(pairs), pairs.parts_per_step) == (30, 2)
+    sides = []
+    for step in range(30):
+        first, second = pairs.part(step, 0), pairs.part(step, 1)
+        assert [example.key for example in first + second] == [(step, k) for k in range(4)]
+        sides += [{example.images[0].shape[1] for example in part} for part in (first, second)]
+        for place, example in enumerate(first + second):
+            (expected,) = alone.part(step, place)
+            np.testing.assert_array_equal(example.boxes_xyxy, expected.boxes_xyxy)
+            np.testing.assert_array_equal(example.truths.labels, expected.truths.labels)
+    assert sides.count({64}) + sides.count({96}) == 60 and 15 < sides.count({64}) < 45
+    assert any(one != other for one, other in zip(sides[::2], sides[1::2], strict=True))
+    with pytest.raises(DetectorError, match=r"images_per_step \(4\): use a multiple of .* \(3\)"):
+        steps(source, images_per_step=4, images_per_part=3)
 
 
 def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
@@ -140,18 +164,18 @@ def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) 
     source = photographs(tmp_path, [[1], [2]])
     plain, changed = (steps(source, seed=2, photometric=switch) for switch in (False, True))
     for step in range(2):
-        before, after = plain.part(step, 0), changed.part(step, 0)
+        (before,), (after,) = plain.part(step, 0), changed.part(step, 0)
         assert not torch.equal(before.images[0], after.images[0])
         np.testing.assert_array_equal(before.boxes_xyxy, after.boxes_xyxy)
         np.testing.assert_array_equal(before.truths.boxes_xyxy, after.truths.boxes_xyxy)
-        assert torch.equal(after.images[0], changed.part(step, 0).images[0])
+        assert torch.equal(after.images[0], changed.part(step, 0)[0].images[0])
 
 
 def test_a_photograph_comes_at_all_scales_in_the_same_light(tmp_path: Path) -> None:
     source = photographs(tmp_path, [[1]])
     network = NetworkOptions(32, 400, pyramid=(0.5, 2.0))
     data = StepData(source, [0], network, options(short_sides=(64,), photometric=True))
-    example = data.part(0, 0)
+    (example,) = data.part(0, 0)
     assert [tuple(image.shape[1:]) for image in example.images] == [(64, 85), (32, 43), (128, 171)]
     reds = []
     for image, factors in zip(example.images, example.factors.numpy(), strict=True):
