@@ -106,7 +106,8 @@ def test_what_was_derived_is_told() -> None:
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
         "measures 165 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
         "176 pixels of the median object", "256, 320, 384",
-        "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large",
+        "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large; all "
+        "of it mirrored",
         "begins with the network of voc20", "10 epochs, about 9,000 pictures",
         "MultiBox 27 epochs", "about 100 pictures held out",
     ):  # fmt: skip
