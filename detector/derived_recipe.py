@@ -21,7 +21,7 @@ OBJECT_SIDE = 176  # pixels that the network should see of the median object: 11
 SHORT_SIDES = 320, 640  # what two processor cores can bear
 PYRAMID = 0.667, 0.444  # large objects too are seen about as large as GoogLeNet knows them
 CONTEXT = 1.5, 2.5, 10.0  # of one kind on a shelf there are many; 10 is most of the picture
-INITIAL = "voc20"  # knows what an object is and how boxes miss it: 3 points on the shelves
+INITIAL = "voc20"  # knows what an object is and how boxes miss it: 3 points in validation
 SEEN = 9000  # photographs, while learning, over all epochs
 TOGETHER = 2  # photographs of a step, in one pass
 REGIONS, FOREGROUND = 32, 0.375  # of a photograph; half the default, for more photographs
@@ -64,7 +64,7 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
             long_side=round_to(16, scales[-1] * sizes.aspect),  # bounds all the scales
             pyramid=PYRAMID,
             context=CONTEXT,
-            mirror=True,  # two thirds of a point for half as much time again
+            mirror=True,  # half a point for half as much time again
         ),
         proposals=replace(recipe.proposals, min_side=round_to(1, 0.7 * smallest, 8, 20)),
         training=replace(

@@ -103,10 +103,11 @@ def train(
         _check_mode(recipe)
         _check_is_one(start, "--weights")
     forerunner = _forerunner(recipe, imagenet_weights) if start is None else None
+    parts = passes_per_step(options) if is_warp else parts_per_step(options)
     split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen), processes.holding(output):
         if part != "multibox":  # told before minutes of selective search
-            processes.places(passes_per_step(options) if is_warp else parts_per_step(options))
+            processes.places(parts)
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         proposer = None
         if recipe.proposer and is_warp:

@@ -21,6 +21,7 @@ from tests.made_up import CATEGORY_IDS, NAMES
     [
         (["--epochs", "-1"], "training.epochs is -1.0; use 0.0 to"),
         (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
+        (["--set", "training.images_per_part=3"], "images_per_step (2): use a multiple of"),
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
         (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
