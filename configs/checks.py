@@ -44,6 +44,7 @@ BOUNDS = (  # section, key, lowest, highest
     ("postprocess", "refine", 0, 100),
     ("postprocess", "refine_boxes", 1, 10**6),
     ("postprocess", "vote_iou", 0.0, 1.0),
+    ("postprocess", "support", 0.0, 1.0),
     ("training", "epochs", 0.0, 1e6),
     ("training", "members", 1, 1000),
     ("training", "images_per_step", 1, 10**4),

@@ -85,6 +85,7 @@ class PostprocessOptions:
     refine: int = 1  # passes that score the regressed boxes again (He et al. 2015, appendix)
     refine_boxes: int = 60  # boxes of each such pass
     vote_iou: float = 0.5  # 0 = off; else boxes over this IoU average into the kept one
+    support: float = 0.0  # weight, in each score, of the best of its class in the picture; 0 = off
 
 
 @dataclass(frozen=True)

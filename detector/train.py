@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from configs import Recipe, TrainingOptions
@@ -23,7 +24,7 @@ from detector.run_folder import WEIGHTS, start_run_folder
 from detector.splits import SPLIT_SEED, split_validation
 from detector.train_multibox import train_multibox
 from detector.training_data import Photographs, parts_per_step
-from detector.training_job import Job, read_training_data, train_network
+from detector.training_job import Job, load_named, read_training_data, train_network
 from detector.validation import validate
 from detector.warp_training import passes_per_step
 from detector.weights_file import IMAGENET_WEIGHTS
@@ -111,7 +112,7 @@ def train(
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         proposer = None
         if recipe.proposer and is_warp:
-            proposer = Detector.load(recipe.proposer, device=chosen)
+            proposer = load_named("proposer", recipe.proposer, chosen)
             recipe = _at_sizes_of(proposer, recipe)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
@@ -162,7 +163,7 @@ def _forerunner(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
             f"training.initial: {initial!r} would replace the ImageNet weights "
             f"{imagenet_weights}; leave out one of both"
         )
-    forerunner = Detector.load(initial, device="cpu")
+    forerunner = load_named("training.initial", initial, torch.device("cpu"))
     _check_is_one(forerunner, "training.initial")
     return forerunner
 

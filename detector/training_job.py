@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from configs import Recipe
+from configs import Recipe, RecipeError
 from detector.combine import as_proposer, without_vote
 from detector.distributed import Processes
 from detector.ensemble import Member
@@ -104,6 +104,14 @@ def read_training_data(data: Path) -> Dataset:
     return dataset
 
 
+def load_named(option: str, name: str, device: torch.device) -> Detector:
+    """The detector that an option names; what is wrong with it is said under the option's name."""
+    try:
+        return Detector.load(name, device=device)
+    except (DetectorError, RecipeError) as error:
+        raise DetectorError(f"{option}: {error}") from None
+
+
 def train_network(
     job: Job, output: Path, recipe: Recipe, first_seed: int | None = None
 ) -> Detector:
@@ -186,7 +194,8 @@ def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, 
     if multibox is not None:
         multibox.to(job.device)
     data = StepData(job.photographs, training, recipe.network, options)
-    teacher = Detector.load(options.teacher, device=job.device) if options.teacher else None
+    named = options.teacher
+    teacher = load_named("training.teacher", named, job.device) if named else None
     if teacher is not None and teacher.info.class_names != job.dataset.class_names:
         raise DetectorError(
             f"{options.teacher}: a teacher of other classes; give one trained on this data"
