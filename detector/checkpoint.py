@@ -73,7 +73,7 @@ def _restore_tensors(state: State, tensors: dict[str, Tensor]) -> None:
         if kind == "optimizer":
             key, _, name = rest.partition(".")
             parameter = state.parameters[name]
-            value = tensor if key == "step" else tensor.to(parameter.device)
-            if value.ndim == 4:
-                value = value.contiguous(memory_format=torch.channels_last)
+            value = tensor
+            if key != "step":  # the others lie in memory as the parameter does
+                value = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
             state.optimizer.state[parameter][key] = value

@@ -63,8 +63,26 @@ def test_a_constant_map_is_constant_inside_and_zero_far_outside() -> None:
 
 
 def test_no_boxes_give_no_regions() -> None:
-    found = roi_align(torch.zeros(1, 5, 4, 4), torch.zeros(0, 4), 7, 1 / 16)
+    feature_map = torch.zeros(1, 5, 4, 4, requires_grad=True)
+    found = roi_align(feature_map, torch.zeros(0, 4), 7, 1 / 16)
     assert found.shape == (0, 5, 7, 7)
+    found.sum().backward()
+    assert feature_map.grad is not None and not feature_map.grad.any()
+
+
+def test_gradients_in_bfloat16_are_rounded_once() -> None:
+    generator = torch.Generator().manual_seed(3)
+    boxes = torch.rand(200, 2, generator=generator) * 100
+    boxes = torch.cat([boxes, boxes + 60], 1)
+    upstream = torch.randn(200, 4, 14, 14, generator=generator).bfloat16()
+    exact = torch.zeros(1, 4, 12, 12, requires_grad=True)
+    roi_align(exact, boxes, 14, 1 / 16).backward(upstream.float())
+    half = torch.zeros(1, 4, 12, 12, dtype=torch.bfloat16, requires_grad=True)
+    roi_align(half, boxes, 14, 1 / 16).backward(upstream)
+    assert exact.grad is not None and half.grad is not None
+    # Weights are rounded to 8 bits too; sums of thousands of cells rounded at each would be off
+    error = (half.grad.float() - exact.grad).abs().max() / exact.grad.abs().max()
+    assert error < 2**-7
 
 
 def test_of_several_maps_each_box_is_cut_from_its_own() -> None:
