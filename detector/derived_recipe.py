@@ -79,6 +79,10 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
             freeze="3b",  # two trained stages more cost a fifth of the time
             images_per_step=TOGETHER,
             images_per_part=TOGETHER,
+            # Other light and other interpolation would be learned instead of the classes: in three
+            # epochs, validation is 2.6 points better without
+            photometric=False,
+            random_interpolation=False,
             initial=INITIAL,
             label_smoothing=0.1,
             validation_fraction=held_out,

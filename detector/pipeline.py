@@ -24,7 +24,15 @@ from detector.loading import (
     recipe_file,
     weights_path,
 )
-from detector.postprocess import Candidates, Scored, candidates, decode, distinct, suppress
+from detector.postprocess import (
+    Candidates,
+    Scored,
+    candidates,
+    decode,
+    distinct,
+    support,
+    suppress,
+)
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
@@ -321,6 +329,8 @@ class Detector:
             best_boxes = replace(options, max_detections=options.refine_boxes)
             again = suppress(found, best_boxes).boxes_xyxy
             found = found.join(answer(again, self._objectness(features, again)))
+        if options.support:
+            found = support(found, options.support)
         return Stages(boxes, boxes[best], found)
 
     def _objectness(self, features: Features, boxes: Floats) -> Floats:

@@ -58,6 +58,19 @@ def candidates(scored: Scored, threshold: float) -> Candidates:
     return Candidates(scored.boxes_xyxy[region, label], foreground[region, label], label)
 
 
+def support(found: Candidates, share: float) -> Candidates:
+    """Where one object of a class is certain, others of it are likelier.
+
+    A score becomes the geometric mean of itself and, to the weight `share`, of the best of its
+    class in the picture, which stays as it is. Of what DPM's rescoring by context (Felzenszwalb et
+    al. 2010, section 7.3) learns, this is the part that needs no learning.
+    """
+    best = np.zeros(found.labels.max(initial=-1) + 1, np.float32)
+    np.maximum.at(best, found.labels, found.scores)
+    scores = found.scores ** (1 - share) * best[found.labels] ** share
+    return found._replace(scores=scores.astype(np.float32))
+
+
 def distinct(boxes_xyxy: Floats, scores: Floats, iou: float) -> NDArray[np.int64]:
     """Rows of boxes (N, 4) that overlap no better one by more than `iou`, best first."""
     order = np.argsort(-scores, kind="stable")
@@ -70,7 +83,7 @@ def distinct(boxes_xyxy: Floats, scores: Floats, iou: float) -> NDArray[np.int64
 
 
 def suppress(found: Candidates, options: PostprocessOptions) -> Candidates:
-    """Greedy per-class NMS (R-CNN: IoU .3), optional support and box voting; best first, at most
+    """Greedy per-class NMS (R-CNN: IoU .3), optional box voting; best first, at most
     `max_detections`.
 
     OpenCV's suppression gives torchvision's answers (a test holds it to them) and spares the
@@ -81,25 +94,8 @@ def suppress(found: Candidates, options: PostprocessOptions) -> Candidates:
     batched_nms: Any = cv2.dnn.NMSBoxesBatched  # its stubs know no arrays
     labels = found.labels.astype(np.int32)
     keep = batched_nms(boxes_xywh, found.scores, labels, 0.0, options.nms_iou)
-    kept = found.take(np.asarray(keep, np.int64).reshape(-1))
-    if options.support:
-        kept = support(kept, options.support)
-    kept = kept.take(np.arange(min(len(kept.scores), options.max_detections)))
+    kept = found.take(np.asarray(keep, np.int64).reshape(-1)[: options.max_detections])
     return vote(kept, found, options.vote_iou) if options.vote_iou else kept
-
-
-def support(kept: Candidates, share: float) -> Candidates:
-    """Where one object of a class is certain, others of it are likelier; best first.
-
-    A score becomes the geometric mean of itself and, to the weight `share`, of the best of its
-    class in the picture, which stays as it is. Of what DPM's rescoring by context (Felzenszwalb et
-    al. 2010, section 7.3) learns this is the part that needs no learning.
-    """
-    best = np.zeros(kept.labels.max(initial=-1) + 1, np.float32)
-    np.maximum.at(best, kept.labels, kept.scores)
-    scores = kept.scores ** (1 - share) * best[kept.labels] ** share
-    order = np.argsort(-scores, kind="stable")
-    return Candidates(kept.boxes_xyxy[order], scores[order], kept.labels[order])
 
 
 def vote(kept: Candidates, found: Candidates, vote_iou: float) -> Candidates:

@@ -98,6 +98,24 @@ def test_threshold_and_count_can_be_chosen_per_picture(
     assert few(image, threshold=0.0, max_detections=100) == every
 
 
+def test_the_best_of_a_class_supports_the_others(detector: Detector, image: np.ndarray) -> None:
+    def with_support(share: float) -> Detector:
+        recipe = scored_once(detector)
+        options = replace(recipe.postprocess, support=share)
+        recipe = replace(recipe, postprocess=options)
+        return Detector(detector.model, recipe, detector.info, "cpu")
+
+    alone, lifted = (with_support(share)(image, threshold=0.0) for share in (0.0, 0.5))
+    assert len(alone) == len(lifted) < 100  # so none is left out
+    for label in np.unique(alone.labels):
+        before, after = (f.scores[f.labels == label] for f in (alone, lifted))
+        np.testing.assert_allclose(after, np.sqrt(before * before[0]), rtol=1e-5)
+    # What is told of objects that were missed speaks of the same scores
+    stages = with_support(0.5).detect_in_stages(image, threshold=0.0)[1]
+    assert stages.scored.scores.max() == lifted.scores[0]
+    assert set(lifted.scores) <= set(stages.scored.scores)
+
+
 def test_a_preset_names_one_of_the_recipe_s_thresholds(
     detector: Detector, image: np.ndarray
 ) -> None:

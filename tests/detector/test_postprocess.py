@@ -8,11 +8,10 @@ import torch
 from torchvision.ops import batched_nms
 
 from configs import PostprocessOptions
-from detector.postprocess import Candidates, Scored, candidates, decode, suppress
+from detector.postprocess import Candidates, Scored, candidates, decode, support, suppress
 
 # Overlaps with A: B 8/10 = .8, C 5/15 = .333, D 10 x 2 / 180 = .111; C with D 7/13 = .538.
 A, B, C, D = (0, 0, 10, 10), (0, 0, 10, 8), (0, 5, 10, 15), (0, 8, 10, 18)
-E, F = (50, 0, 60, 10), (70, 0, 80, 10)  # far from all of them
 
 
 def found(*rows: tuple[tuple[int, ...], float, int]) -> Candidates:
@@ -52,19 +51,20 @@ def test_at_most_so_many_the_best_of_all_classes() -> None:
 
 
 def test_the_best_of_a_class_supports_the_others_of_it() -> None:
-    every = found((A, 0.81, 0), (D, 0.01, 0), (E, 0.16, 1), (F, 0.04, 1))
-    kept = suppress(every, PostprocessOptions(vote_iou=0.0, support=0.5))
+    every = found((D, 0.01, 0), (A, 0.81, 0), (B, 0.16, 1), (A, 0.04, 1), (C, 0.5, 3))
+    lifted = support(every, 0.5)
     # sqrt(.01 * .81) = .09, sqrt(.04 * .16) = .08
-    assert as_rows(kept) == [(A, 0.81, 0), (E, 0.16, 1), (D, 0.09, 0), (F, 0.08, 1)]
-    kept = suppress(every, PostprocessOptions(vote_iou=0.0, support=0.5, max_detections=3))
-    assert as_rows(kept)[-1] == (D, 0.09, 0)
-    kept = suppress(every, PostprocessOptions(vote_iou=0.0, support=0.0, max_detections=3))
-    assert as_rows(kept)[-1] == (F, 0.04, 1)
+    expected = [(D, 0.09, 0), (A, 0.81, 0), (B, 0.16, 1), (A, 0.08, 1), (C, 0.5, 3)]
+    assert as_rows(lifted) == expected
+    # 8 ** (2 / 3) * 1 ** (1 / 3) = 4, in thousandths of thousandths
+    lifted = support(found((A, 1.0, 0), (D, 0.008, 0)), 1 / 3)
+    assert lifted.scores.tolist() == pytest.approx([1, 0.04])
 
 
 def test_nothing_found_is_no_error() -> None:
     nothing = Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int))
-    assert len(suppress(nothing, PostprocessOptions(vote_iou=0.5, support=0.3)).scores) == 0
+    assert len(suppress(nothing, PostprocessOptions(vote_iou=0.5)).scores) == 0
+    assert len(support(nothing, 0.3).scores) == 0
 
 
 def test_candidates_exceed_the_threshold_and_background_is_none() -> None:
