@@ -27,8 +27,9 @@ TOGETHER = 2  # photographs of a step, in one pass
 REGIONS, FOREGROUND = 32, 0.375  # of a photograph; half the default, for more photographs
 EPOCHS = 1, 40
 MULTIBOX_SEEN = 16000  # cheap: each photograph's map is computed once
-HELD_OUT = 75  # pictures, as far as the shares allow: what more could teach is worth more than
-HELD_OUT_SHARES = 0.05, 0.1  # a closer figure, for nothing is chosen by it
+# About so many pictures are held out, within these shares. Nothing is chosen by them, so what
+# more of them could teach is worth more than a closer figure
+HELD_OUT, HELD_OUT_SHARES = 75, (0.05, 0.1)
 
 
 class Sizes(NamedTuple):
