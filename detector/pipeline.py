@@ -17,25 +17,12 @@ from detector.ensemble import Member, pack
 from detector.errors import DetectorError
 from detector.given_boxes import as_boxes
 from detector.images import ImageSource, read_image
-from detector.loading import (
-    choose_device,
-    holds_weights,
-    load_networks,
-    recipe_file,
-    weights_path,
-)
-from detector.postprocess import (
-    Candidates,
-    Scored,
-    candidates,
-    decode,
-    distinct,
-    support,
-    suppress,
-)
+from detector.loading import choose_device, holds_weights, load_networks, recipe_file, weights_path
+from detector.postprocess import Candidates, Scored, candidates, decode, distinct, support, suppress
 from detector.region_scoring import Features, objectness, score, see
 from detector.regions import RegionClassifier, mixed_precision
 from detector.results import Detections
+from detector.search_options import search_options
 from detector.weights_file import WeightsInfo, save_weights
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
@@ -266,15 +253,7 @@ class Detector:
         """Selective search alone, as the recipe has it."""
         from proposals import selective_search
 
-        options = self.recipe.proposals
-        return selective_search(
-            image,
-            mode=options.mode,
-            superpixel_scale=options.superpixel_scale,
-            seed=options.seed,
-            width=options.width or None,
-            min_side=options.min_side,
-        )
+        return selective_search(image, **search_options(self.recipe.proposals))
 
     @torch.no_grad()
     def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:

@@ -140,6 +140,7 @@ def _proposer(arguments: Namespace) -> Proposer:
 def _selective_search(arguments: Namespace) -> Proposer:
     """Selective search as the recipe has it, without a detector and without torch."""
     from configs import DEFAULT, load_recipe, override
+    from detector.search_options import search_options
     from proposals import ProposalCache, selective_search
     from proposals.strategies import MODES, processors
 
@@ -147,7 +148,6 @@ def _selective_search(arguments: Namespace) -> Proposer:
     if arguments.proposals:
         scale = MODES[arguments.proposals].superpixel_scale
         options = replace(options, mode=arguments.proposals, superpixel_scale=scale)
-    words: dict[str, Any] = {**asdict(options), "width": options.width or None}
     search: Callable[..., Proposals] = selective_search
     if arguments.data and not arguments.no_cache:
         search = ProposalCache().get_or_compute
@@ -155,7 +155,7 @@ def _selective_search(arguments: Namespace) -> Proposer:
     # A processor per picture is quicker than all for one, where there are several.
     method = partial(search, threads=1 if arguments.data or len(arguments.pictures) > 1 else None)
     settings = {"method": arguments.method, "proposals": asdict(options)}
-    return Proposer(partial(method, **words), settings, threads)
+    return Proposer(partial(method, **search_options(options)), settings, threads)
 
 
 def _start_folder(output: Path, settings: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from configs import ProposalOptions
 from detector.images import read_image
 from detector.pipeline import Detector
 from detector.progress import track
+from detector.search_options import search_options
 from eval import Dataset
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
@@ -31,15 +32,7 @@ def searched_proposals(
 ) -> list[Proposals]:
     """Selective search of every photograph, from the cache where it has it."""
     readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
-    computed = selective_search_many(
-        readers,
-        cache=cache,
-        mode=options.mode,
-        superpixel_scale=options.superpixel_scale,
-        seed=options.seed,
-        width=options.width or None,
-        min_side=options.min_side,
-    )
+    computed = selective_search_many(readers, cache=cache, **search_options(options))
     return list(track(computed, "proposals", console, total=len(readers)))
 
 

@@ -56,7 +56,7 @@ def test_the_best_of_a_class_supports_the_others_of_it() -> None:
     # sqrt(.01 * .81) = .09, sqrt(.04 * .16) = .08
     expected = [(D, 0.09, 0), (A, 0.81, 0), (B, 0.16, 1), (A, 0.08, 1), (C, 0.5, 3)]
     assert as_rows(lifted) == expected
-    # 8 ** (2 / 3) * 1 ** (1 / 3) = 4, in thousandths of thousandths
+    # (.2 ** 3) ** (2 / 3) = .2 ** 2
     lifted = support(found((A, 1.0, 0), (D, 0.008, 0)), 1 / 3)
     assert lifted.scores.tolist() == pytest.approx([1, 0.04])
 
