@@ -22,9 +22,9 @@ SHORT_SIDES = 320, 640  # what two processor cores can bear
 PYRAMID = 0.667, 0.444  # large objects too are seen about as large as GoogLeNet knows them
 CONTEXT = 1.5, 2.5, 10.0  # of one kind on a shelf there are many; 10 is most of the picture
 INITIAL = "voc20"  # knows what an object is and how boxes miss it: 3 points in validation
-SEEN = 11000  # photographs, while learning, over all epochs
+SEEN = 9600  # photographs, while learning, over all epochs
 TOGETHER = 2  # photographs of a step, in one pass
-REGIONS, FOREGROUND = 32, 0.375  # of a photograph; half the default, for more photographs
+REGIONS, FOREGROUND = 24, 0.375  # of a photograph; few, for more photographs
 EPOCHS = 1, 40
 MULTIBOX_SEEN = 16000  # cheap: each photograph's map is computed once
 # About so many pictures are held out, within these shares. Nothing is chosen by them, so what

@@ -47,9 +47,9 @@ def test_the_median_object_is_seen_eleven_cells_wide() -> None:
     assert recipe.network.short_side == 320 and recipe.training.short_sides == (256, 320, 384)
     assert recipe.network.long_side == 512  # 384 * 4 / 3
     assert bounded(recipe) and recipe.name == "mine"
-    # 11000 pictures of 925 that are learned from, and 16000
+    # 9600 pictures of 925 that are learned from, and 16000
     assert recipe.training.validation_fraction == 0.075
-    assert recipe.training.epochs == 12 and recipe.multibox.epochs == 17
+    assert recipe.training.epochs == 10 and recipe.multibox.epochs == 17
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 82.5), "").network.short_side == 640
 
@@ -109,7 +109,7 @@ def test_what_was_derived_is_told() -> None:
         "176 pixels of the median object", "256, 320, 384",
         "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large; all "
         "of it mirrored",
-        "begins with the network of voc20", "12 epochs, about 11,100 pictures",
+        "begins with the network of voc20", "10 epochs, about 9,250 pictures",
         "MultiBox 17 epochs", "about 75 pictures held out to validate on, 7.5% of each class",
     ):  # fmt: skip
         assert said in text, said
