@@ -123,6 +123,26 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
     assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
 
 
+def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("proposals.strategies.warm_up", lambda: order.append("kernels"))
+    answer = Detector.__call__
+
+    def answered(self: Detector, *words: Any, **options: Any) -> Any:
+        order.append("picture")
+        return answer(self, *words, **options)
+
+    monkeypatch.setattr(Detector, "__call__", answered)
+    picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
+    table.write_text(json.dumps({"1.png": [[5, 5, 40, 30]]}))
+    run = detect("--weights", small_weights, "--json", "-", picture)
+    assert run.code == 0 and order == ["kernels", "picture"] and ", kernels " in run.errors
+    run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
+    assert run.code == 0 and order == ["kernels", "picture", "picture"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
