@@ -47,6 +47,7 @@ BOUNDS = (  # section, key, lowest, highest
     ("postprocess", "support", 0.0, 1.0),
     ("training", "epochs", 0.0, 1e6),
     ("training", "members", 1, 1000),
+    ("training", "bag", 1e-6, 1.0),
     ("training", "images_per_step", 1, 10**4),
     ("training", "regions_per_image", 1, 10**5),
     ("training", "foreground_fraction", 0.0, 1.0),

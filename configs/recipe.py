@@ -94,6 +94,7 @@ class TrainingOptions:
 
     epochs: float = 8.0
     members: int = 1  # networks that vote; they differ in what they happen to draw
+    bag: float = 1.0  # share of the photographs that a network learns from, drawn by its seed
     images_per_step: int = 2
     images_per_part: int = 1  # shared mode: of one pass; torchrun deals out the passes of a step
     regions_per_image: int = 64

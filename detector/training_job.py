@@ -20,6 +20,7 @@ from detector.pipeline import Detector
 from detector.progress import show_training
 from detector.regions import RegionClassifier
 from detector.run_folder import sha256
+from detector.splits import bag_of
 from detector.training import PartLosses, Steps, Trainer
 from detector.training_data import Photographs, StepData
 from detector.training_proposals import searched_proposals, with_multibox
@@ -120,15 +121,16 @@ def train_network(
     members = _networks(job, recipe, options.seed if first_seed is None else first_seed)
     model = members[-1].model
     freeze_until(model, options.freeze)
-    steps, losses = _lessons(job, recipe, model)
+    images = bag_of(job.split[0], options.bag, options.seed)
+    steps, losses = _lessons(job, recipe, model, images)
     if not len(steps):
         raise DetectorError(
-            f"{job.dataset.source}: no training step in {len(job.split[0])} photographs; "
+            f"{job.dataset.source}: no training step in {len(images)} photographs; "
             "add data or epochs"
         )
     trainer = Trainer(model, steps, losses, options, output, job.device, job.processes)
     job.console.print(
-        f"{len(job.split[0])} photographs to train on, {len(job.split[1])} to validate, "
+        f"{len(images)} photographs to train on, {len(job.split[1])} to validate, "
         f"{len(job.dataset.class_names)} classes, {len(steps)} steps"
         + (f"; continuing at step {trainer.step}" if trainer.step else "")
     )
@@ -144,7 +146,7 @@ def train_network(
         recipe=recipe.to_dict(),
         provenance={
             "data": job.dataset.source,
-            "images": len(job.split[0]),
+            "images": len(images),
             "initial": _name_of_initial(job),
         },
         version=__version__,
@@ -183,17 +185,19 @@ def _name_of_initial(job: Job) -> str:
     return job.recipe.training.initial or job.imagenet_weights.name
 
 
-def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
-    """What the network learns from, and its losses."""
-    training, options = job.split[0], recipe.training
+def _lessons(
+    job: Job, recipe: Recipe, model: RegionClassifier, images: list[int]
+) -> tuple[Steps, PartLosses]:
+    """What the network learns from these photographs, and its losses."""
+    options = recipe.training
     if recipe.network.mode == "warp":
-        windows = WindowSteps(job.photographs, training, recipe.network, options, job.device)
+        windows = WindowSteps(job.photographs, images, recipe.network, options, job.device)
         return windows, window_losses(windows)
     count = recipe.multibox.boxes
     multibox = job.start.multibox if job.start is not None and count else None
     if multibox is not None:
         multibox.to(job.device)
-    data = StepData(job.photographs, training, recipe.network, options)
+    data = StepData(job.photographs, images, recipe.network, options)
     named = options.teacher
     teacher = load_named("training.teacher", named, job.device) if named else None
     if teacher is not None and teacher.info.class_names != job.dataset.class_names:
