@@ -37,6 +37,12 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect COMMAND --help                    options of a command"""
 
 
+class HelpFormatter(RawDescriptionRichHelpFormatter):
+    """Help in colour, in which square brackets are no markup but stand as they are written."""
+
+    text_markup = help_markup = False
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     """Parse a command line; `image` is understood where no command is named."""
     if not words:
@@ -50,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="detect",
         description=DESCRIPTION,
-        formatter_class=RawDescriptionRichHelpFormatter,
+        formatter_class=HelpFormatter,
         usage="detect [COMMAND] [OPTIONS] PICTURE [PICTURE ...]",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             prog=f"detect {name}",
             help=COMMANDS[name],
             description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-            formatter_class=RawDescriptionRichHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         build(command)
     return parser
@@ -98,7 +104,8 @@ def _image(parser: argparse.ArgumentParser) -> None:
         "--proposals", metavar="MODE|FILE",
         help="selective search alone, mode single, fast, rcnn-fast, googlenet-2x or quality; or a "
         "JSON file of your own boxes, "
-        '{"street.jpg": [[x1, y1, x2, y2], ...]}',
+        '{"street.jpg": [[x1, y1, x2, y2], ...]}; or the proposals.jsonl that `detect propose` '
+        "wrote",
     )  # fmt: skip
     _detector_options(parser)
 
@@ -191,7 +198,7 @@ def _propose(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--no-cache", action="store_true",
-        help="compute selective search anew; with --data its results are kept for the next time",
+        help="compute anew what --method selective_search keeps of a data set for the next time",
     )  # fmt: skip
     _detector_options(parser)
 

@@ -99,7 +99,9 @@ def detect_images(arguments: Namespace) -> int:
             where = f" -> {printable(drawn)}" if drawn else ""
             print(f"{printable(path)}: {detections!r}{where}", file=sys.stderr)
     finally:
-        output.write_json(detector)
+        # A run that answered nothing leaves an earlier run's file alone; a pipe gets its JSON.
+        if output.images or output.json == "-":
+            output.write_json(detector)
     done = time.perf_counter()
     print(
         f"{len(output.images)} of {len(paths)} pictures, {len(output.annotations)} objects; "
@@ -174,8 +176,12 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         return lambda path: None
     import orjson
 
+    from detector.image_files import printable, unicode_name
+    from detector.proposal_files import read_lines
+
+    is_lines = Path(word).suffix.lower() == ".jsonl"  # as `detect propose` writes them
     try:
-        table = orjson.loads(Path(word).read_bytes())
+        table = read_lines(Path(word)) if is_lines else orjson.loads(Path(word).read_bytes())
     except FileNotFoundError:
         modes = ", ".join(MODES)
         raise DetectorError(
@@ -185,10 +191,11 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         raise DetectorError(f"{word}: not JSON ({error}); write it again") from None
 
     def boxes(path: Path) -> Any:
-        for key in (str(path), path.name):
+        for key in (unicode_name(path), unicode_name(path.name)):
             if isinstance(table, dict) and key in table:
                 return table[key]
-        raise DetectorError(f"{word}: no boxes for {path.name}; add its name as a key")
+        remedy = "a line with its path or name as file_name" if is_lines else "its name as a key"
+        raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")
 
     return boxes
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from eval import Dataset, Report
     from eval.detections import DetectionTable
 
-OF_A_RUN = ("output", "restart", "recipe", "weights", "device", "proposals")
+OF_A_RUN = {  # option -> its name in `arguments`
+    **{name: name for name in ("output", "restart", "recipe", "weights", "device", "proposals")},
+    "set": "settings",
+}
 
 
 def evaluate(arguments: Namespace) -> int:
@@ -45,8 +48,8 @@ def _check(arguments: Namespace) -> None:
     """Options that do not go together."""
     if not arguments.detections:
         return
-    for option in OF_A_RUN:
-        if getattr(arguments, option):
+    for option, name in OF_A_RUN.items():
+        if getattr(arguments, name):
             raise DetectorError(
                 f"--{option} is for running the detector; leave it out with --detections"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 
 from configs import DEFAULT
 from detector.cli import load_detector, say
+from detector.digests import hash_of_data, hash_of_weights
 from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.image_folder import check_image_folder, find_image_folder
@@ -121,8 +121,8 @@ def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
         "multibox": {"boxes": recipe.multibox.boxes if detector.multibox else 0},
     }
     return {
-        "weights": _hash_of_weights(detector),
-        "data": _hash_of_data(dataset),
+        "weights": hash_of_weights(detector),
+        "data": hash_of_data(dataset),
         "preset": PRESET,
         "device": detector.device.type,
         **{
@@ -222,27 +222,6 @@ def _progress(waiting: list[int], total: int) -> Iterator[int]:
         for index in waiting:
             yield index
             bar.advance(task)
-
-
-def _hash_of_weights(detector: Detector) -> str:
-    """SHA-256 of names and tensors, whatever file they came from."""
-    modes = [member.mode for member in detector.members]
-    digest = hashlib.sha256(repr((detector.info.class_names, modes)).encode())
-    for module in (*(member.model for member in detector.members), detector.multibox):
-        for name, tensor in module.state_dict().items() if module is not None else ():
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _hash_of_data(dataset: Dataset) -> str:
-    """SHA-256 of images, classes and objects, whatever files they came from."""
-    truths = dataset.all_truths
-    names = (dataset.images, dataset.class_names, dataset.category_ids, truths.layout)
-    digest = hashlib.sha256(repr(names).encode("utf-8", "backslashreplace"))
-    for array in (dataset.starts, truths.labels, truths.boxes, truths.difficult, truths.crowd):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _list(names: Iterable[str]) -> str:

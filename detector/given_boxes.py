@@ -23,4 +23,11 @@ def as_boxes(boxes: Any) -> Floats:
         return array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
         raise DetectorError(f"{expected} shape {array.shape}")
-    return array
+    crossed = np.flatnonzero((array[:, 2:] < array[:, :2]).any(1))
+    if len(crossed):
+        row = crossed[0]
+        raise DetectorError(
+            f"proposals: box {row} is {array[row].tolist()}, which has x2 < x1 or y2 < y1; "
+            "give corners [x1, y1, x2, y2], not sides"
+        )
+    return np.require(array, requirements=["C", "W"])  # as torch wants them

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import glob
 import os
 import re
@@ -132,8 +134,13 @@ def nearest_name(path: Path) -> str:
 
 def printable(path: str | os.PathLike[str]) -> str:
     """A path on one line, as any terminal can print it (file names may hold stray bytes)."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = unicode_name(path)
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def unicode_name(path: str | os.PathLike[str]) -> str:
+    """A path as JSON can hold it: the stray bytes of a name that is not Unicode are escaped."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
@@ -153,14 +160,17 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
             f"end the name in {', '.join(PICTURE_FORMATS)}"
         )
     format_name, options = PICTURE_FORMATS[target.suffix.lower()]
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")  # the target's may be too long
     try:
         Image.fromarray(image).save(temporary, format=format_name, **options)
         os.replace(temporary, target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         reason = error.strerror or error
+        remedy = "name an existing folder that you may write to"
+        if error.errno == errno.ENAMETOOLONG:
+            remedy = "give the photograph a shorter name"
         raise DetectorError(
-            f"{printable(target)}: cannot be written ({reason}); name an existing folder that "
-            "you may write to"
+            f"{printable(target)}: cannot be written ({reason}); {remedy}"
         ) from error

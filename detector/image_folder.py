@@ -10,6 +10,9 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from eval import Dataset
 
 IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
@@ -70,6 +73,26 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
                 return Path(parent)
     where = "in" if data.is_dir() else "beside"
     raise DetectorError(f"{data}: its picture {first} is not {where} it; give --images FOLDER")
+
+
+def read_photograph(path: Path, sides: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture, RGB (H, W, 3), whose data set says that it has these sides: height, width.
+
+    Raises
+    ------
+    DetectorError
+        It cannot be read, or has others: its boxes would be wrong.
+    """
+    from detector.images import read_image
+
+    image = read_image(path)
+    if image.shape[:2] != sides:
+        height, width = image.shape[:2]
+        raise DetectorError(
+            f"{printable(path)}: is {width} x {height} pixels, its data set says {sides[1]} x "
+            f"{sides[0]}; enter its true width and height (as it is turned when shown)"
+        )
+    return image
 
 
 def _check_folder(folder: Path) -> None:

@@ -127,7 +127,7 @@ def _pil_to_rgb(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
     if width * height > max_pixels:
         raise DetectorError(
             f"{name}: {width} x {height} pixels are more than the limit of {max_pixels:,}; "
-            "shrink the picture or raise max_pixels"
+            "shrink the picture, or in Python call read_image(picture, max_pixels=...)"
         )
     if image.format in ("EPS", "WMF"):
         # Pillow would hand these to another program to draw.

@@ -11,13 +11,23 @@ from detector.argument_types import add_device, add_settings, count
 def train(parser: argparse.ArgumentParser) -> None:
     """`detect train`."""
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="JSON", help="boxes in COCO format")
+    add(
+        "--data", type=Path, required=True, metavar="JSON|DIR",
+        help="boxes in COCO format, or the folder of a VOC, ILSVRC DET or YOLO data set",
+    )  # fmt: skip
     add("--images", type=Path, metavar="DIR", help="their pictures (default: beside the JSON)")
+    add(
+        "--split", metavar="NAME",
+        help="part of a folder that has several (default: trainval or train)",
+    )  # fmt: skip
     add(
         "-o", "--output", type=Path, metavar="DIR",
         help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
     )  # fmt: skip
-    add("--recipe", metavar="NAME|YAML", help="default: one derived from the data")
+    add(
+        "--recipe", metavar="NAME|YAML",
+        help="default: one derived from the data, and named after the folder they lie in",
+    )  # fmt: skip
     add(
         "--part", choices=("all", "detector", "multibox"), default="all",
         help="train the detector, MultiBox on its trunk, or first the one, then the other "

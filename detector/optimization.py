@@ -14,6 +14,7 @@ from torch import nn
 from detector.regions import mixed_precision
 
 MOMENTUM = 0.9  # GoogLeNet paper, section 6
+PRETRAINED = ("network.", "conv1.", "conv2", "inception_")  # of a detector; of GoogLeNet itself
 PAPER_FACTOR, PAPER_EPOCHS = 0.96, 8.0  # section 6: the rate falls by 4 % every 8 epochs
 
 
@@ -52,7 +53,7 @@ def make_optimizer(
     """AdamW, or SGD with momentum. New layers learn faster; biases do not decay."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
-        key = (name.startswith("network."), parameter.ndim > 1)
+        key = (name.startswith(PRETRAINED), parameter.ndim > 1)
         groups.setdefault(key, []).append(parameter)
     rate = options.learning_rate
     described: list[dict[str, Any]] = [

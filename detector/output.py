@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from detector.image_files import unicode_name
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -24,28 +26,33 @@ class Output:
     taken: set[str] = field(default_factory=set)
 
     def add(self, path: Path, detections: Detections) -> Path | None:
-        """Draw one picture into the folder, if there is one, and note its detections."""
+        """Draw one picture into the folder, if there is one, then note its detections."""
+        drawn = self._draw(path, detections)  # first: what cannot be saved is not noted as done
         image_id = len(self.images) + 1
         height, width = detections.image_size
-        # JSON cannot hold the stray bytes of a name that is not Unicode
-        file_name = str(path).encode("utf-8", "backslashreplace").decode()
         self.images.append(
-            {"id": image_id, "file_name": file_name, "height": height, "width": width}
+            {"id": image_id, "file_name": unicode_name(path), "height": height, "width": width}
         )
-        self.annotations.extend(detections.to_coco(image_id))
+        for row in detections.to_coco(image_id):
+            area = round(row["bbox"][2] * row["bbox"][3], 3)
+            identity = len(self.annotations) + 1  # pycocotools takes 0 for no match
+            self.annotations.append({"id": identity, **row, "area": area, "iscrowd": 0})
+        return drawn
+
+    def _draw(self, path: Path, detections: Detections) -> Path | None:
         if self.folder is None:
             return None
         name, copy = path.stem, 1
         while name in self.taken:  # a/street.jpg and b/street.jpg
             copy += 1
             name = f"{path.stem}-{copy}"
-        self.taken.add(name)
         drawn = self.folder / f"{name}.jpg"
         detections.save(drawn)
+        self.taken.add(name)
         return drawn
 
     def write_json(self, detector: Detector) -> None:
-        """Write COCO results with the images and categories they speak of."""
+        """Write COCO results with the images and categories they speak of: a COCO data set too."""
         import orjson
 
         info = detector.info
@@ -67,6 +74,6 @@ class Output:
 def write_file(target: Path, content: bytes) -> None:
     """Write a whole file, and the folder it lies in, or nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     temporary.write_bytes(content)
     temporary.replace(target)

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detector.errors import DetectorError
-from detector.images import read_image
+from detector.image_folder import read_photograph
 from detector.warp import bounded_size, shrink_for_warp
 
 
@@ -43,6 +42,7 @@ class PhotographStore:
         device: torch.device,
     ) -> None:
         self.paths, self.long_side, self.device = paths, long_side, device
+        self.originals = list(sizes)
         original = np.array(sizes, np.float32).reshape(-1, 2)
         bounded = np.array([bounded_size(*size, long_side) for size in sizes]).reshape(-1, 2)
         self.factors = np.tile((bounded / original)[:, ::-1], 2).astype(np.float32)  # x, y, x, y
@@ -57,14 +57,10 @@ class PhotographStore:
         Raises
         ------
         DetectorError
-            It has other sides than the data set says: its boxes would be wrong.
+            As of `read_photograph`.
         """
-        image, _ = shrink_for_warp(read_image(self.paths[number]), self.long_side)
-        if image.shape[:2] != self.sizes[number]:
-            raise DetectorError(
-                f"{self.paths[number]}: has other sides than its data set says; "
-                "enter its true width and height (as it is turned when shown)"
-            )
+        whole = read_photograph(self.paths[number], self.originals[number])
+        image, _ = shrink_for_warp(whole, self.long_side)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
     def holds(self, number: int) -> bool:

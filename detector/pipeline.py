@@ -144,14 +144,16 @@ class Detector:
             "visualize": a picture a person likes; "evaluate": all that helps mAP. Names the
             recipe's score threshold.
         threshold
-            Lowest score returned, 0..1, instead of the preset's.
+            Lowest score returned, 0..1, instead of the preset's; nothing is kept of scores up to
+            the recipe's `evaluate_threshold`.
         max_detections
-            None is the recipe's.
+            1 or more; None is the recipe's.
 
         Raises
         ------
         DetectorError, ProposalError
-            An unreadable picture, boxes of the wrong shape, an unknown preset.
+            An unreadable picture, boxes of the wrong shape, an unknown preset, numbers out of
+            their bounds.
         """
         return self.detect_in_stages(
             source,
@@ -174,8 +176,12 @@ class Detector:
         image = read_image(source)
         options = self.recipe.postprocess
         if max_detections is not None:
+            if max_detections < 1:
+                raise DetectorError(f"max_detections is {max_detections}; use 1 or more")
             options = replace(options, max_detections=max_detections)
         threshold = self._preset_threshold(preset) if threshold is None else threshold
+        if not 0 <= threshold <= 1:
+            raise DetectorError(f"threshold is {threshold}; scores are 0 to 1")
         if proposals is not None:
             proposals = as_boxes(proposals)
         features = self.features(image)
@@ -194,9 +200,9 @@ class Detector:
         threshold: float,
         options: PostprocessOptions,
     ) -> Detections:
-        """Detections of an (H, W, 3) photograph over `threshold`: duplicates suppressed."""
+        """Detections of an (H, W, 3) photograph from `threshold` up: duplicates suppressed."""
         found = suppress(scored, options)
-        keep = found.scores > threshold
+        keep = found.scores >= threshold
         return Detections(
             boxes_xyxy=found.boxes_xyxy[keep],
             scores=found.scores[keep],

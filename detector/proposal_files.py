@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from detector.errors import DetectorError
+from detector.given_boxes import Floats, as_boxes
 from detector.image_files import printable
 from detector.output import write_file
 from proposals.result import Proposals
@@ -129,6 +130,32 @@ class JsonLines:
                         "move the file away or give another --output"
                     ) from None
                 place += len(line)
+
+
+def read_lines(path: Path) -> dict[str, Floats]:
+    """The boxes of each file_name in a file that `JsonLines` wrote; the file is left alone.
+
+    Raises
+    ------
+    DetectorError
+        A line holds something else.
+    FileNotFoundError
+        There is no such file.
+    """
+    import orjson
+
+    table: dict[str, Floats] = {}
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = orjson.loads(line)
+                table[row["file_name"]] = as_boxes(row["boxes_xyxy"])
+            except (ValueError, KeyError, TypeError):  # a DetectorError is a ValueError too
+                raise DetectorError(
+                    f"{printable(path)}: line {number} is not a picture's file_name and "
+                    "boxes_xyxy [[x1, y1, x2, y2], ...]; write it again, as `detect propose` does"
+                ) from None
+    return table
 
 
 class NpzFolder:

@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detector.cli import FAILED, load_detector, say
+from detector.digests import hash_of_data, hash_of_weights
 from detector.errors import DetectorError
-from detector.image_files import find_images, leave_out_drawn, printable, save_picture
+from detector.image_files import (
+    find_images,
+    leave_out_drawn,
+    printable,
+    save_picture,
+    unicode_name,
+)
 from detector.output import write_file
 
 if TYPE_CHECKING:
@@ -42,9 +49,12 @@ def propose(arguments: Namespace) -> int:
 
     _check(arguments)
     output = arguments.output or DEFAULT_OUTPUT
-    dataset, pictures = _pictures(arguments, output)
+    whole = _dataset(arguments)
+    dataset, pictures = _pictures(arguments, output, whole)
     proposer = _proposer(arguments)
-    _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes})
+    # The whole data set: a run may go on with another --limit.
+    data = {"data": hash_of_data(whole) if whole is not None else None}
+    _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes, **data})
     is_npz = arguments.format == "npz"
     store: BoxStore
     store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
@@ -90,22 +100,30 @@ def _check(arguments: Namespace) -> None:
         raise DetectorError("--mode is one of selective search; leave it out with multibox")
 
 
-def _pictures(arguments: Namespace, output: Path) -> tuple[Dataset | None, list[Picture]]:
-    """What to work on, and the data set it is from."""
+def _dataset(arguments: Namespace) -> Dataset | None:
+    """The whole data set that --data names."""
+    if not arguments.data:
+        return None
+    from eval import read_dataset
+
+    return read_dataset(arguments.data)
+
+
+def _pictures(
+    arguments: Namespace, output: Path, dataset: Dataset | None
+) -> tuple[Dataset | None, list[Picture]]:
+    """What to work on, and the part of the data set that it is."""
     from detector.proposal_files import Picture, unique_stems
 
-    if not arguments.data:
+    if dataset is None:
         paths = find_images(arguments.pictures)
         if arguments.draw:
             paths = leave_out_drawn(paths, arguments.pictures, output)
-        # JSON cannot hold the stray bytes of a name that is not Unicode
-        names = [str(path).encode("utf-8", "backslashreplace").decode() for path in paths]
+        names = [unicode_name(path) for path in paths]
         return None, list(map(Picture, paths, names, unique_stems(paths)))
 
     from detector.image_folder import find_image_folder
-    from eval import read_dataset
 
-    dataset = read_dataset(arguments.data)
     if arguments.limit:
         dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
     folder = arguments.images or find_image_folder(arguments.data, dataset)
@@ -128,10 +146,10 @@ def _proposer(arguments: Namespace) -> Proposer:
     recipe = detector.recipe
     settings = {
         "method": arguments.method,
-        "weights": str(arguments.weights or recipe.name),
+        "weights": hash_of_weights(detector),
         "proposals": asdict(recipe.proposals),
         "multibox": recipe.multibox.boxes if detector.multibox else 0,
-        "sides": [recipe.network.short_side, recipe.network.long_side],
+        "network": asdict(recipe.network),
     }
     # One at a time: the network takes all processors for itself.
     return Proposer(detector.propose if is_merged else detector.multibox_proposals, settings, 1)

@@ -48,7 +48,8 @@ def start_run_folder(
     Raises
     ------
     DetectorError
-        The folder holds a run of another recipe, or one that started from other weights.
+        The folder holds a run of another recipe or of other data, or one that started from other
+        weights.
     """
     import yaml
 
@@ -65,6 +66,12 @@ def start_run_folder(
         if about.get("initial_weights", initial) != initial:
             raise DetectorError(
                 f"{path}: the run here started from other weights; give another --output"
+            )
+        before = about.get("data", {}).get("sha256")
+        if before and data.is_file() and before != sha256(data):
+            raise DetectorError(
+                f"{path}: the run here learned from other data than {data} holds now; "
+                "give another --output"
             )
         about["continued"] = [*about.get("continued", []), _now()]
     else:

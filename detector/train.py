@@ -50,6 +50,7 @@ def train(
     start: Detector | None = None,
     part: str = "all",
     images: Path | None = None,
+    split: str | None = None,
     device: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
     cache_folder: Path | None = None,
@@ -61,7 +62,8 @@ def train(
     Parameters
     ----------
     data
-        COCO JSON with boxes. A validation split is cut from it; nothing is chosen on other data.
+        COCO JSON with boxes, or the folder of a data set. A validation split is cut from it;
+        nothing is chosen on other data.
     output
         Run folder. An unfinished run found there with the same recipe is continued. The members
         of an ensemble have run folders of their own in it.
@@ -74,6 +76,8 @@ def train(
         trains it on the trunk of `start`, whose other weights are kept.
     images
         Folder of the pictures; None looks beside the JSON.
+    split
+        Part of a folder that has several; None is its trainval or train.
     cache_folder
         Where proposals are kept for the next run; None takes that of all runs.
     use_cache
@@ -86,7 +90,7 @@ def train(
         networks to begin with; an option that the recipe's mode would ignore; a step that
         processes cannot share evenly.
     """
-    dataset = read_training_data(data)
+    dataset = read_training_data(data, split)
     if start is not None and start.info.class_names != dataset.class_names:
         remedy = (
             "give --weights of a detector trained on them"
@@ -105,7 +109,7 @@ def train(
         _check_is_one(start, "--weights")
     forerunner = _forerunner(recipe, imagenet_weights) if start is None else None
     parts = passes_per_step(options) if is_warp else parts_per_step(options)
-    split = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
+    parted = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
     with join_processes(device) as (processes, chosen), processes.holding(output):
         if part != "multibox":  # told before minutes of selective search
             processes.places(parts)
@@ -116,10 +120,10 @@ def train(
             recipe = _at_sizes_of(proposer, recipe)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
-            recipe, dataset, folder, data, split, start, forerunner, proposer, imagenet_weights,
+            recipe, dataset, folder, data, parted, start, forerunner, proposer, imagenet_weights,
             cache, chosen, processes, console,
         )  # fmt: skip
-        _start_folder(job, output, recipe)
+        _start_folder(job, output, recipe, recipe.multibox.seed if part == "multibox" else None)
         if start is not None and part == "multibox":
             detector = start
         elif options.members == 1:
@@ -223,12 +227,13 @@ def _finish(
     if held_out:
         figures = validate(detector, job.dataset, job.folder, list(held_out), job.console)
         detector.info.metrics.update(figures)
-        add_validation(output, figures)
+        if figures:
+            add_validation(output, figures)
     detector.save(output / WEIGHTS)
 
 
-def _start_folder(job: Job, output: Path, recipe: Recipe) -> None:
-    seed = recipe.training.seed
+def _start_folder(job: Job, output: Path, recipe: Recipe, seed: int | None = None) -> None:
+    seed = recipe.training.seed if seed is None else seed
     job.processes.from_main(
         lambda: start_run_folder(
             output, recipe, job.data, len(job.dataset), seed, job.device, job.initial_digest

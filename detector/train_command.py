@@ -27,6 +27,12 @@ def train(arguments: Namespace) -> int:
 
     if arguments.weights and arguments.imagenet_weights:
         raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of both")
+    if arguments.part == "multibox" and arguments.imagenet_weights:
+        raise DetectorError(
+            "--imagenet-weights: MultiBox learns on a detector's trunk; leave it out"
+        )
+    if arguments.weights and any(s.startswith("training.initial=") for s in arguments.settings):
+        raise DetectorError("training.initial: --weights replaces it; leave out one of both")
     if arguments.part == "multibox" and arguments.members is not None:
         raise DetectorError("--members: MultiBox is one; leave it out or train --part detector")
     start = dataset = None
@@ -36,7 +42,7 @@ def train(arguments: Namespace) -> int:
     elif arguments.recipe:
         recipe = load_recipe(arguments.recipe)
     else:
-        dataset = read_training_data(arguments.data)
+        dataset = read_training_data(arguments.data, arguments.split)
         recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
     if arguments.imagenet_weights and start is None:  # in place of what was derived
         recipe = replace(recipe, training=replace(recipe.training, initial=""))
@@ -52,6 +58,7 @@ def train(arguments: Namespace) -> int:
         start=start,
         part=arguments.part,
         images=arguments.images,
+        split=arguments.split,
         device=arguments.device,
         imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
         use_cache=not arguments.no_cache,

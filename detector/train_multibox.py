@@ -18,7 +18,6 @@ from rich.console import Console
 from torch import Tensor
 
 from configs import MultiBoxOptions
-from detector.images import read_image
 from detector.pipeline import Detector
 from detector.progress import show_training, track
 from detector.training import Trainer
@@ -29,7 +28,7 @@ from proposals.multibox_loss import assign, multibox_losses, stack
 from proposals.priors import GRIDS, SHAPES, Priors, grid_priors
 
 Floats = NDArray[np.float32]
-MAPS = "multibox_maps.bin"
+MAPS = "multibox_maps-{}.bin"  # of the photographs whose digest stands there
 
 
 class Batch(NamedTuple):
@@ -60,17 +59,19 @@ def train_multibox(
     steps = MultiBoxSteps(boxes, priors, options)
 
     def losses(model: MultiBox, batch: Batch, device: torch.device) -> dict[str, Tensor]:
-        outputs, logits = model(batch.maps.to(device))
+        outputs, logits = model(batch.maps.to(device).float())  # autocast, where on, takes it back
         truth, locations = batch.truth.to(device), batch.locations.to(device)
         return multibox_losses(outputs, logits, truth, locations, options.alpha)
 
     trainer = Trainer(model, steps, losses, options, folder, detector.device)
+    path = folder / MAPS.format(_digest(photographs, images))
     if trainer.step < len(steps):
-        steps.maps = squashed_maps(detector, model, photographs, images, folder / MAPS, console)
+        steps.maps = squashed_maps(detector, model, photographs, images, path, console)
     console.print(f"MultiBox: {len(priors.mean)} priors, {len(steps)} steps")
     show_training(trainer, "MultiBox", console)
     trainer.use_average()
-    (folder / MAPS).unlink(missing_ok=True)
+    for maps in folder.glob(MAPS.format("*")):
+        maps.unlink()
     return model
 
 
@@ -96,7 +97,7 @@ def squashed_maps(
         file.truncate(done * record)
         file.seek(done * record)
         for index in track(images[done:], "trunk", console):
-            picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
+            picture = photographs.read(index)
             with torch.inference_mode():
                 squashed = model.squash(detector.multibox_features(picture).map)[0].permute(1, 2, 0)
             cells = squashed.to("cpu", torch.bfloat16).contiguous().view(torch.int16)
@@ -151,6 +152,12 @@ class MultiBoxSteps:
             maps.append(cells)
             targets.append(assign(self.priors, boxes, ignored, self.options.extra_iou))
         return Batch(torch.stack(maps).permute(0, 3, 1, 2), *stack(targets))
+
+
+def _digest(photographs: Photographs, images: Sequence[int]) -> str:
+    """Tells photographs, in their order, from any other; not what is marked in them."""
+    records = [photographs.dataset.images[index] for index in images]
+    return hashlib.sha256(repr(records).encode()).hexdigest()[:16]
 
 
 def _normalised(photographs: Photographs, index: int) -> tuple[Floats, NDArray[np.bool_]]:

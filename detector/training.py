@@ -223,9 +223,7 @@ class Trainer:
         """Steps done by the run that the folder holds; all processes go on from its state."""
         path = self.folder / CHECKPOINT
         found = self.processes.from_main(lambda: read_checkpoint(path))
-        if found is None:
-            return 0
-        step = restore(self.state, found, path, self.data.fingerprint())
+        step = 0 if found is None else restore(self.state, found, path, self.data.fingerprint())
         if self.processes.is_main:
             forget_after(self.folder, step)
         return step

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from configs import NetworkOptions, TrainingOptions
 from detector.errors import DetectorError
-from detector.images import read_image
+from detector.image_folder import read_photograph
 from detector.photometric import INTERPOLATIONS, distort
 from detector.pyramid import scaled_pictures
 from detector.sampling import Truths
@@ -45,6 +45,11 @@ class Photographs:
     dataset: Dataset
     folder: Path
     proposals: Sequence[Floats]
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """The pixels of a photograph, RGB (H, W, 3); see `read_photograph`."""
+        record = self.dataset.images[index]
+        return read_photograph(self.folder / record.file_name, (record.height, record.width))
 
     def truths(self, index: int) -> Truths:
         """Objects of a photograph; labels count from 1, 0 is background."""
@@ -123,8 +128,10 @@ class StepData:
         """Tells this data, in this order, from any other."""
         dataset = self.photographs.dataset
         digest = hashlib.sha256(repr((dataset.class_names, dataset.images)).encode())
-        for part in (self.order, dataset.all_truths.boxes_xywh, dataset.all_truths.labels):
-            digest.update(np.ascontiguousarray(part).data)
+        digest.update(self.order.tobytes())
+        for index in range(len(dataset)):
+            for part in self.photographs.truths(index):
+                digest.update(f"{part.shape}".encode() + part.tobytes())
         return digest.hexdigest()
 
     def __len__(self) -> int:
@@ -142,7 +149,7 @@ class StepData:
         index = self.order[step * self.options.images_per_step + place]
         rng = np.random.default_rng([self.options.seed, 3, step, place])
         photographs = self.photographs
-        picture = read_image(photographs.folder / photographs.dataset.images[index].file_name)
+        picture = photographs.read(index)
         truths = photographs.truths(index)
         boxes = np.concatenate([truths.boxes_xyxy[~truths.ignored], photographs.proposals[index]])
         truth_boxes = truths.boxes_xyxy

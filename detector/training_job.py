@@ -30,6 +30,8 @@ from detector.weights_file import WeightsInfo, load_imagenet
 from eval import Dataset, read_dataset
 from proposals.cache import ProposalCache
 
+PART_LISTS = ("ImageSets/*/*.txt", "*devkit/data/det_lists/*.txt")  # VOC's and ILSVRC's
+
 
 @dataclass(frozen=True)
 class Job:
@@ -83,15 +85,41 @@ class Job:
         return digest.hexdigest()
 
 
-def read_training_data(data: Path) -> Dataset:
-    """The data set, if it can be learned from.
+def part_to_learn(data: Path) -> str | None:
+    """The part of a data set's folder that is for learning; None where it has no parts.
+
+    Readers choose test or val where nobody names a part, for they are made to measure.
+
+    Raises
+    ------
+    DetectorError
+        A folder with parts, of which none is for learning.
+    """
+    if data.is_file() and data.suffix not in (".yaml", ".yml"):
+        return None
+    root = data if data.is_dir() else data.parent
+    parts = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
+    parts |= {path.name for path in root.glob("images/*") if path.is_dir()}
+    parts |= {path.parent.name for path in root.glob("*/images")}
+    found = next((name for name in ("trainval", "train") if name in parts), None)
+    if found is None and parts & {"test", "val", "valid"}:
+        raise DetectorError(
+            f"{data}: has no part train or trainval; name the one to learn from with --split: "
+            f"{', '.join(sorted(parts)):.200}"
+        )
+    return found
+
+
+def read_training_data(data: Path, split: str | None = None) -> Dataset:
+    """The data set, if it can be learned from; `split` None is `part_to_learn`.
 
     Raises
     ------
     DetectorError
         No boxes, or a picture without a size.
     """
-    dataset = read_dataset(data)
+    split = split or part_to_learn(data)
+    dataset = read_dataset(data, **({"split": split} if split else {}))
     if dataset.all_truths.ignored.all():
         raise DetectorError(
             f"{data}: holds no boxes to learn from (crowds are none); add annotations"

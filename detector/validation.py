@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def validate(
 ) -> dict[str, float]:
     """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals.
 
-    The detector's classes are the data set's, in the same order; their ids may be others.
+    Without an object in them neither is known, and neither is returned. The detector's classes are
+    the data set's, in the same order; their ids may be others.
     """
     category_ids = dict(zip(detector.info.category_ids, dataset.category_ids, strict=True))
     rows: list[dict[str, Any]] = []
@@ -38,7 +40,5 @@ def validate(
     recall = meter.report(dataset.class_names)
     console.print(report.table())
     console.print(recall.table())
-    return {
-        "validation_mAP50": round(report.map, 4),
-        "validation_recall50": round(recall.recall(0.5), 4),
-    }
+    figures = {"validation_mAP50": report.map, "validation_recall50": recall.recall(0.5)}
+    return {name: round(figure, 4) for name, figure in figures.items() if isfinite(figure)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,20 @@ def test_help_answers(words: list[str]) -> None:
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0 and found.stderr == ""
     assert "detect" in found.stdout
+
+
+@pytest.mark.parametrize("colour", [{"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}])
+def test_square_brackets_stand_in_the_help_as_written(
+    colour: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    for name, value in {"TERM": "xterm-256color", **colour}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main(["image", "--help"])
+    shown = capsys.readouterr().out
+    assert ("\x1b[" in shown) == ("FORCE_COLOR" in colour)
+    assert '{"street.jpg": [[x1, y1, x2, y2], ...]}' in re.sub(r"\x1b\[[0-9;]*m", "", shown)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +138,47 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
     assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
 
 
+def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
+    pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
+    words = ("--weights", small_weights)
+    assert detect("propose", pictures[0], *words, "-o", tmp_path / "boxes").code == 0
+    lines = tmp_path / "boxes" / "proposals.jsonl"
+    run = detect(*words, "--json", "-", pictures[0], "--proposals", lines)
+    plain = detect(*words, "--json", "-", pictures[0])
+    assert run.code == 0 and ", kernels 0.0 s" in run.errors
+    found, expected = (json.loads(text)["annotations"] for text in (run.out, plain.out))
+    assert len(found) == len(expected) > 0  # of boxes rounded to .01 pixel
+    for row, like in zip(found, expected, strict=True):
+        assert row["bbox"] == pytest.approx(like["bbox"], abs=0.5)
+    wrong = detect(*words, "--json", "-", pictures[1], "--proposals", lines)
+    said = "proposals.jsonl: no boxes for 2.png; add a line with its path or name as file_name"
+    assert wrong.code == 1 and said in wrong.errors
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"file_name": "1.p',
+        '{"file_name": "1.png"}',
+        '{"boxes_xyxy": []}',
+        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3]]}',
+        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3, null]]}',
+        '{"file_name": [], "boxes_xyxy": []}',
+        "[]",
+        "",
+    ],
+)
+def test_a_wrong_line_of_boxes_is_named(line: str, small_weights: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "boxes.jsonl"
+    lines.write_text('{"file_name": "0.png", "boxes_xyxy": []}\n' + line + "\n")
+    before = lines.read_bytes()
+    picture = save(tmp_path / "1.png")
+    run = detect("--weights", small_weights, "--json", "-", picture, "--proposals", lines)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "boxes.jsonl: line 2 is not a picture's file_name and boxes_xyxy" in run.errors
+    assert lines.read_bytes() == before
+
+
 def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +208,7 @@ def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
         (["--weights", "runs/none"], "runs/none: no such file"),
         (["--device", "nonsense"], "use cpu, cuda"),
         (["--proposals", "quick"], "neither a mode (single, fast, "),
+        (["--proposals", "none.jsonl"], "none.jsonl: neither a mode (single, fast, "),
         (["--json", "."], "--json .: a folder"),
         (["nothing/"], "nothing"),
     ],

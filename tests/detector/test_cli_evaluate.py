@@ -125,7 +125,8 @@ def test_two_results_are_compared(
 
 @pytest.mark.parametrize(
     "words",
-    ["--output x", "--restart", "--weights x", "--recipe x", "--device cpu", "--proposals single"],
+    ["--output x", "--restart", "--weights x", "--recipe x", "--device cpu", "--proposals single",
+     "--set postprocess.nms_iou=.9"],
 )  # fmt: skip
 def test_options_of_a_run_make_no_sense_beside_results(
     words: str, small_dataset: Path, perfect: Path, capsys: pytest.CaptureFixture[str]

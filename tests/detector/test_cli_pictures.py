@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from eval import read_dataset, read_detections
 from tests.detector.command import Run, detect, save
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
 
@@ -104,6 +106,60 @@ def test_a_picture_alone_is_answered_as_in_a_folder(
         json_at=tmp_path / "detections.json",
     )
     assert alone.code == 0 and alone.of("9.png") == among_others.of("9.png") != []
+
+
+def test_detections_json_is_a_coco_data_set(folder_run: tuple[Path, Run]) -> None:
+    from pycocotools.coco import COCO
+
+    folder, run = folder_run
+    path = folder.parent / "out of twenty" / "detections.json"
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(path))
+    rows = coco.loadAnns(coco.getAnnIds())
+    assert [row["id"] for row in rows] == list(range(1, len(run.found["annotations"]) + 1))
+    assert len(coco.getAnnIds(iscrowd=False)) == len(rows) > 17
+    for row in rows:
+        assert row["area"] == pytest.approx(row["bbox"][2] * row["bbox"][3], abs=1e-3)
+    assert coco.getAnnIds(areaRng=[-1, 1e9]) == coco.getAnnIds()
+    checked = detect("check", path)
+    assert checked.code == 0 and "no errors" in checked.out
+    # as ground truth and as results of itself
+    dataset = read_dataset(path)
+    assert len(read_detections(path, dataset).scores) == len(dataset.all_truths) == len(rows)
+
+
+def test_a_picture_that_cannot_be_drawn_is_not_counted(small_weights: Path, tmp_path: Path) -> None:
+    long = save(tmp_path / ("n" * 251 + ".png"))
+    too_long = save(tmp_path / "m.png").rename(tmp_path / ("m" * 254))  # and .jpg: 258
+    last = save(tmp_path / "z.png", 2)
+    out = tmp_path / "out"
+    words = ("--weights", small_weights, "-o", out, long, too_long, last)
+    run = detect(*words, json_at=out / "detections.json")
+    assert run.code == 1 and "2 of 3 pictures" in run.errors
+    (line,) = [line for line in run.errors.splitlines() if line.startswith("detect: ")]
+    assert "give the photograph a shorter name" in line
+    images = run.found["images"]
+    assert [(i["id"], i["file_name"]) for i in images] == [(1, str(long)), (2, str(last))]
+    assert {row["image_id"] for row in run.found["annotations"]} <= {1, 2}
+    assert {path.name for path in out.iterdir()} == {
+        "detections.json", "z.jpg", long.with_suffix(".jpg").name,
+    }  # fmt: skip
+    alone = detect("--weights", small_weights, "--json", "-", long, too_long, last)
+    assert alone.code == 0 and [i["id"] for i in json.loads(alone.out)["images"]] == [1, 2, 3]
+
+
+def test_a_run_without_answers_leaves_an_earlier_file_alone(
+    small_weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("--weights", small_weights, "-o", out)
+    assert detect(*words, save(tmp_path / "cat.png")).code == 0
+    before = (out / "detections.json").read_bytes()
+    run = detect(*words, tmp_path / "caat.png")
+    assert run.code == 1 and "did you mean" in run.errors
+    assert (out / "detections.json").read_bytes() == before
+    piped = detect("--weights", small_weights, "--json", "-", tmp_path / "caat.png")
+    assert piped.code == 1 and json.loads(piped.out)["images"] == []
 
 
 def test_detections_json_is_read_by_pycocotools(folder_run: tuple[Path, Run]) -> None:

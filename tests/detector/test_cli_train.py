@@ -12,6 +12,8 @@ import detector.derived_recipe
 from configs import load_recipe
 from detector import Detector
 from detector.cli import main
+from detector.errors import DetectorError
+from detector.training_job import part_to_learn
 from detector.weights_file import IMAGENET_WEIGHTS
 from tests.made_up import CATEGORY_IDS, NAMES
 
@@ -25,6 +27,10 @@ from tests.made_up import CATEGORY_IDS, NAMES
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
         (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
+        (["--part", "multibox", "--imagenet-weights", "b"], "--imagenet-weights: MultiBox learns"),
+        (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
+        (["--split", "train"], "its format has no 'split'; leave it out"),
+        (["--set", "training.foreground_iou=0"], "training.foreground_iou is 0.0; use 0.001 to"),
         (["--part", "multibox", "--members", "2"], "--members: MultiBox is one; leave it out"),
         (["--data", "none.json"], "none.json: no such file"),
     ],
@@ -96,6 +102,48 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert main(["train", "--data", str(small_dataset)]) == 0
     assert (folder / "weights.safetensors").read_bytes() == before
     assert not capsys.readouterr().out
+
+
+def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
+    quick: None, small_dataset: Path, tmp_path: Path
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    first = document["images"][0]["id"]  # the others are empty, and one of them is held out
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] == first]
+    data = small_dataset.with_name("sparse.json")
+    data.write_text(json.dumps(document))
+    words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--set", "training.validation_fraction=.2"]) == 0
+    assert Detector.load(tmp_path / "run", device="cpu").info.metrics == {}
+    assert "validation" not in (tmp_path / "run" / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [
+        (["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"], "train"),
+        (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
+        (["images/train/1.jpg", "images/val/2.jpg"], "train"),
+        (["train/images/1.jpg", "valid/images/2.jpg"], "train"),
+        (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
+        (["images/1.jpg", "labels/1.txt"], None),
+    ],
+)
+def test_of_a_folder_the_part_for_learning_is_learned(
+    names: list[str], part: str | None, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert part_to_learn(tmp_path) == part
+
+
+def test_a_folder_to_measure_on_alone_is_not_learned_unasked(tmp_path: Path) -> None:
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("test", "val"):
+        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").touch()
+    with pytest.raises(DetectorError, match=r"no part train or trainval; .* --split: test, val"):
+        part_to_learn(tmp_path)
 
 
 def test_own_data_begin_with_the_network_of_voc20(

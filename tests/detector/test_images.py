@@ -236,6 +236,7 @@ def test_size_is_judged_by_the_header(tmp_path: Path) -> None:
         message = one_line(source)
         assert "30000 x 30000" in message and "100,000,000" in message
     assert "bomb.png" in one_line(path)
+    assert "in Python call read_image(picture, max_pixels=...)" in one_line(path)
     assert "60 x 40" in one_line(Image.fromarray(PHOTO), max_pixels=2399)
     assert read_image(Image.fromarray(PHOTO), max_pixels=2400).shape == (40, 60, 3)
     assert limit == Image.MAX_IMAGE_PIXELS

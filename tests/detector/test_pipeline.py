@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_threshold_and_count_can_be_chosen_per_picture(
 ) -> None:
     every = detector(image, threshold=0.0)
     middle = float(every.scores[len(every) // 2])
-    assert detector(image, threshold=middle) == every[every.scores > middle]
+    assert detector(image, threshold=middle) == every[every.scores >= middle]
     assert detector(image, threshold=0.0, max_detections=2) == every[:2]
     few = Detector(
         detector.model,
@@ -171,6 +172,47 @@ def test_proposals_of_another_shape_are_refused_in_one_line(
         detector(image, proposals=boxes)
     message = str(caught.value)
     assert "\n" not in message and "(N, 4)" in message and "x1, y1, x2, y2" in message
+
+
+def test_sides_in_place_of_corners_are_told(detector: Detector, image: np.ndarray) -> None:
+    with pytest.raises(DetectorError, match=r"box 1 is \[60.0, 40.0, 30.0, 45.0\], .* not sides"):
+        detector(image, proposals=[[1, 2, 3, 4], [60, 40, 30, 45]])
+
+
+def test_boxes_lie_in_memory_as_they_like(detector: Detector, image: np.ndarray) -> None:
+    boxes = some_boxes(5)
+    fixed = boxes.copy()
+    fixed.setflags(write=False)
+    expected = detector.classify(image, boxes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(detector.classify(image, fixed), expected)
+        np.testing.assert_array_equal(detector.classify(image, np.asfortranarray(boxes)), expected)
+        np.testing.assert_array_equal(
+            detector.classify(image, boxes[::-1])[::-1].argmax(1), expected.argmax(1)
+        )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"threshold": 40}, "threshold is 40; scores are 0 to 1"),
+        ({"threshold": float("nan")}, "threshold is nan"),
+        ({"max_detections": -1}, "max_detections is -1; use 1 or more"),
+    ],
+)
+def test_numbers_out_of_their_bounds_are_refused(
+    detector: Detector, image: np.ndarray, numbers: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DetectorError, match=said):
+        detector(image, **numbers)
+
+
+def test_a_threshold_is_the_lowest_score_that_is_shown(
+    detector: Detector, image: np.ndarray
+) -> None:
+    scores = detector(image, threshold=0.0).scores
+    assert len(detector(image, threshold=float(scores[2]))) == 3
 
 
 def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.ndarray) -> None:

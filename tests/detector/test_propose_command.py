@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,8 @@ class FakeDetector:
 
     def __init__(self, weights: Path, has_multibox: bool) -> None:
         detector = Detector.load(weights, device="cpu")
-        self.recipe, self.multibox = detector.recipe, has_multibox or None
+        self.recipe, self.info, self.members = detector.recipe, detector.info, detector.members
+        self.multibox = SimpleNamespace(state_dict=dict) if has_multibox else None
 
     def multibox_proposals(self, image: np.ndarray) -> Proposals:
         boxes = np.array([[1, 2, 30, 40], [5, 6, 70, 71]], np.float32)

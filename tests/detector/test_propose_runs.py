@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from detector import read_image
+from detector import Detector, read_image
 from proposals import selective_search
-from tests.detector.command import SEARCH, proposed, save
+from tests.detector.command import SEARCH, detect, proposed, save
 
 
 def test_npz_holds_exact_boxes_without_pickles(
@@ -105,6 +106,50 @@ def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -
         run = search(path, *words, "-o", out)
         assert run.code == 1 and len(run.errors.splitlines()) == 1
         assert f"other settings ({changed}); give another --output" in run.errors
+
+
+def test_boxes_of_another_data_set_are_not_taken_for_these(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    content = json.loads(small_dataset.read_bytes())
+    content["annotations"] = content["annotations"][1:]
+    other = tmp_path / "other.json"  # of the same file names
+    other.write_text(json.dumps(content))
+    assert search("--data", small_dataset, "--limit", 2, "-o", out).code == 0
+    pictures = ("--images", small_dataset.parent)
+    for words in (("--data", other, *pictures), (small_dataset.parent / "1.png",)):
+        run = search(*words, "-o", out)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert "other settings (data); give another --output" in run.errors
+    copy = tmp_path / "copy.json"  # the same data set in another place
+    copy.write_bytes(small_dataset.read_bytes())
+    run = search("--data", copy, *pictures, "--limit", 3, "-o", out)
+    assert run.code == 0 and "2 had them before" in run.errors
+
+
+def test_weights_are_told_apart_by_what_they_hold(small_weights: Path, tmp_path: Path) -> None:
+    path, out, weights = save(tmp_path / "a.png"), tmp_path / "out", tmp_path / "w.safetensors"
+    words = ("propose", path, "--weights", weights, "-o", out)
+    weights.write_bytes(small_weights.read_bytes())
+    assert detect(*words).code == 0
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(small_weights.read_bytes())
+    assert detect("propose", path, "--weights", moved, "-o", out).code == 0
+    detector = Detector.load(small_weights, device="cpu")
+    next(detector.model.parameters()).data.add_(1)
+    detector.save(weights)
+    run = detect(*words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "other settings (weights); give another --output" in run.errors
+
+
+def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path: Path) -> None:
+    words = ("propose", save(tmp_path / "a.png"), "--weights", small_weights)
+    words += ("-o", tmp_path / "out")
+    assert detect(*words).code == 0
+    run = detect(*words, "--set", "network.more_scales=[2]")
+    assert run.code == 1 and "other settings (network); give another --output" in run.errors
 
 
 def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:

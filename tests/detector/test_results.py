@@ -170,6 +170,27 @@ def test_save_says_what_it_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "out.png").read_bytes() == b"old"
 
 
+def test_a_file_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    target = tmp_path / ("n" * 251 + ".png")
+    save_picture(image, target)
+    assert [file.name for file in tmp_path.iterdir()] == [target.name]
+    with pytest.raises(DetectorError, match="give the photograph a shorter name"):
+        save_picture(image, tmp_path / ("n" * 252 + ".png"))
+
+
+def test_what_is_left_of_a_picture_need_not_be_deletable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(DetectorError, match="cannot be written"):
+        save_picture(np.zeros((4, 4, 3), np.uint8), tmp_path / "out.png")
+
+
 def test_small_pictures_are_enlarged_and_the_original_is_left_alone() -> None:
     for size, expected in (
         ((48, 64), (336, 448)),

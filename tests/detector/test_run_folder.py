@@ -93,6 +93,20 @@ def test_a_run_that_started_from_other_weights_is_refused(tmp_path: Path) -> Non
     start_run_folder(tmp_path / "older", RECIPE, tmp_path, 12, 4, CPU, "one")
 
 
+def test_a_run_on_data_that_have_changed_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "mine.json"
+    data.write_bytes(b"[1]")
+    start(tmp_path / "run", data)
+    data.write_bytes(b"[2]")
+    start(tmp_path / "run", data)  # nothing was learned yet
+    (tmp_path / "run" / "checkpoint.safetensors").touch()
+    start(tmp_path / "run", data)
+    start(tmp_path / "run", data.rename(tmp_path / "elsewhere.json"))
+    (tmp_path / "elsewhere.json").write_bytes(b"[3]")
+    with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*elsewhere\.json hol"):
+        start(tmp_path / "run", tmp_path / "elsewhere.json")
+
+
 def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
     forget_after(tmp_path, 3)

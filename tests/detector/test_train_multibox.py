@@ -15,13 +15,13 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-import detector.train_multibox
+import detector.regions
 from configs import recipe_from_dict
 from detector import Detector, DetectorError
 from detector.cli import main
 from detector.ensemble import Member
 from detector.train import train
-from detector.train_multibox import MultiBoxSteps, squashed_maps
+from detector.train_multibox import MultiBoxSteps, squashed_maps, train_multibox
 from detector.training_data import Photographs
 from eval import read_dataset
 from proposals.boxes import flip_boxes
@@ -38,7 +38,8 @@ RECIPE = recipe_from_dict(
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-import detector.train_multibox, detector.training
+import detector.training
+from detector.training_data import Photographs
 from tests.detector.test_train_multibox import run
 
 weights, data, folder, when = sys.argv[1:]
@@ -47,8 +48,8 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 if when == "maps":
-    read, count = detector.train_multibox.read_image, iter(range(3))
-    detector.train_multibox.read_image = lambda path: read(path) if next(count) < 2 else die()
+    read, count = Photographs.read, iter(range(3))
+    Photographs.read = lambda *given: read(*given) if next(count) < 2 else die()
 else:
     factor = detector.training.learning_rate_factor
     detector.training.learning_rate_factor = lambda s, t, o: factor(s, t, o) if s < 6 else die()
@@ -97,15 +98,50 @@ def test_a_killed_run_continues_to_the_same_weights(
 def test_a_finished_run_computes_no_maps_again(
     finished: Path, small_weights: Path, small_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(path: Path) -> None:
-        raise AssertionError(path)
+    def read(photographs: Photographs, index: int) -> None:
+        raise AssertionError(index)
 
-    monkeypatch.setattr(detector.train_multibox, "read_image", read)
+    monkeypatch.setattr(Photographs, "read", read)
     before = (finished / "weights.safetensors").read_bytes()
     measured = (finished / "metrics.jsonl").read_bytes()
     run(small_weights, small_dataset, finished)
     assert (finished / "weights.safetensors").read_bytes() == before
     assert (finished / "metrics.jsonl").read_bytes() == measured
+
+
+def test_where_nothing_computes_in_bfloat16_it_learns_in_float32(
+    small_weights: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector.regions, "cpu_has_bfloat16", lambda: False)
+    assert run(small_weights, small_dataset, tmp_path / "run").exists()
+
+
+def test_maps_of_other_photographs_are_made_anew(
+    small_weights: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command of before, of a list of pictures in which one that could not be read is gone."""
+    seen, read = [], Photographs.read
+
+    def once(photographs: Photographs, index: int) -> np.ndarray:
+        seen.append(photographs.dataset.images[index].file_name)
+        if len(seen) == 3:
+            raise DetectorError("unreadable")
+        return read(photographs, index)
+
+    monkeypatch.setattr(Photographs, "read", once)
+    dataset = read_dataset(small_dataset)
+    start = Detector.load(small_weights, device="cpu")
+    for images in ([0, 1, 2, 3], [1, 2, 3]):
+        photographs = Photographs(dataset, small_dataset.parent, ())
+        words = (start, photographs, images, RECIPE.multibox, tmp_path, Console(quiet=True))
+        if 0 in images:
+            with pytest.raises(DetectorError, match="unreadable"):
+                train_multibox(*words)
+        else:
+            train_multibox(*words)
+    names = [image.file_name for image in dataset.images]
+    assert seen == [*names[:3], *names[1:4]]
+    assert not list(tmp_path.glob("*.bin"))
 
 
 def test_networks_that_read_crops_have_no_maps_to_train_on(

@@ -18,13 +18,14 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from configs import Recipe, TrainingOptions, recipe_from_dict
+from configs import PretrainOptions, Recipe, TrainingOptions, recipe_from_dict
 from detector import Detector
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, part_losses
+from detector.googlenet import GoogLeNet
 from detector.images import read_image
 from detector.locking import locked
-from detector.optimization import learning_rate_factor
+from detector.optimization import learning_rate_factor, make_optimizer
 from detector.regions import RegionClassifier
 from detector.train import train
 from detector.training import Trainer
@@ -144,7 +145,7 @@ def test_other_data_in_the_run_folder_is_refused(
     other = small_dataset.with_name("moved.json")
     other.write_text(json.dumps(content))
     folder = shutil.copytree(finished, tmp_path / "run")
-    with pytest.raises(DetectorError, match=r"checkpoint.* other data"):
+    with pytest.raises(DetectorError, match=r"run\.json: .* other data"):
         run(other, folder, cache)
 
 
@@ -244,3 +245,21 @@ def test_a_clip_of_zero_is_no_clip(small_dataset: Path, tmp_path: Path) -> None:
         list(run.run())
         ends.append(run.model.classifier.weight.detach())
     assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_its_log_anew(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 10, "classes": 0.5}\n{"step": 20, "cla')
+    assert trainer(small_dataset, tmp_path).step == 0
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_a_factor_of_the_rate_is_of_the_new_layers_alone() -> None:
+    options = PretrainOptions(head_factor=10.0, learning_rate=0.01)
+    network = GoogLeNet(5, auxiliary=True)
+    groups = make_optimizer(dict(network.named_parameters()), options).param_groups
+    fast = {id(p) for group in groups if group["peak"] == 0.1 for p in group["params"]}
+    slow = {id(p) for group in groups if group["peak"] == 0.01 for p in group["params"]}
+    new = {id(p) for n, p in network.named_parameters() if n.startswith(("classif", "auxil"))}
+    assert fast == new and len(fast) + len(slow) == len(list(network.parameters()))

@@ -203,3 +203,25 @@ def test_interpolations_are_drawn_with_equal_probability(
     four = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
     assert set(used) == set(four)
     assert all(70 < used[method] < 130 for method in four)  # 100 each, deviation 8.7
+
+
+def test_the_fingerprint_tells_whose_objects_they_are(tmp_path: Path) -> None:
+    def fingerprint(name: str, classes_of: list[list[int]], **extra: Any) -> str:
+        (tmp_path / name).mkdir()
+        return steps(photographs(tmp_path / name, classes_of, **extra)).fingerprint()
+
+    found = [
+        fingerprint("a", [[1], [1, 2]]),
+        fingerprint("moved", [[1, 1], [2]]),
+        fingerprint("crowds", [[1], [1, 2]], iscrowd=1),
+    ]
+    assert len(set(found)) == 3
+    assert fingerprint("again", [[1], [1, 2]]) == found[0]
+
+
+def test_a_picture_of_other_sides_than_its_data_set_says_is_refused(tmp_path: Path) -> None:
+    source = photographs(tmp_path, [[1]])
+    steps(source).part(0, 0)
+    Image.new("RGB", (96, 128)).save(tmp_path / "0.png")  # turned
+    with pytest.raises(DetectorError, match=r"0\.png: is 96 x 128 pixels, .* says 128 x 96; enter"):
+        steps(source).part(0, 0)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from configs import NetworkOptions, TrainingOptions
 from detector.errors import DetectorError
 from detector.fine_tuning import freeze_until
 from detector.googlenet import MEAN_BGR
+from detector.photograph_store import PhotographStore
 from detector.regions import DELTA_SCALE, CropAnswers, RegionClassifier
 from detector.training import Trainer
 from detector.training_data import Photographs
@@ -218,3 +220,16 @@ def test_a_data_set_of_crowds_has_nothing_to_learn_from(
     data.write_text(text)
     with pytest.raises(DetectorError, match=r"crowds\.json: no object to learn from in 6 "):
         steps(data)
+
+
+def test_a_picture_twice_as_large_as_its_data_set_says_is_refused(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Shrunk to the long side both are alike; its proposals, in true pixels, would be wrong."""
+    image = np.zeros((192, 256, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / "1.png")
+    store = PhotographStore([tmp_path / "1.png"], [(96, 128)], 64, 1.0, CPU)
+    with pytest.raises(DetectorError, match=r"1\.png: is 256 x 192 pixels, .* says 128 x 96"):
+        store.get(0)
+    Image.fromarray(image[::2, ::2]).save(tmp_path / "1.png")
+    assert store.get(0).shape == (3, 48, 64)
