@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from configs import ProposalOptions
+from detector.image_folder import read_photograph
 from detector.images import read_image
 from detector.pipeline import Detector
 from detector.progress import track
@@ -30,8 +31,14 @@ def searched_proposals(
     cache: ProposalCache | None,
     console: Console,
 ) -> list[Proposals]:
-    """Selective search of every photograph, from the cache where it has it."""
-    readers = [partial(read_image, folder / record.file_name) for record in dataset.images]
+    """Selective search of every photograph, from the cache where it has it.
+
+    All are read for it, so that one of other sides than its data set says is told before learning.
+    """
+    readers = [
+        partial(read_photograph, folder / record.file_name, (record.height, record.width))
+        for record in dataset.images
+    ]
     computed = selective_search_many(readers, cache=cache, **search_options(options))
     return list(track(computed, "proposals", console, total=len(readers)))
 

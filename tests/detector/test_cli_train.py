@@ -146,6 +146,22 @@ def test_a_folder_to_measure_on_alone_is_not_learned_unasked(tmp_path: Path) -> 
         part_to_learn(tmp_path)
 
 
+def test_a_picture_of_other_sides_is_told_before_anything_is_learned(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    last = document["images"][-1]
+    last["width"], last["height"] = last["height"], last["width"]  # as it was stored, not turned
+    data = small_dataset.with_name("turned.json")
+    data.write_text(json.dumps(document))
+    words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words]) == 1
+    assert "is 128 x 96 pixels, its data set says 96 x 128; enter" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= {"recipe.yaml", "run.json"}
+    words[1] = str(small_dataset)  # mended: the same folder serves
+    assert main(["train", *words]) == 0
+
+
 def test_own_data_begin_with_the_network_of_voc20(
     quick: None, small_dataset: Path, tmp_path: Path
 ) -> None:
