@@ -105,7 +105,7 @@ def test_somebody_s_own_data_need_no_other_argument(
 
 
 def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
-    quick: None, small_dataset: Path, tmp_path: Path
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
     first = document["images"][0]["id"]  # the others are empty, and one of them is held out
@@ -114,6 +114,7 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
     data.write_text(json.dumps(document))
     words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
     assert main(["train", *words, "--set", "training.validation_fraction=.2"]) == 0
+    assert "5 photographs to train on, 1 to validate" in capsys.readouterr().err
     assert Detector.load(tmp_path / "run", device="cpu").info.metrics == {}
     assert "validation" not in (tmp_path / "run" / "metrics.jsonl").read_text()
 
