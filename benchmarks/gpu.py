@@ -33,8 +33,9 @@ from torch import nn
 from configs import NetworkOptions, TrainingOptions
 from detector.ensemble import Member
 from detector.fine_tuning import detector_losses, freeze_until
+from detector.precision import mixed_precision
 from detector.region_scoring import objectness, score, see
-from detector.regions import RegionClassifier, mixed_precision
+from detector.regions import RegionClassifier
 from detector.training import Trainer
 from detector.training_data import Photographs, StepData
 from detector.warp_training import WindowSteps, window_losses

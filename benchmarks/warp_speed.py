@@ -35,8 +35,9 @@ from configs import NetworkOptions
 from detector.ensemble import Member, pack, unpack
 from detector.googlenet import local_response_norm, preprocess
 from detector.images import read_image
+from detector.precision import mixed_precision
 from detector.region_scoring import score, see
-from detector.regions import RegionClassifier, mixed_precision
+from detector.regions import RegionClassifier
 from detector.warp import CROP_SIZE, INSIDE, make_atlas, warp_regions
 from detector.weights_file import load_imagenet
 

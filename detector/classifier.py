@@ -18,7 +18,7 @@ from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import printable
 from detector.loading import choose_device
 from detector.multi_crop import WINDOW, multi_crop
-from detector.regions import mixed_precision
+from detector.precision import mixed_precision
 from detector.weights_file import CLASSIFIER_BIAS, IMAGENET_WEIGHTS, load_imagenet, load_tensors
 
 

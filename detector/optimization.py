@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from detector.regions import mixed_precision
+from detector.precision import mixed_precision
 
 MOMENTUM = 0.9  # GoogLeNet paper, section 6
 PRETRAINED = ("network.", "conv1.", "conv2", "inception_")  # of a detector; of GoogLeNet itself

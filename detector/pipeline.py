@@ -19,8 +19,9 @@ from detector.given_boxes import as_boxes
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, load_networks, recipe_file, weights_path
 from detector.postprocess import Candidates, Scored, candidates, decode, distinct, support, suppress
+from detector.precision import mixed_precision
 from detector.region_scoring import Features, objectness, score, see
-from detector.regions import RegionClassifier, mixed_precision
+from detector.regions import RegionClassifier
 from detector.results import Detections
 from detector.search_options import search_options
 from detector.weights_file import WeightsInfo, save_weights

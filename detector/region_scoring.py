@@ -17,8 +17,9 @@ from torch import Tensor
 
 from configs import NetworkOptions
 from detector.ensemble import Member, distinct_trunks, early_of, trunk_of
+from detector.precision import mixed_precision
 from detector.pyramid import Pyramid, scaled_pictures
-from detector.regions import DELTA_SCALE, RegionClassifier, mixed_precision
+from detector.regions import DELTA_SCALE, RegionClassifier
 from detector.warp import Atlas, make_atlas, shrink_for_warp, warp_regions
 from proposals.boxes import flip_boxes
 

@@ -18,7 +18,6 @@ Warp mode (R-CNN and the paper): every region is cut out and goes through the wh
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -30,12 +29,12 @@ from torch.nn import functional as F
 from detector.errors import DetectorError
 from detector.googlenet import (
     HEAD_CHANNELS,
-    TRUNK_CHANNELS,
     TRUNK_STRIDE,
     AuxiliaryClassifier,
     GoogLeNet,
     preprocess,
 )
+from detector.objectness import Objectness
 from detector.pyramid import Pyramid, together
 from detector.surroundings import surroundings
 from detector.warp import PADDING
@@ -45,39 +44,6 @@ PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
 # Photographs enter the trunk on canvases whose sides are multiples of this: oneDNN compiles every
 # layer anew for each size it meets, which takes twice as long as the pass itself
 CANVAS = 64  # pixels
-
-
-class Objectness(nn.Module):
-    """Class-agnostic score of a proposal from 64 channels of the trunk's map, 7x7 cells.
-
-    About 1/250 of the head's work per region.
-    """
-
-    channels, size, rows = 64, 7, 256
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(TRUNK_CHANNELS, self.channels, 1)
-        self.hidden = nn.Linear(self.channels * self.size**2, 128)
-        self.score = nn.Linear(128, 1)
-
-    def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
-        """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
-        return self.judge(self.reduce(pyramid), boxes_xyxy)
-
-    def reduce(self, pyramid: Pyramid) -> Pyramid:
-        """The 64 channels of the maps that are looked at."""
-        return pyramid.through(lambda m: F.relu(self.project(m)))
-
-    def judge(self, reduced: Pyramid, boxes_xyxy: Tensor) -> Tensor:
-        """What `reduce` gives and boxes (N, 4) -> logits (N,)."""
-        regions = reduced.cut(boxes_xyxy, self.size)
-        # flatten channels last: the order the memory has
-        cells = regions.permute(0, 2, 3, 1).flatten(1)
-        # few numbers of rows, for oneDNN compiles code for every one it meets
-        cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
-        hidden = F.relu(self.hidden(cells))
-        return cast(Tensor, self.score(hidden)[: len(regions), 0])
 
 
 class CropAnswers(NamedTuple):
@@ -265,26 +231,3 @@ def _canvas(image: Tensor) -> Tensor:
 # The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises
 # its targets; these are the rounded values everyone uses since).
 DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
-
-
-def mixed_precision(
-    device: torch.device, training: bool = False
-) -> contextlib.AbstractContextManager[object]:
-    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it.
-
-    Training takes bfloat16 or nothing: float16 gradients underflow.
-    """
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    if device.type == "cuda" and not training:
-        return torch.autocast("cuda", dtype=torch.float16)
-    if device.type == "cpu" and cpu_has_bfloat16():
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-    return contextlib.nullcontext()
-
-
-def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 natively (AVX512_BF16 or AMX)."""
-    capabilities = getattr(torch.cpu, "get_capabilities", None)  # not before torch 2.11
-    features = capabilities() if capabilities else {}
-    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))

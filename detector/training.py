@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from detector.checkpoint import State, read_checkpoint, restore, write_checkpoint
 from detector.curves import draw_curves
@@ -36,27 +34,13 @@ from detector.optimization import (
     make_optimizer,
     seed_part,
 )
+from detector.part_loader import Steps, part_loader
 from detector.run_folder import CHECKPOINT, forget_after, log_metrics
 from detector.tensorboard import Board, open_board
 
 LOG_EVERY = 10  # steps, whose mean is logged
 SHOWN = 50  # steps, whose mean is shown
 DRAW_EVERY = 30  # seconds, at least
-
-
-class Steps(Protocol):
-    """A run's data: steps of `parts_per_step` parts, the same at every call."""
-
-    @property
-    def parts_per_step(self) -> int: ...
-    def __len__(self) -> int:
-        """Number of steps."""
-
-    def part(self, step: int, place: int) -> Any:
-        """What one forward pass learns from; depends on (seed, step, place) alone."""
-
-    def fingerprint(self) -> str:
-        """Tells this data, in this order, from any other."""
 
 
 # (model, part, device) -> the part's losses, which are summed; every part has the same names.
@@ -126,7 +110,7 @@ class Trainer:
         total = len(self.data)
         saved = drawn = time.monotonic()
         recent: list[dict[str, float]] = []
-        parts = iter(self._parts())
+        parts = iter(part_loader(self.data, self.step, self.places, self.device))
         board = open_board(self.folder, self.step) if self.processes.is_main else None
         while self.step < total:
             recent = [*recent[1 - SHOWN :], self._advance(parts)]
@@ -158,18 +142,6 @@ class Trainer:
             return
         path = self.folder / CHECKPOINT
         write_checkpoint(path, self.state, self.step, self.data.fingerprint())
-
-    def _parts(self) -> DataLoader[Any]:
-        """This process's parts of all steps to come, made ahead by workers where they pay."""
-        keys = ((s, place) for s in range(self.step, len(self.data)) for place in self.places)
-        return DataLoader(
-            _Parts(self.data),  # type: ignore[arg-type]  # has what a map-style dataset needs
-            batch_size=None,
-            sampler=keys,
-            collate_fn=_unchanged,
-            num_workers=_workers(self.device),
-            worker_init_fn=_start_worker,
-        )
 
     def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
         """One optimizer step; the step's losses."""
@@ -251,34 +223,5 @@ class _PartLosses(nn.Module):
         return self.losses(self.model, part, self.device)
 
 
-class _Parts:
-    """Parts by (step, place), as a DataLoader asks for them."""
-
-    def __init__(self, data: Steps) -> None:
-        self.data = data
-
-    def __getitem__(self, key: tuple[int, int]) -> Any:
-        return self.data.part(*key)
-
-
 def _means(steps: list[dict[str, float]]) -> dict[str, float]:
     return {key: float(np.mean([step[key] for step in steps])) for key in steps[-1]}
-
-
-def _unchanged(item: Any) -> Any:
-    return item
-
-
-def _workers(device: torch.device) -> int:
-    """Processes that make parts for a GPU: this process's share of the cores, but one."""
-    if device.type != "cuda":
-        return 0
-    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(16, cores - 1))
-
-
-def _start_worker(number: int) -> None:
-    """OpenCV's threads do not survive a fork, and there is a process per core already."""
-    import cv2
-
-    cv2.setNumThreads(0)

@@ -16,12 +16,13 @@ from detector.distributed import Processes
 from detector.ensemble import Member
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
+from detector.part_loader import Steps
 from detector.pipeline import Detector
 from detector.progress import show_training
 from detector.regions import RegionClassifier
 from detector.run_folder import sha256
 from detector.splits import bag_of
-from detector.training import PartLosses, Steps, Trainer
+from detector.training import PartLosses, Trainer
 from detector.training_data import Photographs, StepData
 from detector.training_proposals import searched_proposals, with_multibox
 from detector.version import __version__

@@ -15,8 +15,8 @@ from PIL import Image
 
 from configs import Recipe, RecipeError, override
 from detector import Detector, DetectorError
+from detector.precision import mixed_precision
 from detector.region_scoring import objectness
-from detector.regions import mixed_precision
 from proposals import Proposals
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
 

@@ -8,8 +8,9 @@ import torch
 
 from detector import Detector
 from detector.googlenet import GoogLeNet
+from detector.precision import cpu_has_bfloat16
 from detector.pyramid import Pyramid
-from detector.regions import DELTA_SCALE, RegionClassifier, cpu_has_bfloat16
+from detector.regions import DELTA_SCALE, RegionClassifier
 from detector.resizing import resize_for_network
 from proposals.boxes import decode_boxes, encode_boxes
 from tests.made_up import rectangles

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-import detector.regions
+import detector.precision
 from configs import recipe_from_dict
 from detector import Detector, DetectorError
 from detector.cli import main
@@ -112,7 +112,7 @@ def test_a_finished_run_computes_no_maps_again(
 def test_where_nothing_computes_in_bfloat16_it_learns_in_float32(
     small_weights: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector.regions, "cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(detector.precision, "cpu_has_bfloat16", lambda: False)
     assert run(small_weights, small_dataset, tmp_path / "run").exists()
 
 

@@ -1,0 +1,30 @@
+"""Half precision, where it pays."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+
+
+def mixed_precision(
+    device: torch.device, training: bool = False
+) -> contextlib.AbstractContextManager[object]:
+    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it.
+
+    Training takes bfloat16 or nothing: float16 gradients underflow.
+    """
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    if device.type == "cuda" and not training:
+        return torch.autocast("cuda", dtype=torch.float16)
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 natively (AVX512_BF16 or AMX)."""
+    capabilities = getattr(torch.cpu, "get_capabilities", None)  # not before torch 2.11
+    features = capabilities() if capabilities else {}
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
