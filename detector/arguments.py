@@ -170,8 +170,12 @@ def _cache(parser: argparse.ArgumentParser) -> None:
 def _propose(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
-    add("--data", type=Path, metavar="JSON", help="or a data set in COCO format")
-    add("--images", type=Path, metavar="DIR", help="its pictures (default: beside the JSON)")
+    add(
+        "--data", type=Path, metavar="DATA",
+        help="or a data set: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO",
+    )  # fmt: skip
+    add("--split", metavar="NAME", help="part of a folder that has several: test, val, ...")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: in or beside it)")
     add("--limit", type=count, metavar="N", help="only its first N pictures")
     add(
         "-o", "--output", type=Path, metavar="DIR",

@@ -156,7 +156,7 @@ def _interval(report: Report, table: DetectionTable, part: Dataset) -> list[str]
 
 
 def _per_picture(run: FinishedRun, done: int) -> str:
-    seconds, proposals, regions = (total / max(1, done) for total in run.totals)
+    seconds, proposals, regions, _ = (total / max(1, done) for total in run.totals)
     boxes = f", {proposals:,.0f} proposals, {regions:,.0f} of them classified"
     # Runs begun with an older version did not count boxes
     return f"{done:,} pictures; per picture {seconds:.2f} s" + (boxes if proposals else "")

@@ -93,6 +93,11 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
         path, totals = folder.write_results(image.id for image in part.images)
     if failed:
         notes += (f"pictures that could not be read: {failed}; their objects count as missed",)
+    if totals.other_sides:
+        notes += (
+            f"pictures that have not the sides their data set says: {totals.other_sides:.0f}; "
+            "its boxes may not fit them",
+        )
     objects = folder.objects if is_traced else None
     return FinishedRun(path, objects, images, name, totals, failed, notes)
 
@@ -184,6 +189,13 @@ def _detect_image(
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
     traces = object_traces(stages, truths.boxes_xyxy, labels)
     counts = {"proposals": len(stages.proposals_xyxy), "regions": len(stages.regions_xyxy)}
+    if min(record.height, record.width) > 0 and found.image_size != (record.height, record.width):
+        height, width = found.image_size
+        say(
+            f"{printable(images / record.file_name)}: is {width} x {height} pixels, its data set "
+            f"says {record.width} x {record.height}; its boxes may not fit"
+        )
+        counts["other_sides"] = 1
     folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, counts)
     return True
 

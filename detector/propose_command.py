@@ -89,10 +89,10 @@ def propose(arguments: Namespace) -> int:
 def _check(arguments: Namespace) -> None:
     """Options that only make sense beside others."""
     if bool(arguments.pictures) == bool(arguments.data):
-        raise DetectorError("propose: name either pictures or --data INSTANCES.json")
-    for option in ("images", "limit", "recall"):
+        raise DetectorError("propose: name either pictures or --data DATA")
+    for option in ("split", "images", "limit", "recall"):
         if getattr(arguments, option) and not arguments.data:
-            raise DetectorError(f"--{option} speaks of a data set; give --data INSTANCES.json")
+            raise DetectorError(f"--{option} speaks of a data set; give --data DATA")
     for option in ("weights", "device"):
         if getattr(arguments, option) and arguments.method == "selective_search":
             raise DetectorError(f"--{option}: selective search knows none; leave it out")
@@ -106,7 +106,7 @@ def _dataset(arguments: Namespace) -> Dataset | None:
         return None
     from eval import read_dataset
 
-    return read_dataset(arguments.data)
+    return read_dataset(arguments.data, **({"split": arguments.split} if arguments.split else {}))
 
 
 def _pictures(

@@ -2,7 +2,7 @@
 
 run.json          what decides the results, written before any of them
 detections.jsonl  a line an image: image_id, seconds, proposals and regions (how many),
-                  detections (COCO results)
+                  other_sides where it has not those its data set says, detections (COCO results)
 objects.jsonl     a line an image, in the same order: image_id, what became of its objects
 failed.jsonl      pictures that could not be read; the next run tries them again
 
@@ -36,6 +36,7 @@ class Totals(NamedTuple):
     seconds: float
     proposals: float
     regions: float  # those proposals that the classifier saw
+    other_sides: float  # pictures that have not the sides their data set says
 
 
 class RunFolder:

@@ -50,7 +50,7 @@ class StubDetector:
         boxes = boxes.astype(np.float32)
         scores = np.sort(rng.uniform(0, 1, count))[::-1].astype(np.float32)
         labels = rng.integers(0, len(NAMES), count)
-        found = Detections(boxes, scores, labels, NAMES, (SIDE, SIDE), CATEGORY_IDS)
+        found = Detections(boxes, scores, labels, NAMES, image.shape[:2], CATEGORY_IDS)
         scored = Candidates(boxes, scores, labels)
         return found, SimpleNamespace(proposals_xyxy=boxes, regions_xyxy=boxes, scored=scored)
 

@@ -161,6 +161,23 @@ def test_a_picture_that_cannot_be_read_is_tried_again(
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
 
 
+def test_pictures_of_other_sides_than_the_data_set_says_are_told_and_noted(
+    tiny: Path, stub: StubDetector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(tiny.read_text())
+    document["images"][1]["width"] = 40  # it is 32 x 32
+    document["images"][2].update(height=0, width=0)  # not known: not told
+    tiny.write_text(json.dumps(document))
+    note = "pictures that have not the sides their data set says: 1; its boxes may not fit them"
+    assert evaluate("--data", tiny, "-o", "run", "--limit", 1) == 0
+    assert note not in capsys.readouterr().out
+    for told in (1, 0):
+        assert evaluate("--data", tiny, "-o", "run") == 0
+        printed = capsys.readouterr()
+        assert note in printed.out
+        assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set says 40 x 32") == told
+
+
 def test_a_wrong_folder_of_pictures_is_told_once(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from eval import read_dataset
 from proposals import Proposals, measure_recall, selective_search
 from proposals.strategies import MODES
 from tests.detector.command import SEARCH, detect, proposed, save
+from tests.detector.test_cli_evaluate import XML
 
 pytestmark = pytest.mark.usefixtures("proposal_cache")
 
@@ -121,6 +122,21 @@ def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path
     assert Image.open(tmp_path / "out" / "recall.png").width > 1000
 
 
+def test_the_named_part_of_a_folder(search: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "voc"
+    lists = folder / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    for split, stem in (("train", "a"), ("val", "b")):
+        save(folder / "JPEGImages" / f"{stem}.jpg")
+        (folder / "Annotations").mkdir(exist_ok=True)
+        (folder / "Annotations" / f"{stem}.xml").write_text(XML.format(stem=stem))
+        (lists / f"{split}.txt").write_text(f"{stem}\n")
+    for split, stem in (("train", "a"), ("val", "b")):
+        run = search("--data", folder, "--split", split, "-o", tmp_path / split)
+        assert run.code == 0, run.errors
+        assert [row["image_id"] for row in proposed(tmp_path / split)] == [stem]
+
+
 def test_selective_search_of_a_data_set_is_kept(
     search: Any, small_dataset: Path, tmp_path: Path, proposal_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -178,6 +194,7 @@ def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
         ([], "name either pictures or --data"),
         (["a.jpg", "--data", "b.json"], "name either pictures or --data"),
         (["a.jpg", "--recall"], "--recall speaks of a data set"),
+        (["a.jpg", "--split", "val"], "--split speaks of a data set"),
         (["a.jpg", "--limit", "3"], "--limit speaks of a data set"),
         (
             ["a.jpg", "--method", "selective_search", "--weights", "w"],
