@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from detector.image_files import (
     unicode_name,
 )
 from detector.output import write_file
+from proposals.in_order import map_in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +64,8 @@ def propose(arguments: Namespace) -> int:
         return picture, _find(picture, proposer, store, arguments, output)
 
     failed = 0
-    for picture, found in _progress(_in_order(work, to_do, proposer.threads), len(to_do)):
+    results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
+    for picture, found in _progress(results, len(to_do)):
         if isinstance(found, ValueError):
             failed += 1
             name, message = printable(picture.path), str(found)
@@ -217,26 +217,6 @@ def _find(
         return Found(image.shape[0], image.shape[1], proposals)
     except (DetectorError, ProposalError) as error:
         return error
-
-
-def _in_order(
-    work: Callable[[Picture], Any], pictures: Sequence[Picture], threads: int
-) -> Iterator[Any]:
-    """Map with several threads, a few pictures ahead of the one that is waited for."""
-    if threads == 1 or len(pictures) < 2:
-        yield from map(work, pictures)
-        return
-    running: deque[Future[Any]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for picture in pictures:
-            running.append(pool.submit(work, picture))
-            if len(running) > 2 * threads:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:  # also of an interrupted run
-        pool.shutdown(cancel_futures=True)
 
 
 def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> RecallReport:

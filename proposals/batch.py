@@ -7,9 +7,7 @@ for path, proposals in zip(paths, selective_search_many(readers, cache=ProposalC
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Unpack
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from proposals.cache import ProposalCache
 from proposals.checks import check_count
+from proposals.in_order import map_in_order
 from proposals.options import SearchOptions, check_options
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import selective_search
@@ -24,7 +23,6 @@ from proposals.strategies import processors
 
 Image = NDArray[np.uint8]
 Source = Image | Callable[[], Image]
-LOOK_AHEAD = 2  # images per thread that are read, computed or waiting to be taken
 
 
 def selective_search_many(
@@ -76,7 +74,8 @@ def selective_search_many(
         check_count("threads", threads, least=1)
     search = selective_search if cache is None else cache.get_or_compute
 
-    def propose(number: int, source: Source) -> Proposals:
+    def propose(numbered: tuple[int, Source]) -> Proposals:
+        number, source = numbered
         try:
             return search(source() if callable(source) else source, threads=1, **options)
         except ProposalError as error:
@@ -86,25 +85,8 @@ def selective_search_many(
             error.add_note(f"selective_search_many: image {number}{origin}")
             raise
 
-    results = _map_in_order(propose, images, threads or processors())
+    results = map_in_order(propose, enumerate(images), threads or processors())
     return _with_progress(results, images) if progress else results
-
-
-def _map_in_order(
-    function: Callable[[int, Source], Proposals], sources: Iterable[Source], threads: int
-) -> Iterator[Proposals]:
-    """Like the pool's own map, which would take all of `sources` before its first result."""
-    waiting: deque[Future[Proposals]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for number, source in enumerate(sources):
-            waiting.append(pool.submit(function, number, source))
-            if len(waiting) >= LOOK_AHEAD * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:  # also where the caller stops early
-        pool.shutdown(cancel_futures=True)
 
 
 def _with_progress(results: Iterator[Proposals], images: Iterable[Source]) -> Iterator[Proposals]:

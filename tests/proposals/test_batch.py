@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from proposals import ProposalCache, ProposalError, batch, selective_search, selective_search_many
+from proposals import ProposalCache, ProposalError, selective_search, selective_search_many
+from proposals.in_order import LOOK_AHEAD
 from tests.proposals.test_selective_search import digest, scene
 
 
@@ -76,10 +77,10 @@ def test_an_endless_generator_is_read_as_far_as_needed(threads):
     assert watched.made == 0
     for taken, proposals in enumerate(itertools.islice(found, 40), start=1):
         assert len(proposals) >= 1
-        assert watched.made <= taken + batch.LOOK_AHEAD * threads
+        assert watched.made <= taken + LOOK_AHEAD * threads
     found.close()
     # One more is in the hand of the generator, one in that of a thread about to drop it.
-    assert watched.most <= (batch.LOOK_AHEAD + 1) * threads + 1
+    assert watched.most <= (LOOK_AHEAD + 1) * threads + 1
 
 
 def test_stopping_early_ends_the_threads():
