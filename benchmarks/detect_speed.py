@@ -28,6 +28,7 @@ from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import find_images
 from detector.postprocess import Scored, candidates, decode, suppress
 from detector.region_scoring import objectness
+from detector.stages import likeliest
 from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"
@@ -50,7 +51,7 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
     multibox = timed("MultiBox", detector.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
     likely = timed("objectness", objectness, detector.model, features, boxes)
-    best = detector.select(boxes, likely)
+    best = likeliest(boxes, likely, detector.recipe.network)
     boxes, likely = boxes[best], likely[best]
     probabilities, deltas = timed("networks", detector.answers, features, boxes, likely)
 

@@ -18,7 +18,7 @@ from detector.output import write_file
 from proposals.boxes import intersection_over_union
 
 if TYPE_CHECKING:
-    from detector.pipeline import Stages
+    from detector.stages import Stages
     from eval import Dataset
 
 FOUND_IOU = 0.5  # a box this near counts as the object's

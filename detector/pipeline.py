@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,26 +17,19 @@ from detector.errors import DetectorError
 from detector.given_boxes import as_boxes
 from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, load_networks, recipe_file, weights_path
-from detector.postprocess import Candidates, Scored, candidates, decode, distinct, support, suppress
+from detector.postprocess import Candidates, suppress
 from detector.precision import mixed_precision
-from detector.region_scoring import Features, objectness, score, see
+from detector.region_scoring import Features, score, see
 from detector.regions import RegionClassifier
 from detector.results import Detections
 from detector.search_options import search_options
+from detector.stages import Stages, score_regions
 from detector.weights_file import WeightsInfo, save_weights
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
 from proposals.result import Proposals
 
 Floats = NDArray[np.float32]
-
-
-class Stages(NamedTuple):
-    """The boxes of one photograph on their way to detections, xyxy in its pixels."""
-
-    proposals_xyxy: Floats  # (N, 4), all of them
-    regions_xyxy: Floats  # (K, 4), the likeliest, which the first network asked sees
-    scored: Candidates  # (region, class) pairs after regression, before suppression
 
 
 class Detector:
@@ -292,54 +284,12 @@ class Detector:
         return score_in_stages(stages, features, boxes_xyxy, likely, options)
 
     def score_regions(
-        self, features: Features, boxes: Floats, options: PostprocessOptions
+        self, features: Features, boxes_xyxy: Floats, options: PostprocessOptions
     ) -> Stages:
-        """Score proposals (N, 4), duplicates and all; every score over `evaluate_threshold`.
-
-        A score is the class's probability times that of being an object at all, as MultiBox
-        multiplies its two confidences (arXiv 1312.2249).
-        """
-
-        def answer(boxes: Floats, likely: Floats) -> Candidates:
-            probabilities, deltas = self.answers(features, boxes, likely)
-            probabilities[:, 1:] *= likely[:, None]
-            if not options.regress:
-                deltas[:] = 0
-            decoded = decode(boxes, deltas, features.size)
-            return candidates(Scored(probabilities, decoded), options.evaluate_threshold)
-
-        likely = self._objectness(features, boxes)
-        best = self.select(boxes, likely)
-        found = answer(boxes[best], likely[best])
-        for _ in range(options.refine):
-            best_boxes = replace(options, max_detections=options.refine_boxes)
-            again = suppress(found, best_boxes).boxes_xyxy
-            found = found.join(answer(again, self._objectness(features, again)))
-        if options.support:
-            found = support(found, options.support)
-        return Stages(boxes, boxes[best], found)
-
-    def _objectness(self, features: Features, boxes: Floats) -> Floats:
-        """Of a network that reads crops alone, 1: it learned none."""
-        if self.members[0].mode == "warp":
-            return np.ones(len(boxes), np.float32)
-        return objectness(self.model, features, boxes)
+        """Proposals (N, 4), the regions of them that are looked at, and scored boxes."""
+        network, first = self.recipe.network, self.members[0]
+        return score_regions(first, features, boxes_xyxy, network, options, self.answers)
 
     def features(self, image: NDArray[np.uint8]) -> Features:
         """One pass of the trunks over an (H, W, 3) RGB photograph."""
         return see(self.members, image, self.recipe.network, self.device)
-
-    def select(self, boxes_xyxy: Floats, objectness: Floats) -> NDArray[np.int64]:
-        """Rows of the `keep` likeliest objects, likeliest first; networks see no others.
-
-        Of boxes (N, 4) that overlap by more than `keep_iou` the likeliest stands for all. All rows
-        where nothing tells likely objects from others.
-        """
-        options = self.recipe.network
-        if self.members[0].mode == "warp":
-            return np.arange(len(objectness))
-        if options.keep_iou < 1:
-            order = distinct(boxes_xyxy, objectness, options.keep_iou)
-        else:
-            order = np.argsort(-objectness, kind="stable")
-        return order[: options.keep or None]

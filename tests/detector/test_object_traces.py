@@ -9,8 +9,8 @@ import pytest
 
 from detector import Detector
 from detector.object_traces import object_traces
-from detector.pipeline import Stages
 from detector.postprocess import Candidates
+from detector.stages import Stages
 from proposals.boxes import intersection_over_union
 from tests.made_up import rectangles
 

@@ -17,6 +17,7 @@ from configs import Recipe, RecipeError, override
 from detector import Detector, DetectorError
 from detector.precision import mixed_precision
 from detector.region_scoring import objectness
+from detector.stages import likeliest
 from proposals import Proposals
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
 
@@ -236,9 +237,10 @@ def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np
         logits = detector.model.objectness(features.pyramid, torch.from_numpy(boxes)).float()
     np.testing.assert_allclose(likely, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
     three = np.array([0.1, 0.9, 0.3], np.float32)
-    assert detector.select(boxes[:3], three).tolist() == [1, 2, 0]
-    best = detector.select(boxes, likely)
-    assert len(best) == detector.recipe.network.keep == 30
+    options = detector.recipe.network
+    assert likeliest(boxes[:3], three, options).tolist() == [1, 2, 0]
+    best = likeliest(boxes, likely, options)
+    assert len(best) == options.keep == 30
     assert likely[best].min() >= np.delete(likely, best).max()
 
 
@@ -248,9 +250,8 @@ def test_of_regions_that_nearly_coincide_the_likeliest_is_kept(detector: Detecto
     likely = np.array([0.5, 0.4, 0.0, 0.6], np.float32)
 
     def kept(*settings: str) -> list[int]:
-        recipe = override(detector.recipe, settings)
-        chosen = Detector(detector.model, recipe, detector.info, "cpu")
-        return chosen.select(boxes, likely).tolist()
+        options = override(detector.recipe, settings).network
+        return likeliest(boxes, likely, options).tolist()
 
     assert kept() == kept("network.keep_iou=0.82") == [3, 0, 1, 2]
     assert kept("network.keep_iou=0.81") == [3, 0, 2]

@@ -244,8 +244,6 @@ def test_a_network_that_reads_crops_alone_scores_all_proposals(
 ) -> None:
     boxes = some_boxes(5)
     alone = as_detector(single, [Member(single.model, "warp")], keep=2)
-    three = np.array([0.1, 0.9, 0.3], np.float32)
-    assert alone.select(boxes[:3], three).tolist() == [0, 1, 2]
     found, stages = alone.detect_in_stages(image, proposals=boxes, threshold=0.0)
     np.testing.assert_array_equal(stages.regions_xyxy, boxes)
     # Its scores are the probabilities: there is no objectness score to multiply them with
