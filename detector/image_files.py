@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import errno
 import glob
 import os
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -153,6 +151,8 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     """
     from PIL import Image
 
+    from proposals.writing import replacing
+
     target = Path(path)
     if target.suffix.lower() not in PICTURE_FORMATS:
         raise DetectorError(
@@ -160,13 +160,10 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
             f"end the name in {', '.join(PICTURE_FORMATS)}"
         )
     format_name, options = PICTURE_FORMATS[target.suffix.lower()]
-    temporary = target.with_name(f".{secrets.token_hex(8)}.part")  # the target's may be too long
     try:
-        Image.fromarray(image).save(temporary, format=format_name, **options)
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            Image.fromarray(image).save(temporary, format=format_name, **options)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         reason = error.strerror or error
         remedy = "name an existing folder that you may write to"
         if error.errno == errno.ENAMETOOLONG:

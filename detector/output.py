@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +72,8 @@ class Output:
 
 def write_file(target: Path, content: bytes) -> None:
     """Write a whole file, and the folder it lies in, or nothing."""
+    from proposals.writing import replacing
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)

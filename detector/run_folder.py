@@ -26,6 +26,7 @@ import torch
 from configs import Recipe, load_recipe
 from detector.errors import DetectorError
 from detector.version import __version__
+from proposals.writing import replacing
 
 RECIPE, RUN, METRICS, CURVES = "recipe.yaml", "run.json", "metrics.jsonl", "curves.png"
 CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
@@ -149,13 +150,9 @@ def forget_after(folder: Path, step: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    """Write a whole file or nothing."""
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _now() -> str:

@@ -25,6 +25,7 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.locking import lock
 from detector.output import write_file
+from proposals.writing import replacing
 
 Identity: TypeAlias = "int | str"
 REMEDY = "give another --output, or --restart to begin anew"
@@ -156,8 +157,7 @@ class RunFolder:
         """
         path, between = self.folder / "detections.json", b""
         totals = dict.fromkeys(Totals._fields, 0.0)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             file.write(b"[")
             for line in self.lines(image_ids):
                 for name in totals:
@@ -166,7 +166,6 @@ class RunFolder:
                     file.write(between + orjson.dumps(line["detections"])[1:-1])
                     between = b","
             file.write(b"]\n")
-        temporary.replace(path)
         return path, Totals(**totals)
 
     def _empty(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from proposals.result import ProposalError
+from proposals.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,6 +180,5 @@ def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
             f"{target}: suffix {target.suffix!r} names no picture format; "
             "end the name in .png, .svg or .pdf"
         )
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    figure.savefig(temporary, format=suffix, facecolor="white")
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        figure.savefig(temporary, format=suffix, facecolor="white")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from proposals.checks import check_choice, check_count
 from proposals.result import ProposalError
+from proposals.writing import replacing
 
 # COCO's ten. An overlap is a float32 too: one of exactly 7/10 reaches the threshold .7.
 THRESHOLDS = (np.arange(50, 100, 5) / 100).astype(np.float32)
@@ -156,9 +157,8 @@ class RecallReport:
     def save_json(self, path: str | os.PathLike[str]) -> None:
         """Write `to_dict()`; the file appears whole or not at all."""
         target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            temporary.write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw recall and AR against the number of boxes; the suffix names the format."""

@@ -134,11 +134,13 @@ def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> No
     with RunFolder(tmp_path, {}) as run:
         for image_id, seconds in (("ç", 2.0), ("a", 0.5), ("b", 1.0)):
             counts = {"proposals": 10 * len(image_id.encode()), "regions": 3}
+            if image_id == "b":
+                counts["other_sides"] = 1
             run.add(image_id, seconds, ROWS[image_id], counts=counts)
         path, totals = run.write_results(["a", "b", "never done", "ç"])
         assert json.loads(path.read_bytes()) == ROWS["b"] + ROWS["ç"]
-        assert totals == (3.5, 40, 9)
-        assert run.write_results(["a"])[1] == (0.5, 10, 3) and json.loads(path.read_bytes()) == []
+        assert totals == (3.5, 40, 9, 1)
+        assert run.write_results(["a"])[1] == (0.5, 10, 3, 0) and json.loads(path.read_bytes()) == []
     assert not (tmp_path / "objects.jsonl").exists()
 
 
