@@ -27,10 +27,11 @@ def teach(teacher: Detector, example: Example, boxes_xyxy: NDArray[np.float32]) 
     """
     sizes = [image.shape[1] * image.shape[2] for image in example.images]
     largest = int(np.argmax(sizes))
-    picture = example.images[largest].permute(1, 2, 0).contiguous().numpy()
+    # On a GPU already where several processes learn: DistributedDataParallel takes parts there
+    picture = example.images[largest].permute(1, 2, 0).contiguous().cpu().numpy()
     options = teacher.recipe.network
     features = see(teacher.members, picture, options, teacher.device)
-    boxes = boxes_xyxy * example.factors[largest].numpy()
+    boxes = boxes_xyxy * example.factors[largest].cpu().numpy()
     probabilities, _ = score(teacher.members, features, boxes, options.batch, options.average)
     return torch.from_numpy(probabilities)
 

@@ -60,7 +60,7 @@ def pretrain(parser: argparse.ArgumentParser) -> None:
     add(
         "--validation", type=Path, metavar="DIR",
         help="pictures to measure on, sorted alike (default: val inside --data, else a tenth of "
-        "--data, drawn by the seed and not trained on)",
+        "--data, always the same one, which is not trained on)",
     )  # fmt: skip
     add(
         "-o", "--output", type=Path, metavar="DIR",

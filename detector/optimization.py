@@ -19,7 +19,7 @@ PAPER_FACTOR, PAPER_EPOCHS = 0.96, 8.0  # section 6: the rate falls by 4 % every
 
 
 class LoopOptions(Protocol):
-    """What the loop needs to know; TrainingOptions and MultiBoxOptions have it."""
+    """What the loop needs to know; the options of all that is trained have it."""
 
     @property
     def seed(self) -> int: ...

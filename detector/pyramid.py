@@ -42,7 +42,7 @@ class Pyramid(NamedTuple):
 
     @property
     def extent(self) -> Tensor:
-        """Width and height (2,) of the photograph in its pixels, rounded up to whole cells."""
+        """Width and height (2,) of the photograph in its pixels, in whole cells of the maps."""
         height, width = self.maps[0].shape[2:]
         return self.factors.new_tensor([width, height]) * self.stride / self.factors[0, :2]
 

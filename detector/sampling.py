@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from configs import TrainingOptions
 from detector.regions import DELTA_SCALE
-from proposals.boxes import area, encode_boxes, intersection_over_union
+from proposals.boxes import covered_share, encode_boxes, intersection_over_union, paired_overlap
 
 Floats = NDArray[np.float32]
 
@@ -55,19 +55,8 @@ def assign(boxes_xyxy: Floats, truths: Truths, foreground_iou: float) -> Assignm
         table = intersection_over_union(boxes_xyxy, truths.boxes_xyxy[real])
         truth = real[table.argmax(1)]
         overlap = table.max(1)
-    covered = _covered(boxes_xyxy, truths.boxes_xyxy[truths.ignored]) > 0.5
+    covered = covered_share(boxes_xyxy, truths.boxes_xyxy[truths.ignored]) > 0.5
     return Assignment(overlap, truth, (overlap >= foreground_iou) | ~covered)
-
-
-def _covered(boxes_xyxy: Floats, others: Floats) -> Floats:
-    """Largest share of each box that lies inside one of `others` (N,)."""
-    if not len(others):
-        return np.zeros(len(boxes_xyxy), np.float32)
-    low = np.maximum(boxes_xyxy[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes_xyxy[:, None, 2:], others[None, :, 2:])
-    inside = np.prod(np.maximum(high - low, 0), axis=2)
-    share: Floats = inside.max(1) / np.maximum(area(boxes_xyxy), np.float32(1e-6))
-    return share
 
 
 def sample_regions(
@@ -204,15 +193,24 @@ def _draw_balanced(
     return rows
 
 
-def jitter_aspect(boxes_xyxy: Floats, jitter: float, rng: np.random.Generator) -> Floats:
+def jitter_aspect(
+    boxes_xyxy: Floats,
+    targets_xyxy: Floats,
+    jitter: float,
+    foreground_iou: float,
+    rng: np.random.Generator,
+) -> Floats:
     """Stretch boxes about their centres, their area kept: aspect times 1/(1 + j) to 1 + j.
 
-    With j = 1/3 that is the range of the paper's training crops, 3/4 to 4/3 (section 6).
+    With j = 1/3 that is the range of the paper's training crops, 3/4 to 4/3 (section 6). A box that
+    would overlap its target, one each, by less than `foreground_iou` stays as it is.
     """
     ratio = np.exp(rng.uniform(-1, 1, len(boxes_xyxy)) * np.log1p(jitter) / 2)
     centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
     half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2 * np.stack([ratio, 1 / ratio], 1)
-    return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+    stretched = np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+    overlap = paired_overlap(stretched, targets_xyxy)
+    return np.where((overlap >= foreground_iou)[:, None], stretched, boxes_xyxy)
 
 
 def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from configs import NetworkOptions, PostprocessOptions
 from detector.ensemble import Member
-from detector.postprocess import Candidates, Scored, candidates, decode, distinct, support, suppress
+from detector.postprocess import Candidates, Scored, candidates, decode, support, suppress
 from detector.region_scoring import Features, objectness
+from proposals.suppression import distinct
 
 Floats = NDArray[np.float32]
 # (features, boxes (N, 4), likely (N,)) -> probabilities (N, classes + 1), deltas (N, classes, 4)

@@ -108,8 +108,10 @@ def squashed_maps(
 class MultiBoxSteps:
     """The one part of a step is its batch; order and mirroring are fixed by the seed.
 
-    A mirrored photograph's map is taken to be the mirrored map, which the pools' rounding makes
-    true but for a cell at the border. `maps`, (N, G, G, C), are to be there before the first part.
+    The mirrored map stands for that of a mirrored photograph, which spares a second pass of the
+    trunk. The two differ, for neither filters nor the pools' padding are symmetric, but boxes found
+    on maps as they are lean to no side. `maps`, (N, G, G, C), are to be there before the first
+    part.
     """
 
     maps: NDArray[np.int16]

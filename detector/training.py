@@ -151,7 +151,7 @@ class Trainer:
         losses = self._accumulate_gradients(parts)
         if not all(math.isfinite(value) for value in losses.values()):
             raise DetectorError(
-                f"training step {self.step}: the loss is {losses}; lower training.learning_rate"
+                f"training step {self.step}: the loss is {losses}; lower the learning_rate"
             )
         if self.options.gradient_clip:
             parameters = list(self.state.parameters.values())

@@ -8,9 +8,9 @@ colour, which is 0 once the mean is subtracted.
 
 Photographs are laid into one tall picture, the atlas, with its halvings below, and every crop
 says which rectangle of it to read: one `grid_sample` makes the crops of any number of boxes of any
-number of photographs. A box that must shrink twofold or more is read from a halving, whose pixels
-are means, so that no pixel of the photograph is skipped. (R-CNN's first code resized with MATLAB's
-antialiasing, its Caffe layer without.)
+number of photographs. A box that must shrink twofold or more, in the geometric mean of its sides,
+is read from a halving, whose pixels are means, so that none is skipped but along the long side of
+very long boxes. (R-CNN's first code resized with MATLAB's antialiasing, its Caffe layer without.)
 """
 
 from __future__ import annotations
@@ -158,8 +158,9 @@ def warp_regions(
 
     halving = _halving(boxes_xyxy, height, width, padding).clamp(max=atlas.halvings)
     scale = torch.exp2(-halving)
-    x = _to_cells(x, width, scale)
-    y = _to_cells(y, height, scale)
+    margin = 1 if interpolation == "bicubic" else 0  # it looks a cell further than its neighbours
+    x = _to_cells(x, width, scale, margin)
+    y = _to_cells(y, height, scale, margin)
     y += (2 * atlas.rows * (1 - scale) + top * scale)[:, None]  # `_first_row`, and the place in it
     rows, columns = atlas.pixels.shape[1:]
     x = (2 * x + 1) / columns - 1
@@ -196,11 +197,12 @@ def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor, padding: int) ->
     return shrinking.log2().floor().clamp(min=0)
 
 
-def _to_cells(position: Tensor, limit: Tensor, scale: Tensor) -> Tensor:
+def _to_cells(position: Tensor, limit: Tensor, scale: Tensor, margin: int) -> Tensor:
     """Positions (N, S) in pixels of the photograph -> in cells of its halving, 0 a cell's centre.
 
-    Never beyond the last cell that lies wholly in the photograph.
+    Never beyond the last cell but `margin` that lies wholly in the photograph: what is behind it in
+    the atlas is another's.
     """
-    last = (limit * scale).floor() - 1
+    last = ((limit * scale).floor() - 1 - margin).clamp(min=0)
     cells = position * scale[:, None] - 0.5
-    return torch.minimum(cells.clamp(min=0), last[:, None])
+    return torch.minimum(cells.clamp(min=margin), last[:, None])

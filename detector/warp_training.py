@@ -135,12 +135,14 @@ class WindowSteps:
 
         rng = np.random.default_rng([options.seed, 6, step, place])
         boxes, labels = drawn.boxes_xyxy[rows], drawn.labels[rows]
+        targets = drawn.targets_xyxy[rows]
         if options.aspect_jitter:
-            boxes = jitter_aspect(boxes, options.aspect_jitter, rng)
+            boxes = jitter_aspect(
+                boxes, targets, options.aspect_jitter, options.foreground_iou, rng
+            )
         deltas = np.zeros_like(boxes)
         objects = labels > 0
-        targets = drawn.targets_xyxy[rows][objects]
-        deltas[objects] = encode_boxes(boxes[objects], targets) / DELTA_SCALE
+        deltas[objects] = encode_boxes(boxes[objects], targets[objects]) / DELTA_SCALE
         mirrored = rng.random(len(rows)) < (0.5 if options.flip else 0)
         deltas[mirrored, 0] *= -1
         colours = None

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from torch.nn import functional as F
 from proposals.boxes import clip_boxes
 from proposals.priors import Priors
 from proposals.result import ProposalError, Proposals
+from proposals.suppression import distinct
 
 BOXES = 200  # GoogLeNet paper, section 8
 NMS_IOU = 0.5
@@ -131,14 +131,5 @@ class MultiBox(nn.Module):
         scores = confidence[best].numpy()
         real = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
         boxes, scores = boxes[real], scores[real]
-        keep = suppress(boxes, scores, NMS_IOU)[:count]
+        keep = distinct(boxes, scores, NMS_IOU)[:count]
         return Proposals(boxes[keep], scores[keep], np.full(len(keep), "multibox"))
-
-
-def suppress(boxes_xyxy: np.ndarray, scores: np.ndarray, iou: float) -> np.ndarray:
-    """Greedy non-maximum suppression: rows kept, best first."""
-    if not len(boxes_xyxy):
-        return np.zeros(0, np.intp)
-    xywh = np.concatenate([boxes_xyxy[:, :2], boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]], axis=1)
-    rows = cv2.dnn.NMSBoxes(xywh.tolist(), scores.tolist(), 0.0, iou)
-    return np.asarray(rows, np.intp).reshape(-1)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from proposals.boxes import area, intersection_over_union
+from proposals.boxes import covered_share, intersection_over_union
 from proposals.priors import Priors
 
 Floats = NDArray[np.float32]
@@ -54,7 +54,7 @@ def assign(
     real = np.flatnonzero(~ignored)
     overlap = intersection_over_union(priors.mean, boxes_xyxy)
     if ignored.any():
-        truth[_covered(priors.mean, boxes_xyxy[ignored]) > 0.5] = UNUSED
+        truth[covered_share(priors.mean, boxes_xyxy[ignored]) > 0.5] = UNUSED
         truth[overlap[:, ignored].max(axis=1) >= 0.5] = UNUSED
     if len(real) and extra_iou:
         best = real[overlap[:, real].argmax(axis=1)]
@@ -70,15 +70,6 @@ def assign(
     goal = boxes_xyxy[truth[assigned]]
     locations[assigned] = (goal - priors.mean[assigned]) / priors.std[assigned]
     return Targets(truth, locations)
-
-
-def _covered(boxes_xyxy: Floats, others: Floats) -> Floats:
-    """Largest share of each box that lies inside one of `others` (N,)."""
-    low = np.maximum(boxes_xyxy[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes_xyxy[:, None, 2:], others[None, :, 2:])
-    inside = np.prod(np.maximum(high - low, 0), axis=2)
-    share: Floats = inside.max(axis=1) / np.maximum(area(boxes_xyxy), np.float32(1e-9))
-    return share
 
 
 def multibox_losses(

@@ -43,6 +43,30 @@ def test_a_teacher_says_of_regions_what_it_says_when_it_detects(small_weights: P
     assert not taught.requires_grad
 
 
+class Elsewhere(torch.Tensor):
+    """As one on a GPU: NumPy has to wait until it comes here."""
+
+    def cpu(self) -> torch.Tensor:  # type: ignore[override]
+        return self.as_subclass(torch.Tensor)
+
+    def numpy(self) -> np.ndarray:  # type: ignore[override]
+        raise TypeError("use Tensor.cpu() first")
+
+
+def test_an_example_that_several_processes_learn_from_may_lie_elsewhere(
+    small_weights: Path,
+) -> None:
+    teacher = Detector.load(small_weights, device="cpu")
+    image = rectangles(3)[0]
+    picture, factors = torch.from_numpy(image).permute(2, 0, 1), torch.ones(1, 4)
+    truths = Truths(BOXES[:0], np.zeros(0, np.int64), np.zeros(0, bool))
+    here = Example([picture], factors, image.shape[:2], BOXES, truths, (0, 0))
+    there = here._replace(
+        images=[picture.as_subclass(Elsewhere)], factors=factors.as_subclass(Elsewhere)
+    )
+    torch.testing.assert_close(teach(teacher, there, BOXES), teach(teacher, here, BOXES))
+
+
 def test_the_target_is_the_teacher_s_to_its_share() -> None:
     # Two classes and background. log-probabilities of logits (0, ln 2, ln 5): 1/8, 2/8, 5/8
     logits = torch.log(torch.tensor([[1.0, 2.0, 5.0]]))

@@ -140,7 +140,9 @@ def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> No
         path, totals = run.write_results(["a", "b", "never done", "ç"])
         assert json.loads(path.read_bytes()) == ROWS["b"] + ROWS["ç"]
         assert totals == (3.5, 40, 9, 1)
-        assert run.write_results(["a"])[1] == (0.5, 10, 3, 0) and json.loads(path.read_bytes()) == []
+        assert (
+            run.write_results(["a"])[1] == (0.5, 10, 3, 0) and json.loads(path.read_bytes()) == []
+        )
     assert not (tmp_path / "objects.jsonl").exists()
 
 

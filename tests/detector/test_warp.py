@@ -150,6 +150,21 @@ def test_boxes_of_several_photographs_are_cut_from_their_own() -> None:
         torch.testing.assert_close(together[row : row + 1], alone, rtol=0, atol=0.05)
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
+def test_what_lies_beside_a_photograph_does_not_come_in(interpolation: str) -> None:
+    sizes = ((60, 80), (300, 90), (31, 400))
+    images = [
+        torch.full((3, *size), value, dtype=torch.uint8)
+        for size, value in zip(sizes, (250, 3, 140), strict=True)
+    ]
+    atlas = make_atlas(images)
+    for index, (height, width) in enumerate(sizes):
+        rows = boxes((0, 0, width, height), (width - 20, height - 20, width, height), (0, 0, 9, 9))
+        crops = warp_regions(atlas, rows, torch.full((3,), index), interpolation=interpolation)
+        seen = as_rgb(crops).flip(1)[crops.abs().sum(1, keepdim=True).expand_as(crops) > 0]
+        assert (seen - float(images[index][0, 0, 0])).abs().max() < 0.05
+
+
 def test_shrinking_averages_what_it_shrinks() -> None:
     # Columns black and white by turns; a box of 768 shrinks fourfold. Sampling points would show
     # stripes, the mean is grey: 127.5

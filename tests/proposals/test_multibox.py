@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proposals import ProposalError
 from proposals.boxes import intersection_over_union
-from proposals.multibox import MultiBox, suppress
+from proposals.multibox import MultiBox
 from proposals.multibox_loss import BACKGROUND, UNUSED, assign, multibox_losses, stack
 from proposals.priors import Priors, grid_priors
 
@@ -146,12 +146,6 @@ def test_boxes_lie_in_the_picture_best_first_and_apart(model: MultiBox):
     with torch.inference_mode():
         fewer = model.propose(torch.zeros(1, 6, 20, 30), 120, 200, count=3)
     assert len(fewer) == 3
-
-
-def test_suppression_keeps_the_best_of_each_heap():
-    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], np.float32)
-    assert suppress(boxes, np.array([0.2, 0.9, 0.4], np.float32), 0.5).tolist() == [1, 2]
-    assert len(suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), 0.5)) == 0
 
 
 def test_a_state_dict_is_enough_to_rebuild(model: MultiBox):
