@@ -16,6 +16,7 @@ import argparse
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,9 @@ class Voice(Detector):
             found.append(self.heard[key])
         said = [torch.from_numpy(probabilities) for probabilities, _, _ in found]
         mean = average_members(said, self.recipe.network.average).numpy()
-        return mean, np.mean([deltas for _, deltas, _ in found], 0)
+        movers = [member.model.moves_boxes for member in self.members if member.mode != "proposer"]
+        moves = [deltas for _, deltas, _ in compress(found, movers)]
+        return mean, np.mean(moves or [deltas for _, deltas, _ in found], 0)
 
 
 def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:

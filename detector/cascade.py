@@ -40,23 +40,25 @@ def score_in_stages(
     """Probabilities (N, classes + 1) and box deltas (N, classes, 4), as `score` gives them.
 
     A region's score is the probability that it is of any class, by the votes so far, times
-    `likely` (N,), that of being an object at all. In the end it has the mean of the votes it got;
-    background is what the proposer alone has seen.
+    `likely` (N,), that of being an object at all. In the end it has the mean of the votes it got,
+    and of the deltas of those that learned any; background is what the proposer alone has seen.
     """
     classes, count = stages[0].members[0].model.classes, len(boxes_xyxy)
     probabilities = np.eye(1, classes + 1, dtype=np.float32).repeat(count, 0)  # background
     deltas = np.zeros((count, classes, 4), np.float32)
-    rows, before = np.arange(count), 0
+    rows, before, moved = np.arange(count), 0, 0
     for members, votes, least in stages:
         said, moves = score(members, features, boxes_xyxy[rows], options.batch, options.average)
         if before:
-            share = votes / (before + votes)
             both = torch.from_numpy(probabilities[rows]), torch.from_numpy(said)
             said = average_members(both, options.average, (before, votes)).numpy()
-            moves = (1 - share) * deltas[rows] + share * moves
         if votes:
-            probabilities[rows], deltas[rows] = said, moves
-        before += votes
+            probabilities[rows] = said
+        movers = sum(member.model.moves_boxes for member in members) if votes else 0
+        if movers:
+            share = movers / (moved + movers)
+            deltas[rows] = (1 - share) * deltas[rows] + share * moves
+        before, moved = before + votes, moved + movers
         rows = rows[said[:, 1:].sum(1) * likely[rows] > least]
     return probabilities, deltas
 

@@ -59,7 +59,8 @@ class ClassFolder:
 def find_parts(data: Path) -> tuple[Path, Path | None]:
     """The training folder of a data set, and its validation folder if it has one.
 
-    With `train` inside, those two lie side by side; any other folder holds the classes itself.
+    With a folder `train` of folders inside, the two lie side by side; any other folder holds the
+    classes itself, of which one may be called train.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def find_parts(data: Path) -> tuple[Path, Path | None]:
     """
     _check_folder(data)
     for name in TRAINING_FOLDERS:
-        if (data / name).is_dir():
+        if (data / name).is_dir() and any(path.is_dir() for path in (data / name).iterdir()):
             found = [data / other for other in VALIDATION_FOLDERS if (data / other).is_dir()]
             return data / name, found[0] if found else None
     return data, None

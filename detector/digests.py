@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from detector.pipeline import Detector
     from eval import Dataset
 
@@ -17,10 +20,22 @@ def hash_of_weights(detector: Detector) -> str:
     modes = [member.mode for member in detector.members]
     digest = hashlib.sha256(repr((detector.info.class_names, modes)).encode())
     for module in (*(member.model for member in detector.members), detector.multibox):
-        for name, tensor in module.state_dict().items() if module is not None else ():
-            digest.update(name.encode())
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        if module is not None:
+            _add(digest, module.state_dict().items())
     return digest.hexdigest()
+
+
+def hash_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors by name, whatever their order. Files of the same ones may differ."""
+    digest = hashlib.sha256()
+    _add(digest, sorted(tensors.items()))
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, named: Iterable[tuple[str, Tensor]]) -> None:
+    for name, tensor in named:
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
 
 
 def hash_of_data(dataset: Dataset) -> str:

@@ -54,23 +54,30 @@ def pictures_missing(folder: Path, dataset: Dataset) -> bool:
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
     """The folder that holds a data set's first picture.
 
-    It is looked for beside a JSON file; anywhere in the folder of a data set that is one, and in
-    that of a data.yaml.
+    That which the layout names; else it is looked for beside a JSON file, and anywhere in the
+    folder of a data set that is one.
 
     Raises
     ------
     DetectorError
-        No images in the data set, or the first is in none of the usual folders.
+        No images in the data set, or the first is in none of the usual folders, or in several.
     """
     first = _first_picture(dataset, data)
     root = data if data.is_dir() else data.parent
-    for name in IMAGE_FOLDERS:
-        if (root / name / first).is_file():
-            return root / name
+    usual = [root / name for name in IMAGE_FOLDERS]
+    for folder in (*([dataset.pictures] if dataset.pictures else ()), *usual):
+        if (folder / first).is_file():
+            return folder
     if data.is_dir() or data.suffix in (".yaml", ".yml"):
-        for parent, _, names in os.walk(root):
-            if first in names:
-                return Path(parent)
+        parents = (Path(parent) for parent, _, _ in os.walk(root))
+        found = [parent for parent in parents if (parent / first).is_file()]
+        if len(found) > 1:
+            raise DetectorError(
+                f"{data}: its picture {first} is in {found[0]} and in {found[1]}; "
+                "give --images FOLDER"
+            )
+        if found:
+            return found[0]
     where = "in" if data.is_dir() else "beside"
     raise DetectorError(f"{data}: its picture {first} is not {where} it; give --images FOLDER")
 

@@ -22,7 +22,8 @@ def train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "-o", "--output", type=Path, metavar="DIR",
-        help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA)",
+        help="run folder; an unfinished run there is continued (default: runs/RECIPE-DATA, with "
+        "--weights runs/RECIPE-DATA-from-WEIGHTS)",
     )  # fmt: skip
     add(
         "--recipe", metavar="NAME|YAML",

@@ -17,17 +17,18 @@ from detector.class_folder import ClassFolder, find_parts, read_class_folder
 from detector.classification import ClassificationReport, measure
 from detector.classifier import Classifier
 from detector.curves import draw_curves
+from detector.digests import hash_of_tensors
 from detector.distributed import join_processes
 from detector.errors import DetectorError
 from detector.googlenet import GoogLeNet, preprocess
 from detector.image_files import printable
 from detector.pretrain_data import Crops, CropSteps
 from detector.progress import show_training
-from detector.run_folder import WEIGHTS, log_metrics, read_metrics, sha256, start_run_folder
+from detector.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
 from detector.splits import SPLIT_SEED, split_at_random
 from detector.training import PartLosses, Trainer
 from detector.version import __version__
-from detector.weights_file import load_imagenet, save_imagenet
+from detector.weights_file import load_imagenet, load_tensors, save_imagenet
 
 VALIDATION_CROPS = 1
 
@@ -83,9 +84,10 @@ def pretrain(
             classifier.columns(held)  # a class that is not trained on is told now
         stack.enter_context(processes.holding(output))
         if processes.is_main:
-            initial = "scratch" if weights is None else sha256(weights)
+            initial = "scratch" if weights is None else hash_of_tensors(load_tensors(weights)[0])
             seed = recipe.pretrain.seed
-            start_run_folder(output, recipe, data, len(training), seed, chosen, initial)
+            content = training.fingerprint()
+            start_run_folder(output, recipe, data, content, len(training), seed, chosen, initial)
         processes.wait()
         said = console if processes.is_main else Console(stderr=True)
         losses = classification_losses(recipe.pretrain, said)

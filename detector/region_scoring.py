@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -124,9 +125,11 @@ def score(
 ) -> tuple[Floats, Floats]:
     """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass or more.
 
-    Both are the mean of the members that have a vote, over all views; how `average_members`.
+    Both are the mean of the members that have a vote, deltas of those that learned any, over all
+    views; how `average_members`.
     """
     voters = [member for member in members if member.mode != "proposer"]
+    movers = [member.model.moves_boxes for member in voters]
     classes = voters[0].model.classes
     probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
     deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
@@ -138,8 +141,8 @@ def score(
             answers = _answers(voters, features, boxes_xyxy[rows])
             mean = average_members([answer.probabilities for answer in answers], average)
             probabilities[rows] = mean.cpu().numpy()
-            mean = torch.stack([answer.deltas for answer in answers]).mean(0)
-            deltas[rows] = mean.cpu().numpy() * DELTA_SCALE
+            if moves := [answer.deltas for answer in compress(answers, movers)]:
+                deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
     return probabilities, deltas
 
 

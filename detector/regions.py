@@ -141,6 +141,11 @@ class RegionClassifier(nn.Module):
         self.load_state_dict(state, strict=False)
 
     @property
+    def moves_boxes(self) -> bool:
+        """Whether it learned box regression; else its deltas are all 0."""
+        return any(bool(parameter.any()) for parameter in self.regressor.parameters())
+
+    @property
     def crop_padding(self) -> int:
         """Pixels around the box in the crops that it reads."""
         return PADDING if self.padding is None else int(self.padding)

@@ -5,6 +5,7 @@ run.json                seed, data, versions, device, command line, dates
 metrics.jsonl           a line per logged step: mean losses; figures of validation
 curves.png              the same as a picture (and TensorBoard's events, where installed)
 checkpoint.safetensors  everything needed to go on
+multibox_boxes.safetensors  in warp mode: the boxes of another detector's MultiBox, learned from
 weights.safetensors     the result
 """
 
@@ -30,12 +31,14 @@ from proposals.writing import replacing
 
 RECIPE, RUN, METRICS, CURVES = "recipe.yaml", "run.json", "metrics.jsonl", "curves.png"
 CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
+MULTIBOX_BOXES = "multibox_boxes.safetensors"
 
 
 def start_run_folder(
     folder: Path,
     recipe: Recipe,
     data: Path,
+    content: str,
     photographs: int,
     seed: int,
     device: torch.device,
@@ -43,8 +46,9 @@ def start_run_folder(
 ) -> None:
     """Write recipe.yaml and run.json, or add a date to those of the run to be continued.
 
-    `initial` tells the weights it starts from from any others. A run that was refused before it
-    had learned anything leaves nothing to continue; another one may begin in its folder.
+    `content` tells what lies at `data` from any other data, `initial` the weights it starts from
+    from any others. A run that was refused before it had learned anything leaves nothing to
+    continue; another one may begin in its folder.
 
     Raises
     ------
@@ -68,29 +72,35 @@ def start_run_folder(
             raise DetectorError(
                 f"{path}: the run here started from other weights; give another --output"
             )
-        before = about.get("data", {}).get("sha256")
-        if before and data.is_file() and before != sha256(data):
+        before = about.get("data", {})
+        # Runs begun with an older version noted the file alone
+        is_other = before.get("content", content) != content
+        if "content" not in before and before.get("sha256") and data.is_file():
+            is_other = before["sha256"] != sha256(data)
+        if is_other:
             raise DetectorError(
                 f"{path}: the run here learned from other data than {data} holds now; "
                 "give another --output"
             )
         about["continued"] = [*about.get("continued", []), _now()]
     else:
-        about = describe_run(data, photographs, seed, device)
+        about = describe_run(data, content, photographs, seed, device)
         about |= {"initial_weights": initial} if initial else {}
     write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
 def _has_begun(folder: Path) -> bool:
-    """Whether anything but a description lies there, or in the folders of its members."""
-    described = (RECIPE, RUN)
+    """Whether anything that was learned lies there, or in the folders of its members."""
+    described = (RECIPE, RUN, MULTIBOX_BOXES)
     return any(
         path.is_file() and path.name not in described and not path.name.startswith(".")
         for path in folder.rglob("*")
     )
 
 
-def describe_run(data: Path, photographs: int, seed: int, device: torch.device) -> dict[str, Any]:
+def describe_run(
+    data: Path, content: str, photographs: int, seed: int, device: torch.device
+) -> dict[str, Any]:
     """What one needs to know to repeat a run, besides its recipe."""
     import cv2
     import numpy as np
@@ -104,6 +114,7 @@ def describe_run(data: Path, photographs: int, seed: int, device: torch.device) 
         "data": {
             "file": str(data),
             "sha256": sha256(data) if data.is_file() else None,
+            "content": content,
             "photographs": photographs,
         },
         "device": f"{device} ({name or platform.machine()})",

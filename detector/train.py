@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from configs import Recipe, TrainingOptions
+from configs import NetworkOptions, Recipe, TrainingOptions
 from detector.combine import combine
 from detector.curves import add_validation
 from detector.distributed import join_processes
@@ -114,14 +114,17 @@ def train(
         if part != "multibox":  # told before minutes of selective search
             processes.places(parts)
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
+        for note in dataset.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
         proposer = None
         if recipe.proposer and is_warp:
             proposer = load_named("proposer", recipe.proposer, chosen)
             recipe = _at_sizes_of(proposer, recipe)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
-            recipe, dataset, folder, data, parted, start, forerunner, proposer, imagenet_weights,
-            cache, chosen, processes, console,
+            recipe=recipe, dataset=dataset, folder=folder, data=data, split=parted, start=start,
+            forerunner=forerunner, proposer=proposer, imagenet_weights=imagenet_weights,
+            output=output, cache=cache, device=chosen, processes=processes, console=console,
         )  # fmt: skip
         _start_folder(job, output, recipe, recipe.multibox.seed if part == "multibox" else None)
         if start is not None and part == "multibox":
@@ -175,6 +178,12 @@ def _forerunner(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
 def _check_mode(recipe: Recipe) -> None:
     """Refuse an option that was set and would be ignored; defaults stand in recipes of any mode."""
     mode = recipe.network.mode
+    for key in () if recipe.proposer or mode == "shared" else ("keep", "keep_iou"):
+        if getattr(recipe.network, key) not in (0, getattr(NetworkOptions(), key)):
+            raise DetectorError(
+                f"recipe {recipe.name!r}: network.{key} needs a detector that knows likely "
+                "objects, and crops alone tell none; set proposer=voc20 or leave it out"
+            )
     for key, without in WITHOUT_OPTION[mode].items():
         value = getattr(recipe.training, key)
         if value not in (without, getattr(TrainingOptions(), key)):
@@ -234,8 +243,7 @@ def _finish(
 
 def _start_folder(job: Job, output: Path, recipe: Recipe, seed: int | None = None) -> None:
     seed = recipe.training.seed if seed is None else seed
+    about = job.data, job.data_digest, len(job.dataset)
     job.processes.from_main(
-        lambda: start_run_folder(
-            output, recipe, job.data, len(job.dataset), seed, job.device, job.initial_digest
-        )
+        lambda: start_run_folder(output, recipe, *about, seed, job.device, job.initial_digest)
     )

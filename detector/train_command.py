@@ -49,11 +49,9 @@ def train(arguments: Namespace) -> int:
     recipe = _with_options(recipe, arguments)
     if dataset is not None and os.environ.get("RANK", "0") == "0":  # one of torchrun's processes
         print("\n".join(explain(recipe, dataset)), flush=True)
-    part = "" if arguments.part == "all" else f"-{arguments.part}"
-    output = arguments.output or Path("runs") / f"{recipe.name}-{arguments.data.stem}{part}"
     run(
         arguments.data,
-        output,
+        arguments.output or Path("runs") / _run_name(arguments, recipe),
         recipe,
         start=start,
         part=arguments.part,
@@ -64,6 +62,19 @@ def train(arguments: Namespace) -> int:
         use_cache=not arguments.no_cache,
     )
     return 0
+
+
+def _run_name(arguments: Namespace, recipe: Recipe) -> str:
+    """What a run is called: its recipe, its data, what is trained alone, what it goes on from."""
+    data, weights = arguments.data.resolve(), arguments.weights
+    words = [recipe.name, data.stem if data.is_file() else data.name]
+    if arguments.part != "all":
+        words.append(arguments.part)
+    if weights:
+        is_run = weights.is_dir() or weights.name == "weights.safetensors"
+        folder = weights if weights.is_dir() else weights.resolve().parent
+        words += ["from", folder.resolve().name if is_run else weights.stem]
+    return "-".join(words)
 
 
 def _with_options(recipe: Recipe, arguments: Namespace) -> Recipe:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from configs import Recipe, RecipeError
 from detector.combine import as_proposer, without_vote
+from detector.digests import hash_of_data, hash_of_tensors
 from detector.distributed import Processes
 from detector.ensemble import Member
 from detector.errors import DetectorError
@@ -20,18 +20,24 @@ from detector.part_loader import Steps
 from detector.pipeline import Detector
 from detector.progress import show_training
 from detector.regions import RegionClassifier
-from detector.run_folder import sha256
+from detector.run_folder import MULTIBOX_BOXES
 from detector.splits import bag_of
 from detector.training import PartLosses, Trainer
 from detector.training_data import Photographs, StepData
-from detector.training_proposals import searched_proposals, with_multibox
+from detector.training_proposals import MultiBoxSource, kept_multibox, searched_proposals
 from detector.version import __version__
 from detector.warp_training import WindowSteps, window_losses, without_regression
-from detector.weights_file import WeightsInfo, load_imagenet
+from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
 from eval import Dataset, read_dataset
 from proposals.cache import ProposalCache
+from proposals.merge import merge_proposals
 
-PART_LISTS = ("ImageSets/*/*.txt", "*devkit/data/det_lists/*.txt")  # VOC's and ILSVRC's
+# VOC's and ILSVRC's, the latter also from the folder above
+PART_LISTS = tuple(
+    f"{above}{lists}"
+    for above in ("", "ILSVRC/")
+    for lists in ("ImageSets/*/*.txt", "*devkit/data/det_lists/*.txt")
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Job:
     forerunner: Detector | None  # without `start`: whose network is where learning begins
     proposer: Detector | None
     imagenet_weights: Path
+    output: Path
     cache: ProposalCache | None
     device: torch.device
     processes: Processes
@@ -60,10 +67,11 @@ class Job:
             found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
         count = self.recipe.multibox.boxes
         if self.proposer is not None and count:
-            training = self.split[0]
-            found = with_multibox(
-                found, self.proposer, count, self.dataset, self.folder, training, self.console
-            )
+            source = MultiBoxSource(self.proposer, count, self.dataset, self.folder, self.split[0])
+            with self.processes.main_first():  # the others read what it has written
+                boxes = kept_multibox(source, self.output / MULTIBOX_BOXES, self.console)
+            for index, more in zip(source.images, boxes, strict=True):
+                found[index] = merge_proposals(found[index], more)
         return Photographs(self.dataset, self.folder, [boxes.boxes_xyxy for boxes in found])
 
     @property
@@ -75,15 +83,16 @@ class Job:
         return next(m.model for m in detector.members if m.mode != "proposer")
 
     @cached_property
+    def data_digest(self) -> str:
+        """Tells the data set from any other."""
+        return hash_of_data(self.dataset)
+
+    @cached_property
     def initial_digest(self) -> str:
-        """SHA-256 of the weights that all begins with: of the file, or of the network's numbers."""
+        """Tells the weights that all begins with from any others."""
         if self.initial is None:
-            return sha256(self.imagenet_weights)
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.initial.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy())
-        return digest.hexdigest()
+            return hash_of_tensors(load_tensors(self.imagenet_weights)[0])
+        return hash_of_tensors(self.initial.state_dict())
 
 
 def part_to_learn(data: Path) -> str | None:
@@ -121,6 +130,8 @@ def read_training_data(data: Path, split: str | None = None) -> Dataset:
     """
     split = split or part_to_learn(data)
     dataset = read_dataset(data, **({"split": split} if split else {}))
+    if split:
+        dataset = replace(dataset, notes=(f"learns from the part {split}", *dataset.notes))
     if dataset.all_truths.ignored.all():
         raise DetectorError(
             f"{data}: holds no boxes to learn from (crowds are none); add annotations"

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from rich.console import Console
 
 from configs import ProposalOptions
+from detector.digests import hash_of_weights
 from detector.image_folder import read_photograph
 from detector.images import read_image
 from detector.pipeline import Detector
 from detector.progress import track
 from detector.search_options import search_options
+from detector.weights_file import load_tensors, save_tensors
 from eval import Dataset
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
-from proposals.merge import merge_proposals
 from proposals.result import Proposals
-
-Floats = NDArray[np.float32]
 
 
 def searched_proposals(
@@ -43,18 +44,47 @@ def searched_proposals(
     return list(track(computed, "proposals", console, total=len(readers)))
 
 
-def with_multibox(
-    searched: list[Proposals],
-    proposer: Detector,
-    count: int,
-    dataset: Dataset,
-    folder: Path,
-    images: list[int],
-    console: Console,
-) -> list[Proposals]:
-    """Add the `count` likeliest boxes of the proposer's MultiBox in these photographs."""
-    merged = list(searched)
-    for index in track(images, "MultiBox", console):
-        image = read_image(folder / dataset.images[index].file_name)
-        merged[index] = merge_proposals(searched[index], proposer.multibox_proposals(image, count))
-    return merged
+class MultiBoxSource(NamedTuple):
+    """What decides the boxes of MultiBox that a run learns from: whose, how many, of what."""
+
+    proposer: Detector
+    boxes: int  # the likeliest of each photograph
+    dataset: Dataset
+    folder: Path
+    images: list[int]  # numbers of its photographs
+
+    def digest(self) -> str:
+        """Tells these boxes from any other, but for the rounding of the device."""
+        records = [self.dataset.images[index] for index in self.images]
+        words = repr((hash_of_weights(self.proposer), self.boxes, records))
+        return hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def kept_multibox(source: MultiBoxSource, path: Path, console: Console) -> list[Proposals]:
+    """The proposer's boxes in each photograph, from the file of the run where it has them.
+
+    They are kept because they are minutes of work, and because a run that goes on elsewhere is to
+    learn from the same ones: another device would round otherwise.
+    """
+    digest = source.digest()
+    if path.exists():
+        tensors, metadata = load_tensors(path)
+        if metadata.get("of") == digest:
+            counts = tensors["counts"].tolist()
+            return [
+                Proposals(boxes.numpy(), scores.numpy(), np.full(len(boxes), "multibox"))
+                for boxes, scores in zip(
+                    tensors["boxes"].split(counts), tensors["scores"].split(counts), strict=True
+                )
+            ]
+    found = []
+    for index in track(source.images, "MultiBox", console):
+        image = read_image(source.folder / source.dataset.images[index].file_name)
+        found.append(source.proposer.multibox_proposals(image, source.boxes))
+    tensors = {
+        "boxes": torch.from_numpy(np.concatenate([one.boxes_xyxy for one in found])),
+        "scores": torch.from_numpy(np.concatenate([one.scores for one in found])),
+        "counts": torch.tensor([len(one) for one in found]),
+    }
+    save_tensors(path, tensors, {"of": digest})
+    return found

@@ -134,7 +134,8 @@ def save_imagenet(path: Path, network: nn.Module, metadata: dict[str, str]) -> N
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors and the metadata of a safetensors file."""
+    """All tensors and the metadata of a safetensors file, or of a run folder's result."""
+    path = path / "weights.safetensors" if path.is_dir() else path
     try:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

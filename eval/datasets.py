@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -113,6 +114,8 @@ class Dataset:
         of ILSVRC).
     notes
         What the reader found odd, a sentence each.
+    pictures
+        Folder that the file names start from, where the layout tells; None where it does not.
     """
 
     images: tuple[ImageRecord, ...]
@@ -123,6 +126,7 @@ class Dataset:
     source: str = "data set"
     excluded: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
     notes: tuple[str, ...] = ()
+    pictures: Path | None = None
 
     def __len__(self) -> int:
         return len(self.images)

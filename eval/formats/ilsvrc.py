@@ -34,6 +34,7 @@ ANNOTATIONS = (
     "{split}",
 )
 LISTS = ("ImageSets/DET/{split}.txt", *(f"{kit}det_lists/{{split}}.txt" for kit in DEVKITS))
+PICTURES = ("Data/DET/{split}", "ILSVRC*_DET_{split}")
 SYNSETS = tuple(f"{kit}{name}" for kit in DEVKITS for name in ("meta_det.mat", "map_det.txt"))
 BLACKLISTS = tuple(f"{kit}*blacklist*.txt" for kit in DEVKITS)
 
@@ -118,6 +119,7 @@ def read_ilsvrc(
         source=f"{root.resolve().name} {split}",
         excluded=excluded,
         notes=(*said, *oddities(images, truths, truth_images)),
+        pictures=next((f for p in PICTURES for f in root.glob(p.format(split=split))), None),
     )
 
 

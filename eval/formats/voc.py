@@ -67,7 +67,8 @@ def read_voc(
         label_objects(image.objects, labels, _where(annotations, stem), report, remedy)
         for stem, image in zip(stems, found, strict=True)
     ]
-    pictures = file_names(root / "JPEGImages")
+    folder = root / "JPEGImages"
+    pictures = file_names(folder)
     images = [
         ImageRecord(
             stem, pictures.get(stem) or image.file_name or f"{stem}.jpg", image.height, image.width
@@ -83,6 +84,7 @@ def read_voc(
         truth_images,
         source=root.resolve().name,
         notes=(*said, *oddities(images, truths, truth_images)),
+        pictures=folder if folder.is_dir() else None,
     )
 
 

@@ -96,6 +96,7 @@ def read_yolo(
         np.array(truth_images, dtype=np.int64),
         source=root.resolve().name,
         notes=tuple(notes),
+        pictures=pictures,
     )
 
 

@@ -96,6 +96,30 @@ def test_a_region_goes_on_by_its_score_and_has_the_mean_of_its_votes(
     np.testing.assert_allclose(deltas[:, 0, 0], [0, (1 + 2 * 2.5) / 3, 1, 0, 1], rtol=1e-6)
 
 
+def test_who_learned_no_boxes_has_no_say_in_where_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = [RegionClassifier(1) for _ in range(3)]
+    for parameter in models[1].regressor.parameters():
+        torch.nn.init.zeros_(parameter)
+    moved = {id(models[0]): 3.0, id(models[1]): 0.0, id(models[2]): 6.0}
+
+    def told(members: Any, _: Any, boxes: np.ndarray, *__: Any) -> Any:
+        deltas = np.full((len(boxes), 1, 4), moved[id(members[0].model)], np.float32)
+        return np.full((len(boxes), 2), 0.5, np.float32), deltas
+
+    monkeypatch.setattr(detector.cascade, "score", told)
+    boxes, likely = np.zeros((1, 4), np.float32), np.ones(1, np.float32)
+
+    def mean_of(*order: int) -> float:
+        stages = [Stage([Member(models[number], "warp")], 1, 0.0) for number in order]
+        deltas = score_in_stages(stages, Any, boxes, likely, NetworkOptions())[1]  # type: ignore[arg-type]
+        return float(deltas[0, 0, 0])
+
+    assert mean_of(0, 1, 2) == mean_of(1, 0, 2) == mean_of(0, 2, 1) == 4.5
+    assert mean_of(0, 1) == mean_of(1, 0) == 3 and mean_of(1) == 0
+
+
 def test_where_nothing_is_ruled_out_a_cascade_finds_the_same_and_else_warps_less(
     single: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,14 @@ def test_classes_are_sorted_by_name_and_pictures_found_below(tmp_path: Path) -> 
     assert folder.subset([1, 3]).labels.tolist() == [1, 2]
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("train/1.png", "car/1.png"):
+        colour_noise(tmp_path / name, (1, 2, 3), 0)
+    assert find_parts(tmp_path) == (tmp_path, None)
+    colour_noise(tmp_path / "train" / "red" / "1.png", (1, 2, 3), 0)
+    assert find_parts(tmp_path) == (tmp_path / "train", None)
+
+
 def test_folders_without_pictures_or_classes_are_errors(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="holds no folders; sort its pictures"):
         read_class_folder(tmp_path)

@@ -126,6 +126,7 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
         (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
         (["images/train/1.jpg", "images/val/2.jpg"], "train"),
         (["train/images/1.jpg", "valid/images/2.jpg"], "train"),
+        (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
         (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
         (["images/1.jpg", "labels/1.txt"], None),
     ],
@@ -204,14 +205,17 @@ def test_a_finished_run_is_not_its_own_continuation(
     quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Going on from a run would by default write to that run's folder."""
+    """Going on from a run has a folder of its own."""
     monkeypatch.chdir(tmp_path)
     words = ["train", "--data", str(small_dataset)]
     assert main([*words]) == 0
     (folder,) = Path("runs").iterdir()
-    assert main([*words, "--weights", str(folder)]) == 1
+    words += ["--weights", str(folder)]
+    assert main([*words, "-o", str(folder)]) == 1
     errors = capsys.readouterr().err.splitlines()[-1]
     assert "started from other weights; give another --output" in errors
+    assert main([*words, "--part", "detector"]) == 0
+    assert (Path("runs") / f"{folder.name}-detector-from-{folder.name}" / "run.json").exists()
 
 
 def test_the_plan_that_is_told_is_the_one_that_runs(

@@ -43,6 +43,16 @@ def test_an_option_that_would_be_ignored_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("key", "value"), [("keep", 20), ("keep_iou", 0.75)])
+def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
+    key: str, value: float, small_dataset: Path, tmp_path: Path
+) -> None:
+    crops = recipe_from_dict({"name": "mine", "network": {"mode": "warp", key: value}})
+    with pytest.raises(DetectorError, match=rf"network\.{key} needs a detector that knows likely "):
+        train(small_dataset, tmp_path / "run", crops, device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("mode", "training"),
     [

@@ -27,7 +27,7 @@ from detector.googlenet import GoogLeNet
 from detector.pretrain import classification_losses, pretrain
 from detector.pretrain_data import Crops, CropSteps
 from detector.regions import RegionClassifier
-from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors
+from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors, save_tensors
 from tests.made_up import colour_noise
 
 CPU = torch.device("cpu")
@@ -147,6 +147,25 @@ def test_another_recipe_or_other_data_in_the_run_folder_are_refused(
     val = data / "val"
     with pytest.raises(DetectorError, match="other data"):
         pretrain(tmp_path, finished, RECIPE, validation=val, device="cpu", console=QUIET)
+
+
+def test_a_run_folder_stands_for_its_weights_however_their_file_was_written(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    once = replace(RECIPE, pretrain=replace(OPTIONS, epochs=1.0))
+    path = finished / "weights.safetensors"
+    tensors, metadata = load_tensors(path)
+    try:
+        for turned in (False, True):  # the same tensors, the metadata in another order
+            items = list(metadata.items())[:: -1 if turned else 1]
+            save_tensors(path, tensors, dict(items))
+            weights = path if turned else finished
+            pretrain(data, tmp_path, once, weights=weights, device="cpu", console=QUIET)
+    finally:
+        save_tensors(path, tensors, metadata)
+    assert "continued" in json.loads((tmp_path / "run.json").read_text())
+    with pytest.raises(DetectorError, match="no such file"):
+        pretrain(data, tmp_path / "x", once, weights=tmp_path / "none", device="cpu", console=QUIET)
 
 
 def test_it_learns_to_tell_two_colours_from_the_imagenet_weights(

@@ -103,6 +103,25 @@ def test_probabilities_and_deltas_are_the_means_of_the_members(
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
 
 
+def test_deltas_are_those_of_the_members_that_learned_any(
+    single: Detector, image: np.ndarray
+) -> None:
+    fixed = other(single.model, 1)
+    for parameter in fixed.regressor.parameters():
+        torch.nn.init.zeros_(parameter)
+    assert not fixed.moves_boxes and single.model.moves_boxes
+    first, second = together([single.model, fixed], ["shared", "shared"])
+    boxes, options = some_boxes(6), single.recipe.network
+
+    def answers(*members: Member) -> tuple[np.ndarray, np.ndarray]:
+        return score(members, see(members, image, options, CPU), boxes, BATCH)
+
+    both, alone, unmoved = answers(first, second), answers(first), answers(second)
+    np.testing.assert_allclose(both[1], alone[1], atol=1e-6)
+    np.testing.assert_allclose(both[0], (alone[0] + unmoved[0]) / 2, atol=1e-5)
+    assert np.abs(alone[1]).max() > 0 and not unmoved[1].any()
+
+
 def test_the_mean_of_members_by_hand() -> None:
     sure, torn = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.5, 0.5]])
     arithmetic = average_members([sure, torn], "arithmetic")

@@ -26,8 +26,10 @@ CPU = torch.device("cpu")
 RECIPE = recipe_from_dict(SMALL_RECIPE)
 
 
-def start(folder: Path, data: Path, recipe: Recipe = RECIPE) -> dict[str, Any]:
-    start_run_folder(folder, recipe, data, 12, 4, CPU)
+def start(
+    folder: Path, data: Path, recipe: Recipe = RECIPE, content: str = "red"
+) -> dict[str, Any]:
+    start_run_folder(folder, recipe, data, content, 12, 4, CPU)
     return json.loads((folder / "run.json").read_text())
 
 
@@ -41,7 +43,9 @@ def test_a_run_says_what_it_was_made_from(tmp_path: Path, monkeypatch: pytest.Mo
     assert about["command"] == "detect train --data 'my file.json'"
     assert about["seed"] == 4 and about["processes"] == 1 and about["device"].startswith("cpu (")
     digest = hashlib.sha256(b"{}").hexdigest()
-    assert about["data"] == {"file": str(data), "sha256": digest, "photographs": 12}
+    assert about["data"] == {
+        "file": str(data), "sha256": digest, "content": "red", "photographs": 12
+    }  # fmt: skip
     assert about["versions"]["torch"] == torch.__version__
     assert about["versions"]["numpy"] == np.__version__
     assert {"python", "opencv", "googlenet-rcnn"} <= about["versions"].keys()
@@ -75,9 +79,9 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
 def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> None:
     (tmp_path / "member1").mkdir()
     start(tmp_path / "member1", tmp_path)
-    start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "one")
+    start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "one")
     other = replace(RECIPE, training=replace(RECIPE.training, ohem=True))
-    start_run_folder(tmp_path, other, tmp_path, 12, 5, CPU, "another")
+    start_run_folder(tmp_path, other, tmp_path, "red", 12, 5, CPU, "another")
     assert load_recipe(tmp_path / "recipe.yaml") == other
     about = json.loads((tmp_path / "run.json").read_text())
     assert (about["seed"], about["initial_weights"]) == (5, "another")
@@ -85,26 +89,36 @@ def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> Non
 
 def test_a_run_that_started_from_other_weights_is_refused(tmp_path: Path) -> None:
     for _ in range(2):
-        start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "one")
+        start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "one")
         (tmp_path / "checkpoint.safetensors").touch()
     with pytest.raises(DetectorError, match=r"run\.json: .* started from other weights; .* --outp"):
-        start_run_folder(tmp_path, RECIPE, tmp_path, 12, 4, CPU, "another")
+        start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "another")
     start(tmp_path / "older", tmp_path)  # which noted none
-    start_run_folder(tmp_path / "older", RECIPE, tmp_path, 12, 4, CPU, "one")
+    start_run_folder(tmp_path / "older", RECIPE, tmp_path, "red", 12, 4, CPU, "one")
 
 
 def test_a_run_on_data_that_have_changed_is_refused(tmp_path: Path) -> None:
-    data = tmp_path / "mine.json"
+    data, run = tmp_path / "mine", tmp_path / "run"  # a folder: it has no SHA-256 of its own
+    data.mkdir()
+    start(run, data)
+    start(run, data, content="blue")  # nothing was learned yet
+    (run / "checkpoint.safetensors").touch()
+    start(run, data.rename(tmp_path / "elsewhere"), content="blue")
+    with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*elsewhere holds"):
+        start(run, tmp_path / "elsewhere", content="red")
+
+
+def test_a_run_of_an_older_version_is_held_against_its_file(tmp_path: Path) -> None:
+    data, run = tmp_path / "mine.json", tmp_path / "run"
     data.write_bytes(b"[1]")
-    start(tmp_path / "run", data)
+    about = start(run, data)
+    (run / "checkpoint.safetensors").touch()
+    del about["data"]["content"]
+    (run / "run.json").write_text(json.dumps(about))
+    start(run, data, content="blue")
     data.write_bytes(b"[2]")
-    start(tmp_path / "run", data)  # nothing was learned yet
-    (tmp_path / "run" / "checkpoint.safetensors").touch()
-    start(tmp_path / "run", data)
-    start(tmp_path / "run", data.rename(tmp_path / "elsewhere.json"))
-    (tmp_path / "elsewhere.json").write_bytes(b"[3]")
-    with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*elsewhere\.json hol"):
-        start(tmp_path / "run", tmp_path / "elsewhere.json")
+    with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*mine\.json holds"):
+        start(run, data)
 
 
 def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from detector.results import Detections
 from detector.train import train
 from detector.training_data import StepData
 from detector.training_job import Job, read_training_data
-from detector.training_proposals import with_multibox
+from detector.training_proposals import MultiBoxSource, kept_multibox
 from detector.validation import validate
 from detector.warp_training import WindowSteps
 from detector.weights_file import load_tensors
@@ -42,7 +42,8 @@ def recipe(mode: str = "shared", proposer: Path | None = None, **training: Any) 
     content = {**SMALL_RECIPE, "multibox": {"boxes": 0}, "training": {**TRAINING, **training}}
     if mode == "warp":
         content["proposer"] = str(proposer or "")
-        content["network"] = {**SMALL_RECIPE["network"], "mode": "warp", "keep": 2, "batch": 4}
+        content["network"] = {**SMALL_RECIPE["network"], "mode": "warp", "batch": 4}
+        content["network"]["keep"] = 2 if proposer else 0
         content["postprocess"] = {"refine": 0}
         few = {"images_per_step": 1, "regions_per_image": 4, "crops_per_pass": 2}
         content["training"] |= {**few, "validation_fraction": 0.0}
@@ -228,30 +229,34 @@ def proposals(boxes: np.ndarray) -> Proposals:
     return Proposals(boxes, np.linspace(1, 0.5, count, dtype=np.float32), np.full(count, "made up"))
 
 
-def test_a_proposer_s_multibox_finds_as_many_boxes_as_the_recipe_wants(
-    small_dataset: Path,
+def test_a_proposer_s_multibox_is_asked_once_for_as_many_boxes_as_are_wanted(
+    small_dataset: Path, tmp_path: Path
 ) -> None:
     asked = []
 
-    class Proposer:
+    class Proposer(SimpleNamespace):
+        info, members, multibox = SimpleNamespace(class_names=NAMES), (), None
+
         def multibox_proposals(self, image: np.ndarray, count: int) -> Proposals:
             asked.append((image.shape, count))
-            boxes = np.array([[1, 2, 33, 44], [5, 6, 70, 80]], np.float32)[:count]
-            return proposals(boxes)
+            boxes = np.array([[1, 2, 33, 44], [5, 6, 70, 80]], np.float32) + len(asked)
+            scores = np.array([0.75, 0.25], np.float32)
+            return Proposals(boxes, scores, np.full(2, "multibox"))[: count - len(asked) % 2]
 
-    dataset = read_dataset(small_dataset)
-    box = np.array([[10, 10, 90, 90]], np.float32)
-    found = with_multibox(
-        [proposals(box)] * 6,
-        Proposer(),
-        2,
-        dataset,
-        small_dataset.parent,
-        [1, 4],
-        Console(quiet=True),
-    )
+    path, dataset, folder = tmp_path / "boxes", read_dataset(small_dataset), small_dataset.parent
+    source = MultiBoxSource(Proposer(), 2, dataset, folder, [1, 4])
+    found = kept_multibox(source, path, Console(quiet=True))
     assert asked == [((96, 128, 3), 2)] * 2
-    assert [len(boxes.boxes_xyxy) for boxes in found] == [1, 3, 1, 1, 3, 1]
+    assert [boxes.boxes_xyxy[0, 0] for boxes in found] == [2, 3]
+    assert [len(boxes) for boxes in found] == [1, 2]
+    for one, again in zip(found, kept_multibox(source, path, Console(quiet=True)), strict=True):
+        assert np.array_equal(one.boxes_xyxy, again.boxes_xyxy)
+        assert np.array_equal(one.scores, again.scores)
+        assert one.source.tolist() == again.source.tolist()
+    assert len(asked) == 2
+    for other in (source._replace(boxes=1), source._replace(images=[1, 3])):
+        kept_multibox(other, path, Console(quiet=True))
+    assert len(asked) == 6
 
 
 def test_a_detector_is_measured_under_the_data_set_s_ids(small_dataset: Path) -> None:
