@@ -28,7 +28,7 @@ from rich.progress import track
 
 from configs import RecipeError, override
 from detector import Detector, read_image
-from detector.ensemble import Member
+from detector.ensemble import Member, voters
 from detector.errors import DetectorError
 from detector.evaluation_run import coco_results, match_classes, run_settings
 from detector.image_folder import check_image_folder, find_image_folder
@@ -84,9 +84,7 @@ class Voice(Detector):
     ) -> tuple[Floats, Floats]:
         """Those of `Detector`, up to the rounding of a mean."""
         found = []
-        for member in self.members:
-            if member.mode == "proposer":
-                continue
+        for member in voters(self.members):
             key = id(member.model), boxes_xyxy.tobytes()
             if key in self.heard:
                 self.borrowed += self.heard[key][2]
@@ -97,7 +95,7 @@ class Voice(Detector):
             found.append(self.heard[key])
         said = [torch.from_numpy(probabilities) for probabilities, _, _ in found]
         mean = average_members(said, self.recipe.network.average).numpy()
-        movers = [member.model.moves_boxes for member in self.members if member.mode != "proposer"]
+        movers = [member.model.moves_boxes for member in voters(self.members)]
         moves = [deltas for _, deltas, _ in compress(found, movers)]
         return mean, np.mean(moves or [deltas for _, deltas, _ in found], 0)
 
@@ -112,8 +110,8 @@ def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
         raise RecipeError(f"--row {settings!r}: only {' and '.join(SHARING)} share what was seen")
     first = detector.members[0]
     chooser = [] if first.mode == "warp" else [Member(first.model, "proposer")]
-    voters = [member for member in detector.members if member.mode != "proposer"]
-    groups = {f"member-{n}-{voter.mode}": [*chooser, voter] for n, voter in enumerate(voters, 1)}
+    judges = voters(detector.members)
+    groups = {f"member-{n}-{judge.mode}": [*chooser, judge] for n, judge in enumerate(judges, 1)}
     groups["together"] = list(detector.members)
     recipe, info, device = override(detector.recipe, words), detector.info, detector.device
     recipe = replace(recipe, network=replace(recipe.network, cascade=()))

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from configs import NetworkOptions
-from detector.ensemble import Member
+from detector.ensemble import Member, voters
 from detector.region_scoring import Features, average_members, score
 
 Floats = NDArray[np.float32]
@@ -69,7 +69,7 @@ def stages_of(members: Sequence[Member], cascade: Sequence[float]) -> list[Stage
     Without a cascade all that have a vote are one stage, and the proposer is not asked. Scores for
     which there is no network are idle, as while one member of an ensemble is trained.
     """
-    lookers = members if cascade else [m for m in members if m.mode != "proposer"]
+    lookers = members if cascade else voters(members)
     alone = min(len(cascade), len(lookers) - 1)
     found = []
     for (model, mode), least in zip(lookers[:alone], cascade, strict=False):

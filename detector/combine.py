@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from detector.ensemble import Member, pack, unpack
+from detector.ensemble import Member, pack, unpack, voters
 from detector.errors import DetectorError
 from detector.pipeline import Detector
 from detector.regions import RegionClassifier
@@ -36,7 +36,7 @@ def combine(detectors: Sequence[Detector]) -> Detector:
                 "detectors of different classes cannot vote together: "
                 f"{', '.join(first.info.class_names)}; {', '.join(other.info.class_names)}"
             )
-        members += [member for member in other.members if member.mode != "proposer"]
+        members += voters(other.members)
     modes = tuple(member.mode for member in members)
     members = unpack(pack(members), modes, len(first.info.class_names))
     origins = [origin for detector in detectors for origin in _origins(detector)]

@@ -33,6 +33,11 @@ class Member(NamedTuple):
     mode: str = "shared"
 
 
+def voters(members: Sequence[Member]) -> list[Member]:
+    """Those that classify; a proposer only proposes."""
+    return [member for member in members if member.mode != "proposer"]
+
+
 def trunk_of(model: RegionClassifier) -> nn.Module:
     """What tells a trunk from another: its last layer, which members may have in common."""
     return model.network.inception("4e")

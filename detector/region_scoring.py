@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from configs import NetworkOptions
-from detector.ensemble import Member, distinct_trunks, early_of, trunk_of
+from detector.ensemble import Member, distinct_trunks, early_of, trunk_of, voters
 from detector.precision import mixed_precision
 from detector.pyramid import Pyramid, scaled_pictures
 from detector.regions import DELTA_SCALE, RegionClassifier
@@ -128,9 +128,9 @@ def score(
     Both are the mean of the members that have a vote, deltas of those that learned any, over all
     views; how `average_members`.
     """
-    voters = [member for member in members if member.mode != "proposer"]
-    movers = [member.model.moves_boxes for member in voters]
-    classes = voters[0].model.classes
+    judges = voters(members)
+    movers = [member.model.moves_boxes for member in judges]
+    classes = judges[0].model.classes
     probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
     deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
     if features.device.type != "cpu":
@@ -138,7 +138,7 @@ def score(
     with mixed_precision(features.device):
         for first in range(0, len(boxes_xyxy), batch):
             rows = slice(first, first + batch)
-            answers = _answers(voters, features, boxes_xyxy[rows])
+            answers = _answers(judges, features, boxes_xyxy[rows])
             mean = average_members([answer.probabilities for answer in answers], average)
             probabilities[rows] = mean.cpu().numpy()
             if moves := [answer.deltas for answer in compress(answers, movers)]:
@@ -172,41 +172,58 @@ class _Answer(NamedTuple):
     deltas: Tensor
 
 
-def _answers(voters: Sequence[Member], features: Features, boxes_xyxy: Floats) -> list[_Answer]:
-    """What each member says; regions and crops are cut out once for all."""
-    found: list[list[_Answer]] = [[] for _ in voters]
-    for view in features.views:
-        regions: dict[int, Tensor] = {}
-        for said, (model, mode) in zip(found, voters, strict=True):
-            if mode == "warp":
-                continue
-            trunk, boxes = id(trunk_of(model)), features.boxes(boxes_xyxy, view.mirrored)
-            if trunk not in regions:
-                regions[trunk] = model.regions(view.pyramids[trunk], boxes)
-            around = model.around(view.cells[id(model)], boxes)
-            said.append(_answer(model.answer(regions[trunk], around), view.mirrored))
-    if any(mode == "warp" for _, mode in voters):
-        for mirrored in sorted({view.mirrored for view in features.views}):
-            crops: dict[int, Tensor] = {}  # by padding
-            early: dict[tuple[int, int], Tensor] = {}  # by padding and first layers
-            for said, (model, mode) in zip(found, voters, strict=True):
-                if mode == "shared":
-                    continue
-                padding = model.crop_padding
-                key = padding, id(early_of(model))
-                if padding not in crops:
-                    crops[padding] = features.crops(boxes_xyxy, mirrored, padding)
-                if key not in early:
-                    early[key] = _early(model, crops[padding])
-                answers = model.answer(model.network.late(early[key]))
-                said.append(_answer(answers, mirrored))
+def _answers(judges: Sequence[Member], features: Features, boxes_xyxy: Floats) -> list[_Answer]:
+    """What each member says, the mean of what it says of the views it reads."""
+    on_maps = [judge.model for judge in judges if judge.mode == "shared"]
+    on_crops = [judge.model for judge in judges if judge.mode == "warp"]
+    sides = sorted({view.mirrored for view in features.views})
+    # Of each network in turn, its answers of all views
+    of_maps = zip(
+        *(_of_maps(on_maps, features, view, boxes_xyxy) for view in features.views), strict=True
+    )
+    of_crops = zip(
+        *(_of_crops(on_crops, features, side, boxes_xyxy) for side in sides), strict=True
+    )
+    said = [next(of_crops if judge.mode == "warp" else of_maps) for judge in judges]
     return [
         _Answer(
-            torch.stack([view.probabilities for view in said]).mean(0),
-            torch.stack([view.deltas for view in said]).mean(0),
+            torch.stack([view.probabilities for view in views]).mean(0),
+            torch.stack([view.deltas for view in views]).mean(0),
         )
-        for said in found
+        for views in said
     ]
+
+
+def _of_maps(
+    models: Sequence[RegionClassifier], features: Features, view: View, boxes_xyxy: Floats
+) -> list[_Answer]:
+    """What networks say of regions of their maps, which are cut out once for those of a trunk."""
+    boxes, found = features.boxes(boxes_xyxy, view.mirrored), []
+    regions: dict[int, Tensor] = {}
+    for model in models:
+        trunk = id(trunk_of(model))
+        if trunk not in regions:
+            regions[trunk] = model.regions(view.pyramids[trunk], boxes)
+        around = model.around(view.cells[id(model)], boxes)
+        found.append(_answer(model.answer(regions[trunk], around), view.mirrored))
+    return found
+
+
+def _of_crops(
+    models: Sequence[RegionClassifier], features: Features, mirrored: bool, boxes_xyxy: Floats
+) -> list[_Answer]:
+    """What networks say of crops: cut once for those of a padding, seen once by common layers."""
+    found, crops = [], dict[int, Tensor]()  # by padding
+    early: dict[tuple[int, int], Tensor] = {}  # by padding and first layers
+    for model in models:
+        padding = model.crop_padding
+        key = padding, id(early_of(model))
+        if padding not in crops:
+            crops[padding] = features.crops(boxes_xyxy, mirrored, padding)
+        if key not in early:
+            early[key] = _early(model, crops[padding])
+        found.append(_answer(model.answer(model.network.late(early[key])), mirrored))
+    return found
 
 
 def _early(model: RegionClassifier, crops: Tensor) -> Tensor:

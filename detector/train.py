@@ -17,6 +17,7 @@ from configs import NetworkOptions, Recipe, TrainingOptions
 from detector.combine import combine
 from detector.curves import add_validation
 from detector.distributed import join_processes
+from detector.ensemble import voters
 from detector.errors import DetectorError
 from detector.image_folder import find_image_folder
 from detector.pipeline import Detector
@@ -152,10 +153,10 @@ def _check_has_trunk(recipe: Recipe, start: Detector | None) -> None:
 
 def _check_is_one(start: Detector | None, where: str) -> None:
     """Refuse an ensemble to go on from: all but one of its networks would be lost."""
-    voters = [m for m in start.members if m.mode != "proposer"] if start is not None else []
-    if len(voters) > 1:
+    networks = voters(start.members) if start is not None else []
+    if len(networks) > 1:
         raise DetectorError(
-            f"{where}: {len(voters)} networks, training goes on from one; give the weights of "
+            f"{where}: {len(networks)} networks, training goes on from one; give the weights of "
             "one of them, or leave it out"
         )
 

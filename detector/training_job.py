@@ -13,7 +13,7 @@ from configs import Recipe, RecipeError
 from detector.combine import as_proposer, without_vote
 from detector.digests import hash_of_data, hash_of_tensors
 from detector.distributed import Processes
-from detector.ensemble import Member
+from detector.ensemble import Member, voters
 from detector.errors import DetectorError
 from detector.fine_tuning import detector_losses, freeze_until, trunk_is_frozen
 from detector.part_loader import Steps
@@ -80,7 +80,7 @@ class Job:
         detector = self.start or self.forerunner
         if detector is None:
             return None
-        return next(m.model for m in detector.members if m.mode != "proposer")
+        return voters(detector.members)[0].model
 
     @cached_property
     def data_digest(self) -> str:
