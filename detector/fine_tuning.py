@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,11 +49,7 @@ def part_losses(
     Every photograph weighs alike. With `multibox` its best boxes join the examples', found on the
     maps of this very pass. With `teacher` its answers are part of what classes should be.
     """
-    maps = iter(model.maps([image.to(device) for example in examples for image in example.images]))
-    pyramids = [
-        Pyramid([next(maps) for _ in example.images], example.factors.to(device))
-        for example in examples
-    ]
+    pyramids = _pyramids(model, examples, device)
     lessons = []
     for pyramid, example in zip(pyramids, examples, strict=True):
         proposals = example.boxes_xyxy
@@ -62,14 +58,7 @@ def part_losses(
                 best = multibox.propose(pyramid.maps[0], *example.size, multibox_boxes)
             proposals = np.concatenate([proposals, best.boxes_xyxy])
         lessons.append(_lesson(model, pyramid, proposals, example, options))
-
-    boxes = [torch.from_numpy(lesson.regions.boxes_xyxy).to(device) for lesson in lessons]
-    cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
-    seen = zip(model.cells_of(pyramids), boxes, strict=True)
-    around = [context for pair in seen if (context := model.around(*pair)) is not None]
-    logits, deltas = model.answer(torch.cat(cut), torch.cat(around) if around else None)
-    counts = [len(chosen) for chosen in boxes]
-    answers = zip(logits.split(counts), deltas.split(counts), strict=True)
+    answers = _answers(model, pyramids, [lesson.regions for lesson in lessons])
     losses = []
     for example, lesson, answer in zip(examples, lessons, answers, strict=True):
         found = region_losses(*answer, lesson.regions, options)
@@ -83,6 +72,31 @@ def part_losses(
         losses.append((classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
     means = [torch.stack(values).mean() for values in zip(*losses, strict=True)]
     return dict(zip(("classes", "boxes", "objectness"), means, strict=True))
+
+
+def _pyramids(
+    model: RegionClassifier, examples: Sequence[Example], device: torch.device
+) -> list[Pyramid]:
+    """Maps of each photograph; pictures of one size go through the trunk together."""
+    maps = iter(model.maps([image.to(device) for example in examples for image in example.images]))
+    return [
+        Pyramid([next(maps) for _ in example.images], example.factors.to(device))
+        for example in examples
+    ]
+
+
+def _answers(
+    model: RegionClassifier, pyramids: Sequence[Pyramid], regions: Sequence[Regions]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits and deltas of the regions of each photograph; all go through the head together."""
+    device = pyramids[0].factors.device
+    boxes = [torch.from_numpy(chosen.boxes_xyxy).to(device) for chosen in regions]
+    cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
+    seen = zip(model.cells_of(pyramids), boxes, strict=True)
+    around = [context for pair in seen if (context := model.around(*pair)) is not None]
+    logits, deltas = model.answer(torch.cat(cut), torch.cat(around) if around else None)
+    counts = [len(chosen) for chosen in boxes]
+    return zip(logits.split(counts), deltas.split(counts), strict=True)
 
 
 def _lesson(

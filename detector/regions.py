@@ -109,8 +109,16 @@ class RegionClassifier(nn.Module):
                 }
             )
 
-    def take_over(self, other: RegionClassifier, with_classifier: bool = True) -> None:
-        """Weights of another network, of the same classes where its classifier is wanted too.
+    def begin_with(self, other: RegionClassifier) -> None:
+        """All weights of another network but its classifier's, whatever its classes."""
+        its_own = ("classifier.", "context", "padding")
+        # What is all 0 was never learned, such as `as_proposer`'s boxes, and never would be
+        state = other.state_dict()
+        taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
+        self.load_state_dict(taken, strict=False)
+
+    def continue_from(self, other: RegionClassifier) -> None:
+        """All weights of another network of the same classes.
 
         From one that saw no context the classifier begins by ignoring it.
 
@@ -120,12 +128,6 @@ class RegionClassifier(nn.Module):
             Its classifier saw other context.
         """
         state = dict(other.state_dict())
-        if not with_classifier:
-            its_own = ("classifier.", "context", "padding")
-            # What is all 0 was never learned, such as `as_proposer`'s boxes, and never would be
-            taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
-            self.load_state_dict(taken, strict=False)
-            return
         own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))
         if theirs and own != theirs:
             raise DetectorError(

@@ -206,8 +206,10 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
         padding=recipe.network.padding,
     )
     load_imagenet(model.network, job.imagenet_weights)
-    if initial is not None:
-        model.take_over(initial, with_classifier=job.start is not None)
+    if initial is not None and job.start is not None:
+        model.continue_from(initial)
+    elif initial is not None:
+        model.begin_with(initial)
     if mode == "warp" and not options.box_regression:
         without_regression(model)
     if job.proposer is None or mode != "warp":

@@ -109,10 +109,10 @@ def test_every_mix_of_modes_comes_back_from_its_file(
 
 def test_a_network_may_go_on_from_one_of_another_padding(detector: Detector) -> None:
     wide = RegionClassifier(len(NAMES), padding=40)
-    wide.take_over(detector.model)
+    wide.continue_from(detector.model)
     assert wide.crop_padding == 40
     usual = RegionClassifier(len(NAMES))
-    usual.take_over(wide)
+    usual.continue_from(wide)
     assert usual.crop_padding == 16 and same(usual, detector.model)
 
 

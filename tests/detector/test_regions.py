@@ -135,7 +135,7 @@ def test_a_network_begins_with_another_s_of_other_classes() -> None:
     source, model = RegionClassifier(5), RegionClassifier(2, context=(2.0, 4.0), padding=48)
     classifier = model.classifier.weight.detach().clone()
     torch.nn.init.zeros_(source.regressor.weight)  # of a detector that reads boxes nowhere
-    model.take_over(source, with_classifier=False)
+    model.begin_with(source)
     state, theirs = model.state_dict(), source.state_dict()
     taken = {name for name in state if name in theirs and torch.equal(state[name], theirs[name])}
     assert set(theirs) - taken == {

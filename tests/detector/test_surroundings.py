@@ -69,18 +69,18 @@ BOXES = np.array([[4, 5, 60, 70], [50, 10, 119, 88], [0, 0, 120, 90]], np.float3
 
 def test_a_network_goes_on_from_one_that_saw_no_context_and_answers_alike() -> None:
     plain, seeing = network((), 0), network(FACTORS, 1)
-    seeing.take_over(plain)
+    seeing.continue_from(plain)
     expected = detector(plain).classify(IMAGE, BOXES)
     np.testing.assert_allclose(detector(seeing).classify(IMAGE, BOXES), expected, atol=2e-3)
     again = network(FACTORS, 2)
-    again.take_over(network(FACTORS, 3))
+    again.continue_from(network(FACTORS, 3))
     with pytest.raises(DetectorError, match=r"network.context: .* has \[1.5, 100.0\].*\[2.0\]"):
-        network((2.0,), 0).take_over(seeing)
+        network((2.0,), 0).continue_from(seeing)
 
 
 def test_factors_that_float16_rounds_are_still_the_same_after_a_file(tmp_path: Path) -> None:
     detector(network((1.2,), 0)).save(tmp_path / "w.safetensors")
-    network((1.2,), 1).take_over(Detector.load(tmp_path / "w.safetensors", device="cpu").model)
+    network((1.2,), 1).continue_from(Detector.load(tmp_path / "w.safetensors", device="cpu").model)
 
 
 def test_what_is_around_a_region_counts() -> None:
