@@ -10,6 +10,18 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.image_files import printable
 
+_held: set[int] = set()  # descriptors of this process's locks
+
+
+def _let_go() -> None:
+    """A forked process must not hold on to a folder when the one that locked it is killed."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
@@ -22,11 +34,14 @@ def locked(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
+    _held.add(descriptor)
     try:
         lock(descriptor, folder)
         yield
     finally:
-        os.close(descriptor)
+        if descriptor in _held:  # not in a process forked meanwhile
+            _held.remove(descriptor)
+            os.close(descriptor)
 
 
 def lock(descriptor: int, folder: Path) -> None:
