@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from eval.records import EvaluationError
 
 FILE_NAME = re.compile(r"comp\d+_det_.+\.txt(\.gz)?")
 FIELDS = ("score", "xmin", "ymin", "xmax", "ymax")
+REMEDY = "write file names with their suffix"
 
 
 def comp4_files(path: str | os.PathLike[str]) -> list[Path]:
@@ -35,34 +37,38 @@ def read_comp4(
     """Read a folder, a glob pattern or one file of lines `image score xmin ymin xmax ymax`.
 
     Whole pixels counted from 1 (layout "inclusive1"). The class is the end of the file's name.
-    Images are named by id, by file name, or by that without suffix.
+    Images are named by id, by file name, or by that without suffix, all in one way.
 
     Raises
     ------
     EvaluationError
-        Naming file and line: an unknown image, a wrong number of columns, no number; or no class
-        is known.
+        Naming file and line: an unknown image, a wrong number of columns, no number; names that
+        may be ids or file names; or no class is known.
     """
     files = comp4_files(path)
     if not files:
         raise EvaluationError(f"{os.fspath(path)}: no file comp4_det_SPLIT_CLASS.txt; check it")
-    rows = rows_by_name(dataset)
-    tables, images, labels, lines = [], [], [], []
+    tables, words, labels, lines = [], [], [], []
     file_of: list[np.ndarray] = []
     classes = [_class_of(file, dataset) for file in files]
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
         table, numbers, names = number_table(content, FIELDS, file.name, report, named=True)
-        words = decoded(b"\n".join(names), file.name).split("\n") if names else []
         tables.append(table)
-        images.append(find_images(words, rows, numbers, file.name, report))
+        words.append(decoded(b"\n".join(names), file.name).split("\n") if names else [])
         labels.append(np.full(len(table), label))
         lines.append(numbers)
         file_of.append(np.full(len(table), len(file_of)))
+    rows, said = rows_by_name(dataset, chain(*words), Path(path).name, reason=REMEDY)
+    images = [
+        find_images(some, rows, numbers, file.name, report)
+        for file, some, numbers in zip(files, words, lines, strict=True)
+    ]
     line, file_row = np.concatenate(lines), np.concatenate(file_of)
     scores, boxes = np.split(np.concatenate(tables), [1], axis=1)
     missing = [name for i, name in enumerate(dataset.class_names) if (name, i) not in classes]
-    note = f"no file for {len(missing)} classes: {listed(missing)}"
+    if missing:
+        said = (f"no file for {len(missing)} classes: {listed(missing)}", *said)
     return make_table(
         dataset,
         np.concatenate(images),
@@ -73,7 +79,7 @@ def read_comp4(
         source=Path(path).name,
         where=lambda row: f"{files[file_row[row]].name}: line {line[row]}",
         class_of=lambda row: classes[file_row[row]][0],
-        notes=(note,) if missing else (),
+        notes=said,
     )
 
 

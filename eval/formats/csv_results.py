@@ -13,7 +13,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
-from eval.formats.results import find_images, listed, make_table, rows_by_name
+from eval.formats.results import FILE_NAMES, IDS, find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.text_numbers import number_of
 from eval.records import EvaluationError
@@ -39,13 +39,14 @@ def read_csv_results(
 
     It needs an image (image_id, image, file_name), a class (class, class_name; or category_id,
     an id of the ground truth), a score, and x, y, width, height or xmin, ymin, xmax, ymax (or
-    x1 ...), in pixels, 0-based and continuous. The notes say what was understood.
+    x1 ...), in pixels, 0-based and continuous. The notes say what was understood. Images are named
+    by id, by file name, or by that without suffix, all in one way.
 
     Raises
     ------
     EvaluationError
         Naming file and line: a missing column, an unknown image, a wrong number of columns, no
-        number; or no class is known.
+        number; names that may be ids or file names; or no class is known.
     """
     source = Path(path).name
     text = decoded(read_bytes(path), source)
@@ -64,7 +65,10 @@ def read_csv_results(
         report(Fault(f"{source}: line {lines[row]}", field, message, "not a finite number"))
 
     names = [name.strip() for name in columns.get(image, ())]
-    images = find_images(names, rows_by_name(dataset), lines, source, report, image)
+    says = IDS if image == "image_id" else FILE_NAMES if image != "image" else ""
+    reason = f"the column {image!r} says" if says else "call the column image_id or file_name"
+    rows_of, said = rows_by_name(dataset, names, source, says, reason)
+    images = find_images(names, rows_of, lines, source, report, image)
     classes = [name.strip() for name in columns.get(category, ())]
     labels, by_id = _labels(classes, category, dataset)
     boxes = numbers[:, 1:].copy()
@@ -86,7 +90,7 @@ def read_csv_results(
         source=source,
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
-        notes=(note,),
+        notes=(note, *said),
     )
 
 

@@ -14,27 +14,79 @@ from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report
 from eval.records import EvaluationError
 
-AMBIGUOUS = -1
+IDS, FILE_NAMES = "ids", "file names"
+UNKNOWN, AMBIGUOUS, IS_ID, IS_FILE_NAME = -1, -2, -3, -4  # in place of an image's index
+FAULTS = {
+    UNKNOWN: ("is no image", "correct it"),
+    AMBIGUOUS: ("fits several images", "correct it"),
+    IS_ID: ("is an id", "write file names throughout"),
+    IS_FILE_NAME: ("is a file name", "write ids throughout"),
+}
 LEFT_OUT = "were left out"  # in notes of detections of unknown classes
 
 
-def rows_by_name(dataset: Dataset) -> dict[str, int]:
-    """Image index by id (as text), file name, its last part, and that without suffix.
+def rows_by_name(
+    dataset: Dataset, names: Iterable[str], source: str, says: str = "", reason: str = ""
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Image index by name (below 0: one of FAULTS), and what to say of how names were read.
 
-    The first of these ways that knows a name decides; AMBIGUOUS where it names two images.
+    All names of a result are ids, or all are file names (whole, the last part, or that without
+    suffix): the way that more of them fit. Name by name, results on pictures 0.jpg, 1.jpg ... of
+    ids 1, 2 ... would get to other images in silence.
+
+    Parameters
+    ----------
+    says
+        IDS or FILE_NAMES, if the format tells what the names are: that decides where as many fit
+        either way; and where it tells FILE_NAMES, numbers are no ids.
+    reason
+        What tells it; without `says`, what to do about names that fit both ways.
+
+    Raises
+    ------
+    EvaluationError
+        As many fit either way, but mean other images, and nothing tells which.
     """
+    by_file = _rows_by_file_name(dataset)
+    by_id = every_id = _rows(str(image.id) for image in dataset.images)
+    if says == FILE_NAMES:
+        texts = {image.id for image in dataset.images if isinstance(image.id, str)}
+        by_id = {name: row for name, row in every_id.items() if name in texts}
+    different = dict.fromkeys(names)
+    in_file, in_id = (len(different.keys() & rows.keys()) for rows in (by_file, by_id))
+    way = FILE_NAMES if in_file > in_id else IDS if in_id > in_file else says
+    notes: tuple[str, ...] = ()
+    both = (name for name in different if name in by_file and name in by_id)
+    twofold = next((name for name in both if by_file[name] != by_id[name]), None)
+    if twofold is not None:
+        owner, named = (_called(dataset, rows[twofold]) for rows in (by_id, by_file))
+        example = f"{twofold!r:.60} is the id of {owner} and the name of {named}"
+        if not way:
+            raise EvaluationError(
+                f"{source}: are its images ids or file names? {example}; {reason}"
+            )
+        why = f"as {reason}" if way == says else "which more of the names fit"
+        notes = (f"images were read as {way}, {why}, though {example}",)
+    if way == IDS:
+        return dict.fromkeys(by_file, IS_FILE_NAME) | by_id, notes
+    return dict.fromkeys(every_id, IS_ID) | by_file, notes
+
+
+def _called(dataset: Dataset, row: int) -> str:
+    return f"{dataset.images[row].file_name:.60}" if row >= 0 else "several images"
+
+
+def _rows_by_file_name(dataset: Dataset) -> dict[str, int]:
+    """The first of the ways to write a file name that knows a name decides."""
     paths = [PurePosixPath(image.file_name.replace("\\", "/")) for image in dataset.images]
+    whole = _rows(image.file_name for image in dataset.images)
+    return _rows(path.stem for path in paths) | _rows(path.name for path in paths) | whole
+
+
+def _rows(names: Iterable[str]) -> dict[str, int]:
     rows: dict[str, int] = {}
-    for names in (
-        [str(image.id) for image in dataset.images],
-        [image.file_name for image in dataset.images],
-        [path.name for path in paths],
-        [path.stem for path in paths],
-    ):
-        found: dict[str, int] = {}
-        for row, name in enumerate(names):
-            found[name] = row if found.get(name, row) == row else AMBIGUOUS
-        rows = found | rows
+    for row, name in enumerate(names):
+        rows[name] = AMBIGUOUS if name in rows else row
     return rows
 
 
@@ -47,12 +99,11 @@ def find_images(
     field: str = "image",
 ) -> np.ndarray:
     """(N,) int64 image index of each name; -1 where it is unknown, which is a fault."""
-    images = np.array([rows.get(name, -2) for name in names], dtype=np.int64)
+    images = np.array([rows.get(name, UNKNOWN) for name in names], dtype=np.int64)
     for bad in np.flatnonzero(images < 0).tolist():
-        why = "fits several images" if images[bad] == AMBIGUOUS else "is no image"
+        why, remedy = FAULTS[int(images[bad])]
         last = PurePosixPath(names[bad].replace("\\", "/")).name
-        remedy = "correct it"
-        if last != names[bad] and rows.get(last, AMBIGUOUS) != AMBIGUOUS:
+        if last != names[bad] and rows.get(last, UNKNOWN) >= 0:
             remedy = f"without its folder, {last!r:.60}, it is"
         message = f"{field} {names[bad]!r:.60} {why} of the ground truth; {remedy}"
         report(Fault(f"{source}: line {lines[bad]}", field, message, "unknown image"))

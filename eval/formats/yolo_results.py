@@ -10,7 +10,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.formats.faults import Fault, Report, refuse
-from eval.formats.results import find_images, make_table, rows_by_name
+from eval.formats.results import FILE_NAMES, find_images, make_table, rows_by_name
 from eval.formats.text_files import read_bytes
 from eval.formats.text_numbers import number_table
 from eval.formats.yolo import FIELDS, checked_rows, in_pixels
@@ -23,7 +23,8 @@ def read_yolo_results(
     """Read a folder (or its subfolder labels) of files IMAGE.txt, `class cx cy w h confidence`.
 
     The class is the number of a class of the ground truth, counted from 0; boxes are fractions
-    of the picture, whose size the ground truth tells.
+    of the picture, whose size the ground truth tells. IMAGE is its file name without suffix, or an
+    id that is text; a number is no id here.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def read_yolo_results(
     files = sorted(folder.glob("*.txt"))
     if not files:
         raise EvaluationError(f"{os.fspath(path)}: no text file in it; expected one per image")
-    rows = rows_by_name(dataset)
+    stems = [file.stem for file in files]
+    rows, said = rows_by_name(dataset, stems, Path(path).name, FILE_NAMES, "YOLO names its files")
     tables, images, wheres = [np.empty((0, 6))], [np.empty(0, np.int64)], []
     for file in files:
         table, lines, _ = number_table(read_bytes(file), (*FIELDS, "confidence"), file.name, report)
@@ -63,5 +65,5 @@ def read_yolo_results(
         source=Path(path).name,
         where=lambda row: "{}: line {}".format(*wheres[row]),
         class_of=lambda row: f"{numbers[row]:.0f}",
-        notes=("class numbers were read as places in the ground truth's classes, from 0",),
+        notes=("class numbers were read as places in the ground truth's classes, from 0", *said),
     )

@@ -170,6 +170,19 @@ def table(edit: Edit, name: str = "found.csv") -> Callable[[Path], Inputs]:
     return make
 
 
+def other_ids(make: Callable[[Path], Inputs]) -> Callable[[Path], Inputs]:
+    """Results against the pictures' names, 1 and 2, where each has the id of the other."""
+    images = [{**one, "id": 3 - one["id"]} for one in TRUTH["images"]]
+    objects = [{**one, "image_id": 3 - one["image_id"]} for one in TRUTH["annotations"]]
+    truth = {**TRUTH, "images": images, "annotations": objects}
+
+    def both(folder: Path) -> Inputs:
+        detections = make(folder).detections
+        return files(folder, truth)._replace(detections=detections)
+
+    return both
+
+
 def utf16(content: bytes) -> bytes:
     """As PowerShell writes text."""
     return content.decode().encode("utf-16")
@@ -239,6 +252,8 @@ CASES = [
     Case("comp4: one file only", lambda folder: voc()(folder)._replace(
          detections=folder / "comp4" / "comp4_det_test_cat.txt"), NO_DOG,
          notes=("no file for 19 classes",)),
+    Case("comp4: numbers that are ids and file names, of different images", other_ids(voc()),
+         "comp4: are its images ids or file names? '1' is the id of 2.jpg and the name of 1.jpg"),
     Case("comp4: file of a class that is none", lambda folder: _voc(folder, {})._replace(
          detections=_renamed(folder / "comp4" / "comp4_det_test_cat.txt", "wolf")),
          "none of its classes (wolf) is one of the ground truth"),
@@ -298,6 +313,8 @@ CASES = [
          "1.txt: line 1: 5 columns; expected 6"),
     Case("YOLO: results of an unknown picture", yolo(stranger=are(b"0 .5 .5 .1 .1 .9\n")),
          "9.txt: line 1: image '9' is no image of the ground truth"),
+    Case("YOLO: results named after pictures whose names are ids of other images",
+         other_ids(yolo()), RIGHT, notes=(NUMBERED,)),
     Case("YOLO: CRLF", yolo(label=crlf, found=crlf), RIGHT, notes=(NUMBERED,)),
     Case("CSV: no line of names", table(lambda c: c.partition(b"\n")[2]),
          "found.csv: line 1: is the first line, with the names of the columns, missing?"),
@@ -326,6 +343,11 @@ CASES = [
          notes=(EXPLAINED, "were left out: dogs; did you mean 'dog'?")),
     Case("CSV: image with its folder", table(first("\n1,", "\nval/1,")),
          "image_id 'val/1' is no image of the ground truth; without its folder, '1', it is"),
+    Case("CSV: numbers that are ids and file names, of different images, under `file_name`",
+         other_ids(table(swap("image_id", "file_name"))), RIGHT,
+         notes=("read as: image from 'file_name'",)),
+    Case("CSV: the same under `image`", other_ids(table(swap("image_id", "image"))),
+         "found.csv: are its images ids or file names? '1' is the id of 2.jpg and the name of"),
     Case("CSV: no column of scores", table(swap("score", "Rank No")),
          "no column for score; the columns are image_id, class, Rank No, x"),
     Case("CSV: in UTF-16", table(utf16), "found.csv: line 1 is not UTF-8 text"),
