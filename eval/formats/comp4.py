@@ -43,7 +43,7 @@ def read_comp4(
     ------
     EvaluationError
         Naming file and line: an unknown image, a wrong number of columns, no number; names that
-        may be ids or file names; or no class is known.
+        may be ids or file names; two files of one class; or no class is known.
     """
     files = comp4_files(path)
     if not files:
@@ -51,6 +51,7 @@ def read_comp4(
     tables, words, labels, lines = [], [], [], []
     file_of: list[np.ndarray] = []
     classes = [_class_of(file, dataset) for file in files]
+    _check_classes(files, [name for name, _ in classes], Path(path).name)
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
         table, numbers, names = number_table(content, FIELDS, file.name, report, named=True)
@@ -81,6 +82,17 @@ def read_comp4(
         class_of=lambda row: classes[file_row[row]][0],
         notes=said,
     )
+
+
+def _check_classes(files: list[Path], names: list[str], source: str) -> None:
+    """One file for each class: two are of different detectors or splits, or copies."""
+    of_class: dict[str, Path] = {}
+    for file, name in zip(files, names, strict=True):
+        if of_class.setdefault(name, file) is not file:
+            raise EvaluationError(
+                f"{source}: two files of the class {name!r:.60}, {of_class[name].name} and "
+                f"{file.name}; leave one of them, or name those of one result, as in 'comp4_*'"
+            )
 
 
 def _class_of(file: Path, dataset: Dataset) -> tuple[str, int]:

@@ -99,7 +99,7 @@ def _voc(folder: Path, edits: dict[str, Edit]) -> Inputs:
             for one in RESULTS if one["category_id"] == kind
         ]  # fmt: skip
         contents[short[name]] = ("\n".join(lines) + "\n").encode()
-    _write(folder, contents, {short[name]: edit for name, edit in edits.items()})
+    _write(folder, contents, {short.get(name, name): edit for name, edit in edits.items()})
     return Inputs(folder / "voc", folder / "comp4", reading={"split": "test"})
 
 
@@ -252,6 +252,8 @@ CASES = [
     Case("comp4: one file only", lambda folder: voc()(folder)._replace(
          detections=folder / "comp4" / "comp4_det_test_cat.txt"), NO_DOG,
          notes=("no file for 19 classes",)),
+    Case("comp4: files of comp3 among them", voc(**{"comp4/comp3_det_test_cat.txt": are(b"")}),
+         "comp4: two files of the class 'cat', comp3_det_test_cat.txt and comp4_det_test_cat.txt"),
     Case("comp4: numbers that are ids and file names, of different images", other_ids(voc()),
          "comp4: are its images ids or file names? '1' is the id of 2.jpg and the name of 1.jpg"),
     Case("comp4: file of a class that is none", lambda folder: _voc(folder, {})._replace(

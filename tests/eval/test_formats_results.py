@@ -100,6 +100,19 @@ def test_comp4_by_folder_pattern_or_file(dataset: Dataset, tmp_path: Path) -> No
         read(folder / "comp4_det_test_zebra.txt", dataset)
 
 
+@pytest.mark.parametrize("other", ["comp3_det_test_dog.txt", "comp4_det_test_dog.txt.gz"])
+def test_two_files_of_one_class_are_refused(dataset: Dataset, tmp_path: Path, other: str) -> None:
+    folder = write_comp4(tmp_path / "results", dataset, [Found(0, 1, 0.5, 1, 2, 3, 4)])
+    content = (folder / "comp4_det_test_dog.txt").read_bytes()
+    (folder / other).write_bytes(gzip.compress(content) if other.endswith(".gz") else content)
+    with pytest.raises(EvaluationError, match="results: two files of the class 'dog', ") as caught:
+        read(folder, dataset)
+    assert f" {other}" in str(caught.value) and " comp4_det_test_dog.txt" in str(caught.value)
+    assert len(read(folder / other, dataset)) == 1
+    (folder / other).unlink()
+    assert len(read(str(folder / "comp4_*"), dataset)) == 1
+
+
 def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path, [], 3, ["dog", "hot dog"])  # ids 1.., names 1.jpg ..
     file = write(tmp_path / "comp4_det_val_hot dog.txt", "3 .5 1 1 2 2\n2.jpg .5 1 1 2 2\n")
