@@ -12,11 +12,11 @@ from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.text_numbers import number_table
+from eval.formats.yolo_folders import find_folders, home_of, read_yaml
 from eval.records import EvaluationError
 
 FIELDS = ("class", "cx", "cy", "w", "h")
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
-SPLITS = ("test", "val", "valid", "train")  # the first that is there, where none is asked for
 NAMES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "labels/classes.txt")
 SWAPPED = (5, 6, 7, 8)  # EXIF orientations that lay the picture on its side
 ORIENTATION = 0x0112
@@ -32,6 +32,8 @@ def read_yolo(
 ) -> Dataset:
     """Read a folder with images/ and labels/, or SPLIT/images and SPLIT/labels, or both in one.
 
+    Where there is a data.yaml, its `path`, `train`, `val` and `test` come first, if they name
+    folders that are there: `path` from the file's own folder, the others from `path`.
     Lines are `class cx cy w h`, in fractions of the picture, whose size is read from its header.
     A picture without a text file has no objects. Boxes become [x, y, width, height] in pixels;
     an image's id is its file's stem, a class's id its number, counted from 0.
@@ -41,7 +43,8 @@ def read_yolo(
     path
         The folder, or its data.yaml.
     split
-        Default: test, val, valid or train, the first that is there.
+        Default: test, val, valid or train, the first that is there; not train where data.yaml
+        names another for which nothing is there.
     names
         data.yaml, or a text file with a class a line. Default: data.yaml, classes.txt, obj.names;
         without any, classes are called by their numbers.
@@ -50,11 +53,12 @@ def read_yolo(
     ------
     EvaluationError
         Naming file, line and field: a text file without its picture, a picture that cannot be
-        read, a malformed line, a class without name, a box that is not in fractions.
+        read, a malformed line, a class without name, a box that is not in fractions. Or a part is
+        not there, or is a list of folders or a text file.
     """
-    root = Path(path).parent if Path(path).suffix in (".yaml", ".yml") else Path(path)
-    notes = []
-    pictures, labels, chosen = _folders(root, split)
+    home, notes = home_of(path), []
+    root = home.folder
+    pictures, labels, chosen = find_folders(home, split)
     if chosen and not split:
         notes.append(f"images of the split {chosen}; name another with --split (split= in Python)")
     name_file = (
@@ -94,7 +98,7 @@ def read_yolo(
         range(len(class_names)),
         truths,
         np.array(truth_images, dtype=np.int64),
-        source=root.resolve().name,
+        source=home.base.resolve().name,
         notes=tuple(notes),
         pictures=pictures,
     )
@@ -129,26 +133,6 @@ def in_pixels(rows: np.ndarray, image: ImageRecord) -> np.ndarray:
     sides = rows[:, 3:5] * (image.width, image.height)
     corners = rows[:, 1:3] * (image.width, image.height) - sides / 2
     return np.concatenate([rows[:, :1], corners, sides], axis=1)
-
-
-def _folders(root: Path, split: str | None) -> tuple[Path, Path, str]:
-    """Folders of pictures and of text files, and the split that they are."""
-    for name in (split,) if split else SPLITS:
-        for pictures, labels in (
-            (root / "images" / name, root / "labels" / name),
-            (root / name / "images", root / name / "labels"),
-        ):
-            if pictures.is_dir() and labels.is_dir():
-                return pictures, labels, name
-    if not split and (root / "images").is_dir() and (root / "labels").is_dir():
-        return root / "images", root / "labels", ""
-    if not split and any(root.glob("*.txt")):
-        return root, root, ""
-    looked = f"images/{split or 'test'} and labels/{split or 'test'}"
-    raise EvaluationError(
-        f"{root}: neither {looked}, nor {split or 'test'}/images and {split or 'test'}/labels"
-        f"{'' if split else ', nor images and labels'}; check the path"
-    )
 
 
 def _images(folder: Path, report: Report) -> list[ImageRecord]:
@@ -205,17 +189,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     if path.suffix not in (".yaml", ".yml"):
         lines = decoded(read_bytes(path), path.name).splitlines()
         return _unique([line.strip() for line in lines if line.strip()], path)
-    try:
-        import yaml
-    except ImportError:
-        raise EvaluationError(
-            f"{path.name}: needs PyYAML; pip install pyyaml, or name a text file with names="
-        ) from None
-    try:
-        document: Any = yaml.safe_load(decoded(read_bytes(path), path.name))
-    except yaml.YAMLError as error:
-        raise EvaluationError(f"{path.name}: not YAML ({' '.join(str(error).split())})") from None
-    names = document.get("names") if isinstance(document, dict) else None
+    names: Any = read_yaml(path).get("names")
     if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[number] for number in range(len(names))]
     if not isinstance(names, list) or not names:

@@ -309,6 +309,11 @@ CASES = [
     Case("YOLO: data.yaml without names", yolo(names=are(b"nc: 2\n")),
          "data.yaml: 'names' is None; expected a list of class names"),
     Case("YOLO: data.yaml that is no YAML", yolo(names=are(b"names: [cat\n")), "data.yaml: not"),
+    Case("YOLO: data.yaml with a list of folders", yolo(names=are(
+         b"names: [cat, dog]\nval: [images/a, images/b]\n")),
+         "data.yaml: val is ['images/a', 'images/b']; expected one folder of pictures"),
+    Case("YOLO: data.yaml with folders that are not there", yolo(names=are(
+         b"path: /data\nnames: [cat, dog]\nval: images/val\n")), RIGHT, notes=(NUMBERED,)),
     Case("YOLO: class name twice", yolo(names=are(b"names: [cat, cat]\n")),
          "data.yaml: class 'cat' comes twice"),
     Case("YOLO: results without confidence", yolo(found=are(b"0 .5 .5 .1 .1\n")),

@@ -94,12 +94,13 @@ def test_every_module_can_be_imported(packages: Path) -> None:
 
 def test_what_needs_more_says_so(packages: Path, tmp_path: Path) -> None:
     yolo()(tmp_path)
-    (tmp_path / "yolo" / "classes.txt").write_text("cat\ndog\n")
+    plain = yolo()(tmp_path / "plain").truth
+    (plain / "data.yaml").rename(plain / "classes.txt")
     kit = ilsvrc()(tmp_path).truth
     (kit / "meta_det.mat").write_bytes(b"")
     for place, options, library in (
         (tmp_path / "yolo" / "data.yaml", {}, "pyyaml"),
-        (tmp_path / "yolo", {"names": str(tmp_path / "yolo" / "classes.txt")}, "pillow"),
+        (plain, {}, "pillow"),
         (kit, {}, "scipy"),
     ):
         said = run(packages, REFUSED, str(place), json.dumps(options))[0]

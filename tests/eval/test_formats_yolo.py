@@ -12,6 +12,7 @@ from PIL import Image
 
 from eval import EvaluationError, read_dataset
 from eval.formats.yolo import read_yolo
+from eval.formats.yolo_folders import parts_of
 from tests.eval.made_formats import (
     CLASSES,
     EXAMPLE,
@@ -62,6 +63,81 @@ def test_splits(tmp_path: Path, pattern: str) -> None:
     assert [image.id for image in read_dataset(tmp_path, split="train").images] == ["a"]
     with pytest.raises(EvaluationError, match="neither images/test and labels/test"):
         read_dataset(tmp_path, split="test")
+
+
+def write_part(pictures: Path, labels: Path, stem: str) -> None:
+    save_blank(pictures / f"{stem}.png", Picture(stem, 10, 10, []))
+    write(labels / f"{stem}.txt", "0 .5 .5 1 1\n")
+
+
+def stems(path: Path, split: str | None = None) -> list[str]:
+    return [str(image.id) for image in read_dataset(path, split=split).images]
+
+
+def test_parts_are_where_data_yaml_says(tmp_path: Path) -> None:
+    write_part(tmp_path / "images" / "train", tmp_path / "labels" / "train", "a")
+    write_part(tmp_path / "images" / "holdout", tmp_path / "labels" / "holdout", "b")
+    write_part(tmp_path / "both", tmp_path / "both", "c")
+    yaml = write(
+        tmp_path / "data.yaml",
+        "names: [cat]\ntrain: images/train/\nval: ./images/holdout\ntest: # none\n",
+    )
+    for path in (tmp_path, yaml):
+        assert stems(path) == stems(path, "val") == ["b"]
+        assert stems(path, "train") == ["a"]
+    write(yaml, "names: [cat]\ntrain: images/train\nval: both\n")
+    assert stems(tmp_path) == ["c"] and parts_of(yaml) == ("val", "train")
+
+
+@pytest.mark.parametrize("name", ["../ds", "absolute"])
+def test_path_leads_from_data_yaml_to_the_data_set(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "ds"
+    for part, stem in (("train", "a"), ("holdout", "b")):
+        write_part(root / "images" / part, root / "labels" / part, stem)
+    text = f"path: {root if name == 'absolute' else name}\nnames: [cat]\nval: images/holdout\n"
+    yaml = write(tmp_path / "configs" / "data.yaml", text)
+    dataset = read_dataset(yaml)
+    assert [image.id for image in dataset.images] == ["b"] and dataset.source == "ds"
+    assert stems(yaml, "train") == ["a"]  # not in data.yaml, but in the usual place
+    assert stems(yaml.parent) == ["b"]
+
+
+def test_entries_that_lead_nowhere_leave_the_usual_layout(tmp_path: Path) -> None:
+    for part, stem in (("train", "a"), ("valid", "b")):
+        write_part(tmp_path / part / "images", tmp_path / part / "labels", stem)
+    text = "path: /not/there\nnames: [cat]\ntrain: ../train/images\nval: ../valid/images\n"
+    yaml = write(tmp_path / "data.yaml", text + "test: ../test/images\n")  # as Roboflow writes
+    assert stems(yaml) == stems(yaml, "val") == stems(yaml, "valid") == ["b"]
+    assert stems(yaml, "train") == ["a"]
+    with pytest.raises(EvaluationError, match=r"data\.yaml: test is '\.\./test/images', which"):
+        read_dataset(yaml, split="test")
+    write(yaml, "names: [cat]\ntrain: train\nval: pictures/val\n")
+    assert stems(yaml, "train") == ["a"] and stems(yaml) == ["b"]
+
+
+def test_training_pictures_do_not_stand_in_for_a_part_that_is_not_there(tmp_path: Path) -> None:
+    write_part(tmp_path / "images" / "train", tmp_path / "labels" / "train", "a")
+    yaml = write(tmp_path / "data.yaml", "names: [cat]\ntrain: images/train\nval: images/vla\n")
+    with pytest.raises(EvaluationError) as caught:
+        read_dataset(yaml)
+    assert str(caught.value) == (
+        "data.yaml: val is 'images/vla', which is not there with its labels; correct it, or name "
+        "another part: --split train"
+    )
+    assert stems(yaml, "train") == ["a"]
+
+
+@pytest.mark.parametrize("entry", ["[images/a, images/b]", "val.txt", "7"])
+def test_lists_and_text_files_of_pictures_are_refused(tmp_path: Path, entry: str) -> None:
+    write_part(tmp_path / "images" / "val", tmp_path / "labels" / "val", "a")
+    write_part(tmp_path / "images" / "train", tmp_path / "labels" / "train", "b")
+    write(tmp_path / "val.txt", "images/val/a.png\n")
+    text = f"names: [cat]\ntrain: images/train\nval: {entry}\n"
+    yaml = write(tmp_path / "data.yaml", text)
+    with pytest.raises(EvaluationError, match="expected one folder of pictures") as caught:
+        read_dataset(yaml)
+    assert str(caught.value).startswith("data.yaml: val is ")
+    assert stems(yaml, "train") == ["b"] and parts_of(yaml) == ("val", "train")
 
 
 def test_pictures_and_text_in_one_folder(tmp_path: Path) -> None:
