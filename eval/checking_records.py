@@ -125,12 +125,13 @@ class Records:
         table: Mapping[Any, int],
         what: str,
         names: Mapping[str, int | str] | None = None,
+        reasons: Mapping[Any, str] | None = None,
     ) -> None:
-        """An id that is not among `table` is an error; `names` is id by file name."""
+        """An id that is not among `table` is an error; `names` and `reasons` as for index_of."""
         beside = shifted_ids(values, table)
         for position, value in enumerate(values):
             if value is not ABSENT and value not in table:
-                remedy = remedy_for_id(value, table, beside, names)
+                remedy = (reasons or {}).get(value) or remedy_for_id(value, table, beside, names)
                 message = f"{field} {value!r:.60} is not listed in {what}; {remedy}"
                 self.fault(position, field, message, f"{self.name}: unknown {field}")
 

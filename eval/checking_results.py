@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from eval.checking_smells import (
     score_smells,
 )
 from eval.datasets import Dataset
-from eval.formats.coco_results import ids_by_name
+from eval.formats.coco_results import ids_by_name, rows_of_own_ids
 from eval.records import remedy_for_id
 
 
@@ -50,6 +49,7 @@ def check_results(
     """Add what is wrong with detections in COCO JSON; without `dataset`, as far as that tells."""
     image_rows: dict[Any, int] = {} if dataset is None else dict(dataset.image_index_by_id)
     labels: dict[Any, int] = {} if dataset is None else dict(dataset.label_by_category_id)
+    reasons: dict[Any, str] = {}
     if isinstance(document, dict) and "annotations" not in document:
         has = ", ".join(map(str, document)) or "nothing"
         message = f"expected a list, or an object with 'annotations'; it has: {has:.80}"
@@ -61,7 +61,7 @@ def check_results(
             (image_rows, "images", "file_name"),
             (labels, "categories", "name"),
         ):
-            _renumber(document, name, key, rows, dataset, source, findings)
+            reasons |= _renumber(document, name, key, rows, dataset, source, findings)
     elif isinstance(document, list):
         records = Records(source, "record", document, findings)
     else:
@@ -73,7 +73,7 @@ def check_results(
     if dataset is not None:
         own = image_rows != dataset.image_index_by_id
         names = None if own else ids_by_name(dataset)
-        records.known("image_id", owners, image_rows, "the ground truth's images", names)
+        records.known("image_id", owners, image_rows, "the ground truth's images", names, reasons)
         findings += _unknown_categories(records, kinds, labels)
         sizes = [(image.width or np.nan, image.height or np.nan) for image in dataset.images]
         limits = np.array(sizes, np.float64).reshape(-1, 2)
@@ -133,31 +133,31 @@ def _renumber(
     dataset: Dataset | None,
     source: str,
     findings: list[Finding],
-) -> None:
-    """Where results list their own images or classes, these ids stand for those of one name."""
+) -> dict[Any, str]:
+    """Where results list their own images or classes, these ids stand for those of one name.
+
+    Returns why images stand for none.
+    """
     found = document.get(name)
     if not isinstance(found, list) or not found or dataset is None:
-        return
+        return {}
     if not all(isinstance(record, dict) and key in record for record in found):
-        return
+        return {}
     own = Records(source, name, found, findings)
     ids = own.column("id", is_id, ID)
     names = own.column(key, is_text, "text")
-    theirs: dict[str, int] = {}
-    if name == "images":
-        for row, image in enumerate(dataset.images):
-            base = _base(image.file_name)
-            theirs[base] = -1 if base in theirs else row
-        theirs |= {image.file_name: row for row, image in enumerate(dataset.images)}
-    else:
-        theirs = {class_name: label for label, class_name in enumerate(dataset.class_names)}
+    pairs = [
+        (identity, text)
+        for identity, text in zip(ids, names, strict=True)
+        if identity is not ABSENT and text is not ABSENT
+    ]
     rows.clear()
-    for identity, text in zip(ids, names, strict=True):
-        if identity is not ABSENT and text is not ABSENT:
-            row = theirs.get(text, theirs.get(_base(text), -1) if name == "images" else -1)
-            if row >= 0:
-                rows[identity] = row
-
-
-def _base(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).name
+    if name == "images":
+        found_rows, reasons = rows_of_own_ids(
+            [identity for identity, _ in pairs], [text for _, text in pairs], dataset
+        )
+        rows.update(found_rows)
+        return reasons
+    theirs = {class_name: label for label, class_name in enumerate(dataset.class_names)}
+    rows.update({identity: theirs[text] for identity, text in pairs if text in theirs})
+    return {}

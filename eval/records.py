@@ -194,16 +194,21 @@ def index_of(
     where: str,
     field: str,
     names: Mapping[str, int | str] | None = None,
+    reasons: Mapping[int | str, str] | None = None,
 ) -> np.ndarray:
-    """(N,) int64: the position of each id in a table of known ones; `names` is id by file name."""
+    """(N,) int64: the position of each id in a table of known ones.
+
+    For the message: `names` is id by file name, `reasons` why an id has no position.
+    """
     try:
         return np.array([known[identity] for identity in ids], dtype=np.int64)
     except KeyError:
         bad = next(i for i, identity in enumerate(ids) if identity not in known)
         table = {"image_id": "'images'", "category_id": "'categories'"}[field]
+        why = (reasons or {}).get(ids[bad]) or remedy_for_id(ids[bad], known, ids, names)
         raise EvaluationError(
             f"{where}[{bad}]: {field} {ids[bad]!r:.60} is not listed in {table} of the ground "
-            f"truth; {remedy_for_id(ids[bad], known, ids, names)}"
+            f"truth; {why}"
         ) from None
 
 

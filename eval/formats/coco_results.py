@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -45,8 +46,9 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
         Naming record and field.
     """
     image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
+    reasons: dict[Identity, str] = {}
     if isinstance(document, dict):
-        image_rows = _rows_by_file_name(document, dataset, source)
+        image_rows, reasons = _rows_by_file_name(document, dataset, source)
         label_rows = _labels_by_name(document, dataset, source)
         where, records = f"{source}: annotations", _annotations(document, source)
     elif isinstance(document, (list, tuple)):
@@ -59,7 +61,7 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
         )
     names = ids_by_name(dataset) if image_rows is dataset.image_index_by_id else None
     image_ids = identities(records, "image_id", where)
-    images = index_of(image_ids, image_rows, where, "image_id", names)
+    images = index_of(image_ids, image_rows, where, "image_id", names, reasons)
     category_ids = identities(records, "category_id", where)
     labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
     boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
@@ -107,7 +109,7 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
             columns = json_columns.read_result_list(
                 parts.text,
                 parts.places["annotations"],
-                _rows_by_file_name(parts.values, dataset, source),
+                _rows_by_file_name(parts.values, dataset, source)[0],
                 _labels_by_name(parts.values, dataset, source),
             )
     except OSError:
@@ -155,23 +157,54 @@ def _table(
     return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
 
 
-def _rows_by_file_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
+def _rows_by_file_name(
+    document: Record, dataset: Dataset, source: str
+) -> tuple[dict[Identity, int], dict[Identity, str]]:
+    """Image index of each id of the document's own; of the others, why they have none."""
     if not _all_have(document.get("images"), "file_name"):
-        return dataset.image_index_by_id
+        return dataset.image_index_by_id, {}
     records = record_list(document, "images", source)
     ids = identities(records, "id", f"{source}: images")
     unique_positions(ids, "id", f"{source}: images")
     names = texts(records, "file_name", f"{source}: images")
+    return rows_of_own_ids(ids, names, dataset)
+
+
+def rows_of_own_ids(
+    ids: Sequence[Identity], names: Sequence[str], dataset: Dataset
+) -> tuple[dict[Identity, int], dict[Identity, str]]:
+    """Image index of ids that results gave to file names; of the others, why they have none.
+
+    A name stands for the image of that name, or else for the one whose name ends as it does for
+    the longest: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
+    """
     exact = {image.file_name: row for row, image in enumerate(dataset.images)}
-    base: dict[str, int] = {}
+    by_end: dict[str, int] = {}
     for row, image in enumerate(dataset.images):
-        # -1 marks a name that several folders share and that therefore tells nothing.
-        base[_base(image.file_name)] = -1 if _base(image.file_name) in base else row
-    rows = [exact.get(name, base.get(_base(name), -1)) for name in names]
-    # Nor does one that fits several of these images: only the whole name counts then.
-    claims = Counter(rows)
-    pairs = zip(ids, names, rows, strict=True)
-    return {i: row for i, name, row in pairs if row >= 0 and (claims[row] == 1 or name in exact)}
+        for end in _ends(image.file_name):
+            # -1 marks an end that several names share and that therefore tells nothing.
+            by_end[end] = -1 if end in by_end else row
+    fitting = [_row_of(name, exact, by_end) for name in names]
+    # Nor does one that fits several of these names: only the whole name counts then.
+    claims = Counter(fitting)
+    rows: dict[Identity, int] = {}
+    reasons: dict[Identity, str] = {}
+    for identity, name, fit in zip(ids, names, fitting, strict=True):
+        if fit is None:
+            reasons[identity] = f"its file name {name!r:.60} is that of no image there"
+        elif fit < 0:
+            reasons[identity] = f"its file name {name!r:.60} fits several images there"
+        elif claims[fit] > 1 and name not in exact:
+            reasons[identity] = f"its file name {name!r:.60} fits one image there, as another does"
+        else:
+            rows[identity] = fit
+    return rows, reasons
+
+
+def _row_of(name: str, exact: dict[str, int], by_end: dict[str, int]) -> int | None:
+    if name in exact:
+        return exact[name]
+    return next((by_end[end] for end in _ends(name) if end in by_end), None)
 
 
 def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
@@ -194,6 +227,12 @@ def _all_have(records: Any, field: str) -> bool:
         and bool(records)
         and all(isinstance(record, dict) and field in record for record in records)
     )
+
+
+def _ends(name: str) -> list[str]:
+    """A file name, then without its first folder, and so on to its last part."""
+    parts = _composed(name.replace("\\", "/")).split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _base(name: str) -> str:

@@ -34,6 +34,11 @@ def other_name(number: int, name: str) -> list[Any]:
             for one in TRUTH["images"]]  # fmt: skip
 
 
+def in_folders(above: str) -> list[Any]:
+    """The images, each called 1.jpg in a folder of its own."""
+    return [{**one, "file_name": f"{above}{one['id']}/1.jpg"} for one in TRUTH["images"]]
+
+
 def missing(folder: Path) -> Inputs:
     """A path where there is nothing."""
     return files(folder)._replace(detections=folder / "nothing.json")
@@ -132,7 +137,8 @@ CASES = [
                        "category_id": 3 - one["category_id"]} for one in RESULTS])), RIGHT),
     Case("the same with an image that the ground truth lacks",
          results_are(document(images=other_name(2, "9.jpg"))),
-         "results.json: annotations[1]: image_id 2 is not listed"),
+         "results.json: annotations[1]: image_id 2 is not listed in 'images' of the ground truth; "
+         "its file name '9.jpg' is that of no image there"),
     Case("the same with two images of one id", results_are(document(
          images=[{**one, "id": 1} for one in TRUTH["images"]])),
          "results.json: images[1]: id 1 is already that of images[0]"),
@@ -141,7 +147,16 @@ CASES = [
          "results.json: categories[1]: id 1 is already that of categories[0]"),
     Case("the same with a/1.jpg and b/1.jpg where the ground truth has one 1.jpg", results_are(
          document(images=[{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}])),
-         "results.json: annotations[0]: image_id 1 is not listed in 'images'"),
+         "results.json: annotations[0]: image_id 1 is not listed in 'images' of the ground truth; "
+         "its file name 'a/1.jpg' fits one image there, as another does"),
+    Case("the same with x/1/1.jpg and x/2/1.jpg where the ground truth has 1/1.jpg and 2/1.jpg",
+         lambda folder: files(
+             folder, {**TRUTH, "images": in_folders("")}, document(images=in_folders("x/"))),
+         RIGHT),
+    Case("the same with 1.jpg there", lambda folder: files(
+         folder, {**TRUTH, "images": in_folders("")}, document(images=other_name(1, "1.jpg"))),
+         "image_id 1 is not listed in 'images' of the ground truth; its file name '1.jpg' fits "
+         "several images there"),
     Case("the same with images that are numbers", results_are(document(images=[1, 2])), RIGHT),
     Case("the same with a category that the ground truth lacks", results_are(document(
          categories=[TRUTH["categories"][0], {"id": 2, "name": "wolf"}])), NO_DOG,

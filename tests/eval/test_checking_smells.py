@@ -119,5 +119,9 @@ def test_results_with_ids_of_their_own(tmp_path: Path) -> None:
     }
     assert [f.severity for f in check_results(tmp_path, own)] == ["note"]
     wrong = changed(own, (("annotations", 0, "image_id"), 101))
-    assert "annotations[0]: image_id 101 is not listed" in errors(check_results(tmp_path, wrong))[0]
+    said = errors(check_results(tmp_path, wrong))[0]
+    assert "annotations[0]: image_id 101 is not listed" in said
+    assert said.endswith("; its file name 'x.jpg' is that of no image there")
+    two = changed(own, (("images", 1, "file_name"), "other/folder/a.jpg"))
+    assert "fits one image there, as another does" in errors(check_results(tmp_path, two))[0]
     assert "--data" in check(saved(tmp_path, "own.json", own))[0].message

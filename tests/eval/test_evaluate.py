@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,24 @@ def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
     document["images"][0]["file_name"] = "photos/9.jpg"
     with pytest.raises(EvaluationError, match=r"annotations\[1\]: image_id 1 "):
         evaluate(document, dataset)
+
+
+def test_own_ids_go_by_the_longest_end_of_a_name_that_fits(dataset: Dataset) -> None:
+    images = [image._replace(file_name=f"{image.id}/a.jpg") for image in dataset.images]
+    nested = replace(dataset, images=tuple(images))
+    document: dict[str, Any] = {
+        "images": [{"id": 7, "file_name": "x/2/a.jpg"}, {"id": 8, "file_name": "/y/1/a.jpg"}],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+        "annotations": [{**row, "image_id": 9 - row["image_id"]} for row in ROWS],
+    }
+    assert evaluate(document, nested).map == 1
+    document["images"][0]["file_name"] = "3/a.jpg"
+    with pytest.raises(EvaluationError) as caught:
+        evaluate(document, nested)
+    assert str(caught.value) == (
+        "detections: annotations[1]: image_id 7 is not listed in 'images' of the ground truth; "
+        "its file name '3/a.jpg' fits several images there"
+    )
 
 
 @pytest.mark.parametrize(
