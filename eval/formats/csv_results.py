@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from eval.formats.faults import Fault, Report, refuse
 from eval.formats.results import FILE_NAMES, IDS, find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.text_numbers import number_of
-from eval.records import EvaluationError
+from eval.records import EvaluationError, one_too_small
 
 # What columns may be called; upper case, blanks and hyphens do not matter.
 IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path")
@@ -71,6 +72,7 @@ def read_csv_results(
     images = find_images(names, rows_of, lines, source, report, image)
     classes = [name.strip() for name in columns.get(category, ())]
     labels, by_id = _labels(classes, category, dataset)
+    hint = "; ids seem to be one too small" if by_id and _one_too_small(classes, dataset) else ""
     boxes = numbers[:, 1:].copy()
     if box in CORNERS:
         boxes[:, 2:] -= boxes[:, :2]
@@ -91,6 +93,7 @@ def read_csv_results(
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
         notes=(note, *said),
+        hint=hint,
     )
 
 
@@ -172,3 +175,8 @@ def _labels(classes: list[str], column: str, dataset: Dataset) -> tuple[np.ndarr
     )
     known = by_id if ids else by_name
     return np.array([known.get(name, -1) for name in classes], dtype=np.int64), ids
+
+
+def _one_too_small(classes: list[str], dataset: Dataset) -> bool:
+    numbers = {int(name) if re.fullmatch(r"-?\d{1,20}", name) else name for name in classes}
+    return one_too_small(numbers, dataset.label_by_category_id)

@@ -134,6 +134,7 @@ def make_table(
     where: Callable[[int], str],
     class_of: Callable[[int], str],
     notes: Sequence[str] = (),
+    hint: str = "",
 ) -> DetectionTable:
     """Rows whose image is known, without those of unknown classes (label -1), which are noted.
 
@@ -143,6 +144,8 @@ def make_table(
         (N,) indices; -1 where unknown.
     where, class_of
         A row's file and line, and its class as written.
+    hint
+        What may be wrong with unknown classes.
 
     Raises
     ------
@@ -157,11 +160,11 @@ def make_table(
         if unknown.all():
             raise EvaluationError(
                 f"{source}: none of its classes ({listed(which)}) is one of the ground truth "
-                f"({listed(dataset.class_names)}); use its names{meant}"
+                f"({listed(dataset.class_names)}); use its names{meant}{hint}"
             )
         said.append(
             f"{unknown.sum()} detections of classes that the ground truth does not know "
-            f"{LEFT_OUT}: {listed(which)}{meant}"
+            f"{LEFT_OUT}: {listed(which)}{meant}{hint}"
         )
     kept = np.flatnonzero(~unknown & (images >= 0))
     boxes = boxes[kept]

@@ -348,6 +348,9 @@ CASES = [
          notes=(EXPLAINED, "the ground truth does not know were left out: wolf")),
     Case("CSV: class name with a letter more", table(swap("dog", "dogs")), NO_DOG,
          notes=(EXPLAINED, "were left out: dogs; did you mean 'dog'?")),
+    Case("CSV: class ids counted from 0", table(lambda c: c.replace(
+         b"class", b"class_id").replace(b"cat", b"0").replace(b"dog", b"1")), NOTHING,
+         notes=("class id from 'class_id'", "left out: 0; ids seem to be one too small")),
     Case("CSV: image with its folder", table(first("\n1,", "\nval/1,")),
          "image_id 'val/1' is no image of the ground truth; without its folder, '1', it is"),
     Case("CSV: numbers that are ids and file names, of different images, under `file_name`",

@@ -270,6 +270,19 @@ def test_classes_of_a_table_by_id(tmp_path: Path) -> None:
         assert "class id from" in table.notes[0] and table.notes[1].endswith(": 9")
 
 
+@pytest.mark.parametrize("column", ["class_id", "class"])
+def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str) -> None:
+    dataset = dataset_of(tmp_path, [], 2, ["dog", "cat", "cow"])  # ids 1, 2, 3
+    header, row = f"image_id,{column},score,x,y,w,h\n", "1,{},.5,1,1,1,1\n"
+    for found, said in (("012", True), ("02", True), ("123", False), ("0124", False)):
+        rows = "".join(row.format(number) for number in found)
+        notes = read(write(tmp_path / "r.csv", header + rows), dataset).notes
+        assert any(note.endswith(": 0; ids seem to be one too small") for note in notes) == said
+    if column == "class_id":
+        with pytest.raises(EvaluationError, match=r"none of its classes \(0\) .* one too small$"):
+            read(write(tmp_path / "r.csv", header + row.format(0)), dataset)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
