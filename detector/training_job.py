@@ -29,6 +29,7 @@ from detector.version import __version__
 from detector.warp_training import WindowSteps, window_losses, without_regression
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
 from eval import Dataset, read_dataset
+from eval.formats.yolo_folders import parts_of
 from proposals.cache import ProposalCache
 from proposals.merge import merge_proposals
 
@@ -109,8 +110,7 @@ def part_to_learn(data: Path) -> str | None:
         return None
     root = data if data.is_dir() else data.parent
     parts = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
-    parts |= {path.name for path in root.glob("images/*") if path.is_dir()}
-    parts |= {path.parent.name for path in root.glob("*/images")}
+    parts |= set(parts_of(data))
     found = next((name for name in ("trainval", "train") if name in parts), None)
     if found is None and parts & {"test", "val", "valid"}:
         raise DetectorError(

@@ -124,8 +124,8 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
     [
         (["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"], "train"),
         (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
-        (["images/train/1.jpg", "images/val/2.jpg"], "train"),
-        (["train/images/1.jpg", "valid/images/2.jpg"], "train"),
+        (["images/train/1", "labels/train/1", "images/val/2", "labels/val/2"], "train"),
+        (["train/images/1", "train/labels/1", "valid/images/2", "valid/labels/2"], "train"),
         (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
         (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
         (["images/1.jpg", "labels/1.txt"], None),
@@ -138,6 +138,19 @@ def test_of_a_folder_the_part_for_learning_is_learned(
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert part_to_learn(tmp_path) == part
+
+
+def test_the_part_that_a_data_yaml_names_for_learning_is_learned(tmp_path: Path) -> None:
+    for part in ("learn", "look"):
+        for kind in ("images", "labels"):
+            (tmp_path / "pictures" / kind / part).mkdir(parents=True)
+    data = tmp_path / "set" / "data.yaml"
+    data.parent.mkdir()
+    data.write_text("path: ../pictures\ntrain: images/learn\nval: images/look\nnames: [a]\n")
+    assert part_to_learn(data) == part_to_learn(data.parent) == "train"
+    data.write_text("path: ../pictures\nval: images/look\nnames: [a]\n")
+    with pytest.raises(DetectorError, match="no part train or trainval"):
+        part_to_learn(data)
 
 
 def test_a_folder_to_measure_on_alone_is_not_learned_unasked(tmp_path: Path) -> None:
