@@ -71,7 +71,7 @@ def selective_search_many(
     if isinstance(images, np.ndarray) and images.ndim == 3:
         raise ProposalError("images: got one image of 3 axes; put it in a list: [image]")
     if threads is not None:
-        check_count("threads", threads, least=1)
+        threads = check_count("threads", threads, least=1)
     search = selective_search if cache is None else cache.get_or_compute
 
     def propose(numbered: tuple[int, Source]) -> Proposals:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-import numbers
 import os
 import threading
 import time
@@ -199,7 +198,7 @@ class ProposalCache:
 def _key(image: NDArray[np.uint8], options: SearchOptions) -> str:
     """Hash all that the answer depends on; an option left out equals its default."""
     check_image(image)
-    check_options(**options)
+    options = check_options(**options)  # 500 and NumPy's 500 are the same setting
     if isinstance(options.get("seed"), np.random.Generator):
         raise ProposalError(
             "seed: a Generator answers differently every time, which no cache can; "
@@ -207,11 +206,7 @@ def _key(image: NDArray[np.uint8], options: SearchOptions) -> str:
         )
     settings: dict[str, Any] = {**DEFAULTS, **options}
     strategies = choose_strategies(settings.pop("mode"), settings.pop("superpixel_scale"))
-    plain = [
-        # 500 and numpy's 500 are the same setting.
-        (name, int(value) if isinstance(value, numbers.Integral) else value)
-        for name, value in sorted(settings.items())
-    ]
+    plain = sorted(settings.items())
     if settings["backend"] == "opencv":
         plain.append(("OpenCV", _opencv_version()))
     digest = hashlib.sha256(repr((VERSION, image.shape, tuple(strategies), plain)).encode())

@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable
+from typing import TypeGuard
 
 import numpy as np
 
@@ -50,17 +51,25 @@ def check_positive(name: str, value: object) -> None:
         raise ProposalError(f"{name}: expected a number above 0, got {value!r}")
 
 
-def check_count(name: str, value: object, least: int) -> None:
-    """Raise ProposalError unless the value is a whole number of at least ``least``."""
-    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_whole or value < least:  # type: ignore[operator]
+def check_count(name: str, value: object, least: int) -> int:
+    """The value; ProposalError unless it is a whole number of at least ``least``.
+
+    One of NumPy's comes back as Python's, which does not overflow.
+    """
+    if not is_whole(value) or value < least:
         raise ProposalError(f"{name}: expected a whole number >= {least}, got {value!r}")
+    return int(value)
+
+
+def is_whole(value: object) -> TypeGuard[numbers.Integral]:
+    """Whether a value is a whole number, Python's or NumPy's."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise ProposalError, with the nearest name, unless the value is one of the choices."""
     known = list(choices)
-    if value in known:
+    if isinstance(value, str) and value in known:
         return
     near = difflib.get_close_matches(str(value).lower(), known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, cast
 
 import numpy as np
 
-from proposals.checks import check_choice, check_count, check_positive
+from proposals.checks import check_choice, check_count, check_positive, is_whole
 from proposals.result import ProposalError
 from proposals.strategies import MODES, Mode
 
@@ -33,8 +33,14 @@ class SearchOptions(KeywordOptions, total=False):
     seed: int | np.random.Generator
 
 
-def check_options(**options: Unpack[SearchOptions]) -> None:
-    """Raise ProposalError unless every option given is as ``selective_search`` describes it."""
+def check_options(**options: Unpack[SearchOptions]) -> SearchOptions:
+    """The options given, whole numbers as Python's.
+
+    Raises
+    ------
+    ProposalError
+        One of them is not as ``selective_search`` describes it.
+    """
     for name in options:
         check_choice("option", name, SearchOptions.__annotations__)
     if "mode" in options:
@@ -48,9 +54,11 @@ def check_options(**options: Unpack[SearchOptions]) -> None:
         if options.get(name) is not None:
             check_count(name, options.get(name), least=1)
     connectivity = options.get("connectivity", 8)
-    if isinstance(connectivity, bool) or connectivity not in CONNECTIVITIES:
+    if not is_whole(connectivity) or connectivity not in CONNECTIVITIES:
         raise ProposalError(f"connectivity: expected 4 or 8, got {connectivity!r}")
     check_choice("backend", options.get("backend", "own"), BACKENDS)
+    plain = {name: int(v) if is_whole(v) else v for name, v in options.items()}
+    return cast(SearchOptions, plain)
 
 
 def choose_strategies(mode: str, superpixel_scale: float | None) -> Mode:

@@ -101,12 +101,14 @@ def selective_search(
         If an argument is not as described above, or OpenCV lacks its search.
     """
     check_image(image)
-    check_options(
+    options = check_options(
         mode=mode, superpixel_scale=superpixel_scale, seed=seed, width=width, min_side=min_side,
         max_side=max_side, max_boxes=max_boxes, connectivity=connectivity, backend=backend,
     )  # fmt: skip
+    width, min_side, max_side = options["width"], options["min_side"], options["max_side"]
+    max_boxes, connectivity = options["max_boxes"], options["connectivity"]
     if threads is not None:
-        check_count("threads", threads, least=1)
+        threads = check_count("threads", threads, least=1)
     if return_hierarchy and backend != "own":
         raise ProposalError(f"return_hierarchy: not known of backend {backend!r}; use 'own'")
     strategies = choose_strategies(mode, superpixel_scale)

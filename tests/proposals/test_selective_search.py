@@ -157,6 +157,22 @@ def test_enormous_superpixels_leave_the_whole_image():
     assert boxes.tolist() == [[0, 0, 40, 30]]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": np.uint8(200)},
+        {"connectivity": np.int64(4)},
+        {"connectivity": np.uint8(8), "min_side": np.uint8(30), "max_side": np.int16(90)},
+        {"max_boxes": np.uint8(9), "seed": np.uint8(3)},
+    ],
+)
+def test_whole_numbers_of_numpy_are_whole_numbers(options):
+    image = scene()
+    expected = selective_search(image, "single", **{name: int(v) for name, v in options.items()})
+    found = selective_search(image, "single", threads=np.uint8(1), **options)
+    assert digest(found) == digest(expected)
+
+
 def test_views_of_an_array_are_accepted():
     image = scene()
     view = image[:, ::-1]
@@ -203,6 +219,8 @@ def test_bad_images_are_explained(image, message):
         ({"max_boxes": 1.5}, "max_boxes"),
         ({"connectivity": 6}, "connectivity: expected 4 or 8, got 6"),
         ({"connectivity": True}, "connectivity"),
+        ({"connectivity": np.array([4, 8])}, "connectivity: expected 4 or 8, got array"),
+        ({"mode": np.array(["fast", "single"])}, "mode: expected one of single, fast"),
         ({"backend": "opencl"}, "backend: .*did you mean 'opencv'"),
         ({"threads": 0}, "threads: expected a whole number >= 1, got 0"),
     ],
