@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.boxes import clip_boxes, unique_boxes
-from proposals.checks import check_count, check_image
+from proposals.checks import MAX_PIXELS, check_count, check_image
 from proposals.options import KeywordOptions, check_options, choose_strategies
 from proposals.region_tree import RegionTrees
 from proposals.result import ProposalError, Proposals
@@ -67,9 +67,9 @@ def selective_search(
         The same seed gives the same bytes, whatever the number of threads.
     width
         The image is resized to this width first, as R-CNN does; a picture more than 4 times
-        as tall is resized to that height instead. None keeps the image as it is; time then
-        grows with its pixels, and with the square of the regions where thousands of them
-        lie in one background.
+        as tall is resized to that height instead; 2**29 pixels are the most. None keeps the
+        image as it is; time then grows with its pixels, and with the square of the regions
+        where thousands of them lie in one background.
     min_side, max_side
         Boxes narrower or lower than ``min_side`` pixels, or wider or higher than ``max_side``,
         measured in the resized image, are dropped. The box of the whole image always stays.
@@ -149,10 +149,16 @@ def _resize(image: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
     image = np.ascontiguousarray(image)
     if width is None:
         return image
-    factor = min(width / image.shape[1], TALLEST * width / image.shape[0])
+    limited = min(width, MAX_PIXELS + 1)  # too many in any case; a larger one may be no float
+    factor = min(limited / image.shape[1], TALLEST * limited / image.shape[0])
     size = tuple(max(1, round(side * factor)) for side in (image.shape[1], image.shape[0]))
     if size == (image.shape[1], image.shape[0]):
         return image
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ProposalError(
+            f"width: {width} enlarges an image of {image.shape[0]} x {image.shape[1]} to more than "
+            f"{MAX_PIXELS} pixels; give a smaller width, or None to keep the image as it is"
+        )
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 

@@ -201,6 +201,22 @@ def test_bad_images_are_explained(image, message):
         selective_search(image)
 
 
+@pytest.mark.parametrize("shape", [(120, 160), (1, 1), (900, 1)])
+@pytest.mark.parametrize("width", [10**6, 10**400], ids=["many", "no float"])
+def test_a_width_of_too_many_pixels_is_explained(monkeypatch, shape, width):
+    monkeypatch.setattr("cv2.resize", None)  # nothing may be tried
+    with pytest.raises(ProposalError, match=r"width: 10+ enlarges .* more than 536870912 pixels"):
+        selective_search(np.zeros((*shape, 3), np.uint8), width=width)
+
+
+def test_the_most_pixels_are_those_of_the_resized_image(monkeypatch):
+    module = sys.modules["proposals.selective_search"]  # the package's name is the function
+    monkeypatch.setattr(module, "MAX_PIXELS", 120 * 160)
+    selective_search(scene(60, 80), "single", width=160)
+    with pytest.raises(ProposalError, match="width: 161 enlarges an image of 60 x 80"):
+        selective_search(scene(60, 80), "single", width=161)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
