@@ -21,6 +21,7 @@ from detector.image_files import (
     save_picture,
     unicode_name,
 )
+from detector.locking import locked
 from detector.output import write_file
 from proposals.in_order import map_in_order
 
@@ -53,10 +54,28 @@ def propose(arguments: Namespace) -> int:
     proposer = _proposer(arguments)
     # The whole data set: a run may go on with another --limit.
     data = {"data": hash_of_data(whole) if whole is not None else None}
-    _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes, **data})
-    is_npz = arguments.format == "npz"
-    store: BoxStore
-    store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
+    with locked(output):
+        _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes, **data})
+        is_npz = arguments.format == "npz"
+        store: BoxStore
+        store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
+        failed = _fill(store, pictures, proposer, arguments, output)
+        if arguments.recall and dataset is not None:
+            report = _recall(dataset, pictures, store)
+            report.save_json(output / "recall.json")
+            report.plot(output / "recall.png")
+            print(report.table())
+    return FAILED if failed else 0
+
+
+def _fill(
+    store: BoxStore,
+    pictures: Sequence[Picture],
+    proposer: Proposer,
+    arguments: Namespace,
+    output: Path,
+) -> int:
+    """Find the boxes that are not in `store` yet, and draw; with how many pictures that failed."""
     waiting = {picture for picture in pictures if picture not in store}
     to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
 
@@ -78,12 +97,7 @@ def propose(arguments: Namespace) -> int:
         + (f"; {there} had them before" if there else ""),
         file=sys.stderr,
     )
-    if arguments.recall and dataset is not None:
-        report = _recall(dataset, pictures, store)
-        report.save_json(output / "recall.json")
-        report.plot(output / "recall.png")
-        print(report.table())
-    return FAILED if failed else 0
+    return failed
 
 
 def _check(arguments: Namespace) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from detector import Detector, read_image
+from detector.locking import locked
 from proposals import selective_search
 from tests.detector.command import SEARCH, detect, proposed, save
 
@@ -150,6 +151,17 @@ def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path:
     assert detect(*words).code == 0
     run = detect(*words, "--set", "network.more_scales=[2]")
     assert run.code == 1 and "other settings (network); give another --output" in run.errors
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_two_at_once_are_refused_in_one_line(search: Any, tmp_path: Path, form: str) -> None:
+    path, out = save(tmp_path / "a.png"), tmp_path / "out"
+    with locked(out):
+        run = search(path, "-o", out, "--format", form)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "out: another process is at work there" in run.errors
+    assert not list(out.iterdir())
+    assert search(path, "-o", out, "--format", form).code == 0
 
 
 def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
