@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from detector.cli import FAILED, load_detector, say
-from detector.digests import hash_of_data, hash_of_weights
+from detector.cli import FAILED, say
+from detector.digests import hash_of_data
 from detector.errors import DetectorError
 from detector.image_files import (
     find_images,
@@ -23,24 +21,15 @@ from detector.image_files import (
 )
 from detector.locking import locked
 from detector.output import write_file
+from detector.proposers import Proposer, proposer_of
 from proposals.in_order import map_in_order
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from detector.proposal_files import BoxStore, Found, Picture
     from eval import Dataset
-    from proposals import Proposals, RecallReport
+    from proposals import RecallReport
 
 DEFAULT_OUTPUT = Path("proposed")
-
-
-class Proposer(NamedTuple):
-    """How boxes are found."""
-
-    propose: Callable[[np.ndarray], Proposals]
-    settings: dict[str, Any]  # all that decides which boxes come out
-    threads: int  # pictures at a time
 
 
 def propose(arguments: Namespace) -> int:
@@ -51,7 +40,7 @@ def propose(arguments: Namespace) -> int:
     output = arguments.output or DEFAULT_OUTPUT
     whole = _dataset(arguments)
     dataset, pictures = _pictures(arguments, output, whole)
-    proposer = _proposer(arguments)
+    proposer = proposer_of(arguments)
     # The whole data set: a run may go on with another --limit.
     data = {"data": hash_of_data(whole) if whole is not None else None}
     with locked(output):
@@ -145,49 +134,6 @@ def _pictures(
     paths = [folder / name for name in names]
     identities = [record.id for record in dataset.images]
     return dataset, list(map(Picture, paths, names, unique_stems(paths), identities))
-
-
-def _proposer(arguments: Namespace) -> Proposer:
-    """The method that --method, --mode, --recipe and --weights ask for."""
-    if arguments.method == "selective_search":
-        return _selective_search(arguments)
-    detector = load_detector(arguments)
-    is_merged = arguments.method == "merged"
-    if not is_merged and detector.multibox is None:
-        raise DetectorError(
-            "--method multibox: these weights hold no MultiBox; give --weights that have one"
-        )
-    recipe = detector.recipe
-    settings = {
-        "method": arguments.method,
-        "weights": hash_of_weights(detector),
-        "proposals": asdict(recipe.proposals),
-        "multibox": recipe.multibox.boxes if detector.multibox else 0,
-        "network": asdict(recipe.network),
-    }
-    # One at a time: the network takes all processors for itself.
-    return Proposer(detector.propose if is_merged else detector.multibox_proposals, settings, 1)
-
-
-def _selective_search(arguments: Namespace) -> Proposer:
-    """Selective search as the recipe has it, without a detector and without torch."""
-    from configs import DEFAULT, load_recipe, override
-    from detector.search_options import search_options
-    from proposals import ProposalCache, selective_search
-    from proposals.strategies import MODES, processors
-
-    options = override(load_recipe(arguments.recipe or DEFAULT), arguments.settings).proposals
-    if arguments.proposals:
-        scale = MODES[arguments.proposals].superpixel_scale
-        options = replace(options, mode=arguments.proposals, superpixel_scale=scale)
-    search: Callable[..., Proposals] = selective_search
-    if arguments.data and not arguments.no_cache:
-        search = ProposalCache().get_or_compute
-    threads = processors()
-    # A processor per picture is quicker than all for one, where there are several.
-    method = partial(search, threads=1 if arguments.data or len(arguments.pictures) > 1 else None)
-    settings = {"method": arguments.method, "proposals": asdict(options)}
-    return Proposer(partial(method, **search_options(options)), settings, threads)
 
 
 def _start_folder(output: Path, settings: dict[str, Any]) -> None:

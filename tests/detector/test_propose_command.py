@@ -88,7 +88,7 @@ def test_multibox_alone(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_multibox: bool
 ) -> None:
     fake = FakeDetector(small_weights, has_multibox)
-    monkeypatch.setattr("detector.propose_command.load_detector", lambda arguments: fake)
+    monkeypatch.setattr("detector.proposers.load_detector", lambda arguments: fake)
     paths = [save(tmp_path / f"{number}.png") for number in range(2)]
     run = detect("propose", *paths, "--method", "multibox", "-o", tmp_path / "out")
     if not has_multibox:
