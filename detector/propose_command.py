@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detector.cli import FAILED, say
 from detector.digests import hash_of_data
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from proposals import RecallReport
 
 DEFAULT_OUTPUT = Path("proposed")
+
+
+class Outcome(NamedTuple):
+    """What became of one picture."""
+
+    picture: Picture
+    found: Found | None
+    fault: ValueError | None = None  # why it has no boxes, or no drawing
 
 
 def propose(arguments: Namespace) -> int:
@@ -68,21 +76,22 @@ def _fill(
     waiting = {picture for picture in pictures if picture not in store}
     to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
 
-    def work(picture: Picture) -> tuple[Picture, Found | ValueError]:
-        return picture, _find(picture, proposer, store, arguments, output)
+    def work(picture: Picture) -> Outcome:
+        return _find(picture, proposer, store, arguments, output)
 
-    failed = 0
-    results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
-    for picture, found in _progress(results, len(to_do)):
-        if isinstance(found, ValueError):
-            failed += 1
-            name, message = printable(picture.path), str(found)
-            say(message if name in message else f"{name}: {message}")
-        elif picture in waiting:
-            store.add(picture, found)
     there = len(pictures) - len(waiting)
+    added = failed = 0
+    results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
+    for picture, found, fault in _progress(results, len(to_do)):
+        if found is not None and picture in waiting:
+            store.add(picture, found)
+            added += 1
+        if fault is not None:
+            failed += 1
+            name, message = printable(picture.path), str(fault)
+            say(message if name in message else f"{name}: {message}")
     print(
-        f"{len(pictures) - failed} of {len(pictures)} pictures have boxes in {printable(output)}"
+        f"{there + added} of {len(pictures)} pictures have boxes in {printable(output)}"
         + (f"; {there} had them before" if there else ""),
         file=sys.stderr,
     )
@@ -157,8 +166,8 @@ def _start_folder(output: Path, settings: dict[str, Any]) -> None:
 
 def _find(
     picture: Picture, proposer: Proposer, store: BoxStore, arguments: Namespace, output: Path
-) -> Found | ValueError:
-    """Boxes of one picture, drawn if asked for; or why there are none."""
+) -> Outcome:
+    """Boxes of one picture, drawn if asked for; what cannot be drawn keeps its boxes."""
     from detector.images import read_image
     from detector.proposal_files import Found
     from proposals import ProposalError
@@ -169,14 +178,18 @@ def _find(
             proposals = store.load(picture)
         else:
             proposals = proposer.propose(image)[: arguments.max_boxes]
-        if arguments.draw:
-            from detector.proposal_drawing import draw_proposals
-
-            drawn = draw_proposals(image, proposals, arguments.draw)
-            save_picture(drawn, output / f"{picture.stem}.jpg")
-        return Found(image.shape[0], image.shape[1], proposals)
     except (DetectorError, ProposalError) as error:
-        return error
+        return Outcome(picture, None, error)
+    found = Found(image.shape[0], image.shape[1], proposals)
+    if arguments.draw:
+        from detector.proposal_drawing import draw_proposals
+
+        drawn = draw_proposals(image, proposals, arguments.draw)
+        try:
+            save_picture(drawn, output / f"{picture.stem}.jpg")
+        except DetectorError as error:
+            return Outcome(picture, found, error)
+    return Outcome(picture, found)
 
 
 def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> RecallReport:

@@ -169,6 +169,23 @@ def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path
     assert (out / "proposals.jsonl").read_bytes() == lines
 
 
+def test_boxes_are_kept_where_the_drawing_cannot_be_written(search: Any, tmp_path: Path) -> None:
+    paths = [save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2)]
+    out = tmp_path / "out"
+    (out / "a.jpg").mkdir(parents=True)  # in the drawing's place
+    for before in ("", "; 2 had them before"):
+        run = search(*paths, "-o", out, "--draw", 5)
+        assert run.code == 1
+        assert f"{out / 'a.jpg'}: cannot be written (Is a directory)" in run.errors
+        assert f"2 of 2 pictures have boxes in {out}{before}\n" in run.errors
+        assert [row["file_name"] for row in proposed(out)] == [str(path) for path in paths]
+    assert (out / "b.jpg").is_file()
+    # a picture that is gone cannot be drawn again; its boxes are still there
+    paths[1].unlink()
+    run = search(*paths, "-o", out, "--draw", 5)
+    assert run.code == 1 and "2 of 2 pictures have boxes" in run.errors
+
+
 @pytest.mark.parametrize("sources", [("selective_search",), ("multibox", "selective_search")])
 @pytest.mark.parametrize("size", [(72, 96), (900, 700), (1, 1), (1, 300)])
 def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
