@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -25,20 +25,26 @@ class Picture(NamedTuple):
 
     path: Path
     file_name: str
-    stem: str  # of files of its own; no two pictures of a run share it
     image_id: int | str | None = None
+    stem: str = ""  # of files of its own; no two pictures of a folder share it
 
 
-def unique_stems(paths: Sequence[Path]) -> list[str]:
-    """The names of the pictures without suffix; a/street.jpg, b/street.jpg: street, street-2."""
-    stems: dict[str, None] = {}
-    for path in paths:
-        stem, copy = path.stem, 1
-        while stem in stems:
+def unique_stems(names: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
+    """Stems by file_name: those `taken`, and for the others free ones: street, street-2, ...
+
+    `taken` are of the pictures whose boxes are in the folder.
+    """
+    stems, used = dict(taken), set(taken.values())
+    for name in names:
+        if name in stems:
+            continue
+        stem, copy = Path(name).stem, 1
+        while stem in used:
             copy += 1
-            stem = f"{path.stem}-{copy}"
-        stems[stem] = None
-    return list(stems)
+            stem = f"{Path(name).stem}-{copy}"
+        stems[name] = stem
+        used.add(stem)
+    return stems
 
 
 class Found(NamedTuple):
@@ -50,7 +56,15 @@ class Found(NamedTuple):
 
 
 class BoxStore(Protocol):
-    """What both kinds of output can do."""
+    """What both kinds of output can do.
+
+    Attributes
+    ----------
+    stems
+        By file_name, of the pictures whose boxes are there.
+    """
+
+    stems: dict[str, str]
 
     def __contains__(self, picture: Picture) -> bool: ...
 
@@ -76,6 +90,7 @@ class JsonLines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._places: dict[str, int] = {}  # file_name -> where its line begins
+        self.stems: dict[str, str] = {}
         if path.exists():
             self._read_places()
 
@@ -86,7 +101,7 @@ class JsonLines:
         import orjson
 
         proposals = found.proposals
-        row: dict[str, Any] = {"file_name": picture.file_name}
+        row: dict[str, Any] = {"file_name": picture.file_name, "stem": picture.stem}
         if picture.image_id is not None:
             row["image_id"] = picture.image_id
         row |= {
@@ -100,6 +115,7 @@ class JsonLines:
         with self.path.open("ab") as file:
             self._places[picture.file_name] = file.tell()
             file.write(orjson.dumps(row) + b"\n")
+        self.stems[picture.file_name] = picture.stem
 
     def load(self, picture: Picture) -> Proposals:
         import orjson
@@ -123,13 +139,18 @@ class JsonLines:
                     file.truncate(place)
                     break
                 try:
-                    self._places[orjson.loads(line)["file_name"]] = place
+                    row = orjson.loads(line)
+                    name = row["file_name"]
+                    self._places[name] = place
+                    if "stem" in row:
+                        self.stems[name] = row["stem"]
                 except (ValueError, KeyError, TypeError):
                     raise DetectorError(
                         f"{printable(self.path)}: line {number} is not a picture's boxes; "
                         "move the file away or give another --output"
                     ) from None
                 place += len(line)
+        self.stems = unique_stems(self._places, self.stems)  # an older version wrote none
 
 
 def read_lines(path: Path) -> dict[str, Floats]:
@@ -167,20 +188,16 @@ class NpzFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stems: dict[str, str] = {}
+        for path in folder.glob("*.npz"):
+            try:
+                with np.load(path, allow_pickle=False) as content:
+                    self.stems[str(content["file_name"])] = path.stem
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue  # damaged, and computed again
 
     def __contains__(self, picture: Picture) -> bool:
-        path = self._path(picture)
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                file_name = str(content["file_name"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return False  # absent, or damaged and computed again
-        if file_name != picture.file_name:
-            raise DetectorError(
-                f"{printable(path)}: holds the boxes of {printable(file_name)}, not of "
-                f"{printable(picture.file_name)}; give another --output"
-            )
-        return True
+        return picture.file_name in self.stems
 
     def add(self, picture: Picture, found: Found) -> None:
         arrays: dict[str, Any] = {
@@ -196,6 +213,7 @@ class NpzFolder:
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_file(self._path(picture), content.getvalue())
+        self.stems[picture.file_name] = picture.stem
 
     def load(self, picture: Picture) -> Proposals:
         with np.load(self._path(picture), allow_pickle=False) as content:

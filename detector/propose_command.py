@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
 
 def propose(arguments: Namespace) -> int:
     """`detect propose`: a failed picture is reported, the others go on."""
-    from detector.proposal_files import JsonLines, NpzFolder
+    from detector.proposal_files import JsonLines, NpzFolder, unique_stems
 
     _check(arguments)
     output = arguments.output or DEFAULT_OUTPUT
@@ -56,6 +56,8 @@ def propose(arguments: Namespace) -> int:
         is_npz = arguments.format == "npz"
         store: BoxStore
         store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
+        stems = unique_stems((picture.file_name for picture in pictures), store.stems)
+        pictures = [picture._replace(stem=stems[picture.file_name]) for picture in pictures]
         failed = _fill(store, pictures, proposer, arguments, output)
         if arguments.recall and dataset is not None:
             report = _recall(dataset, pictures, store)
@@ -125,14 +127,14 @@ def _pictures(
     arguments: Namespace, output: Path, dataset: Dataset | None
 ) -> tuple[Dataset | None, list[Picture]]:
     """What to work on, and the part of the data set that it is."""
-    from detector.proposal_files import Picture, unique_stems
+    from detector.proposal_files import Picture
 
     if dataset is None:
         paths = find_images(arguments.pictures)
         if arguments.draw:
             paths = leave_out_drawn(paths, arguments.pictures, output)
         names = [unicode_name(path) for path in paths]
-        return None, list(map(Picture, paths, names, unique_stems(paths)))
+        return None, list(map(Picture, paths, names))
 
     from detector.image_folder import find_image_folder
 
@@ -142,7 +144,7 @@ def _pictures(
     names = [record.file_name for record in dataset.images]
     paths = [folder / name for name in names]
     identities = [record.id for record in dataset.images]
-    return dataset, list(map(Picture, paths, names, unique_stems(paths), identities))
+    return dataset, list(map(Picture, paths, names, identities))
 
 
 def _start_folder(output: Path, settings: dict[str, Any]) -> None:

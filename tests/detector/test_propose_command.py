@@ -31,7 +31,8 @@ def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
     assert "2 of 2 pictures have boxes in" in run.errors
     assert [row["file_name"] for row in proposed(tmp_path / "out")] == [str(path) for path in paths]
     row = proposed(tmp_path / "out")[0]
-    assert list(row) == ["file_name", "height", "width", "boxes_xyxy", "scores", "source"]
+    keys = ["file_name", "stem", "height", "width", "boxes_xyxy", "scores", "source"]
+    assert list(row) == keys and row["stem"] == "b"
     expected = selective_search(read_image(paths[0]), **SEARCH)
     assert (row["height"], row["width"]) == (72, 96)
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)

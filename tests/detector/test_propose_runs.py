@@ -39,14 +39,50 @@ def test_npz_holds_exact_boxes_without_pickles(
     assert (out / "boxes" / "3.npz").exists()
 
 
-def test_npz_of_another_picture_is_not_taken_for_this_one(search: Any, tmp_path: Path) -> None:
-    here, there = save(tmp_path / "here" / "a.png", 1), save(tmp_path / "there" / "a.png", 2)
-    words = ("--format", "npz", "-o", tmp_path / "out")
-    assert search(here, there, *words).code == 0
-    assert {path.name for path in (tmp_path / "out" / "boxes").iterdir()} == {"a.npz", "a-2.npz"}
-    run = search(there, *words)
-    assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert "here/a.png, not of" in run.errors and "give another --output" in run.errors
+def boxes_of(out: Path, path: Path, form: str) -> np.ndarray:
+    """The boxes that are kept of a picture."""
+    if form == "jsonl":
+        (row,) = [row for row in proposed(out) if row["file_name"] == str(path)]
+        return np.array(row["boxes_xyxy"])
+    contents = [np.load(file) for file in (out / "boxes").iterdir()]
+    (found,) = [content for content in contents if content["file_name"] == str(path)]
+    return found["boxes_xyxy"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
+    search: Any, tmp_path: Path, form: str
+) -> None:
+    paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pqr")]
+    out = tmp_path / "out"
+    words = ("-o", out, "--draw", 5, "--format", form)
+    content = paths[0].read_bytes()
+    paths[0].write_text("no picture")  # takes a name and leaves no line
+    assert search(*paths[:2], *words).code == 1
+    paths[0].write_bytes(content)
+    assert {path.name for path in out.glob("*.jpg")} == {"a-2.jpg"}
+    drawn = (out / "a-2.jpg").read_bytes()
+    for path in (paths[1], paths[2], paths[0], paths[1]):  # alone, in any order
+        assert search(path, *words).code == 0
+        assert (out / "a-2.jpg").read_bytes() == drawn
+    names = ["a", "a-2", "a-3"]
+    assert {path.name for path in out.glob("*.jpg")} == {f"{name}.jpg" for name in names}
+    if form == "npz":
+        assert {path.stem for path in (out / "boxes").iterdir()} == set(names)
+    for path in paths:
+        expected = selective_search(read_image(path), **SEARCH).boxes_xyxy
+        np.testing.assert_allclose(boxes_of(out, path, form), expected, atol=0.0051)
+
+
+def test_lines_of_an_older_version_name_no_files(search: Any, tmp_path: Path) -> None:
+    paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq")]
+    out = tmp_path / "out"
+    assert search(*paths, "-o", out).code == 0
+    rows = [json.dumps({k: v for k, v in row.items() if k != "stem"}) for row in proposed(out)]
+    (out / "proposals.jsonl").write_text("\n".join(rows) + "\n")
+    run = search(paths[1], "-o", out, "--draw", 5)
+    assert run.code == 0 and "1 had them before" in run.errors
+    assert [path.name for path in out.glob("*.jpg")] == ["a-2.jpg"]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
