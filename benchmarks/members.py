@@ -156,7 +156,7 @@ def run(
                 seconds = shared + time.perf_counter() - started + one.borrowed
                 counts = {"proposals": len(found), "regions": len(stages.regions_xyxy)}
                 lines = coco_results(detections, record.id, category_ids)
-                folder.add(record.id, seconds, lines, counts=counts)
+                folder.add(record.id, seconds, lines, more=counts)
         return [folder.folder for folder in folders]
 
 

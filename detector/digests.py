@@ -1,9 +1,10 @@
-"""Digests that tell two detectors or two data sets apart, whatever files they came from."""
+"""Digests that tell two detectors, data sets or pictures apart, wherever their files lie."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,3 +47,20 @@ def hash_of_data(dataset: Dataset) -> str:
     for array in (dataset.starts, truths.labels, truths.boxes, truths.difficult, truths.crowd):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def hash_of_picture(path: Path) -> str | None:
+    """SHA-256 of a picture's file; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def is_another_picture(path: Path, before: str | None) -> bool:
+    """Whether a file is not the picture that had this digest.
+
+    It is taken for the same where it is gone, or where an older version kept no digest.
+    """
+    return bool(before) and hash_of_picture(path) not in (before, None)

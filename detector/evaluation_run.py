@@ -15,12 +15,12 @@ import numpy as np
 
 from configs import DEFAULT
 from detector.cli import load_detector, say
-from detector.digests import hash_of_data, hash_of_weights
+from detector.digests import hash_of_data, hash_of_picture, hash_of_weights, is_another_picture
 from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.image_folder import check_image_folder, find_image_folder
 from detector.object_traces import object_traces
-from detector.streaming import Identity, RunFolder, Totals
+from detector.streaming import REMEDY, Identity, RunFolder, Totals
 from detector.version import __version__
 from proposals import ProposalError
 
@@ -78,6 +78,7 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
         traced=is_traced,
         restart=arguments.restart,
     ) as folder:
+        _check_pictures(folder, part, images)
         waiting = [index for index, image in enumerate(part.images) if image.id not in folder]
         if len(folder) and waiting and folder.about.get("versions") != about["versions"]:
             say(f"{printable(output)}: begun with other versions (run.json); digits may differ")
@@ -165,6 +166,18 @@ def match_classes(
     return known, tuple(notes)
 
 
+def _check_pictures(folder: RunFolder, part: Dataset, images: Path) -> None:
+    """Raise DetectorError where results there were found in another picture of the same name."""
+    paths = {image.id: images / image.file_name for image in part.images}
+    for line in folder.lines(paths):
+        path = paths[line["image_id"]]
+        if is_another_picture(path, line.get("sha256")):
+            raise DetectorError(
+                f"{printable(folder.folder)}: its results for {printable(path)} are of another "
+                f"picture, or of what it was before a change; {REMEDY}"
+            )
+
+
 def _detect_image(
     detector: Detector,
     part: Dataset,
@@ -188,15 +201,19 @@ def _detect_image(
     label_of = {name: label for label, name in enumerate(names)}
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
     traces = object_traces(stages, truths.boxes_xyxy, labels)
-    counts = {"proposals": len(stages.proposals_xyxy), "regions": len(stages.regions_xyxy)}
+    more: dict[str, int | str] = {
+        "sha256": hash_of_picture(images / record.file_name) or "",
+        "proposals": len(stages.proposals_xyxy),
+        "regions": len(stages.regions_xyxy),
+    }
     if min(record.height, record.width) > 0 and found.image_size != (record.height, record.width):
         height, width = found.image_size
         say(
             f"{printable(images / record.file_name)}: is {width} x {height} pixels, its data set "
             f"says {record.width} x {record.height}; its boxes may not fit"
         )
-        counts["other_sides"] = 1
-    folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, counts)
+        more["other_sides"] = 1
+    folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, more)
     return True
 
 

@@ -53,6 +53,7 @@ class Found(NamedTuple):
     height: int
     width: int
     proposals: Proposals
+    sha256: str | None  # of the picture's file
 
 
 class BoxStore(Protocol):
@@ -60,11 +61,15 @@ class BoxStore(Protocol):
 
     Attributes
     ----------
-    stems
-        By file_name, of the pictures whose boxes are there.
+    path
+        The file, or the folder.
+    stems, digests
+        By file_name, of the pictures whose boxes are there; an older version kept no digests.
     """
 
+    path: Path
     stems: dict[str, str]
+    digests: dict[str, str]
 
     def __contains__(self, picture: Picture) -> bool: ...
 
@@ -91,6 +96,7 @@ class JsonLines:
         self.path = path
         self._places: dict[str, int] = {}  # file_name -> where its line begins
         self.stems: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         if path.exists():
             self._read_places()
 
@@ -105,6 +111,7 @@ class JsonLines:
         if picture.image_id is not None:
             row["image_id"] = picture.image_id
         row |= {
+            "sha256": found.sha256,
             "height": found.height,
             "width": found.width,
             "boxes_xyxy": proposals.boxes_xyxy.astype(np.float64).round(2).tolist(),
@@ -142,8 +149,10 @@ class JsonLines:
                     row = orjson.loads(line)
                     name = row["file_name"]
                     self._places[name] = place
-                    if "stem" in row:
+                    if row.get("stem"):
                         self.stems[name] = row["stem"]
+                    if row.get("sha256"):
+                        self.digests[name] = row["sha256"]
                 except (ValueError, KeyError, TypeError):
                     raise DetectorError(
                         f"{printable(self.path)}: line {number} is not a picture's boxes; "
@@ -182,17 +191,21 @@ def read_lines(path: Path) -> dict[str, Floats]:
 class NpzFolder:
     """One .npz per picture, read by `numpy.load` without pickles, each whole or not there.
 
-    It holds boxes_xyxy (N, 4) float32, scores (N,) float32, source (N,) str, file_name, height,
-    width, and image_id where the picture has one.
+    It holds boxes_xyxy (N, 4) float32, scores (N,) float32, source (N,) str, file_name, sha256 of
+    the picture's file, height, width, and image_id where the picture has one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.stems: dict[str, str] = {}
-        for path in folder.glob("*.npz"):
+        self.digests: dict[str, str] = {}
+        for file in path.glob("*.npz"):
             try:
-                with np.load(path, allow_pickle=False) as content:
-                    self.stems[str(content["file_name"])] = path.stem
+                with np.load(file, allow_pickle=False) as content:
+                    name = str(content["file_name"])
+                    self.stems[name] = file.stem
+                    if "sha256" in content:
+                        self.digests[name] = str(content["sha256"])
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 continue  # damaged, and computed again
 
@@ -205,6 +218,7 @@ class NpzFolder:
             "scores": found.proposals.scores,
             "source": found.proposals.source,
             "file_name": np.array(picture.file_name),
+            "sha256": np.array(found.sha256 or ""),
             "height": np.array(found.height),
             "width": np.array(found.width),
         }
@@ -220,4 +234,4 @@ class NpzFolder:
             return Proposals(content["boxes_xyxy"], content["scores"], content["source"])
 
     def _path(self, picture: Picture) -> Path:
-        return self.folder / f"{picture.stem}.npz"
+        return self.path / f"{picture.stem}.npz"

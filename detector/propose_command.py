@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detector.cli import FAILED, say
-from detector.digests import hash_of_data
+from detector.digests import hash_of_data, hash_of_picture, is_another_picture
 from detector.errors import DetectorError
 from detector.image_files import (
     find_images,
@@ -58,6 +58,7 @@ def propose(arguments: Namespace) -> int:
         store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
         stems = unique_stems((picture.file_name for picture in pictures), store.stems)
         pictures = [picture._replace(stem=stems[picture.file_name]) for picture in pictures]
+        _check_pictures(pictures, store)
         failed = _fill(store, pictures, proposer, arguments, output)
         if arguments.recall and dataset is not None:
             report = _recall(dataset, pictures, store)
@@ -136,11 +137,14 @@ def _pictures(
         names = [unicode_name(path) for path in paths]
         return None, list(map(Picture, paths, names))
 
-    from detector.image_folder import find_image_folder
+    from detector.image_folder import check_image_folder, find_image_folder
 
     if arguments.limit:
         dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
-    folder = arguments.images or find_image_folder(arguments.data, dataset)
+    if arguments.images:
+        folder = check_image_folder(arguments.images, dataset)
+    else:
+        folder = find_image_folder(arguments.data, dataset)
     names = [record.file_name for record in dataset.images]
     paths = [folder / name for name in names]
     identities = [record.id for record in dataset.images]
@@ -166,6 +170,16 @@ def _start_folder(output: Path, settings: dict[str, Any]) -> None:
         )
 
 
+def _check_pictures(pictures: Sequence[Picture], store: BoxStore) -> None:
+    """Raise DetectorError where boxes there were found in another picture of the same name."""
+    for picture in pictures:
+        if is_another_picture(picture.path, store.digests.get(picture.file_name)):
+            raise DetectorError(
+                f"{printable(store.path)}: its boxes for {printable(picture.file_name)} are of "
+                "another picture, or of what it was before a change; give another --output"
+            )
+
+
 def _find(
     picture: Picture, proposer: Proposer, store: BoxStore, arguments: Namespace, output: Path
 ) -> Outcome:
@@ -182,7 +196,7 @@ def _find(
             proposals = proposer.propose(image)[: arguments.max_boxes]
     except (DetectorError, ProposalError) as error:
         return Outcome(picture, None, error)
-    found = Found(image.shape[0], image.shape[1], proposals)
+    found = Found(image.shape[0], image.shape[1], proposals, hash_of_picture(picture.path))
     if arguments.draw:
         from detector.proposal_drawing import draw_proposals
 

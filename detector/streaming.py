@@ -1,8 +1,9 @@
 """A run of the detector over a data set, kept on disk image by image: it survives `kill -9`.
 
 run.json          what decides the results, written before any of them
-detections.jsonl  a line an image: image_id, seconds, proposals and regions (how many),
-                  other_sides where it has not those its data set says, detections (COCO results)
+detections.jsonl  a line an image: image_id, seconds, sha256 of its file, proposals and regions
+                  (how many), other_sides where it has not those its data set says, detections
+                  (COCO results)
 objects.jsonl     a line an image, in the same order: image_id, what became of its objects
 failed.jsonl      pictures that could not be read; the next run tries them again
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -120,12 +121,12 @@ class RunFolder:
         seconds: float,
         rows: list[dict[str, Any]],
         traces: dict[str, list[float]] | None = None,
-        counts: dict[str, int] | None = None,
+        more: Mapping[str, int | str] | None = None,
     ) -> None:
-        """Note an image's detections, its objects' traces in a run that has them, and counts."""
+        """Note an image's detections, its objects' traces in a run that has them, and more."""
         if self._traces is not None:
             _append(self._traces, {"image_id": image_id, **(traces or {})})
-        about = {"image_id": image_id, "seconds": round(seconds, 4), **(counts or {})}
+        about = {"image_id": image_id, "seconds": round(seconds, 4), **(more or {})}
         line = {**about, "detections": rows}
         length = _append(self._main, line)
         self._places[image_id] = self._end

@@ -191,6 +191,34 @@ def test_a_wrong_folder_of_pictures_is_told_once(
     assert evaluate("--data", tiny, "--images", tiny.parent, "-o", "run") == 0
 
 
+def test_results_of_other_pictures_are_not_taken_for_these(
+    tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny_dataset(tmp_path / "other", 6)  # noise of another seed, also five times
+    words = ("--data", tiny, "-o", "run", "--images")
+    assert evaluate(*words, tiny.parent) == 0
+    first = capsys.readouterr().out
+    assert evaluate(*words, "other") == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and len(printed.err.splitlines()) == 1
+    assert "run: its results for other/1.bmp are of another picture" in printed.err
+    assert "give another --output, or --restart to begin anew" in printed.err
+    # the same pictures in another place are no others
+    moved = tiny.parent.rename(tmp_path / "moved")
+    assert evaluate("--data", moved / "tiny.json", "-o", "run", "--images", moved) == 0
+    assert capsys.readouterr().out == first and len(stub.seen) == 5
+    # one that has changed is; what an older version noted nothing of is continued
+    words = ("--data", moved / "tiny.json", "-o", "run")
+    (moved / "4.bmp").write_bytes((moved / "3.bmp").read_bytes())
+    assert evaluate(*words) == 1 and "moved/4.bmp are of another" in capsys.readouterr().err
+    assert evaluate(*words, "--limit", 3) == 0
+    rows = lines(tmp_path / "run" / "detections.jsonl")
+    text = "".join(json.dumps(row | {"sha256": None}) + "\n" for row in rows)
+    (tmp_path / "run" / "detections.jsonl").write_text(text)
+    assert evaluate(*words) == 0
+    assert evaluate(*words, "--restart") == 0 and len(stub.seen) == 10
+
+
 def test_nothing_is_judged_where_no_picture_could_be_read(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

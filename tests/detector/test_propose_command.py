@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -31,8 +32,9 @@ def test_pictures_get_a_line_each(search: Any, tmp_path: Path) -> None:
     assert "2 of 2 pictures have boxes in" in run.errors
     assert [row["file_name"] for row in proposed(tmp_path / "out")] == [str(path) for path in paths]
     row = proposed(tmp_path / "out")[0]
-    keys = ["file_name", "stem", "height", "width", "boxes_xyxy", "scores", "source"]
+    keys = ["file_name", "stem", "sha256", "height", "width", "boxes_xyxy", "scores", "source"]
     assert list(row) == keys and row["stem"] == "b"
+    assert row["sha256"] == hashlib.sha256(paths[0].read_bytes()).hexdigest()
     expected = selective_search(read_image(paths[0]), **SEARCH)
     assert (row["height"], row["width"]) == (72, 96)
     np.testing.assert_allclose(row["boxes_xyxy"], expected.boxes_xyxy, atol=0.0051)

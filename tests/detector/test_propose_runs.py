@@ -74,15 +74,55 @@ def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
         np.testing.assert_allclose(boxes_of(out, path, form), expected, atol=0.0051)
 
 
-def test_lines_of_an_older_version_name_no_files(search: Any, tmp_path: Path) -> None:
+def test_lines_of_an_older_version_are_continued(search: Any, tmp_path: Path) -> None:
     paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq")]
     out = tmp_path / "out"
     assert search(*paths, "-o", out).code == 0
-    rows = [json.dumps({k: v for k, v in row.items() if k != "stem"}) for row in proposed(out)]
+    new = ("stem", "sha256")
+    rows = [json.dumps({k: v for k, v in row.items() if k not in new}) for row in proposed(out)]
     (out / "proposals.jsonl").write_text("\n".join(rows) + "\n")
     run = search(paths[1], "-o", out, "--draw", 5)
     assert run.code == 0 and "1 had them before" in run.errors
     assert [path.name for path in out.glob("*.jpg")] == ["a-2.jpg"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_boxes_of_another_picture_of_the_name_are_not_taken(
+    search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    here, there = (save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq"))
+    words = ("a.png", "-o", "../out", "--draw", 5, "--format", form)
+    monkeypatch.chdir(here.parent)
+    assert search(*words).code == 0
+    drawn = (tmp_path / "out" / "a.jpg").read_bytes()
+    monkeypatch.chdir(there.parent)
+    for _ in range(2):
+        run = search(*words)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert "its boxes for a.png are of another picture, or of what it was" in run.errors
+        assert (tmp_path / "out" / "a.jpg").read_bytes() == drawn
+        monkeypatch.chdir(here.parent)  # where the file itself is another, from now on
+        here.write_bytes(there.read_bytes())
+
+
+def test_pictures_of_a_data_set_may_be_moved_and_not_be_others(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    for number in range(1, 4):
+        save(other / f"{number}.png", number + 9, 96, 128)
+        save(first / f"{number}.png", number, 96, 128)
+    words = ("--data", small_dataset, "--limit", 3, "--recall", "-o", tmp_path / "out", "--images")
+    assert search(*words, first).code == 0
+    for folder, said in (
+        (other, "its boxes for 1.png are of another picture"),
+        (tmp_path / "none", f"--images {tmp_path / 'none'}: no such folder"),
+    ):
+        run = search(*words, folder)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1 and said in run.errors
+    moved = first.rename(tmp_path / "moved")
+    run = search(*words, moved)
+    assert run.code == 0 and "3 had them before" in run.errors
 
 
 @pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])

@@ -136,7 +136,7 @@ def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> No
             counts = {"proposals": 10 * len(image_id.encode()), "regions": 3}
             if image_id == "b":
                 counts["other_sides"] = 1
-            run.add(image_id, seconds, ROWS[image_id], counts=counts)
+            run.add(image_id, seconds, ROWS[image_id], more=counts)
         path, totals = run.write_results(["a", "b", "never done", "ç"])
         assert json.loads(path.read_bytes()) == ROWS["b"] + ROWS["ç"]
         assert totals == (3.5, 40, 9, 1)
