@@ -20,6 +20,7 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.image_folder import check_image_folder, find_image_folder
 from detector.object_traces import object_traces
+from detector.sides import other_sides, sides_of
 from detector.streaming import REMEDY, Identity, RunFolder, Totals
 from detector.version import __version__
 from proposals import ProposalError
@@ -206,12 +207,8 @@ def _detect_image(
         "proposals": len(stages.proposals_xyxy),
         "regions": len(stages.regions_xyxy),
     }
-    if min(record.height, record.width) > 0 and found.image_size != (record.height, record.width):
-        height, width = found.image_size
-        say(
-            f"{printable(images / record.file_name)}: is {width} x {height} pixels, its data set "
-            f"says {record.width} x {record.height}; its boxes may not fit"
-        )
+    if fault := other_sides(images / record.file_name, found.image_size, sides_of(record)):
+        say(fault)
         more["other_sides"] = 1
     folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, more)
     return True

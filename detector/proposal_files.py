@@ -17,15 +17,17 @@ from detector.errors import DetectorError
 from detector.given_boxes import Floats, as_boxes
 from detector.image_files import printable
 from detector.output import write_file
+from detector.sides import Sides
 from proposals.result import Proposals
 
 
 class Picture(NamedTuple):
-    """A picture to be done: its file, how it is named in the output, and its data set's id."""
+    """A picture to be done: its file, how it is named in the output, what its data set says."""
 
     path: Path
     file_name: str
     image_id: int | str | None = None
+    sides: Sides | None = None
     stem: str = ""  # of files of its own; no two pictures of a folder share it
 
 
@@ -75,7 +77,7 @@ class BoxStore(Protocol):
 
     def add(self, picture: Picture, found: Found) -> None: ...
 
-    def load(self, picture: Picture) -> Proposals: ...
+    def load(self, picture: Picture) -> Found: ...
 
 
 class JsonLines:
@@ -124,17 +126,18 @@ class JsonLines:
             file.write(orjson.dumps(row) + b"\n")
         self.stems[picture.file_name] = picture.stem
 
-    def load(self, picture: Picture) -> Proposals:
+    def load(self, picture: Picture) -> Found:
         import orjson
 
         with self.path.open("rb") as file:
             file.seek(self._places[picture.file_name])
             row = orjson.loads(file.readline())
-        return Proposals(
+        proposals = Proposals(
             np.array(row["boxes_xyxy"], np.float32).reshape(-1, 4),
             np.array(row["scores"], np.float32),
             np.array(row["source"], np.str_),
         )
+        return Found(row["height"], row["width"], proposals, row.get("sha256"))
 
     def _read_places(self) -> None:
         import orjson
@@ -229,9 +232,11 @@ class NpzFolder:
         write_file(self._path(picture), content.getvalue())
         self.stems[picture.file_name] = picture.stem
 
-    def load(self, picture: Picture) -> Proposals:
+    def load(self, picture: Picture) -> Found:
         with np.load(self._path(picture), allow_pickle=False) as content:
-            return Proposals(content["boxes_xyxy"], content["scores"], content["source"])
+            proposals = Proposals(content["boxes_xyxy"], content["scores"], content["source"])
+            height, width = int(content["height"]), int(content["width"])
+        return Found(height, width, proposals, self.digests.get(picture.file_name))
 
     def _path(self, picture: Picture) -> Path:
         return self.path / f"{picture.stem}.npz"

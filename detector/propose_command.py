@@ -22,6 +22,7 @@ from detector.image_files import (
 from detector.locking import locked
 from detector.output import write_file
 from detector.proposers import Proposer, proposer_of
+from detector.sides import other_sides, sides_of
 from proposals.in_order import map_in_order
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _fill(
         if found is not None and picture in waiting:
             store.add(picture, found)
             added += 1
+            if strange := other_sides(picture.path, (found.height, found.width), picture.sides):
+                say(strange)
         if fault is not None:
             failed += 1
             name, message = printable(picture.path), str(fault)
@@ -148,7 +151,8 @@ def _pictures(
     names = [record.file_name for record in dataset.images]
     paths = [folder / name for name in names]
     identities = [record.id for record in dataset.images]
-    return dataset, list(map(Picture, paths, names, identities))
+    sides = [sides_of(record) for record in dataset.images]
+    return dataset, list(map(Picture, paths, names, identities, sides))
 
 
 def _start_folder(output: Path, settings: dict[str, Any]) -> None:
@@ -191,7 +195,7 @@ def _find(
     try:
         image = read_image(picture.path)
         if picture in store:
-            proposals = store.load(picture)
+            proposals = store.load(picture).proposals
         else:
             proposals = proposer.propose(image)[: arguments.max_boxes]
     except (DetectorError, ProposalError) as error:
@@ -213,14 +217,22 @@ def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> R
     from proposals import RecallMeter
 
     meter = RecallMeter()
+    strange = 0
     for index, picture in enumerate(pictures):
         truths = dataset.truths(index)
         if picture in store:
-            boxes = store.load(picture).boxes_xyxy
+            found = store.load(picture)
+            boxes = found.proposals.boxes_xyxy
+            strange += picture.sides not in (None, (found.height, found.width))
             meter.add(boxes, truths.boxes_xyxy, truths.labels, truths.ignored, truths.areas)
     report = meter.report(dataset.class_names)
     if report.images < len(pictures):
         say(f"recall: {len(pictures) - report.images} pictures without boxes are left out")
+    if strange:
+        say(
+            f"recall: {strange} pictures have not the sides their data set says; its boxes may not "
+            "fit them"
+        )
     return report
 
 

@@ -125,6 +125,27 @@ def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path
     assert Image.open(tmp_path / "out" / "recall.png").width > 1000
 
 
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_pictures_of_other_sides_than_their_data_set_says_are_told(
+    search: Any, small_dataset: Path, tmp_path: Path, form: str
+) -> None:
+    half, out = tmp_path / "half", tmp_path / "out"
+    half.mkdir()
+    for number in (1, 2, 3):
+        with Image.open(small_dataset.parent / f"{number}.png") as whole:
+            (whole if number == 2 else whole.reduce(2)).save(half / f"{number}.png")
+    words = ("--data", small_dataset, "--images", half, "--recall", "-o", out, "--format", form)
+    said = "1.png: is 64 x 48 pixels, its data set says 128 x 96; its boxes may not fit"
+    run = search(*words, "--limit", 2)
+    assert run.code == 0 and f"detect: {half}/{said}\n" in run.errors
+    assert "2.png: is" not in run.errors
+    note = "recall: {} pictures have not the sides their data set says; its boxes may not fit them"
+    assert note.format(1) in run.errors
+    run = search(*words, "--limit", 3)  # of those that were there before too
+    assert run.code == 0 and said not in run.errors and "3.png: is 64 x 48" in run.errors
+    assert note.format(2) in run.errors and "2 had them before" in run.errors
+
+
 def test_the_named_part_of_a_folder(search: Any, tmp_path: Path) -> None:
     folder = tmp_path / "voc"
     lists = folder / "ImageSets" / "Main"
