@@ -76,7 +76,7 @@ def _fill(
     arguments: Namespace,
     output: Path,
 ) -> int:
-    """Find the boxes that are not in `store` yet, and draw; with how many pictures that failed."""
+    """Find the boxes that are not in `store` yet, and draw; how many pictures failed."""
     waiting = {picture for picture in pictures if picture not in store}
     to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
 
