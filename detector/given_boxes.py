@@ -21,8 +21,12 @@ def as_boxes(boxes: Any) -> Floats:
         raise DetectorError(f"{expected} {boxes!r:.60}") from None
     if array.shape == (0,):  # an empty list: no boxes
         return array.reshape(0, 4)
-    if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():
+    if array.ndim != 2 or array.shape[1] != 4:
         raise DetectorError(f"{expected} shape {array.shape}")
+    not_finite = np.flatnonzero(~np.isfinite(array).all(1))
+    if len(not_finite):
+        row = not_finite[0]
+        raise DetectorError(f"{expected} {array[row].tolist()} as box {row}")
     crossed = np.flatnonzero((array[:, 2:] < array[:, :2]).any(1))
     if len(crossed):
         row = crossed[0]

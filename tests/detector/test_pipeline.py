@@ -180,6 +180,15 @@ def test_sides_in_place_of_corners_are_told(detector: Detector, image: np.ndarra
         detector(image, proposals=[[1, 2, 3, 4], [60, 40, 30, 45]])
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_box_that_is_not_finite_is_named(
+    detector: Detector, image: np.ndarray, number: str
+) -> None:
+    said = rf"finite .* got \[5\.0, 6\.0, {number}, 8\.0\] as box 1$"
+    with pytest.raises(DetectorError, match=said):
+        detector(image, proposals=[[1, 2, 3, 4], [5, 6, float(number), 8], [float(number)] * 4])
+
+
 def test_boxes_lie_in_memory_as_they_like(detector: Detector, image: np.ndarray) -> None:
     boxes = some_boxes(5)
     fixed = boxes.copy()
