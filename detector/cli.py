@@ -176,6 +176,7 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         return lambda path: None
     import orjson
 
+    from detector.given_boxes import as_boxes
     from detector.image_files import printable, unicode_name
     from detector.proposal_files import read_lines
 
@@ -193,7 +194,7 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
     def boxes(path: Path) -> Any:
         for key in (unicode_name(path), unicode_name(path.name)):
             if isinstance(table, dict) and key in table:
-                return table[key]
+                return as_boxes(table[key])  # null too is refused: None would mean "find them"
         remedy = "a line with its path or name as file_name" if is_lines else "its name as a key"
         raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")
 

@@ -22,7 +22,8 @@ def as_boxes(boxes: Any) -> Floats:
     if array.shape == (0,):  # an empty list: no boxes
         return array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4:
-        raise DetectorError(f"{expected} shape {array.shape}")
+        got = f"shape {array.shape}" if array.ndim else f"{boxes!r:.60}"
+        raise DetectorError(f"{expected} {got}")
     not_finite = np.flatnonzero(~np.isfinite(array).all(1))
     if len(not_finite):
         row = not_finite[0]

@@ -138,6 +138,14 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
     assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
 
 
+def test_own_boxes_of_null_are_no_boxes(small_weights: Path, tmp_path: Path) -> None:
+    picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
+    table.write_text('{"1.png": null}')
+    run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
+    assert run.code == 1 and json.loads(run.out)["images"] == []
+    assert "1.png: proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got None" in run.errors
+
+
 def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
     pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
     words = ("--weights", small_weights)
