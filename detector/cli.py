@@ -190,10 +190,17 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         ) from None
     except orjson.JSONDecodeError as error:
         raise DetectorError(f"{word}: not JSON ({error}); write it again") from None
+    if not isinstance(table, dict):
+        raise DetectorError(
+            f"{word}: holds no boxes by picture; "
+            'write it as {"street.jpg": [[x1, y1, x2, y2], ...]}'
+        )
+    table = {os.path.normpath(key): value for key, value in table.items()} | table
 
     def boxes(path: Path) -> Any:
-        for key in (unicode_name(path), unicode_name(path.name)):
-            if isinstance(table, dict) and key in table:
+        name = unicode_name(path)
+        for key in (name, os.path.normpath(name), unicode_name(path.name)):
+            if key in table:
                 return as_boxes(table[key])  # null too is refused: None would mean "find them"
         remedy = "a line with its path or name as file_name" if is_lines else "its name as a key"
         raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")

@@ -15,7 +15,7 @@ import pytest
 from configs import override
 from detector import Detector
 from detector.arguments import parse
-from detector.cli import load_detector, main
+from detector.cli import load_detector, main, own_proposals
 from detector.ensemble import Member
 from tests.detector.command import detect, save
 
@@ -144,6 +144,28 @@ def test_own_boxes_of_null_are_no_boxes(small_weights: Path, tmp_path: Path) -> 
     run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
     assert run.code == 1 and json.loads(run.out)["images"] == []
     assert "1.png: proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got None" in run.errors
+
+
+def test_own_boxes_are_found_by_any_spelling_of_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = {"./a/cat.jpg": [[1, 2, 3, 4]], "b//cat.jpg": [[5, 6, 7, 8]], "cat.jpg": []}
+    Path("boxes.json").write_text(json.dumps(table))
+    boxes = own_proposals("boxes.json")
+    assert boxes(Path("a/cat.jpg")).tolist() == [[1, 2, 3, 4]]
+    assert boxes(Path("a/../b/cat.jpg")).tolist() == [[5, 6, 7, 8]]
+    assert len(boxes(Path("c/cat.jpg"))) == 0
+
+
+@pytest.mark.parametrize("content", [[[[1, 2, 3, 4]]], None, 5, "1.png"])
+def test_own_boxes_that_name_no_pictures_are_refused_once(content: Any, tmp_path: Path) -> None:
+    table = tmp_path / "boxes.json"
+    table.write_text(json.dumps(content))
+    pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
+    run = detect("--proposals", table, "--json", "-", *pictures)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1 and run.out == ""
+    assert 'boxes.json: holds no boxes by picture; write it as {"street.jpg": [[' in run.errors
 
 
 def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
