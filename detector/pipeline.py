@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -169,12 +170,14 @@ class Detector:
         image = read_image(source)
         options = self.recipe.postprocess
         if max_detections is not None:
-            if max_detections < 1:
-                raise DetectorError(f"max_detections is {max_detections}; use 1 or more")
+            if not isinstance(max_detections, Integral) or max_detections < 1:
+                raise DetectorError(
+                    f"max_detections is {max_detections!r}; use 1 or more, a whole number"
+                )
             options = replace(options, max_detections=max_detections)
         threshold = self._preset_threshold(preset) if threshold is None else threshold
-        if not 0 <= threshold <= 1:
-            raise DetectorError(f"threshold is {threshold}; scores are 0 to 1")
+        if not isinstance(threshold, Real) or not 0 <= threshold <= 1:
+            raise DetectorError(f"threshold is {threshold!r}; scores are 0 to 1")
         if proposals is not None:
             proposals = as_boxes(proposals)
         features = self.features(image)

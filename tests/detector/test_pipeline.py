@@ -208,7 +208,11 @@ def test_boxes_lie_in_memory_as_they_like(detector: Detector, image: np.ndarray)
     [
         ({"threshold": 40}, "threshold is 40; scores are 0 to 1"),
         ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": "high"}, "threshold is 'high'; scores are 0 to 1"),
+        ({"threshold": [0.5]}, r"threshold is \[0.5\]; scores are 0 to 1"),
         ({"max_detections": -1}, "max_detections is -1; use 1 or more"),
+        ({"max_detections": 2.5}, "max_detections is 2.5; use 1 or more, a whole number"),
+        ({"max_detections": "few"}, "max_detections is 'few'; use 1 or more, a whole number"),
     ],
 )
 def test_numbers_out_of_their_bounds_are_refused(
@@ -216,6 +220,12 @@ def test_numbers_out_of_their_bounds_are_refused(
 ) -> None:
     with pytest.raises(DetectorError, match=said):
         detector(image, **numbers)
+
+
+def test_numbers_may_be_numpy_s(detector: Detector, image: np.ndarray) -> None:
+    expected = detector(image, threshold=0.25, max_detections=2)
+    for lowest, most in ((np.float32(0.25), np.int64(2)), (np.float64(0.25), np.uint8(2))):
+        assert detector(image, threshold=lowest, max_detections=most) == expected
 
 
 def test_a_threshold_is_the_lowest_score_that_is_shown(
