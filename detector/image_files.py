@@ -121,6 +121,9 @@ def nearest_name(path: Path) -> str:
     """What to say after "no such file": the names in its folder that are most like it."""
     if "://" in str(path) or re.match(r"https?:/", str(path)):
         return "an address is not fetched: download the picture and name the file"
+    if path.is_symlink():
+        target = printable(os.readlink(path))
+        return f"it is a link to {target}, which is not there; mend the link or name the picture"
     if not path.parent.is_dir():
         return f"the folder {printable(path.parent)} does not exist either; check the path"
     names = {name.lower(): name for name in os.listdir(path.parent)}

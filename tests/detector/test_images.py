@@ -287,6 +287,14 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
         assert "path" in one_line(source)
 
 
+def test_a_broken_link_is_told(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.symlink_to("gone.jpg")
+    message = one_line(broken)
+    assert "broken.jpg: no such file; it is a link to gone.jpg, which is not there" in message
+    assert "did you mean" not in message
+
+
 def touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
