@@ -82,7 +82,9 @@ def _read_file(path: Path, max_pixels: int) -> np.ndarray:
     name = printable(path)
     try:
         with open(path, "rb") as file:
-            return _decode(file, name, max_pixels)
+            # Decoders go back and forth, which a pipe cannot.
+            whole = file if file.seekable() else io.BytesIO(file.read())
+            return _decode(whole, name, max_pixels)
     except FileNotFoundError:
         raise DetectorError(f"{name}: no such file; {nearest_name(path)}") from None
     except DetectorError:

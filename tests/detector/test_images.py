@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_path_bytes_and_pil_give_the_same_pixels(tmp_path: Path) -> None:
         assert picture.flags.c_contiguous and picture.flags.writeable
         np.testing.assert_array_equal(picture, pictures[0])
     np.testing.assert_array_equal(read_image(encoded(Image.fromarray(PHOTO), "PNG")), PHOTO)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF"])
+def test_a_picture_comes_through_a_pipe(format_name: str) -> None:
+    content = encoded(Image.fromarray(PHOTO), format_name)
+    reading, writing = os.pipe()
+    with open(reading, "rb"):
+        with open(writing, "wb") as file:
+            file.write(content)
+        picture = read_image(f"/dev/fd/{reading}")
+    np.testing.assert_array_equal(picture, read_image(content))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
