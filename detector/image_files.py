@@ -7,7 +7,7 @@ import errno
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     A folder stands for the pictures in it and below it (by suffix, hidden ones left out). A glob
     pattern that the shell left alone is expanded here. Any other word is kept as it is, even
     without such a file, so that it fails by name and alone when read. Words keep their order;
-    inside each the order is natural (`a2` before `a10`); a file named twice comes once.
+    inside each the order is natural (`a2` before `a10`); a file named twice comes once, but under
+    each of its names where these are links. `**` enters a folder once, whatever links lead there.
 
     Raises
     ------
@@ -98,10 +99,37 @@ def _expand(pattern: Path) -> list[Path] | None:
         return sorted(_pictures_below(pattern), key=_natural) or None
     if pattern.exists() or not glob.has_magic(str(pattern)):
         return [pattern]
-    files = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
-    files = [file for file in files if file.is_file()]
+    files = [file for file in _matches(pattern) if file.is_file()]
     pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     return sorted(pictures or files, key=_natural) or None
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """What a glob pattern matches; `glob` itself would follow links round in circles in `**`."""
+    parts = pattern.parts
+    if "**" not in parts:
+        yield from map(Path, glob.glob(str(pattern)))
+        return
+    place = parts.index("**")
+    below = parts[place + 1 :] or ("*",)
+    for start in glob.glob(str(Path(*parts[:place]))):
+        for folder in _folders_below(start):
+            yield from _matches(Path(glob.escape(folder), *below))
+
+
+def _folders_below(start: str) -> Iterator[str]:
+    """A folder and all below it, each once; by a link's name where there is no other."""
+    seen, waiting = set(), [start]
+    for top in waiting:  # links join the list as they are met: they come last
+        for parent, folders, _ in os.walk(top):
+            if os.path.realpath(parent) in seen:
+                folders.clear()
+                continue
+            seen.add(os.path.realpath(parent))
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            paths = [os.path.join(parent, name) for name in folders]
+            waiting += [path for path in paths if os.path.islink(path)]
+            yield parent
 
 
 def _pictures_below(folder: Path) -> Iterable[Path]:

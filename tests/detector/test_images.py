@@ -329,6 +329,26 @@ def test_find_images_in_folders_globs_and_words(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("pattern", ["**/*.jpg", "**", "./**/*.jpg", "../p/**"])
+def test_a_pattern_is_not_led_in_circles_by_links(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "p/cat.jpg", "p/sub[1]/cat.jpg", "p/.git/cat.jpg", "else/dog.jpg")
+    for name, target in (("a", "."), ("b", "."), ("sub[1]/c", ".."), ("z", "../else")):
+        (tmp_path / "p" / name).symlink_to(target)
+    monkeypatch.chdir(tmp_path / "p")
+    found = find_images([pattern])
+    start = Path("../p" if pattern.startswith("..") else "")
+    assert found == [start / name for name in ("cat.jpg", "sub[1]/cat.jpg", "z/dog.jpg")]
+
+
+def test_each_link_that_is_named_comes(tmp_path: Path) -> None:
+    touch(tmp_path, "cat.jpg")
+    (tmp_path / "link.jpg").symlink_to("cat.jpg")
+    names = [tmp_path / "link.jpg", tmp_path / "cat.jpg"]
+    assert find_images(names) == names
+
+
 def test_find_images_without_any(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
     cases: list[list[Any]] = [
