@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,9 +72,16 @@ class Output:
 
 
 def write_file(target: Path, content: bytes) -> None:
-    """Write a whole file, and the folder it lies in, or nothing."""
+    """Write a whole file, and the folder it lies in, or nothing.
+
+    What a link leads to is written, and the link stays. A device or pipe is written to as it is.
+    """
     from proposals.writing import replacing
 
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as temporary:
         temporary.write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,23 @@ def test_findings_as_json(tmp_path: Path) -> None:
     assert rows[0]["where"] == "truth.json: annotations[0]" and rows[0]["field"] == "category_id"
     assert sum(row["severity"] == "error" for row in rows) == 20
     assert json.loads(detect("check", path, "--json", "-").out) == rows
+
+
+def test_findings_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
+    path = saved(tmp_path / "truth.json", TRUTH)
+    written, link = tmp_path / "kept" / "findings.json", tmp_path / "link.json"
+    link.symlink_to(written)
+    for _ in ("there is no such file yet", "there is one"):
+        assert detect("check", path, "--json", link).code == 0
+        assert link.is_symlink() and not written.is_symlink()
+        rows = json.loads(written.read_bytes())
+        written.write_text("[]")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # there is a reader, so writing goes on
+    assert detect("check", path, "--json", pipe).code == 0
+    assert pipe.is_fifo() and json.loads(os.read(reading, 1 << 16)) == rows != []
+    os.close(reading)
 
 
 def test_results_beside_their_ground_truth(tmp_path: Path) -> None:
