@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from detector.image_files import printable
-from detector.output import write_file
+from detector.output import check_writable, write_file
 from eval.checking import Finding
 from eval.checking import check as find_faults
 
@@ -19,6 +19,8 @@ SEVERITIES = ("error", "warning", "note")
 
 def check(arguments: Namespace) -> int:
     """Print all findings; the exit code is 1 if there are errors among them."""
+    if arguments.json and arguments.json != "-":
+        check_writable(Path(arguments.json), "--json")
     findings = find_faults(arguments.path, arguments.data, arguments.split)
     if arguments.json:
         import orjson

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.arguments import MODES, parse
 from detector.errors import DetectorError
-from detector.output import Output
+from detector.output import Output, check_writable
 from detector.reuse import keep_compiled_layers, keep_freed_memory
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def detect_images(arguments: Namespace) -> int:
     if folder is not None:
         paths = leave_out_drawn(paths, arguments.pictures, folder)
     output = Output(folder, arguments.json or str(folder / "detections.json"))
-    if Path(output.json).is_dir():
-        raise DetectorError(f"--json {output.json}: a folder; name a file in it")
+    if output.json != "-":
+        check_writable(Path(output.json), "--json" if arguments.json else "")
     proposals = own_proposals(arguments.proposals)
     importlib.import_module("detector.pipeline")  # torch: most of the start
     imported = time.perf_counter()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from detector.cli import FAILED, say
 from detector.errors import DetectorError
 from detector.image_files import printable
+from detector.output import check_writable, write_file
 
 if TYPE_CHECKING:
     from detector.evaluation_run import FinishedRun
@@ -45,7 +46,9 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def _check(arguments: Namespace) -> None:
-    """Options that do not go together."""
+    """Options that do not go together, and a --save that could not be written in the end."""
+    if arguments.save:
+        check_writable(arguments.save, "--save")
     if not arguments.detections:
         return
     for option, name in OF_A_RUN.items():
@@ -100,8 +103,6 @@ def _save(path: Path, table: DetectionTable, part: Dataset) -> None:
     """Detections of any format as COCO results, under the ids of the ground truth."""
     import orjson
 
-    from detector.output import write_file
-
     columns = (table.images, table.labels, table.boxes_xywh, table.scores)
     rows = [
         {
@@ -121,7 +122,6 @@ def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: Finishe
     import orjson
 
     from detector.object_traces import traces_of_part
-    from detector.output import write_file
 
     if run.failed == len(part):
         say(f"none of {len(part)} pictures could be read: there is nothing to judge")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.image_files import unicode_name
+from detector.errors import DetectorError
+from detector.image_files import printable, unicode_name
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -83,5 +84,32 @@ def write_file(target: Path, content: bytes) -> None:
         return
     target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
-        temporary.write_bytes(content)
+    try:
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        error.filename = str(target)  # the temporary file's name says nothing to anybody
+        raise
+
+
+def check_writable(target: Path, option: str = "") -> None:
+    """Refuse before the work begins what `write_file` could not write at its end.
+
+    Raises
+    ------
+    DetectorError
+        A folder, or a file in a folder that is none or may not be written to.
+    """
+    name = f"{option} {printable(target)}".strip()
+    if target.is_dir():
+        raise DetectorError(f"{name}: a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        return
+    folder = Path(os.path.realpath(target)).parent
+    while not folder.exists():
+        folder = folder.parent
+    where = printable(folder)
+    if not folder.is_dir():
+        raise DetectorError(f"{name}: {where} is a file, not a folder; name another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DetectorError(f"{name}: the folder {where} may not be written to; name another place")

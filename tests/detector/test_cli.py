@@ -240,6 +240,9 @@ def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
         (["--proposals", "quick"], "neither a mode (single, fast, "),
         (["--proposals", "none.jsonl"], "none.jsonl: neither a mode (single, fast, "),
         (["--json", "."], "--json .: a folder"),
+        (["--json", "street.png/x.json"], "street.png is a file, not a folder; name another"),
+        (["--json", "link.json"], "--json link.json: "),
+        (["-o", "full"], "detect: full/detections.json: a folder; name a file in it"),
         (["nothing/"], "nothing"),
     ],
 )
@@ -250,6 +253,8 @@ def test_a_wrong_word_ends_in_one_line(
     save(tmp_path / "street.png")
     (tmp_path / "mine.yaml").write_text("network: {short_sid: 64}\n")
     (tmp_path / "nothing").mkdir()
+    (tmp_path / "full" / "detections.json").mkdir(parents=True)
+    (tmp_path / "link.json").symlink_to("street.png/new/x.json")
     weights = [] if {"--weights", "--recipe"} & set(words) else ["--weights", str(small_weights)]
     pictures = [] if "nothing/" in words else ["street.png"]
     run = detect(*weights, *words, *pictures)

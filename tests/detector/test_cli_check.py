@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.detector.command import detect
 
@@ -102,6 +105,38 @@ def test_findings_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
     assert detect("check", path, "--json", pipe).code == 0
     assert pipe.is_fifo() and json.loads(os.read(reading, 1 << 16)) == rows != []
     os.close(reading)
+
+
+@pytest.mark.parametrize("command", [["check"], ["evaluate", "--data"]])
+def test_what_cannot_be_written_is_told_before_the_work(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "none.json"  # would be the fault, had the work begun
+    option = "--json" if command == ["check"] else "--save"
+    a_file = saved(tmp_path / "a.json", TRUTH)
+    for target, said in (
+        (tmp_path, "a folder; name a file in it"),
+        (a_file / "x.json", f"{a_file} is a file, not a folder; "),
+        (a_file / "deep" / "x.json", f"{a_file} is a file, not a folder; "),
+    ):
+        run = detect(*command, missing, option, target)
+        assert run.code == 1 and run.errors.startswith(f"detect: {option} {target}: {said}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    run = detect(*command, missing, option, tmp_path / "new" / "x.json")
+    assert run.code == 1 and f"x.json: the folder {tmp_path} may not be written to" in run.errors
+    assert list(tmp_path.iterdir()) == [a_file]
+
+
+def test_an_error_of_the_disk_names_the_file_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    path = saved(tmp_path / "truth.json", TRUTH)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    run = detect("check", path, "--json", tmp_path / "x.json")
+    assert run.code == 1 and f"detect: {tmp_path}/x.json: No space left on device" in run.errors
 
 
 def test_results_beside_their_ground_truth(tmp_path: Path) -> None:
