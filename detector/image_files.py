@@ -20,8 +20,9 @@ IMAGE_SUFFIXES = (
     *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
 )
 
+DRAWN = b"drawn by detect"  # a comment in the file, which tells a drawing from a photograph
 PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {"quality": 92})),
+    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {"quality": 92, "comment": DRAWN})),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 90}),
     ".bmp": ("BMP", {}),
@@ -69,28 +70,45 @@ def leave_out_drawn(
     Raises
     ------
     DetectorError
-        A photograph would be drawn over by its own drawn copy, or nothing is left.
+        A photograph would be drawn over, or nothing is left.
     """
     here = output.resolve()
     named = {os.path.abspath(pattern) for pattern in patterns}
     chosen = here in {Path(name).resolve() for name in named}
-    kept = []
-    for path in paths:
-        if path.parent.resolve() != here:
-            kept.append(path)
-        elif chosen or os.path.abspath(path) in named:
-            if path.suffix.lower() == ".jpg":
-                raise DetectorError(
-                    f"{printable(path)}: lies in the output folder and would be drawn over; "
-                    "give another --output"
-                )
-            kept.append(path)
+    kept = [
+        path
+        for path in paths
+        if chosen or path.parent.resolve() != here or os.path.abspath(path) in named
+    ]
     if not kept:
         raise DetectorError(
             f"no pictures but those in the output folder {printable(output)}; name others, or "
             "give another --output"
         )
+    files = {os.path.realpath(path) for path in kept}
+    for path in kept:
+        drawn = output / f"{path.stem}.jpg"
+        if os.path.realpath(drawn) in files:
+            raise DetectorError(
+                f"{printable(drawn)}: lies in the output folder and would be drawn over; "
+                "give another --output"
+            )
+        refuse_to_draw_over(drawn)
     return kept
+
+
+def refuse_to_draw_over(target: Path) -> None:
+    """Raise a DetectorError where a file is that no run has drawn: somebody's photograph."""
+    if not os.path.exists(target):  # unlike Path's, no error for a name too long
+        return
+    if target.is_file():
+        with target.open("rb") as file:
+            if DRAWN in file.read(256):  # it stands before all pixels
+                return
+    raise DetectorError(
+        f"{printable(target)}: does not say that `detect` drew it and would be drawn over; "
+        "move it away or give another --output"
+    )
 
 
 def _expand(pattern: Path) -> list[Path] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
-from detector.image_files import printable, unicode_name
+from detector.image_files import printable, refuse_to_draw_over, unicode_name
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -48,6 +48,7 @@ class Output:
             copy += 1
             name = f"{path.stem}-{copy}"
         drawn = self.folder / f"{name}.jpg"
+        refuse_to_draw_over(drawn)
         detections.save(drawn)
         self.taken.add(name)
         return drawn
