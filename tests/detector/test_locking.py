@@ -25,13 +25,18 @@ def test_a_folder_is_held_while_the_block_runs(tmp_path: Path) -> None:
 def test_a_forked_process_that_lives_on_holds_nothing(tmp_path: Path) -> None:
     """As workers that make parts for a GPU do for some seconds, when training is killed."""
     reading, writing = os.pipe()
+    alive, is_alive = os.pipe()
     with locked(tmp_path):
         if not os.fork():
             os.close(writing)
+            os.write(is_alive, b"!")
             os.read(reading, 1)  # until the other end is closed
             os._exit(0)
-    with locked(tmp_path):
-        pass
-    os.close(writing)
-    os.close(reading)
-    os.wait()
+        os.read(alive, 1)
+    try:
+        with locked(tmp_path):
+            pass
+    finally:
+        for descriptor in (writing, reading, alive, is_alive):
+            os.close(descriptor)
+        os.wait()

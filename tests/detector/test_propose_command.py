@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detector import Detector, read_image
+from detector import Detector, DetectorError, read_image
+from detector.image_files import save_picture
 from detector.proposal_drawing import draw_proposals
 from eval import read_dataset
 from proposals import Proposals, measure_recall, selective_search
@@ -193,14 +194,22 @@ def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path
     assert (out / "proposals.jsonl").read_bytes() == lines
 
 
-def test_boxes_are_kept_where_the_drawing_cannot_be_written(search: Any, tmp_path: Path) -> None:
+def test_boxes_are_kept_where_the_drawing_cannot_be_written(
+    search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = [save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2)]
     out = tmp_path / "out"
-    (out / "a.jpg").mkdir(parents=True)  # in the drawing's place
+
+    def full_disk(image: np.ndarray, path: Path) -> None:
+        if path.stem == "a":
+            raise DetectorError(f"{path}: cannot be written")
+        save_picture(image, path)
+
+    monkeypatch.setattr("detector.propose_command.save_picture", full_disk)
     for before in ("", "; 2 had them before"):
         run = search(*paths, "-o", out, "--draw", 5)
         assert run.code == 1
-        assert f"{out / 'a.jpg'}: cannot be written (Is a directory)" in run.errors
+        assert f"{out / 'a.jpg'}: cannot be written" in run.errors
         assert f"2 of 2 pictures have boxes in {out}{before}\n" in run.errors
         assert [row["file_name"] for row in proposed(out)] == [str(path) for path in paths]
     assert (out / "b.jpg").is_file()
