@@ -68,15 +68,17 @@ def start_run_folder(
     path = folder / RUN
     if begun and path.exists():
         about = json.loads(path.read_text(encoding="utf-8"))
-        if about.get("initial_weights", initial) != initial:
+        before = about.get("data", {})
+        if "content" in before:
+            is_other = before["content"] != content
+            from_other = about.get("initial_weights", initial) != initial
+        else:  # begun with an older version, which took digests of files
+            known = before.get("sha256") and data.is_file()
+            is_other, from_other = known and before["sha256"] != sha256(data), False
+        if from_other:
             raise DetectorError(
                 f"{path}: the run here started from other weights; give another --output"
             )
-        before = about.get("data", {})
-        # Runs begun with an older version noted the file alone
-        is_other = before.get("content", content) != content
-        if "content" not in before and before.get("sha256") and data.is_file():
-            is_other = before["sha256"] != sha256(data)
         if is_other:
             raise DetectorError(
                 f"{path}: the run here learned from other data than {data} holds now; "
