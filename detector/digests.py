@@ -50,7 +50,9 @@ def hash_of_data(dataset: Dataset) -> str:
 
 
 def hash_of_picture(path: Path) -> str | None:
-    """SHA-256 of a picture's file; None where it cannot be read."""
+    """SHA-256 of a picture's file; None where it cannot be read, or not twice, as a pipe."""
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

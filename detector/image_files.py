@@ -106,8 +106,8 @@ def refuse_to_draw_over(target: Path) -> None:
             if DRAWN in file.read(256):  # it stands before all pixels
                 return
     raise DetectorError(
-        f"{printable(target)}: does not say that `detect` drew it and would be drawn over; "
-        "move it away or give another --output"
+        f"{printable(target)}: does not say that `detect` drew it and would be drawn over; move it "
+        "away (drawings of older versions do not say it either) or give another --output"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -209,7 +210,7 @@ class NpzFolder:
                     self.stems[name] = file.stem
                     if "sha256" in content:
                         self.digests[name] = str(content["sha256"])
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
                 continue  # damaged, and computed again
 
     def __contains__(self, picture: Picture) -> bool:

@@ -16,6 +16,7 @@ from detector.image_files import (
     find_images,
     leave_out_drawn,
     printable,
+    refuse_to_draw_over,
     save_picture,
     unicode_name,
 )
@@ -206,6 +207,7 @@ def _find(
 
         drawn = draw_proposals(image, proposals, arguments.draw)
         try:
+            refuse_to_draw_over(output / f"{picture.stem}.jpg")
             save_picture(drawn, output / f"{picture.stem}.jpg")
         except DetectorError as error:
             return Outcome(picture, found, error)

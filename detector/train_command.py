@@ -66,8 +66,8 @@ def train(arguments: Namespace) -> int:
 
 def _run_name(arguments: Namespace, recipe: Recipe) -> str:
     """What a run is called: its recipe, its data, what is trained alone, what it goes on from."""
-    data, weights = arguments.data.resolve(), arguments.weights
-    words = [recipe.name, data.stem if data.is_file() else data.name]
+    data, weights = arguments.data, arguments.weights
+    words = [recipe.name, data.resolve().stem if data.stem in ("", "..") else data.stem]
     if arguments.part != "all":
         words.append(arguments.part)
     if weights:

@@ -53,10 +53,11 @@ def rows_by_name(
         texts = {image.id for image in dataset.images if isinstance(image.id, str)}
         by_id = {name: row for name, row in every_id.items() if name in texts}
     different = dict.fromkeys(names)
-    in_file, in_id = (len(different.keys() & rows.keys()) for rows in (by_file, by_id))
+    known = ({name for name, row in rows.items() if row >= 0} for rows in (by_file, by_id))
+    in_file, in_id = (len(different.keys() & names) for names in known)
     way = FILE_NAMES if in_file > in_id else IDS if in_id > in_file else says
     notes: tuple[str, ...] = ()
-    both = (name for name in different if name in by_file and name in by_id)
+    both = (n for n in different if by_file.get(n, UNKNOWN) >= 0 and n in by_id)
     twofold = next((name for name in both if by_file[name] != by_id[name]), None)
     if twofold is not None:
         owner, named = (_called(dataset, rows[twofold]) for rows in (by_id, by_file))

@@ -33,8 +33,9 @@ class Home(NamedTuple):
         return named if os.path.isdir(named) else self.folder
 
     def entry(self, part: str) -> Any:
-        """What data.yaml says of a part; nothing where it names none."""
-        return self.said.get(part) if part in PARTS else None
+        """What data.yaml says of a part, the one of a list of one; nothing where it names none."""
+        found = self.said.get(part) if part in PARTS else None
+        return found[0] if isinstance(found, list) and len(found) == 1 else found
 
 
 def home_of(path: str | os.PathLike[str]) -> Home:
@@ -60,9 +61,9 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def parts_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Those of PARTS that data.yaml names or that lie in the usual folders."""
+    """Those of PARTS, and trainval, that data.yaml names or that lie in the usual folders."""
     home = home_of(path)
-    return tuple(name for name in PARTS if home.entry(name) or _part(home, name))
+    return tuple(n for n in ("trainval", *PARTS) if home.entry(n) or _part(home, n))
 
 
 def find_folders(home: Home, split: str | None) -> tuple[Path, Path, str]:

@@ -127,6 +127,7 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
         (["images/train/1", "labels/train/1", "images/val/2", "labels/val/2"], "train"),
         (["train/images/1", "train/labels/1", "valid/images/2", "valid/labels/2"], "train"),
         (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
+        (["images/trainval/1", "labels/trainval/1", "images/test/2", "labels/test/2"], "trainval"),
         (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
         (["images/1.jpg", "labels/1.txt"], None),
     ],

@@ -27,16 +27,17 @@ def test_a_forked_process_that_lives_on_holds_nothing(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     alive, is_alive = os.pipe()
     with locked(tmp_path):
-        if not os.fork():
+        if not (child := os.fork()):
             os.close(writing)
             os.write(is_alive, b"!")
             os.read(reading, 1)  # until the other end is closed
             os._exit(0)
+        os.close(is_alive)
         os.read(alive, 1)
     try:
         with locked(tmp_path):
             pass
     finally:
-        for descriptor in (writing, reading, alive, is_alive):
+        for descriptor in (writing, reading, alive):
             os.close(descriptor)
-        os.wait()
+        os.waitpid(child, 0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -217,6 +219,26 @@ def test_boxes_are_kept_where_the_drawing_cannot_be_written(
     paths[1].unlink()
     run = search(*paths, "-o", out, "--draw", 5)
     assert run.code == 1 and "2 of 2 pictures have boxes" in run.errors
+
+
+def test_photographs_are_not_drawn_over(search: Any, small_dataset: Path, tmp_path: Path) -> None:
+    paths = [save(tmp_path / name / "a.png", 1) for name in "pq"]
+    out = tmp_path / "out"
+    photograph = save(out / "a-2.jpg", 3).read_bytes()
+    run = search(*paths, "-o", out, "--draw", 5)
+    assert run.code == 1 and "a-2.jpg: does not say that `detect` drew it" in run.errors
+    assert (out / "a-2.jpg").read_bytes() == photograph
+    assert (out / "a.jpg").is_file() and len(proposed(out)) == 2
+
+
+def test_a_pipe_is_read_once(search: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    content = save(tmp_path / "a.jpg", 1).read_bytes()
+    writer = threading.Thread(target=(tmp_path / "pipe.jpg").write_bytes, args=(content,))
+    writer.start()
+    run = search(tmp_path / "pipe.jpg", "-o", tmp_path / "out")
+    writer.join()
+    assert run.code == 0 and proposed(tmp_path / "out")[0]["sha256"] is None
 
 
 @pytest.mark.parametrize("sources", [("selective_search",), ("multibox", "selective_search")])

@@ -39,6 +39,19 @@ def test_npz_holds_exact_boxes_without_pickles(
     assert (out / "boxes" / "3.npz").exists()
 
 
+def test_a_damaged_npz_of_another_picture_is_in_nobody_s_way(search: Any, tmp_path: Path) -> None:
+    paths, out = [save(tmp_path / name, 1) for name in ("a.png", "b.png")], tmp_path / "out"
+    words = ("--format", "npz", "-o", out)
+    assert search(paths[0], *words).code == 0
+    content = bytearray((out / "boxes" / "a.npz").read_bytes())
+    place = content.index(b"file_name.npy") + len("file_name.npy")
+    content[place : place + 40] = b"\xff" * 40  # of what is compressed
+    (out / "boxes" / "a.npz").write_bytes(content)
+    assert search(paths[1], *words).code == 0
+    assert search(*paths, *words).code == 0
+    assert np.load(out / "boxes" / "a.npz")["boxes_xyxy"].shape[1] == 4
+
+
 def boxes_of(out: Path, path: Path, form: str) -> np.ndarray:
     """The boxes that are kept of a picture."""
     if form == "jsonl":

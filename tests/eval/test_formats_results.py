@@ -324,6 +324,18 @@ def test_yolo_results_are_pixels_of_the_ground_truth(tmp_path: Path) -> None:
         read(tmp_path / "run", dataset)
 
 
+def test_file_names_of_several_pictures_leave_ids_alone(tmp_path: Path) -> None:
+    truth = dataset_of(tmp_path, [], 4, ["red"])
+    names = [f"cam{camera}/{number}.jpg" for number in (1, 2) for camera in (1, 2)]
+    images = [i._replace(file_name=n) for i, n in zip(truth.images, names, strict=True)]
+    path = write(
+        tmp_path / "found.csv",
+        "image,class,score,x,y,width,height\n1,red,1,0,0,9,9\n2,red,1,0,0,9,9\n",
+    )
+    found = read(path, replace(truth, images=tuple(images)))
+    assert found.images.tolist() == [0, 1]
+
+
 def test_yolo_results_are_named_after_pictures(tmp_path: Path) -> None:
     dataset = counted_otherwise(tmp_path)
     for stem in ("1", "2"):  # which are ids, too

@@ -85,6 +85,8 @@ def test_parts_are_where_data_yaml_says(tmp_path: Path) -> None:
     for path in (tmp_path, yaml):
         assert stems(path) == stems(path, "val") == ["b"]
         assert stems(path, "train") == ["a"]
+    write(yaml, "names: [cat]\ntrain: images/train\nval: [images/holdout]\n")
+    assert stems(tmp_path) == ["b"]
     write(yaml, "names: [cat]\ntrain: images/train\nval: both\n")
     assert stems(tmp_path) == ["c"] and parts_of(yaml) == ("val", "train")
 
