@@ -1,13 +1,11 @@
-"""Results as text: VOC comp4, ILSVRC submission, CSV, YOLO; each finds its images and classes."""
+"""Results as text: VOC comp4, ILSVRC submission, YOLO."""
 
 from __future__ import annotations
 
 import gzip
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,23 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import Dataset, EvaluationError, read_dataset
-from eval.detections import DetectionTable
-from eval.formats import results_reader_of
-from tests.eval.cases import dataset_of, published
-from tests.eval.made_formats import CLASSES, EXAMPLE, write, write_ilsvrc, write_voc, write_yolo
-
-
-class Found(NamedTuple):
-    """A detection: rows of image and class, score, first and last pixel counted from 0."""
-
-    image: int
-    label: int
-    score: float
-    xmin: float
-    ymin: float
-    xmax: float
-    ymax: float
-
+from tests.eval.cases import published
+from tests.eval.made_formats import EXAMPLE, write, write_ilsvrc, write_voc, write_yolo
+from tests.eval.results import Found, read
 
 coordinates = st.floats(-50, 900, allow_subnormal=False)
 founds = st.lists(
@@ -41,12 +25,6 @@ founds = st.lists(
     min_size=1,
     max_size=8,
 )
-
-
-def read(path: Path | str, dataset: Dataset) -> DetectionTable:
-    reader = results_reader_of(path)
-    assert reader is not None
-    return reader(path, dataset)
 
 
 @pytest.fixture
@@ -113,70 +91,6 @@ def test_two_files_of_one_class_are_refused(dataset: Dataset, tmp_path: Path, ot
     assert len(read(str(folder / "comp4_*"), dataset)) == 1
 
 
-def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
-    dataset = dataset_of(tmp_path, [], 3, ["dog", "hot dog"])  # ids 1.., names 1.jpg ..
-    file = write(tmp_path / "comp4_det_val_hot dog.txt", "3 .5 1 1 2 2\n2.jpg .5 1 1 2 2\n")
-    table = read(file, dataset)
-    assert table.images.tolist() == [2, 1] and table.labels.tolist() == [1, 1]
-
-
-def counted_otherwise(folder: Path) -> Dataset:
-    """Pictures 0.jpg, 1.jpg, 2.jpg with the ids 1, 2, 3."""
-    dataset = dataset_of(folder, [], 3, ["dog"])
-    images = [image._replace(file_name=f"{row}.jpg") for row, image in enumerate(dataset.images)]
-    return replace(dataset, images=tuple(images))
-
-
-@pytest.mark.parametrize(
-    ("names", "rows", "said"),
-    [
-        (["0", "1", "2"], [0, 1, 2], "file names, which more of the names fit, though '1' is the"),
-        (["3", "2", "1"], [2, 1, 0], "ids, which more of the names fit, though '2' is the id of"),
-        (["1.jpg", "2.jpg"], [1, 2], None),
-    ],
-)
-def test_all_names_of_a_result_are_meant_one_way(
-    tmp_path: Path, names: list[str], rows: list[int], said: str | None
-) -> None:
-    dataset = counted_otherwise(tmp_path)
-    lines = "".join(f"{name} .5 1 1 2 2\n" for name in names)
-    comp4 = read(write(tmp_path / "comp4_det_val_dog.txt", lines), dataset)
-    cells = "".join(f"{name},dog,.5,1,1,2,2\n" for name in names)
-    table = read(write(tmp_path / "r.csv", f"image,class,score,x,y,w,h\n{cells}"), dataset)
-    assert comp4.images.tolist() == table.images.tolist() == rows
-    for notes in (comp4.notes, table.notes[1:]):
-        assert len(notes) == (said is not None)
-        assert not said or f"images were read as {said}" in notes[0]
-
-
-def test_names_that_fit_both_ways(tmp_path: Path) -> None:
-    dataset = counted_otherwise(tmp_path)
-    asked = "are its images ids or file names? '1' is the id of 0.jpg and the name of 1.jpg; "
-    file = write(tmp_path / "comp4_det_val_dog.txt", "1 .5 1 1 2 2\n2 .5 1 1 2 2\n")
-    with pytest.raises(EvaluationError) as caught:
-        read(file, dataset)
-    assert str(caught.value) == f"{file.name}: {asked}write file names with their suffix"
-    rows = "class,score,x,y,w,h\n1,dog,.5,1,1,2,2\n2,dog,.5,1,1,2,2\n"
-    with pytest.raises(EvaluationError) as caught:
-        read(write(tmp_path / "r.csv", f"image,{rows}"), dataset)
-    assert str(caught.value) == f"r.csv: {asked}call the column image_id or file_name"
-    table = read(write(tmp_path / "r.csv", f"image_id,{rows}"), dataset)
-    assert table.images.tolist() == [0, 1]
-    assert "read as ids, as the column 'image_id' says, though '1' is" in table.notes[1]
-    table = read(write(tmp_path / "r.csv", f"file_name,{rows}"), dataset)
-    assert table.images.tolist() == [1, 2]
-    # Nobody says that a number is an id where file names are announced.
-    with pytest.raises(EvaluationError, match="line 2: file_name '3' is an id of the ground truth"):
-        read(write(tmp_path / "r.csv", f"file_name,{rows}".replace("1,dog", "3,dog")), dataset)
-
-
-def test_names_of_both_kinds_are_refused(tmp_path: Path) -> None:
-    dataset = counted_otherwise(tmp_path)
-    lines = "".join(f"{name} .5 1 1 2 2\n" for name in ("0", "2.jpg", "3"))
-    with pytest.raises(EvaluationError, match="line 3: image '3' is an id of the ground truth; wr"):
-        read(write(tmp_path / "comp4_det_val_dog.txt", lines), dataset)
-
-
 # --- ILSVRC submission ----------------------------------------------------------------------
 
 
@@ -226,83 +140,6 @@ def test_the_published_demo() -> None:
     assert f"{negative.sum()} boxes end before they begin" in table.notes[0]
 
 
-# --- CSV ------------------------------------------------------------------------------------
-
-HEADERS: list[tuple[str, Callable[[Found], list[float]]]] = [
-    ("image_id,class,score,x,y,width,height", lambda f: [f.xmin, f.ymin, f.xmax, f.ymax]),
-    ("Image;Class Name;Confidence;x;y;w;h", lambda f: [f.xmin, f.ymin, f.xmax, f.ymax]),
-    (
-        "file_name\tclass\tscore\txmin\tymin\txmax\tymax",
-        lambda f: [f.xmin, f.ymin, f.xmin + f.xmax, f.ymin + f.ymax],
-    ),
-    (
-        "\ufeffimage,label,score,x1,y1,x2,y2",
-        lambda f: [f.xmin, f.ymin, f.xmin + f.xmax, f.ymin + f.ymax],
-    ),
-]
-
-
-@pytest.mark.parametrize(("header", "box"), HEADERS)
-def test_tables_with_named_columns(
-    dataset: Dataset, tmp_path: Path, header: str, box: Callable[[Found], list[float]]
-) -> None:
-    found = [Found(0, 0, 0.5, 1.25, 2, 30, 40), Found(2, 2, -1.5, 0, 6, 7, 8)]
-    mark = next(mark for mark in ";\t," if mark in header)
-    rows = [
-        mark.join(
-            [f'"{dataset.images[f.image].id}"', CLASSES[f.label], *map(str, [f.score, *box(f)])]
-        )
-        for f in found
-    ]
-    table = read(write(tmp_path / "r.csv", "\n".join([header, *rows, "", ""])), dataset)
-    assert table.images.tolist() == [0, 2] and table.labels.tolist() == [0, 2]
-    assert table.scores.tolist() == [0.5, -1.5] and table.layout == "xywh"
-    assert table.boxes.tolist() == [[1.25, 2, 30, 40], [0, 6, 7, 8]]
-    assert table.notes[0].startswith("read as: image from ")
-
-
-def test_classes_of_a_table_by_id(tmp_path: Path) -> None:
-    dataset = dataset_of(tmp_path, [], 2, ["dog", "cat"])
-    for column in ("category_id", "class"):
-        text = f"image_id,{column},score,x,y,w,h\n2,2,.5,1,1,1,1\n1,9,.5,1,1,1,1\n"
-        table = read(write(tmp_path / "r.csv", text), dataset)
-        assert table.labels.tolist() == [1] and table.images.tolist() == [1]
-        assert "class id from" in table.notes[0] and table.notes[1].endswith(": 9")
-
-
-@pytest.mark.parametrize("column", ["class_id", "class"])
-def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str) -> None:
-    dataset = dataset_of(tmp_path, [], 2, ["dog", "cat", "cow"])  # ids 1, 2, 3
-    header, row = f"image_id,{column},score,x,y,w,h\n", "1,{},.5,1,1,1,1\n"
-    for found, said in (("012", True), ("02", True), ("123", False), ("0124", False)):
-        rows = "".join(row.format(number) for number in found)
-        notes = read(write(tmp_path / "r.csv", header + rows), dataset).notes
-        assert any(note.endswith(": 0; ids seem to be one too small") for note in notes) == said
-    if column == "class_id":
-        with pytest.raises(EvaluationError, match=r"none of its classes \(0\) .* one too small$"):
-            read(write(tmp_path / "r.csv", header + row.format(0)), dataset)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("image,class,x,y,w,h\n", "line 1: no column for score; the columns are image, class, x"),
-        ("a,b\n", "line 1: no column for image, class, score, box"),
-        ("image,class,score,x,y,w,h,score\n", "line 1: column 'score' comes twice"),
-        ("image,class,score,x,y,w,h\n1,dog,.5,1,1\n", "line 2: 5 columns; the first line names 7"),
-        ("image,class,score,x,y,w,h\n\n1,dog,,1,1,1,1\n", "line 3: score is ''; expected a finite"),
-        ("image,class,score,x,y,w,h\n1,dog,.5,1,nan,1,1\n", "line 2: y is 'nan'"),
-        ("image,class,score,x,y,w,h\n7,dog,.5,1,1,1,1\n", "line 2: image '7' is no image"),
-        ("image,class,score,x,y,w,h\n1,cow,.5,1,1,1,1\n", "none of its classes (cow)"),
-    ],
-)
-def test_faults_of_a_table(tmp_path: Path, text: str, said: str) -> None:
-    dataset = dataset_of(tmp_path, [], 3, ["dog"])
-    with pytest.raises(EvaluationError) as caught:
-        read(write(tmp_path / "r.csv", text), dataset)
-    assert str(caught.value).startswith("r.csv: ") and said in str(caught.value)
-
-
 # --- YOLO -----------------------------------------------------------------------------------
 
 
@@ -321,29 +158,6 @@ def test_yolo_results_are_pixels_of_the_ground_truth(tmp_path: Path) -> None:
     write(tmp_path / "run" / "labels" / "2008_000001.txt", "")
     write(tmp_path / "run" / "labels" / "other.txt", "1 .5 .5 .2 .5 .5\n")
     with pytest.raises(EvaluationError, match=r"other\.txt: line 1: image 'other' is no image"):
-        read(tmp_path / "run", dataset)
-
-
-def test_file_names_of_several_pictures_leave_ids_alone(tmp_path: Path) -> None:
-    truth = dataset_of(tmp_path, [], 4, ["red"])
-    names = [f"cam{camera}/{number}.jpg" for number in (1, 2) for camera in (1, 2)]
-    images = [i._replace(file_name=n) for i, n in zip(truth.images, names, strict=True)]
-    path = write(
-        tmp_path / "found.csv",
-        "image,class,score,x,y,width,height\n1,red,1,0,0,9,9\n2,red,1,0,0,9,9\n",
-    )
-    found = read(path, replace(truth, images=tuple(images)))
-    assert found.images.tolist() == [0, 1]
-
-
-def test_yolo_results_are_named_after_pictures(tmp_path: Path) -> None:
-    dataset = counted_otherwise(tmp_path)
-    for stem in ("1", "2"):  # which are ids, too
-        write(tmp_path / "run" / f"{stem}.txt", "0 .5 .5 .2 .5 .75\n")
-    table = read(tmp_path / "run", dataset)
-    assert table.images.tolist() == [1, 2] and len(table.notes) == 1
-    write(tmp_path / "run" / "3.txt", "0 .5 .5 .2 .5 .75\n")
-    with pytest.raises(EvaluationError, match=r"3\.txt: line 1: image '3' is an id of the ground"):
         read(tmp_path / "run", dataset)
 
 

@@ -1,0 +1,28 @@
+"""Results for tests: detections to be written, and the reader that a path stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from eval import Dataset
+from eval.detections import DetectionTable
+from eval.formats import results_reader_of
+
+
+class Found(NamedTuple):
+    """A detection: rows of image and class, score, first and last pixel counted from 0."""
+
+    image: int
+    label: int
+    score: float
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+def read(path: Path | str, dataset: Dataset) -> DetectionTable:
+    reader = results_reader_of(path)
+    assert reader is not None
+    return reader(path, dataset)
