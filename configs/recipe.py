@@ -34,8 +34,8 @@ class MultiBoxOptions:
     """MultiBox (arXiv 1312.2249) on the detector's trunk, which stays as it is."""
 
     boxes: int = 200  # added to selective search (GoogLeNet paper, section 8); 0 = none
-    epochs: float = 10.0
-    images_per_step: int = 16
+    epochs: float = 10.0  # passes over the training photographs
+    images_per_step: int = 16  # photographs that a step of the optimizer learns from
     alpha: float = 1.0  # weight of the location loss, in units of the priors' deviation
     extra_iou: float = 0.5  # priors this near an object learn it too; 0 = one to one, as published
     optimizer: str = "adamw"
@@ -44,7 +44,7 @@ class MultiBoxOptions:
     learning_rate: float = 1e-3
     head_factor: float = 1.0
     weight_decay: float = 1e-3
-    warmup_steps: int = 100
+    warmup_steps: int = 100  # over which the learning rate rises to its full height
     gradient_clip: float = 10.0  # longest gradient; 0 = any
     averaging: float = 0.995  # decay of the weight average; 0 = off
     checkpoint_minutes: float = 5.0
@@ -81,7 +81,7 @@ class PostprocessOptions:
     nms_iou: float = 0.3  # R-CNN's
     evaluate_threshold: float = 0.001  # keeps recall for mAP
     visualize_threshold: float = 0.4  # of all from .35 to .55 F1 is much the same (voc20)
-    max_detections: int = 100
+    max_detections: int = 100  # of a photograph, all classes together
     refine: int = 1  # passes that score the regressed boxes again (He et al. 2015, appendix)
     refine_boxes: int = 60  # boxes of each such pass
     vote_iou: float = 0.5  # 0 = off; else boxes over this IoU average into the kept one
@@ -92,18 +92,18 @@ class PostprocessOptions:
 class TrainingOptions:
     """Fine-tuning, shared as Fast R-CNN does it (arXiv 1504.08083), warp as R-CNN (1311.2524)."""
 
-    epochs: float = 8.0
+    epochs: float = 8.0  # passes over the training photographs
     members: int = 1  # networks that vote; they differ in what they happen to draw
     bag: float = 1.0  # share of the photographs that a network learns from, drawn by its seed
-    images_per_step: int = 2
+    images_per_step: int = 2  # photographs that a step of the optimizer learns from
     images_per_part: int = 1  # shared mode: of one pass; torchrun deals out the passes of a step
-    regions_per_image: int = 64
-    foreground_fraction: float = 0.25
-    foreground_iou: float = 0.5
+    regions_per_image: int = 64  # that are drawn to learn the classes from
+    foreground_fraction: float = 0.25  # of them: at most so many are objects
+    foreground_iou: float = 0.5  # with an object, from which a region is one
     hard_fraction: float = 0.5  # of the background: the likeliest objects; shared mode
     objectness_regions: int = 256  # regions per image that train the objectness score
     short_sides: tuple[int, ...] = (448, 512, 576, 640, 704)
-    flip: bool = True
+    flip: bool = True  # learn mirrored photographs too, one time in two
     photometric: bool = False  # brightness, contrast, saturation, hue at random
     random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
     # Shared mode: the costliest of 4 times as many regions are learned (arXiv 1604.03540)
@@ -120,9 +120,9 @@ class TrainingOptions:
     learning_rate: float = 1e-4
     head_factor: float = 10.0  # learning rate of the new layers, as a multiple
     weight_decay: float = 1e-4
-    warmup_steps: int = 200
+    warmup_steps: int = 200  # over which the learning rate rises to its full height
     gradient_clip: float = 10.0  # longest gradient; 0 = any
-    box_weight: float = 1.0
+    box_weight: float = 1.0  # of the boxes' loss against the classes'
     # Warp mode: a step is images_per_step * regions_per_image crops, over all photographs
     crops_per_pass: int = 32  # of one forward and backward pass; torchrun deals out a step's passes
     box_regression: bool = True  # False leaves the proposals' boxes as they are (the paper)

@@ -41,8 +41,7 @@ def weights_path(path: Path, recipe: Recipe | None) -> Path:
 
 def recipe_file(name: str) -> Path:
     """The file that a recipe names: one of those that ship, or a path."""
-    path = Path(name)
-    return path if path.parent != Path() else WEIGHTS_FOLDER / path
+    return WEIGHTS_FOLDER / name if Path(name).name == name else Path(name)
 
 
 def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInfo]:

@@ -69,6 +69,18 @@ def test_a_recipe_brings_the_networks_of_several_files(first: Detector, tmp_path
         Detector.load(tmp_path / "all.yaml", device="cpu")
 
 
+def test_weights_of_one_s_own_lie_where_the_path_says(
+    first: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    biased(first, 2.0).save("mine.safetensors")
+    Path("all.yaml").write_text("{name: all, weights: ./mine.safetensors}")
+    assert biases(Detector.load("all.yaml", device="cpu")) == [2.0]
+    Path("all.yaml").write_text("{name: all, weights: mine.safetensors}")  # one that ships
+    with pytest.raises(DetectorError, match=r"detector/weights/mine\.safetensors: no such file"):
+        Detector.load("all.yaml", device="cpu")
+
+
 def test_a_recipe_s_proposer_has_no_vote(first: Detector, tmp_path: Path) -> None:
     for name, amount, mode in (("p", 1.0, "shared"), ("a", 2.0, "warp"), ("b", 3.0, "warp")):
         biased(first, amount, mode).save(tmp_path / f"{name}.safetensors")
