@@ -19,6 +19,7 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.images import read_image
 from detector.multi_crop import multi_crop
+from detector.part_loader import start_worker
 from detector.progress import track
 
 
@@ -98,6 +99,7 @@ def _answers(
         batch_size=max(1, classifier.crops_per_pass // crops),
         collate_fn=_unchanged,
         num_workers=4 if classifier.device.type == "cuda" else 0,
+        worker_init_fn=start_worker,
     )
     for items in loader:
         read = [windows for windows, _ in items if windows is not None]

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from configs import NetworkOptions, Recipe
+from configs import NetworkOptions, Recipe, TrainingOptions
 from detector.regions import CANVAS
+from detector.splits import SPLIT_SEED, classes_present, split_validation
+from detector.training_data import repeat_factors
 from eval import Dataset
 
 OBJECT_SIDE = 176  # pixels that the network should see of the median object: 11 cells of its map
@@ -22,7 +24,7 @@ SHORT_SIDES = 320, 640  # what two processor cores can bear
 PYRAMID = 0.667, 0.444  # large objects too are seen about as large as GoogLeNet knows them
 CONTEXT = 1.5, 2.5, 10.0  # of one kind on a shelf there are many; 10 is most of the picture
 INITIAL = "voc20"  # knows what an object is and how boxes miss it: 3 points in validation
-SEEN = 9600  # photographs, while learning, over all epochs
+SEEN = 10_700  # photographs, while learning, over all epochs
 TOGETHER = 2  # photographs of a step, in one pass
 REGIONS, FOREGROUND = 24, 0.375  # of a photograph; few, for more photographs
 EPOCHS = 1, 40
@@ -59,6 +61,7 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
     if len(dataset) >= 20:  # of fewer, none can be spared
         held_out = round(float(np.clip(HELD_OUT / len(dataset), *HELD_OUT_SHARES)), 3)
     learned = max(1, round(len(dataset) * (1 - held_out)))
+    repeated = learned * _mean_repeats(dataset, recipe.training)
     smallest = sizes.small * 500 / (sizes.short * sizes.aspect)  # about, at the search's width
     return replace(
         recipe,
@@ -73,7 +76,7 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
         proposals=replace(recipe.proposals, min_side=round_to(1, 0.7 * smallest, 8, 20)),
         training=replace(
             recipe.training,
-            epochs=float(round_to(1, SEEN / learned, *EPOCHS)),
+            epochs=float(round_to(1, SEEN / repeated, *EPOCHS)),
             short_sides=tuple(scales),
             regions_per_image=REGIONS,
             foreground_fraction=FOREGROUND,
@@ -124,8 +127,8 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
     network, training = recipe.network, recipe.training
     scale = network.short_side / sizes.short
     fraction = training.validation_fraction
-    held = round(len(dataset) * fraction)
-    passes = round(training.epochs * (len(dataset) - held))
+    held = len(split_validation(dataset, fraction, SPLIT_SEED)[1])
+    passes = round(training.epochs * (len(dataset) - held) * _mean_repeats(dataset, training))
     return [
         f"{len(names)} classes: {shown}",
         f"{len(dataset):,} pictures with {len(dataset.all_truths):,} objects; the median object "
@@ -139,10 +142,15 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
         else "learning begins with the ImageNet weights",
         f"{training.epochs:g} epochs, about {passes:,} pictures seen; MultiBox "
         f"{recipe.multibox.epochs:g} epochs",
-        f"about {held} pictures held out to validate on, {100 * fraction:.2g}% of each class"
+        f"{held} pictures held out to validate on, about {100 * fraction:.2g}% of each class"
         if held
         else "too few pictures to hold any out for validation",
     ]
+
+
+def _mean_repeats(dataset: Dataset, options: TrainingOptions) -> float:
+    """How often a photograph comes in an epoch, in the mean: those of rare classes come again."""
+    return float(repeat_factors(classes_present(dataset), options.repeat_threshold).mean())
 
 
 def _extras(network: NetworkOptions) -> list[str]:

@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 from detector.errors import DetectorError
 from detector.loading import choose_device
 from detector.locking import locked
+from detector.part_loader import cores_each
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=1)  # the others wait while the main process computes proposals
@@ -122,8 +123,7 @@ def join_processes(device: str | None = None) -> Iterator[tuple[Processes, torch
     Parameters
     ----------
     device
-        "cpu", "cuda" or "cuda:N" as `choose_device` takes it. Under torchrun each process takes
-        the GPU of its number on the machine (LOCAL_RANK), or the processor.
+        "cpu", "cuda" or "cuda:N" as `choose_device` takes it.
 
     Raises
     ------
@@ -135,8 +135,9 @@ def join_processes(device: str | None = None) -> Iterator[tuple[Processes, torch
         return
     local = choose_device(device)
     if local.type == "cuda":
-        local = torch.device("cuda", _own_gpu())
         torch.cuda.set_device(local)
+    elif os.environ.get("OMP_NUM_THREADS") == "1":  # torchrun's own choice, of one core for each
+        torch.set_num_threads(cores_each())
     if dist.is_initialized():  # an outer block joined them, and will part them
         yield Processes(dist.get_rank(), dist.get_world_size()), local
         return
@@ -146,13 +147,3 @@ def join_processes(device: str | None = None) -> Iterator[tuple[Processes, torch
         dist.barrier()  # gloo may abort a process whose last partner has left already
     finally:
         dist.destroy_process_group()
-
-
-def _own_gpu() -> int:
-    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if number >= count:
-        raise DetectorError(
-            f"torchrun started process {number + 1} on a machine with {count} GPUs; "
-            f"give it --nproc-per-node {count}, or detect --device cpu"
-        )
-    return number

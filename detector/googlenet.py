@@ -161,8 +161,11 @@ class GoogLeNet(nn.Module):
             raise RuntimeError("this GoogLeNet was built without a classifier (outputs=None)")
         taps: dict[str, Tensor] = {}
         features = self.region_head(self.trunk(x, taps))
-        logits = self.classifier(F.dropout(features, 0.4, self.training))
-        if self.auxiliary and self.training:
+        if not self.training:  # in float32: bfloat16 makes equals of the likeliest classes
+            with torch.autocast(x.device.type, enabled=False):
+                return self.classifier(features.float())
+        logits = self.classifier(F.dropout(features, 0.4))
+        if self.auxiliary:
             return logits, self.auxiliary_4a(taps["4a"]), self.auxiliary_4d(taps["4d"])
         return logits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -67,13 +68,36 @@ def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInf
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:
-    """The named device, or CUDA where there is one, else the CPU."""
+    """The named device, or CUDA where there is one, else the CPU.
+
+    Of CUDA's devices each process that torchrun started has the one of its number (LOCAL_RANK).
+
+    Raises
+    ------
+    DetectorError
+        No such device; more processes than GPUs.
+    """
+    is_one_of_several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        if not is_one_of_several:
+            return torch.device(device)
     try:
         chosen = torch.device(device)
+        if chosen.type == "cuda" and is_one_of_several:
+            chosen = torch.device("cuda", _own_gpu())
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
     return chosen
+
+
+def _own_gpu() -> int:
+    number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= count:
+        raise DetectorError(
+            f"torchrun started process {number + 1} on a machine with {count} GPUs; "
+            f"give it --nproc-per-node {count}, or detect --device cpu"
+        )
+    return number

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch.utils.data import DataLoader
+
+from detector.errors import DetectorError
 
 
 class Steps(Protocol):
@@ -25,29 +27,45 @@ class Steps(Protocol):
         """Tells this data, in this order, from any other."""
 
 
-def part_loader(
+def made_parts(
     data: Steps, first_step: int, places: Sequence[int], device: torch.device
-) -> DataLoader[Any]:
-    """A process's parts of all steps from `first_step` on, made ahead by workers where they pay."""
+) -> Iterator[Any]:
+    """A process's parts of all steps from `first_step` on, made ahead by workers where they pay.
+
+    Raises
+    ------
+    DetectorError
+        As `data.part` does, whoever called it.
+    """
     keys = ((step, place) for step in range(first_step, len(data)) for place in places)
-    return DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         _Parts(data),  # type: ignore[arg-type]  # has what a map-style dataset needs
         batch_size=None,
         sampler=keys,
         collate_fn=_unchanged,
         num_workers=_workers(device),
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
     )
+    for part in loader:
+        if isinstance(part, DetectorError):
+            raise part
+        yield part
 
 
 class _Parts:
-    """Parts by (step, place), as a DataLoader asks for them."""
+    """Parts by (step, place), as a DataLoader asks for them.
+
+    An error is handed over as a part: a worker's that is raised comes with its traceback for text.
+    """
 
     def __init__(self, data: Steps) -> None:
         self.data = data
 
     def __getitem__(self, key: tuple[int, int]) -> Any:
-        return self.data.part(*key)
+        try:
+            return self.data.part(*key)
+        except DetectorError as error:
+            return error
 
 
 def _unchanged(item: Any) -> Any:
@@ -58,11 +76,15 @@ def _workers(device: torch.device) -> int:
     """Processes that make parts for a GPU: this process's share of the cores, but one."""
     if device.type != "cuda":
         return 0
-    cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(16, cores - 1))
+    return max(1, min(16, cores_each() - 1))
 
 
-def _start_worker(number: int) -> None:
+def cores_each() -> int:
+    """This process's share of the cores, of which torchrun says how many train on the machine."""
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def start_worker(number: int) -> None:
     """OpenCV's threads do not survive a fork, and there is a process per core already."""
     import cv2
 

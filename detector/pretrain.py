@@ -25,7 +25,7 @@ from detector.image_files import printable
 from detector.pretrain_data import Crops, CropSteps
 from detector.progress import show_training
 from detector.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
-from detector.splits import SPLIT_SEED, split_at_random
+from detector.splits import SPLIT_SEED, split_by_class
 from detector.training import PartLosses, Trainer
 from detector.version import __version__
 from detector.weights_file import load_imagenet, load_tensors, save_imagenet
@@ -103,9 +103,10 @@ def pretrain(
         trainer.use_average()
         path = output / WEIGHTS
         if processes.is_main:
-            report = measure(classifier, held, VALIDATION_CROPS, console) if held else None
-            save_imagenet(path, network, describe(training, recipe, report, weights))
-            if report is not None:
+            save_imagenet(path, network, describe(training, recipe, None, weights))
+            if held is not None:  # what was learned is safe, whatever befalls its measuring
+                report = measure(classifier, held, VALIDATION_CROPS, console)
+                save_imagenet(path, network, describe(training, recipe, report, weights))
                 _log(output, trainer.step, report)
                 console.print(report.table())
             console.print(f"weights: {path}", markup=False, soft_wrap=True)
@@ -192,5 +193,5 @@ def _read_data(
         return folder, read_class_folder(found or training)
     if beside is not None:
         return folder, read_class_folder(beside)
-    kept, held = split_at_random(len(folder), options.validation_fraction, SPLIT_SEED)
+    kept, held = split_by_class(folder.labels, options.validation_fraction, SPLIT_SEED)
     return folder.subset(kept), folder.subset(held) if held else None

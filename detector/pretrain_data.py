@@ -35,11 +35,13 @@ class CropSteps:
 
     def __init__(self, folder: ClassFolder, options: PretrainOptions) -> None:
         self.folder, self.options = folder, options
-        self.images_per_part = min(options.images_per_part, options.images_per_step)
-        if options.images_per_step % self.images_per_part:
+        most = min(options.images_per_part, options.images_per_step)
+        whole = (k for k in range(most, 0, -1) if not options.images_per_step % k)
+        self.images_per_part = next(whole)
+        if 4 * self.images_per_part < most:  # many small passes take several times as long
             raise RecipeError(
                 f"pretrain.images_per_step is {options.images_per_step}; use a multiple of "
-                f"pretrain.images_per_part ({options.images_per_part})"
+                f"pretrain.images_per_part ({options.images_per_part}), or of one not far below"
             )
         self.parts_per_step = options.images_per_step // self.images_per_part
         self._epoch, self._order = -1, np.zeros(0, np.int64)

@@ -32,6 +32,7 @@ from proposals.writing import replacing
 RECIPE, RUN, METRICS, CURVES = "recipe.yaml", "run.json", "metrics.jsonl", "curves.png"
 CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
 MULTIBOX_BOXES = "multibox_boxes.safetensors"
+MULTIBOX = "multibox"  # folder of what learns MultiBox's heads
 
 
 def start_run_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval import Dataset
 
@@ -16,6 +17,24 @@ def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], 
     order = np.random.default_rng([seed, 1]).permutation(count)
     held = round(count * fraction)
     return sorted(order[held:].tolist()), sorted(order[:held].tolist())
+
+
+def split_by_class(
+    labels: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[list[int], list[int]]:
+    """The same of pictures of one class each (N,), a share of each; none gives its last picture.
+
+    Where a share is no whole number the classes take turns, so that small ones give some as well.
+    """
+    order = np.random.default_rng([seed, 1]).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # classes one after another
+    sizes = np.bincount(labels)
+    ends = np.cumsum(sizes)
+    gives = np.diff(np.round(fraction * ends), prepend=0)
+    gives = np.minimum(gives, np.maximum(sizes - 1, 0))
+    place = np.arange(len(order)) - np.repeat(ends - sizes, sizes)  # of each within its class
+    held = place < np.repeat(gives, sizes)
+    return sorted(order[~held].tolist()), sorted(order[held].tolist())
 
 
 def bag_of(images: list[int], share: float, seed: int) -> list[int]:
@@ -32,17 +51,19 @@ def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list
     """Image indices for training and for validation, drawn with the seed.
 
     Every class, the rarest first, gives about `fraction` of its photographs: a draw that does not
-    look at classes can leave a rare one without a single object to measure. No class gives its
-    last photograph: what is not learned need not be measured.
+    look at classes can leave a rare one without a single object to measure. Photographs of nothing
+    but classes too small to give one give their share together. No class gives its last
+    photograph: what is not learned need not be measured.
     """
     order = np.random.default_rng([seed, 1]).permutation(len(dataset))
-    present = _classes_present(dataset)[order]
+    present = classes_present(dataset)[order]
     held = np.zeros(len(order), bool)
     left = present.sum(0)  # photographs of each class to learn from
-    for label in np.argsort(left, kind="stable"):
-        of_class = np.flatnonzero(present[:, label])
-        missing = round(fraction * len(of_class)) - int(held[of_class].sum())
-        for row in of_class[~held[of_class]]:
+    gives = np.round(fraction * left) > 0
+    groups = [np.flatnonzero(present[:, label]) for label in np.argsort(left, kind="stable")]
+    for rows in (*groups, np.flatnonzero(present.any(1) & ~present[:, gives].any(1))):
+        missing = round(fraction * len(rows)) - int(held[rows].sum())
+        for row in rows[~held[rows]]:
             if missing > 0 and left[present[row]].min() > 1:
                 held[row] = True
                 left -= present[row]
@@ -53,8 +74,8 @@ def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list
     return sorted(order[~held].tolist()), sorted(order[held].tolist())
 
 
-def _classes_present(dataset: Dataset) -> np.ndarray:
-    """(photographs, classes) bool: has an object of the class that counts."""
+def classes_present(dataset: Dataset) -> NDArray[np.bool_]:
+    """(photographs, classes): has an object of the class that counts."""
     present = np.zeros((len(dataset), len(dataset.class_names)), bool)
     for index in range(len(dataset)):
         truths = dataset.truths(index)

@@ -21,9 +21,9 @@ from detector.ensemble import voters
 from detector.errors import DetectorError
 from detector.image_folder import find_image_folder
 from detector.pipeline import Detector
-from detector.run_folder import WEIGHTS, start_run_folder
+from detector.run_folder import MULTIBOX, WEIGHTS, start_run_folder
 from detector.splits import SPLIT_SEED, split_validation
-from detector.train_multibox import train_multibox
+from detector.train_multibox import check_multibox, train_multibox
 from detector.training_data import Photographs, parts_per_step
 from detector.training_job import Job, load_named, read_training_data, train_network
 from detector.validation import validate
@@ -31,6 +31,7 @@ from detector.warp_training import passes_per_step
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
+LARGEST_SEED = 2**31  # a recipe's
 # What a mode does where the other one has an option of `training`
 WITHOUT_OPTION: dict[str, dict[str, bool | float | str]] = {
     "shared": {
@@ -121,6 +122,8 @@ def train(
         if recipe.proposer and is_warp:
             proposer = load_named("proposer", recipe.proposer, chosen)
             recipe = _at_sizes_of(proposer, recipe)
+        if processes.is_main and part != "detector" and _has_multibox(recipe):
+            check_multibox(len(parted[0]), recipe.multibox, output)
         cache = ProposalCache(cache_folder) if use_cache else None
         job = Job(
             recipe=recipe, dataset=dataset, folder=folder, data=data, split=parted, start=start,
@@ -205,9 +208,10 @@ def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:
     """Member `number` of an ensemble: the same start, other draws; from its file where it is done.
 
     What is combined is always read from the files, so that a run that was interrupted combines
-    the same numbers.
+    the same numbers. Ensembles of one size and of neighbouring seeds have no draws in common.
     """
-    options = replace(recipe.training, members=1, seed=recipe.training.seed + number)
+    seed = (recipe.training.seed * recipe.training.members + number) % LARGEST_SEED
+    options = replace(recipe.training, members=1, seed=seed)
     own = replace(recipe, training=options)
     folder = output / f"member{number + 1}"
     weights = folder / WEIGHTS
@@ -228,10 +232,10 @@ def _finish(
     detector.recipe = recipe
     # Figures of the detector it started from are not those of what comes out
     detector.info = replace(detector.info, metrics={})
-    if with_heads and recipe.multibox.boxes and recipe.network.mode == "shared":
+    if with_heads and _has_multibox(recipe):
         photographs = Photographs(job.dataset, job.folder, ())
         detector.multibox = train_multibox(
-            detector, photographs, job.split[0], recipe.multibox, output / "multibox", job.console
+            detector, photographs, job.split[0], recipe.multibox, output / MULTIBOX, job.console
         )
     held_out: Sequence[int] = job.split[1]
     if held_out:
@@ -240,6 +244,11 @@ def _finish(
         if figures:
             add_validation(output, figures)
     detector.save(output / WEIGHTS)
+
+
+def _has_multibox(recipe: Recipe) -> bool:
+    """Whether a network of this recipe gets a MultiBox, which needs maps of whole photographs."""
+    return recipe.multibox.boxes > 0 and recipe.network.mode == "shared"
 
 
 def _start_folder(job: Job, output: Path, recipe: Recipe, seed: int | None = None) -> None:

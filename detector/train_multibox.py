@@ -7,6 +7,7 @@ kept in a file of the run folder (1.7 MB a photograph), and an epoch takes secon
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +19,11 @@ from rich.console import Console
 from torch import Tensor
 
 from configs import MultiBoxOptions
+from detector.errors import DetectorError
+from detector.googlenet import TRUNK_CHANNELS
 from detector.pipeline import Detector
 from detector.progress import show_training, track
+from detector.run_folder import CHECKPOINT, MULTIBOX
 from detector.training import Trainer
 from detector.training_data import Photographs
 from proposals.boxes import flip_boxes
@@ -29,6 +33,7 @@ from proposals.priors import GRIDS, SHAPES, Priors, grid_priors
 
 Floats = NDArray[np.float32]
 MAPS = "multibox_maps-{}.bin"  # of the photographs whose digest stands there
+MAP_BYTES = 2 * GRIDS[0] ** 2 * TRUNK_CHANNELS  # of a photograph
 
 
 class Batch(NamedTuple):
@@ -47,7 +52,7 @@ def train_multibox(
     folder: Path,
     console: Console,
 ) -> MultiBox:
-    """Heads on the detector's trunk, trained on some of the photographs.
+    """Heads on the detector's trunk, trained on some of the photographs (`check_multibox`).
 
     An unfinished run in `folder` is continued.
     """
@@ -73,6 +78,34 @@ def train_multibox(
     for maps in folder.glob(MAPS.format("*")):
         maps.unlink()
     return model
+
+
+def multibox_steps(photographs: int, options: MultiBoxOptions) -> int:
+    """Steps of a run on so many photographs."""
+    size = min(options.images_per_step, max(1, photographs))
+    return round(options.epochs * photographs) // size
+
+
+def check_multibox(photographs: int, options: MultiBoxOptions, folder: Path) -> None:
+    """Tell, before a detector is trained, what would end its MultiBox's training after that.
+
+    Raises
+    ------
+    DetectorError
+        No step to learn in, or no room for the maps.
+    """
+    if not multibox_steps(photographs, options):
+        raise DetectorError(
+            f"multibox.epochs is {options.epochs:g}: no step of {options.images_per_step} in "
+            f"{photographs} photographs; raise it, or leave MultiBox out by --set multibox.boxes=0"
+        )
+    made = sum(path.stat().st_size for path in folder.rglob(MAPS.format("*")))
+    needed, free = photographs * MAP_BYTES - made, shutil.disk_usage(folder).free
+    if needed > free and not (folder / MULTIBOX / CHECKPOINT).exists():  # which knows them by now
+        raise DetectorError(
+            f"{folder}: MultiBox's maps of {photographs:,} photographs take {needed / 1e9:.1f} GB, "
+            f"and {free / 1e9:.1f} GB are free; choose another --output, or --part detector"
+        )
 
 
 def squashed_maps(
@@ -137,8 +170,7 @@ class MultiBoxSteps:
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        size = min(self.options.images_per_step, max(1, len(self.boxes)))
-        return len(self.order) // size
+        return multibox_steps(len(self.boxes), self.options)
 
     def part(self, step: int, place: int) -> Batch:
         """The batch of a step, of which there is one."""

@@ -34,7 +34,7 @@ from detector.optimization import (
     make_optimizer,
     seed_part,
 )
-from detector.part_loader import Steps, part_loader
+from detector.part_loader import Steps, made_parts
 from detector.run_folder import CHECKPOINT, forget_after, log_metrics
 from detector.tensorboard import Board, open_board
 
@@ -110,7 +110,7 @@ class Trainer:
         total = len(self.data)
         saved = drawn = time.monotonic()
         recent: list[dict[str, float]] = []
-        parts = iter(part_loader(self.data, self.step, self.places, self.device))
+        parts = made_parts(self.data, self.step, self.places, self.device)
         board = open_board(self.folder, self.step) if self.processes.is_main else None
         while self.step < total:
             recent = [*recent[1 - SHOWN :], self._advance(parts)]
@@ -153,9 +153,12 @@ class Trainer:
             raise DetectorError(
                 f"training step {self.step}: the loss is {losses}; lower the learning_rate"
             )
-        if self.options.gradient_clip:
-            parameters = list(self.state.parameters.values())
-            nn.utils.clip_grad_norm_(parameters, self.options.gradient_clip)
+        parameters = list(self.state.parameters.values())
+        longest = self.options.gradient_clip or math.inf
+        if not nn.utils.clip_grad_norm_(parameters, longest).isfinite():
+            raise DetectorError(
+                f"training step {self.step}: the gradient is not finite; lower the learning_rate"
+            )
         self.state.optimizer.step()
         self.state.optimizer.zero_grad()
         self._update_average()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from detector.image_folder import read_photograph
 from detector.photometric import INTERPOLATIONS, distort
 from detector.pyramid import scaled_pictures
 from detector.sampling import Truths
+from detector.splits import classes_present
 from eval import Dataset
 from proposals.boxes import flip_boxes
 
@@ -65,7 +67,8 @@ def image_order(
     Photographs of rare classes come max(1, sqrt(threshold / frequency)) times per epoch (repeat
     factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn anew for every epoch.
     """
-    repeats = _repeat_factors(photographs, images, options.repeat_threshold)
+    present = classes_present(photographs.dataset)[np.asarray(images, np.int64)]
+    repeats = repeat_factors(present, options.repeat_threshold)
     epochs = []
     for epoch in range(int(np.ceil(options.epochs))):
         rng = np.random.default_rng([options.seed, 2, epoch])
@@ -76,16 +79,11 @@ def image_order(
     return np.concatenate(epochs) if epochs else np.zeros(0, np.int64)
 
 
-def _repeat_factors(
-    photographs: Photographs, images: Sequence[int], threshold: float
-) -> NDArray[np.float64]:
-    present = np.zeros((len(images), len(photographs.dataset.class_names) + 1), bool)
-    for row, index in enumerate(images):
-        truths = photographs.truths(index)
-        present[row, truths.labels[~truths.ignored]] = True
-    frequency = np.maximum(present.mean(0), 1e-12)
+def repeat_factors(present: NDArray[np.bool_], threshold: float) -> NDArray[np.float64]:
+    """How often each photograph comes in an epoch (N,), by the classes it shows (N, classes)."""
+    frequency = np.maximum(present.sum(0) / max(1, len(present)), 1e-12)
     factor = np.maximum(1.0, np.sqrt(threshold / frequency))
-    best: NDArray[np.float64] = np.where(present, factor, 1.0).max(1)
+    best: NDArray[np.float64] = np.where(present, factor, 1.0).max(1, initial=1.0)
     return best
 
 
@@ -126,6 +124,10 @@ class StepData:
 
     def fingerprint(self) -> str:
         """Tells this data, in this order, from any other."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         dataset = self.photographs.dataset
         digest = hashlib.sha256(repr((dataset.class_names, dataset.images)).encode())
         digest.update(self.order.tobytes())

@@ -66,14 +66,15 @@ class Job:
         options = self.recipe.proposals
         with self.processes.main_first():  # the others find them in the cache
             found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
+        boxes = [one.boxes_xyxy for one in found]
         count = self.recipe.multibox.boxes
         if self.proposer is not None and count:
             source = MultiBoxSource(self.proposer, count, self.dataset, self.folder, self.split[0])
             with self.processes.main_first():  # the others read what it has written
-                boxes = kept_multibox(source, self.output / MULTIBOX_BOXES, self.console)
-            for index, more in zip(source.images, boxes, strict=True):
-                found[index] = merge_proposals(found[index], more)
-        return Photographs(self.dataset, self.folder, [boxes.boxes_xyxy for boxes in found])
+                learned = kept_multibox(source, self.output / MULTIBOX_BOXES, self.console)
+            for index, more in zip(source.images, learned, strict=True):
+                boxes[index] = merge_proposals(found[index], more).boxes_xyxy
+        return Photographs(self.dataset, self.folder, boxes)
 
     @property
     def initial(self) -> RegionClassifier | None:
@@ -239,11 +240,11 @@ def _lessons(
     multibox = job.start.multibox if job.start is not None and count else None
     if multibox is not None:
         multibox.to(job.device)
-    data = StepData(job.photographs, images, recipe.network, options)
     named = options.teacher
     teacher = load_named("training.teacher", named, job.device) if named else None
     if teacher is not None and teacher.info.class_names != job.dataset.class_names:
         raise DetectorError(
             f"{options.teacher}: a teacher of other classes; give one trained on this data"
         )
+    data = StepData(job.photographs, images, recipe.network, options)  # minutes of searching
     return data, detector_losses(options, multibox, teacher, count)

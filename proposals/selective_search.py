@@ -139,7 +139,7 @@ def ranked_proposals(boxes_xyxy: NDArray[np.float32]) -> Proposals:
     return Proposals(
         boxes_xyxy=boxes_xyxy,
         scores=(np.arange(count, 0, -1) / count).astype(np.float32),
-        source=np.full(count, "selective_search"),
+        source=np.broadcast_to(np.array("selective_search"), count),  # 64 bytes each otherwise
     )
 
 

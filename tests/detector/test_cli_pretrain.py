@@ -28,7 +28,7 @@ def data(tmp_path: Path) -> Path:
         (["--data", "data", "--epochs", "-1"], "pretrain.epochs is -1.0; use 0.0 to"),
         (["--data", "data", "--learning-rate", "nan"], "pretrain.learning_rate is nan"),
         (["--data", "data", "--epochs", "1"], "data: no training step of 128 pictures in 4"),
-        (["--data", "data", "--batch", "100"], "use a multiple of pretrain.images_per_part (32)"),
+        (["--data", "data", "--batch", "97"], "use a multiple of pretrain.images_per_part (32)"),
         (["--data", "data", "--validation", "none"], "none: no such folder"),
         (["--data", "data", "--validation", "other"], "unicorn: no class of that name among the 2"),
         (["--data", "data", "--weights", "no.safetensors"], "no.safetensors: no such file"),

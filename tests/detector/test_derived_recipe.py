@@ -7,6 +7,7 @@ import pytest
 
 from configs import Recipe, recipe_from_dict
 from detector.derived_recipe import derive_recipe, explain, measure, round_to
+from detector.splits import SPLIT_SEED, split_validation
 from eval import Dataset
 from eval.datasets import ImageRecord, Truths, group_by_image
 
@@ -47,9 +48,9 @@ def test_the_median_object_is_seen_eleven_cells_wide() -> None:
     assert recipe.network.short_side == 320 and recipe.training.short_sides == (256, 320, 384)
     assert recipe.network.long_side == 512  # 384 * 4 / 3
     assert bounded(recipe) and recipe.name == "mine"
-    # 9600 pictures of 925 that are learned from, and 16000
+    # 10,700 pictures of 925 that are learned from, and 16,000
     assert recipe.training.validation_fraction == 0.075
-    assert recipe.training.epochs == 10 and recipe.multibox.epochs == 17
+    assert recipe.training.epochs == 12 and recipe.multibox.epochs == 17
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 82.5), "").network.short_side == 640
 
@@ -78,6 +79,23 @@ def test_any_data_gives_a_recipe_that_can_be_used(
     held_out = 0.05 if count > 10_000 else 0.1
     assert recipe.training.validation_fraction == (held_out if count >= 20 else 0)
     assert all(line and "\n" not in line for line in explain(recipe, source))
+
+
+@pytest.mark.parametrize(("classes", "times"), [(10, 1), (200, 10**0.5), (800, 40**0.5)])
+def test_rare_classes_come_again_and_are_counted(classes: int, times: float) -> None:
+    """Of 800 pictures, a class each: those of a class of 1 in 200 come sqrt(.05 * 200) times."""
+    source = dataset(800, 300, 400, 165, names=classes)
+    truths = source.all_truths
+    labels = np.arange(800) % classes
+    source = group_by_image(
+        source.images, source.class_names, source.category_ids,
+        Truths(truths.boxes, labels, truths.areas, truths.difficult, truths.crowd), np.arange(800),
+    )  # fmt: skip
+    recipe = derive_recipe(source, "mine")
+    learned = len(split_validation(source, recipe.training.validation_fraction, SPLIT_SEED)[0])
+    assert recipe.training.epochs == round(10_700 / (800 - 75) / times)
+    said = f"about {round(recipe.training.epochs * learned * times):,} pictures seen"
+    assert any(said in line for line in explain(recipe, source))
 
 
 def test_small_objects_are_searched_for() -> None:
@@ -109,8 +127,8 @@ def test_what_was_derived_is_told() -> None:
         "176 pixels of the median object", "256, 320, 384",
         "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large; all "
         "of it mirrored",
-        "begins with the network of voc20", "10 epochs, about 9,250 pictures",
-        "MultiBox 17 epochs", "about 75 pictures held out to validate on, 7.5% of each class",
+        "begins with the network of voc20", "12 epochs, about 11,100 pictures",
+        "MultiBox 17 epochs", "75 pictures held out to validate on, about 7.5% of each class",
     ):  # fmt: skip
         assert said in text, said
     few = dataset(3, 300, 400, 150)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,10 +18,13 @@ from configs import PretrainOptions, recipe_from_dict
 from detector.distributed import ALONE, Processes, join_processes
 from detector.errors import DetectorError
 from detector.googlenet import GoogLeNet
+from detector.loading import choose_device
+from detector.part_loader import made_parts
 from detector.pretrain import classification_losses
 from detector.pretrain_data import Crops
 from detector.train import train
 from tests.detector import tiny_run
+from tests.detector.tiny_run import TinySteps
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +160,39 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("LOCAL_RANK", "2")
-    monkeypatch.setattr("detector.distributed.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     with (
         pytest.raises(DetectorError, match=r"process 3 on a machine with 2 GPUs; .* 2, or"),
         join_processes("cuda"),
     ):
         pass
+
+
+def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for what it loads before the processes have joined."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.setattr("torch.zeros", lambda *size, device: None)
+    assert choose_device(None) == torch.device("cuda")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    for named in (None, "cuda", "cuda:1", torch.device("cuda")):
+        assert choose_device(named) == torch.device("cuda", 3)
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+class Faulty(TinySteps):
+    def part(self, step: int, place: int) -> Any:
+        if step == 2:
+            raise DetectorError("3.png: is another picture now")
+        return super().part(step, place)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_of_a_worker_is_one_line(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.part_loader._workers", lambda device: workers)
+    parts = made_parts(Faulty(), 1, range(2), torch.device("cpu"))
+    assert len([next(parts), next(parts)]) == 2
+    with pytest.raises(DetectorError) as caught:
+        next(parts)
+    assert str(caught.value) == "3.png: is another picture now"

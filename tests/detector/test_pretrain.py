@@ -27,6 +27,7 @@ from detector.googlenet import GoogLeNet
 from detector.pretrain import classification_losses, pretrain
 from detector.pretrain_data import Crops, CropSteps
 from detector.regions import RegionClassifier
+from detector.splits import split_by_class
 from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors, save_tensors
 from tests.made_up import colour_noise
 
@@ -208,11 +209,45 @@ def test_a_part_depends_on_its_place_alone(data: Path) -> None:
     assert not torch.equal(other.part(3, 1).pixels, found[3, 1])
 
 
-def test_a_step_that_no_parts_fill_is_refused(data: Path) -> None:
-    folder = read_class_folder(data / "train")
-    with pytest.raises(RecipeError, match=r"images_per_step is 5; use a multiple of .*part \(2\)"):
-        CropSteps(folder, replace(OPTIONS, images_per_step=5))
-    assert CropSteps(folder, replace(OPTIONS, images_per_step=1)).parts_per_step == 1
+@pytest.mark.parametrize(
+    ("step", "part", "parts"), [(1, 2, 1), (4, 2, 2), (5, 2, 5), (48, 32, 2), (100, 32, 4)]
+)
+def test_a_step_is_cut_into_the_largest_equal_parts(
+    step: int, part: int, parts: int, data: Path
+) -> None:
+    options = replace(OPTIONS, images_per_step=step, images_per_part=part)
+    steps = CropSteps(read_class_folder(data / "train"), options)
+    assert steps.parts_per_step == parts
+    assert len(steps.part(0, 0).labels) == step // parts
+
+
+def test_a_step_of_many_small_parts_is_refused(data: Path) -> None:
+    options = replace(OPTIONS, images_per_step=97, images_per_part=32)
+    with pytest.raises(RecipeError, match=r"images_per_step is 97; use a multiple of .*part \(32"):
+        CropSteps(read_class_folder(data / "train"), options)
+
+
+def test_a_run_whose_validation_cannot_be_read_has_its_weights(tmp_path: Path, data: Path) -> None:
+    val = tmp_path / "val"
+    for name in sorted(path.name for path in (data / "train").iterdir()):
+        (val / name).mkdir(parents=True)
+        (val / name / "1.png").write_bytes(b"no picture")
+    recipe = Recipe(name="tiny", pretrain=OPTIONS)
+    with pytest.raises(DetectorError, match=r"none of its .* pictures can be read"):
+        pretrain(data / "train", tmp_path / "run", recipe, validation=val, device="cpu")
+    assert load_classifier((tmp_path / "run",), "cpu").side == OPTIONS.crop_side
+
+
+def test_what_is_held_out_leaves_every_class_a_picture() -> None:
+    labels = np.repeat(np.arange(100), 2)  # of which a draw without classes would empty one
+    for seed in range(5):
+        kept, held = split_by_class(labels, 0.1, seed)
+        assert sorted(kept + held) == list(range(200)) and len(held) == 20
+        assert set(labels[kept]) == set(range(100))
+    uneven = np.repeat([0, 1, 3], [1, 10, 30])
+    assert np.bincount(uneven[split_by_class(uneven, 0.2, 0)[1]]).tolist() == [0, 2, 0, 6]
+    assert split_by_class(uneven, 0.0, 0) == (list(range(41)), [])
+    assert split_by_class(labels, 0.1, 0)[1] != split_by_class(labels, 0.1, 1)[1]
 
 
 class Fixed(nn.Module):

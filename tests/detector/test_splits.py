@@ -68,6 +68,17 @@ def test_classes_that_never_meet_give_exactly_their_share() -> None:
     assert counts == [10, 4, 1, 0, 6]
 
 
+def test_classes_too_small_for_a_share_give_one_together() -> None:
+    # Twenty classes of 5: a tenth of each is half a photograph
+    alone = [[label] for label in range(CLASSES)] * 4
+    held = split_validation(dataset(alone), 0.1, seed=0)[1]
+    assert len(held) == 2
+    # Beside a class of 20, which gives its 2, four of 4 give .1 * 16 together
+    held = split_validation(dataset(alone[: 4 * CLASSES] + [[0]] * 16), 0.1, seed=0)[1]
+    assert [image for image in held if image >= 20 or not image % CLASSES]
+    assert len(held) == 4
+
+
 def test_another_seed_draws_others() -> None:
     source = dataset([[0], [1]] * 50)
     one, two = (split_validation(source, 0.1, seed)[1] for seed in (0, 1))

@@ -80,7 +80,8 @@ def differing(one: RegionClassifier, two: RegionClassifier) -> set[str]:
 
 def test_members_have_run_folders_of_their_own_and_one_file_together(finished: Path) -> None:
     recipes = [(finished / f"member{k}" / "recipe.yaml").read_text() for k in (1, 2)]
-    assert ["seed: 4\n" in recipes[0], "seed: 5\n" in recipes[1]] == [True, True]
+    # 4 is the run's: 6 and 7 are those of a run of seed 3
+    assert ["seed: 8\n" in recipes[0], "seed: 9\n" in recipes[1]] == [True, True]
     folders = [finished / f"member{k}" for k in (1, 2)]
     assert not (finished / "member3").exists()
     for folder in folders:

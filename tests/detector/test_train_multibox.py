@@ -8,6 +8,8 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +95,32 @@ def test_a_killed_run_continues_to_the_same_weights(
     assert continued.keys() == expected.keys()
     assert not [name for name in expected if not torch.equal(continued[name], expected[name])]
     assert not list(folder.rglob("*.bin"))
+
+
+def test_what_would_end_it_is_told_before_a_detector_is_trained(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(*words: Any, **options: Any) -> None:
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr("detector.train.train_network", trained)
+    for epochs in (0.0, 0.2):  # of five pictures, two a step
+        multibox = replace(RECIPE.multibox, epochs=epochs)
+        with pytest.raises(
+            DetectorError, match=r"multibox\.epochs is 0.*: no step of 2 in 5 "
+        ):
+            train(small_dataset, tmp_path / "run", replace(RECIPE, multibox=multibox))
+    disk = SimpleNamespace(free=8_000_000)  # five maps of 1.7 MB are 8.5
+    monkeypatch.setattr("detector.train_multibox.shutil.disk_usage", lambda path: disk)
+    with pytest.raises(DetectorError, match=r"maps of 5 photographs take 0\.0 GB, and 0\.0 GB are"):
+        train(small_dataset, tmp_path / "run", RECIPE)
+    maps = tmp_path / "run" / "multibox" / "multibox_maps-half.bin"
+    maps.parent.mkdir(parents=True)
+    maps.write_bytes(bytes(1_000_000))  # one that is half made takes no more room
+    with pytest.raises(AssertionError, match="training has begun"):
+        train(small_dataset, tmp_path / "run", RECIPE)
+    with pytest.raises(AssertionError, match="training has begun"):
+        train(small_dataset, tmp_path / "other", RECIPE, part="detector")
 
 
 def test_a_finished_run_computes_no_maps_again(

@@ -247,6 +247,18 @@ def test_a_clip_of_zero_is_no_clip(small_dataset: Path, tmp_path: Path) -> None:
     assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
 
 
+@pytest.mark.parametrize("clip", [0.0, 10.0])
+def test_a_gradient_that_is_not_finite_ends_the_run_before_it_is_learned(
+    clip: float, small_dataset: Path, tmp_path: Path
+) -> None:
+    run = trainer(small_dataset, tmp_path, epochs=2.0, gradient_clip=clip)
+    before = run.model.classifier.weight.detach().clone()
+    run.model.classifier.weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(DetectorError, match="step 0: the gradient is not finite; lower the learn"):
+        list(run.run())
+    assert torch.equal(run.model.classifier.weight, before)
+
+
 def test_a_run_killed_before_its_first_checkpoint_begins_its_log_anew(
     small_dataset: Path, tmp_path: Path
 ) -> None:
