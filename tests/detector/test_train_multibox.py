@@ -106,9 +106,7 @@ def test_what_would_end_it_is_told_before_a_detector_is_trained(
     monkeypatch.setattr("detector.train.train_network", trained)
     for epochs in (0.0, 0.2):  # of five pictures, two a step
         multibox = replace(RECIPE.multibox, epochs=epochs)
-        with pytest.raises(
-            DetectorError, match=r"multibox\.epochs is 0.*: no step of 2 in 5 "
-        ):
+        with pytest.raises(DetectorError, match=r"multibox\.epochs is 0.*: no step of 2 in 5 "):
             train(small_dataset, tmp_path / "run", replace(RECIPE, multibox=multibox))
     disk = SimpleNamespace(free=8_000_000)  # five maps of 1.7 MB are 8.5
     monkeypatch.setattr("detector.train_multibox.shutil.disk_usage", lambda path: disk)
