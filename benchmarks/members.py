@@ -7,13 +7,14 @@ Each member alone and all together judge the same proposals, once for every --ro
 `postprocess` or `network.average`, none for those of the weights). Every photograph is seen once,
 and no network is asked twice for the same boxes. Each row leaves a folder as of `detect evaluate`;
 the same command goes on where it was killed. Prints the table of `benchmarks/claims.py`; a member's
-seconds are those it would take alone, but for the trunks, which are all there for everybody.
+seconds are its share of those in which all look at a photograph together.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import compress
@@ -32,7 +33,7 @@ from detector.ensemble import Member, voters
 from detector.errors import DetectorError
 from detector.evaluation_run import coco_results, match_classes, run_settings
 from detector.image_folder import check_image_folder, find_image_folder
-from detector.region_scoring import Features, average_members, score
+from detector.region_scoring import Features, average_members, score_each
 from detector.reuse import keep_compiled_layers, keep_freed_memory
 from detector.streaming import RunFolder
 from eval import Dataset, EvaluationError, read_dataset
@@ -72,10 +73,13 @@ def main() -> None:
 class Voice(Detector):
     """A detector that listens: what a member told another voice, it need not be asked again.
 
-    heard: by network and boxes, its answers and the seconds they took; forgotten after every
-    photograph. borrowed: the seconds of the answers that somebody else had asked for.
+    everybody: the members of all voices, who are asked together for the first boxes, which are
+    the same for all. heard: by network and boxes, its answers and its share of the seconds they
+    took; forgotten after every photograph. borrowed: what is to be added to the seconds of a voice
+    for the answers that somebody else had asked for, less what it has asked for others.
     """
 
+    everybody: Sequence[Member]
     heard: dict[tuple[int, bytes], tuple[Floats, Floats, float]]
     borrowed: float = 0.0
 
@@ -83,19 +87,22 @@ class Voice(Detector):
         self, features: Features, boxes_xyxy: Floats, likely: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Those of `Detector`, up to the rounding of a mean."""
-        found = []
-        for member in voters(self.members):
-            key = id(member.model), boxes_xyxy.tobytes()
-            if key in self.heard:
-                self.borrowed += self.heard[key][2]
-            else:
-                started = time.perf_counter()
-                answers = score([member], features, boxes_xyxy, self.recipe.network.batch)
-                self.heard[key] = *answers, time.perf_counter() - started
-            found.append(self.heard[key])
+        boxes = boxes_xyxy.tobytes()
+        own = voters(self.members)
+        asked = [one for one in own if (id(one.model), boxes) not in self.heard]
+        if asked:
+            asked = list(asked if self.heard else self.everybody)
+            started = time.perf_counter()
+            answers = score_each(asked, features, boxes_xyxy, self.recipe.network.batch)
+            seconds = time.perf_counter() - started
+            self.borrowed -= seconds
+            for one, answer in zip(asked, answers, strict=True):
+                self.heard[id(one.model), boxes] = *answer, seconds / len(asked)
+        found = [self.heard[id(one.model), boxes] for one in own]
+        self.borrowed += sum(share for _, _, share in found)
         said = [torch.from_numpy(probabilities) for probabilities, _, _ in found]
         mean = average_members(said, self.recipe.network.average).numpy()
-        movers = [member.model.moves_boxes for member in voters(self.members)]
+        movers = [member.model.moves_boxes for member in own]
         moves = [deltas for _, deltas, _ in compress(found, movers)]
         return mean, np.mean(moves or [deltas for _, deltas, _ in found], 0)
 
@@ -115,13 +122,12 @@ def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
     groups["together"] = list(detector.members)
     recipe, info, device = override(detector.recipe, words), detector.info, detector.device
     recipe = replace(recipe, network=replace(recipe.network, cascade=()))
-    return [
-        (
-            "-".join([name, *words]),
-            Voice(detector.model, recipe, info, device, detector.multibox, members),
-        )
-        for name, members in groups.items()
-    ]
+    found = []
+    for name, members in groups.items():
+        voice = Voice(detector.model, recipe, info, device, detector.multibox, members)
+        voice.everybody = judges
+        found.append(("-".join([name, *words]), voice))
+    return found
 
 
 def run(

@@ -6,7 +6,7 @@ A photograph is seen once (`see`); every question about its regions is answered 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import NamedTuple
@@ -133,17 +133,30 @@ def score(
     classes = judges[0].model.classes
     probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
     deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
-    if features.device.type != "cpu":
-        batch = max(batch, GPU_PASS)
-    with mixed_precision(features.device):
-        for first in range(0, len(boxes_xyxy), batch):
-            rows = slice(first, first + batch)
-            answers = _answers(judges, features, boxes_xyxy[rows])
-            mean = average_members([answer.probabilities for answer in answers], average)
-            probabilities[rows] = mean.cpu().numpy()
-            if moves := [answer.deltas for answer in compress(answers, movers)]:
-                deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
+    for rows, answers in _in_passes(judges, features, boxes_xyxy, batch):
+        mean = average_members([answer.probabilities for answer in answers], average)
+        probabilities[rows] = mean.cpu().numpy()
+        if moves := [answer.deltas for answer in compress(answers, movers)]:
+            deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
     return probabilities, deltas
+
+
+@torch.no_grad()
+def score_each(
+    members: Sequence[Member], features: Features, boxes_xyxy: Floats, batch: int
+) -> list[tuple[Floats, Floats]]:
+    """What `score` is the mean of: the own probabilities and deltas of each that has a vote."""
+    judges = voters(members)
+    shape = len(boxes_xyxy), judges[0].model.classes
+    found = [
+        (np.zeros((shape[0], shape[1] + 1), np.float32), np.zeros((*shape, 4), np.float32))
+        for _ in judges
+    ]
+    for rows, answers in _in_passes(judges, features, boxes_xyxy, batch):
+        for (probabilities, deltas), answer in zip(found, answers, strict=True):
+            probabilities[rows] = answer.probabilities.cpu().numpy()
+            deltas[rows] = answer.deltas.cpu().numpy() * DELTA_SCALE
+    return found
 
 
 def average_members(
@@ -170,6 +183,18 @@ class _Answer(NamedTuple):
 
     probabilities: Tensor
     deltas: Tensor
+
+
+def _in_passes(
+    judges: Sequence[Member], features: Features, boxes_xyxy: Floats, batch: int
+) -> Iterator[tuple[slice, list[_Answer]]]:
+    """Rows of the boxes that go through the networks together, and each member's answers."""
+    if features.device.type != "cpu":
+        batch = max(batch, GPU_PASS)
+    with mixed_precision(features.device):
+        for first in range(0, len(boxes_xyxy), batch):
+            rows = slice(first, first + batch)
+            yield rows, _answers(judges, features, boxes_xyxy[rows])
 
 
 def _answers(judges: Sequence[Member], features: Features, boxes_xyxy: Floats) -> list[_Answer]:
