@@ -77,6 +77,7 @@ class NetworkOptions:
 class PostprocessOptions:
     """From class probabilities and box deltas to detections."""
 
+    objectness: bool = True  # in every score; False is the class's probability alone (the paper)
     regress: bool = True  # False leaves boxes the proposals they were, as the paper did
     nms_iou: float = 0.3  # R-CNN's
     evaluate_threshold: float = 0.001  # keeps recall for mAP

@@ -70,10 +70,13 @@ def detect_images(arguments: Namespace) -> int:
     imported = time.perf_counter()
     detector = load_detector(arguments)
     loaded = time.perf_counter()
+    from detector.compiled import load_kernels
+
+    load_kernels()  # compiled the first time on a machine: no picture's time
     if arguments.proposals is None or arguments.proposals in MODES:
         from proposals.strategies import warm_up
 
-        warm_up()  # kernels are compiled the first time on a machine: no picture's time
+        warm_up()
     ready = time.perf_counter()
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,10 @@
-"""Max pooling over 3x3, for networks whose maps are never negative.
+"""Max pooling over 3x3, for networks whose maps are not negative, or made so afterwards.
 
 torch pools bfloat16 on a CPU at a third of the speed that memory allows, which made the pools a
 quarter of GoogLeNet's time. Codes of numbers that are not negative, read as integers, are in the
-order of the numbers, and processors compare integers fast; and the largest of 3x3 is the largest of
-three rows' largest of three. The results are the same bits.
+order of the numbers and over those of negative ones, and processors compare integers fast; and the
+largest of 3x3 is the largest of three rows' largest of three. The results are the same bits; where
+all nine are negative, one of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 
 def max_pool(x: Tensor, stride: int = 2) -> Tensor:
-    """Largest of 3x3 cells of (N, C, H, W), none of which is negative.
+    """Largest of 3x3 cells of (N, C, H, W); where all are negative, one of them.
 
     Stride 2 has no padding and rounds its output size up, as in Caffe: 112 -> 56 -> 28 -> 14 -> 7.
     Stride 1 keeps the size.

@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from detector.googlenet import (
     GoogLeNet,
     caffe_name,
-    local_response_norm,
     max_pool,
     preprocess,
 )
@@ -94,27 +92,6 @@ def test_trunk_and_region_head_in_a_row_are_the_network(network: GoogLeNet) -> N
     pictures = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1)) * 50
     by_parts = network.classifier(network.region_head(network.trunk(pictures)))
     torch.testing.assert_close(by_parts, network(pictures))
-
-
-@pytest.mark.parametrize("channels", [3, 64])
-def test_local_response_norm_is_that_of_torch(channels: int) -> None:
-    # Activations in the hundreds, as behind conv1: the divisor is far from 1.
-    x = 300 * torch.randn(2, channels, 5, 7, generator=torch.Generator().manual_seed(2))
-    expected = F.local_response_norm(x, size=5, alpha=1e-4, beta=0.75, k=1.0)
-    assert (expected / x).min() < 0.8
-    torch.testing.assert_close(local_response_norm(x), expected, rtol=1e-5, atol=1e-4)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("size", [3, 30, 3000])  # sums far below 1, about 1, far above
-def test_local_response_norm_in_half_precision(dtype: torch.dtype, size: int) -> None:
-    x = size * torch.randn(1, 64, 5, 7, generator=torch.Generator().manual_seed(2))
-    x = x.to(dtype)
-    expected = F.local_response_norm(x.float(), size=5, alpha=1e-4, beta=0.75, k=1.0)
-    found = local_response_norm(x)
-    assert found.dtype == dtype
-    # Four roundings of half a unit in the last place, and those of the squares
-    torch.testing.assert_close(found.float(), expected, rtol=4 * torch.finfo(dtype).eps, atol=0)
 
 
 def test_every_parameter_has_its_tensor_in_the_caffe_weights(network: GoogLeNet) -> None:

@@ -295,6 +295,19 @@ def test_a_score_is_class_probability_times_objectness(
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
 
 
+def test_without_objectness_a_score_is_the_class_probability(
+    detector: Detector, image: np.ndarray
+) -> None:
+    boxes, once = some_boxes(1), scored_once(detector)
+    plain = replace(once, postprocess=replace(once.postprocess, objectness=False))
+    found = Detector(detector.model, plain, detector.info, "cpu")(
+        image, proposals=boxes, threshold=0.0
+    )
+    expected = detector.classify(image, boxes)[0, 1:]
+    expected = np.sort(expected[expected > plain.postprocess.evaluate_threshold])[::-1]
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
+
+
 def test_another_recipe_over_the_same_weights(small_weights: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("network: {keep: 7}\n")

@@ -1,9 +1,11 @@
 """The store of compiled kernels and the checks before machine code runs."""
 
+import importlib
+
 import numpy as np
 import pytest
 
-from kernels import Kernel, storage
+from kernels import Kernel, Library, storage
 
 
 def test_what_is_written_is_read(tmp_path, monkeypatch):
@@ -41,3 +43,30 @@ def test_a_kernel_refuses_arrays_of_another_type_or_layout():
             double(wrong)
     with pytest.raises(ValueError, match="argument"):
         double()
+
+
+def kernel_of(tmp_path, monkeypatch, name, body):
+    """The kernel `work`, alone in a package; `body` is done for every i of `values`."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "work.py").write_text(
+        "import math\nimport numpy as np\n"
+        f"def work(values):\n    for i in range(len(values)):\n        {body}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    library = Library(name, ("work",), seconds=1)
+    module = importlib.import_module(f"{name}.work")
+    return library.kernel("f8[1]")(module.work)
+
+
+def test_a_square_root_is_the_c_library_s_where_no_vector_is_filled(tmp_path, monkeypatch):
+    work = kernel_of(tmp_path, monkeypatch, "rooted", "values[i] = np.sqrt(values[i])")
+    values = np.arange(19.0) ** 2
+    work(values)
+    np.testing.assert_array_equal(values, np.arange(19))
+
+
+def test_what_the_code_would_miss_is_told_when_it_is_compiled(tmp_path, monkeypatch):
+    work = kernel_of(tmp_path, monkeypatch, "error", "values[i] = math.erf(values[i])")
+    with pytest.raises(RuntimeError, match="a kernel needs erf: write it out"):
+        work(np.zeros(3))
