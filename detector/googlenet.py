@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.pooling import max_pool
+from detector.precision import in_float32
 from detector.response_norm import rectified_norm
 
 # Table 1: name -> (input, #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj)
@@ -163,11 +164,8 @@ class GoogLeNet(nn.Module):
             raise RuntimeError("this GoogLeNet was built without a classifier (outputs=None)")
         taps: dict[str, Tensor] = {}
         features = self.region_head(self.trunk(x, taps))
-        if not self.training:  # in float32: bfloat16 makes equals of the likeliest classes
-            with torch.autocast(x.device.type, enabled=False):
-                return self.classifier(features.float())
-        logits = self.classifier(F.dropout(features, 0.4))
-        if self.auxiliary:
+        logits = in_float32(self.classifier, F.dropout(features, 0.4, self.training))
+        if self.auxiliary and self.training:
             return logits, self.auxiliary_4a(taps["4a"]), self.auxiliary_4d(taps["4d"])
         return logits
 

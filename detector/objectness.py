@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.googlenet import TRUNK_CHANNELS
+from detector.precision import in_float32
 from detector.pyramid import Pyramid
 
 
@@ -41,4 +40,4 @@ class Objectness(nn.Module):
         # few numbers of rows, for oneDNN compiles code for every one it meets
         cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
         hidden = F.relu(self.hidden(cells))
-        return cast(Tensor, self.score(hidden)[: len(regions), 0])
+        return in_float32(self.score, hidden)[: len(regions), 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import torch
+from torch import Tensor, nn
 
 
 def mixed_precision(
@@ -21,6 +22,15 @@ def mixed_precision(
     if device.type == "cpu" and cpu_has_bfloat16():
         return torch.autocast("cpu", dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def in_float32(layer: nn.Linear, x: Tensor) -> Tensor:
+    """A last layer's answers (N, outputs), whatever the others compute in.
+
+    Half precision makes equals of what is likeliest, and equals have no order.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
 
 
 def cpu_has_bfloat16() -> bool:

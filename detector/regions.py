@@ -35,6 +35,7 @@ from detector.googlenet import (
     preprocess,
 )
 from detector.objectness import Objectness
+from detector.precision import in_float32
 from detector.pyramid import Pyramid, together
 from detector.surroundings import surroundings
 from detector.warp import PADDING
@@ -224,8 +225,8 @@ class RegionClassifier(nn.Module):
             hidden = torch.cat([hidden, around.to(hidden.dtype)], 1)
         hidden = F.dropout(hidden, 0.4, self.training)
         place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
-        deltas = self.regressor(place)[:, None]
-        return self.classifier(hidden), deltas.expand(-1, self.classes, -1)
+        deltas = in_float32(self.regressor, place)[:, None]
+        return in_float32(self.classifier, hidden), deltas.expand(-1, self.classes, -1)
 
 
 def _canvas(image: Tensor) -> Tensor:

@@ -116,6 +116,19 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     torch.testing.assert_close(many, model.objectness(pyramid, boxes).repeat(150))
 
 
+@torch.inference_mode()
+def test_last_layers_answer_in_float32_beside_half_precision() -> None:
+    """Half precision would make equals of the likeliest."""
+    torch.manual_seed(0)
+    model = RegionClassifier(classes=3).eval()
+    pyramid = Pyramid([torch.randn(1, 832, 14, 14).relu()], torch.ones(1, 4))
+    boxes = torch.tensor([[0.0, 0.0, 96.0, 64.0], [8.0, 8.0, 40.0, 30.0]])
+    with torch.autocast("cpu", torch.bfloat16):
+        answers = (*model(pyramid, boxes), model.objectness(pyramid, boxes))
+    for answer in answers:
+        assert answer.dtype == torch.float32 and (answer != answer.bfloat16()).any()
+
+
 def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
     torch.manual_seed(0)
     model = RegionClassifier(classes=3).eval()
