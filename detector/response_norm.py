@@ -29,9 +29,10 @@ def rectified_norm(x: Tensor) -> Tensor:
     x = x.contiguous(memory_format=torch.channels_last)
     out = torch.empty_like(x)
     cells, results = _codes(x), _codes(out)
-    threads = min(torch.get_num_threads(), len(cells))
-    parts = zip(np.array_split(cells, threads), np.array_split(results, threads), strict=True)
-    first, *others = parts
+    threads = max(1, min(torch.get_num_threads(), len(cells)))
+    first, *others = zip(
+        np.array_split(cells, threads), np.array_split(results, threads), strict=True
+    )
     waiting = [_pool(os.getpid(), threads).submit(_work, *part) for part in others]
     _work(*first)
     for part in waiting:

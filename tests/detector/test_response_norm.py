@@ -59,6 +59,7 @@ def test_layouts_threads_and_neighbours_change_nothing() -> None:
     found, threads = rectified_norm(x), torch.get_num_threads()
     assert torch.equal(found, rectified_norm(x.contiguous()))
     assert torch.equal(found[1:2], rectified_norm(x[1:2]))
+    assert rectified_norm(x[:0]).shape == (0, 16, 6, 5)
     assert torch.equal(found[..., 1:3], rectified_norm(x[..., 1:3]))
     try:
         for count in (1, 2, 7):
