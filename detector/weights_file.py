@@ -138,10 +138,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = path / "weights.safetensors" if path.is_dir() else path
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         reason = "no such file" if not Path(path).exists() else f"not readable ({error})"
         raise DetectorError(f"{path}: {reason}; give the path of a .safetensors file") from None
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise DetectorError(
+                f"{path}: {name} holds numbers that are not finite; train again or copy it anew"
+            )
+    return tensors, metadata
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -81,6 +81,14 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, wrong: float) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, {"good": torch.ones(3), "bad": torch.tensor([1.0, wrong])}, INFO)
+    with pytest.raises(DetectorError, match=r"weights\.safetensors: bad holds numbers .* train"):
+        load_weights(path)
+
+
 def test_weights_of_a_later_format_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "later.safetensors"
     save_weights(path, nn.Linear(1, 1).state_dict(), WeightsInfo(("a",), (1,), {}, format=2))
