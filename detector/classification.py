@@ -68,7 +68,7 @@ def measure(
     ranks: list[int] = []
     unreadable: list[str] = []
     answers = _answers(classifier, folder, crops)
-    for answer in track(answers, "classifying", console, total=len(folder)):
+    for answer in track(answers, "classifying", len(folder), console=console):
         if isinstance(answer, str):
             unreadable.append(answer)
             console.print(answer, markup=False, highlight=False, soft_wrap=True)

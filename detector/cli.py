@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from detector.arguments import MODES, parse
 from detector.errors import DetectorError
 from detector.output import Output, check_writable
+from detector.progress import track
 from detector.reuse import keep_compiled_layers, keep_freed_memory
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def detect_images(arguments: Namespace) -> int:
 
     failed = 0
     try:
-        for path in progress(paths):
+        for path in track(paths, "detecting", len(paths)):
             try:
                 detections = detector(
                     path,
@@ -209,17 +210,6 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")
 
     return boxes
-
-
-def progress(items: Any) -> Iterator[Any]:
-    """Iterate, with a progress bar on the terminal where there is more than one item."""
-    if len(items) < 2:
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, description="detecting", console=Console(stderr=True))
 
 
 def _command(name: str) -> Callable[[Namespace], int]:

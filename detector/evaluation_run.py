@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from detector.errors import DetectorError
 from detector.image_files import printable
 from detector.image_folder import check_image_folder, find_image_folder
 from detector.object_traces import object_traces
+from detector.progress import track
 from detector.sides import other_sides, sides_of
 from detector.streaming import REMEDY, Identity, RunFolder, Totals
 from detector.version import __version__
@@ -85,7 +86,8 @@ def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> Finishe
             say(f"{printable(output)}: begun with other versions (run.json); digits may differ")
         work = partial(_detect_image, detector, part, images, category_ids, folder)
         try:
-            failed = sum(not work(index) for index in _progress(waiting, len(part)))
+            done = len(part) - len(waiting)
+            failed = sum(not work(i) for i in track(waiting, "detecting", len(part), done))
         except KeyboardInterrupt:
             say(
                 f"{len(folder)} pictures are kept in {printable(output)}; the same command goes "
@@ -222,32 +224,6 @@ def coco_results(
     return [
         {**row, "category_id": category_ids[label]} for row, label in pairs if label in category_ids
     ]
-
-
-def _progress(waiting: list[int], total: int) -> Iterator[int]:
-    """Iterate with a bar on standard error: of the whole, where a run goes on."""
-    if len(waiting) < 2:
-        yield from waiting
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("detecting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("still"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120) as bar:
-        task = bar.add_task("", total=total, completed=total - len(waiting))
-        for index in waiting:
-            yield index
-            bar.advance(task)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ from detector.image_files import (
 )
 from detector.locking import locked
 from detector.output import write_file
+from detector.progress import track
 from detector.proposers import Proposer, proposer_of
 from detector.sides import other_sides, sides_of
 from proposals.in_order import map_in_order
@@ -87,7 +88,7 @@ def _fill(
     there = len(pictures) - len(waiting)
     added = failed = 0
     results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
-    for picture, found, fault in _progress(results, len(to_do)):
+    for picture, found, fault in track(results, "proposing", len(to_do)):
         if found is not None and picture in waiting:
             store.add(picture, found)
             added += 1
@@ -236,12 +237,3 @@ def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> R
             "fit them"
         )
     return report
-
-
-def _progress(items: Iterable[Any], total: int) -> Iterable[Any]:
-    if total < 2:
-        return items
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, "proposing", total, console=Console(stderr=True))

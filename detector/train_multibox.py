@@ -129,7 +129,7 @@ def squashed_maps(
         done = min(path.stat().st_size // record, len(images))
         file.truncate(done * record)
         file.seek(done * record)
-        for index in track(images[done:], "trunk", console):
+        for index in track(images[done:], "trunk", len(images), done, console):
             picture = photographs.read(index)
             with torch.inference_mode():
                 squashed = model.squash(detector.multibox_features(picture).map)[0].permute(1, 2, 0)

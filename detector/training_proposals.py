@@ -41,7 +41,7 @@ def searched_proposals(
         for record in dataset.images
     ]
     computed = selective_search_many(readers, cache=cache, **search_options(options))
-    return list(track(computed, "proposals", console, total=len(readers)))
+    return list(track(computed, "proposals", len(readers), console=console))
 
 
 class MultiBoxSource(NamedTuple):
@@ -78,7 +78,7 @@ def kept_multibox(source: MultiBoxSource, path: Path, console: Console) -> list[
                 )
             ]
     found = []
-    for index in track(source.images, "MultiBox", console):
+    for index in track(source.images, "MultiBox", len(source.images), console=console):
         image = read_image(source.folder / source.dataset.images[index].file_name)
         found.append(source.proposer.multibox_proposals(image, source.boxes))
     tensors = {

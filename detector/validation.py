@@ -26,7 +26,7 @@ def validate(
     category_ids = dict(zip(detector.info.category_ids, dataset.category_ids, strict=True))
     rows: list[dict[str, Any]] = []
     meter = RecallMeter()
-    for index in track(images, "validating", console):
+    for index in track(images, "validating", len(images), console=console):
         record, truths = dataset.images[index], dataset.truths(index)
         image = read_image(folder / record.file_name)
         proposals = detector.propose(image)
