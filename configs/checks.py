@@ -40,6 +40,7 @@ BOUNDS = (  # section, key, lowest, highest
     ("network", "keep_iou", 0.0, 1.0),
     ("network", "batch", 1, 10**6),
     ("network", "padding", 0, 96),
+    ("postprocess", "objectness", 0.0, 10.0),
     ("postprocess", "nms_iou", 0.0, 1.0),
     ("postprocess", "evaluate_threshold", 0.0, 1.0),
     ("postprocess", "visualize_threshold", 0.0, 1.0),

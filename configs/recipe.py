@@ -77,7 +77,7 @@ class NetworkOptions:
 class PostprocessOptions:
     """From class probabilities and box deltas to detections."""
 
-    objectness: bool = True  # in every score; False is the class's probability alone (the paper)
+    objectness: float = 1.0  # its exponent in every score; 0 = the class's alone (the paper)
     regress: bool = True  # False leaves boxes the proposals they were, as the paper did
     nms_iou: float = 0.3  # R-CNN's
     evaluate_threshold: float = 0.001  # keeps recall for mAP
@@ -248,6 +248,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, str):  # YAML 1.1 takes 5e-5, without a point, for text
         with contextlib.suppress(ValueError):
             return float(value)
+    if isinstance(value, bool) and where.endswith(": objectness"):  # a switch in older recipes
+        return float(value)
     if type(value) is not kind:
         raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value

@@ -43,15 +43,14 @@ def score_regions(
     """Score proposals (N, 4), duplicates and all; every score over `evaluate_threshold`.
 
     A score is the class's probability times that of being an object at all, as MultiBox
-    multiplies its two confidences (arXiv 1312.2249); without `options.objectness` the former alone.
+    multiplies its two confidences (arXiv 1312.2249); the latter to the power `options.objectness`.
     `first`, a detector's first network, says the latter and chooses the regions; `answers` says the
     former.
     """
 
     def answer(boxes: Floats, likely: Floats) -> Candidates:
         probabilities, deltas = answers(features, boxes, likely)
-        if options.objectness:
-            probabilities[:, 1:] *= likely[:, None]
+        probabilities[:, 1:] *= likely[:, None] ** options.objectness
         if not options.regress:
             deltas[:] = 0
         decoded = decode(boxes, deltas, features.size)

@@ -36,6 +36,13 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
     assert load_recipe(path) == Recipe()
 
 
+def test_objectness_was_a_switch_once() -> None:
+    """Weights of before hold true or false; nothing else takes these for numbers."""
+    for value, exponent in ((True, 1.0), (False, 0.0), (0.5, 0.5)):
+        recipe = recipe_from_dict({"postprocess": {"objectness": value}})
+        assert recipe.postprocess.objectness == exponent
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -69,6 +76,7 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"multibox": {"seed": -1}}, "multibox.seed is -1"),
         ({"training": {"learning_rate": -1.0}}, "training.learning_rate is -1.0; use 0.0 to 100.0"),
         ({"pretrain": {"warmup_steps": -3}}, "pretrain.warmup_steps is -3"),
+        ({"postprocess": {"objectness": -1}}, "postprocess.objectness is -1.0; use 0.0 to 10.0"),
         ({"postprocess": {"vote_iou": 7.0}}, "postprocess.vote_iou is 7.0; use 0.0 to 1.0"),
         ({"training": {"label_smoothing": 1.0}}, "training.label_smoothing is 1.0; use 0.0 to 0.9"),
         ({"training": {"optimizer": "adam"}}, "optimizer is 'adam'; did you mean 'adamw'?"),

@@ -295,16 +295,20 @@ def test_a_score_is_class_probability_times_objectness(
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
 
 
-def test_without_objectness_a_score_is_the_class_probability(
-    detector: Detector, image: np.ndarray
+@pytest.mark.parametrize("exponent", [0.0, 0.5])
+def test_objectness_enters_a_score_by_its_exponent(
+    detector: Detector, image: np.ndarray, exponent: float
 ) -> None:
+    """With 0 a score is the class's probability."""
     boxes, once = some_boxes(1), scored_once(detector)
-    plain = replace(once, postprocess=replace(once.postprocess, objectness=False))
-    found = Detector(detector.model, plain, detector.info, "cpu")(
+    likely = objectness(detector.model, detector.features(image), boxes)
+    recipe = replace(once, postprocess=replace(once.postprocess, objectness=exponent))
+    found = Detector(detector.model, recipe, detector.info, "cpu")(
         image, proposals=boxes, threshold=0.0
     )
-    expected = detector.classify(image, boxes)[0, 1:]
-    expected = np.sort(expected[expected > plain.postprocess.evaluate_threshold])[::-1]
+    expected = detector.classify(image, boxes)[0, 1:] * likely[0] ** exponent
+    expected = np.sort(expected[expected > recipe.postprocess.evaluate_threshold])[::-1]
+    assert len(expected)
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
 
 
