@@ -22,13 +22,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from configs import DEFAULT
 from detector import Detector, read_image
-from detector.googlenet import GoogLeNet, preprocess
-from detector.image_files import find_images
+from detector.networks.googlenet import GoogLeNet, preprocess
+from detector.networks.scoring import objectness
+from detector.pictures.finding import find_images
 from detector.postprocess import Scored, candidates, decode, suppress
-from detector.region_scoring import objectness
-from detector.stages import likeliest
+from detector.recipes import DEFAULT
+from detector.region_scores import likeliest
 from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"

@@ -30,15 +30,15 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from configs import NetworkOptions, TrainingOptions
-from detector.ensemble import Member
-from detector.fine_tuning import detector_losses, freeze_until
-from detector.precision import mixed_precision
-from detector.region_scoring import objectness, score, see
-from detector.regions import RegionClassifier
-from detector.training import Trainer
-from detector.training_data import Photographs, StepData
-from detector.warp_training import WindowSteps, window_losses
+from detector.networks.ensemble import Member
+from detector.networks.precision import mixed_precision
+from detector.networks.regions import RegionClassifier
+from detector.networks.scoring import objectness, score, see
+from detector.recipes import NetworkOptions, TrainingOptions
+from detector.training.photographs import Photographs, StepData
+from detector.training.shared_mode import detector_losses, freeze_until
+from detector.training.warp_mode import WindowSteps, window_losses
+from detector.training_loop.trainer import Trainer
 from detector.weights_file import load_imagenet
 from eval import read_dataset
 

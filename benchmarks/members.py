@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from configs import RecipeError, override
 from detector import Detector, read_image
-from detector.ensemble import Member, voters
+from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
 from detector.errors import DetectorError
-from detector.evaluation_run import coco_results, match_classes, run_settings
-from detector.image_folder import check_image_folder, find_image_folder
-from detector.region_scoring import Features, average_members, score_each
-from detector.reuse import keep_compiled_layers, keep_freed_memory
-from detector.streaming import RunFolder
+from detector.evaluation.results_folder import RunFolder
+from detector.evaluation.run import coco_results, match_classes, run_settings
+from detector.networks.ensemble import Member, voters
+from detector.networks.scoring import Features, average_members, score_each
+from detector.pictures.dataset_folder import check_image_folder, find_image_folder
+from detector.recipes import RecipeError, override
 from eval import Dataset, EvaluationError, read_dataset
 from proposals.merge import merge_proposals
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.boxes import unique_boxes
-from proposals.strategies import MODES
+from proposals.search.strategies import MODES
 
 WIDTH = 500
 MIN_SIDE = 20

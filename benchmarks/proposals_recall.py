@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.progress import track
 
 from detector import read_image
-from detector.image_folder import find_image_folder
+from detector.pictures.dataset_folder import find_image_folder
 from eval import Dataset, read_dataset
 from proposals import selective_search
-from proposals.recall import RecallMeter, RecallReport
-from proposals.recall_plot import plot_reports
+from proposals.recall.meter import RecallMeter, RecallReport
+from proposals.recall.plot import plot_reports
 
 __all__ = ["assemble_opencv", "run_opencv"]  # other benchmarks take them from here
 

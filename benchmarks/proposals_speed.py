@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 from opencv_search import assemble_opencv
 
-from proposals import features, filters, grouping, segmentation, selective_search, strategies
+from proposals import selective_search
+from proposals.search import features, filters, grouping, segmentation, strategies
 
 WIDTH = 500
 Image = NDArray[np.uint8]

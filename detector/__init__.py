@@ -12,7 +12,7 @@ from detector.errors import DetectorError
 from detector.version import __version__
 
 if TYPE_CHECKING:
-    from detector.images import read_image
+    from detector.pictures.reading import read_image
     from detector.pipeline import Detector
     from detector.results import Detection, Detections
 
@@ -34,7 +34,7 @@ def __getattr__(name: str) -> Any:
         "Detector": "detector.pipeline",
         "Detection": "detector.results",
         "Detections": "detector.results",
-        "read_image": "detector.images",
+        "read_image": "detector.pictures.reading",
     }
     if name in homes:
         return getattr(importlib.import_module(homes[name]), name)

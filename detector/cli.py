@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.arguments import MODES, parse
+from detector.commands.parser import MODES, parse
+from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
 from detector.errors import DetectorError
-from detector.output import Output, check_writable
+from detector.files.whole_files import Output, check_writable
 from detector.progress import track
-from detector.reuse import keep_compiled_layers, keep_freed_memory
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -54,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
 
 def detect_images(arguments: Namespace) -> int:
     """`detect PICTURE ...`: a failed picture is reported, the others go on."""
-    from detector.image_files import find_images, leave_out_drawn, printable
+    from detector.pictures.finding import find_images, leave_out_drawn, printable
 
     started = time.perf_counter()
     paths = find_images(arguments.pictures)
@@ -71,11 +71,11 @@ def detect_images(arguments: Namespace) -> int:
     imported = time.perf_counter()
     detector = load_detector(arguments)
     loaded = time.perf_counter()
-    from detector.compiled import load_kernels
+    from detector.networks.compiled import load_kernels
 
     load_kernels()  # compiled the first time on a machine: no picture's time
     if arguments.proposals is None or arguments.proposals in MODES:
-        from proposals.strategies import warm_up
+        from proposals.search.strategies import warm_up
 
         warm_up()
     ready = time.perf_counter()
@@ -118,8 +118,8 @@ def detect_images(arguments: Namespace) -> int:
 
 def load_detector(arguments: Namespace) -> Detector:
     """The detector that --recipe, --weights, --set, --device and --proposals ask for."""
-    from configs import DEFAULT, override
     from detector.pipeline import Detector
+    from detector.recipes import DEFAULT, override
 
     if arguments.weights and not arguments.weights.exists():
         raise DetectorError(
@@ -136,7 +136,7 @@ def load_detector(arguments: Namespace) -> Detector:
             _check_learned(detector, arguments.settings)
     mode = getattr(arguments, "proposals", None)
     if mode in MODES:
-        from proposals.strategies import MODES as STRATEGIES
+        from proposals.search.strategies import MODES as STRATEGIES
 
         scale = STRATEGIES[mode].superpixel_scale
         options = replace(detector.recipe.proposals, mode=mode, superpixel_scale=scale)
@@ -180,9 +180,9 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         return lambda path: None
     import orjson
 
+    from detector.commands.propose_files import read_lines
     from detector.given_boxes import as_boxes
-    from detector.image_files import printable, unicode_name
-    from detector.proposal_files import read_lines
+    from detector.pictures.finding import printable, unicode_name
 
     is_lines = Path(word).suffix.lower() == ".jsonl"  # as `detect propose` writes them
     try:
@@ -216,36 +216,36 @@ def _command(name: str) -> Callable[[Namespace], int]:
     if name == "image":
         return detect_images
     if name == "cache":
-        from detector.cache_command import cache
+        from detector.commands.cache import cache
 
         return cache
     if name == "check":
-        from detector.check_command import check
+        from detector.commands.check import check
 
         return check
     if name == "propose":
-        from detector.propose_command import propose
+        from detector.commands.propose import propose
 
         return propose
     if name == "pretrain":
-        from detector.pretrain_command import pretrain
+        from detector.commands.pretrain import pretrain
 
         return pretrain
     if name == "classify":
-        from detector.classify_command import classify
+        from detector.commands.classify import classify
 
         return classify
     if name == "train":
-        from detector.train_command import train
+        from detector.commands.train import train
 
         return train
-    from detector.evaluate_command import evaluate
+    from detector.commands.evaluate import evaluate
 
     return evaluate
 
 
 def _is_for_the_user(error: ValueError) -> bool:
-    from configs import RecipeError
+    from detector.recipes import RecipeError
     from eval import EvaluationError
     from proposals import ProposalError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from configs import Recipe, recipe_names
-from detector.ensemble import Member, unpack
 from detector.errors import DetectorError
+from detector.networks.ensemble import Member, unpack
+from detector.recipes import Recipe, recipe_names
 from detector.weights_file import (
     WEIGHTS_FOLDER,
     WeightsInfo,

@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_from_dict
-from detector.cascade import score_in_stages, stages_of
-from detector.ensemble import Member, pack
 from detector.errors import DetectorError
 from detector.given_boxes import as_boxes
-from detector.images import ImageSource, read_image
 from detector.loading import choose_device, holds_weights, load_networks, recipe_file, weights_path
+from detector.networks.cascade import score_in_stages, stages_of
+from detector.networks.ensemble import Member, pack
+from detector.networks.precision import mixed_precision
+from detector.networks.regions import RegionClassifier
+from detector.networks.scoring import Features, score, see
+from detector.pictures.reading import ImageSource, read_image
 from detector.postprocess import Candidates, suppress
-from detector.precision import mixed_precision
-from detector.region_scoring import Features, score, see
-from detector.regions import RegionClassifier
+from detector.recipes import DEFAULT, PostprocessOptions, Recipe, load_recipe, recipe_from_dict
+from detector.recipes.search_options import search_options
+from detector.region_scores import Stages, score_regions
 from detector.results import Detections
-from detector.search_options import search_options
-from detector.stages import Stages, score_regions
 from detector.weights_file import WeightsInfo, save_weights
 from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
@@ -95,7 +95,7 @@ class Detector:
         DetectorError, RecipeError
             Nothing of that name, or a file that holds no detector.
         """
-        from detector.combine import combine, without_vote
+        from detector.networks.combine import combine, without_vote
 
         recipe = None if holds_weights(Path(name)) else load_recipe(name)
         path = weights_path(Path(weights or name), recipe if weights is None else None)

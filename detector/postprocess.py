@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from configs import PostprocessOptions
+from detector.recipes import PostprocessOptions
 from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from detector.training import Trainer
+    from detector.training_loop.trainer import Trainer
 
 T = TypeVar("T")
 

@@ -134,7 +134,7 @@ class Detections:
 
     def draw(self) -> np.ndarray:
         """The picture with frames and labels, RGB uint8; a small picture comes back enlarged."""
-        from detector.drawing import draw_detections
+        from detector.pictures.drawing import draw_detections
 
         return draw_detections(self._picture(), self)
 
@@ -148,7 +148,7 @@ class Detections:
         DetectorError
             Unknown suffix, or the file cannot be written there.
         """
-        from detector.image_files import save_picture
+        from detector.pictures.finding import save_picture
 
         save_picture(self.draw(), path)
 

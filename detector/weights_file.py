@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
-from proposals.writing import replacing
+from proposals.whole_files import replacing
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
@@ -97,7 +97,7 @@ def load_imagenet(network: nn.Module, path: Path = IMAGENET_WEIGHTS) -> dict[str
     Returns the file's metadata. Parts that the network lacks (the classifier of a detector's) or
     the file lacks (auxiliary heads) are left as they are.
     """
-    from detector.googlenet import caffe_name
+    from detector.networks.googlenet import caffe_name
 
     tensors, metadata = load_tensors(path)
     state = {}
@@ -123,7 +123,7 @@ def save_imagenet(path: Path, network: nn.Module, metadata: dict[str, str]) -> N
 
     Auxiliary heads are left out: they serve training alone (the paper's section 5).
     """
-    from detector.googlenet import caffe_name
+    from detector.networks.googlenet import caffe_name
 
     tensors = {
         caffe_name(name): tensor.detach().to("cpu", torch.float16).contiguous()

@@ -1,6 +1,6 @@
 """Detections + ground truth -> numbers. Needs neither torch nor the detector.
 
-Why a figure is what it is: eval.why. As a page: eval.report. Faults of files: eval.checking.
+Why a figure is what it is: eval.why. As a page: eval.report. Faults of files: eval.checking.linter.
 """
 
 from eval.datasets import Dataset, ImageRecord, Truths, read_dataset

@@ -1,15 +1,15 @@
-"""This package's compiled kernels (see the package `kernels`)."""
+"""This package's compiled kernels (see the package `rcnn_kernels`)."""
 
 from __future__ import annotations
 
-from kernels import Library
+from rcnn_kernels import Library
 
 # All modules that hold kernels or helpers.
 MODULES = (
     "matching",  # its constants
-    "formats.json_numbers",
-    "formats.json_records",
-    "formats.text_numbers",
+    "formats.compiled.json_numbers",
+    "formats.compiled.json_records",
+    "formats.compiled.text_numbers",
     "ranking",
     "suspicions",
     "protocols.overlap",

@@ -106,7 +106,7 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         arrays that do not fit each other or the data set.
     """
     from eval.formats import results_reader_of
-    from eval.formats.coco_results import from_document, read_coco_results
+    from eval.formats.results.coco import from_document, read_coco_results
 
     if not isinstance(dataset, Dataset):
         raise EvaluationError(

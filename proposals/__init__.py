@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
 from proposals.merge import merge_proposals
-from proposals.recall import RecallMeter, RecallReport, measure_recall
-from proposals.region_tree import RegionTree, RegionTrees
+from proposals.recall.meter import RecallMeter, RecallReport, measure_recall
 from proposals.result import ProposalError, Proposals
+from proposals.search.region_tree import RegionTree, RegionTrees
 from proposals.selective_search import selective_search
 
 if TYPE_CHECKING:
-    from proposals.segmentation import segment
+    from proposals.search.segmentation import segment
 
 __all__ = [
     "ProposalCache",
@@ -41,7 +41,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import ``segment`` when it is first asked for, because it brings the kernels along."""
     if name == "segment":
-        from proposals.segmentation import segment
+        from proposals.search.segmentation import segment
 
         return segment
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from proposals.cache import ProposalCache
 from proposals.checks import check_count
-from proposals.in_order import map_in_order
 from proposals.options import SearchOptions, check_options
 from proposals.result import ProposalError, Proposals
+from proposals.search.strategies import processors
 from proposals.selective_search import selective_search
-from proposals.strategies import processors
+from proposals.threads import map_in_order
 
 Image = NDArray[np.uint8]
 Source = Image | Callable[[], Image]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from proposals.boxes import clip_boxes
-from proposals.priors import Priors
+from proposals.multibox_priors import Priors
 from proposals.result import ProposalError, Proposals
 from proposals.suppression import distinct
 

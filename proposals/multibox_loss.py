@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from proposals.boxes import covered_share, intersection_over_union
-from proposals.priors import Priors
+from proposals.multibox_priors import Priors
 
 Floats = NDArray[np.float32]
 UNUSED, BACKGROUND = -2, -1

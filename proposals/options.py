@@ -8,7 +8,7 @@ import numpy as np
 
 from proposals.checks import check_choice, check_count, check_positive, is_whole
 from proposals.result import ProposalError
-from proposals.strategies import MODES, Mode
+from proposals.search.strategies import MODES, Mode
 
 BACKENDS = ("own", "opencv")
 CONNECTIVITIES = (4, 8)

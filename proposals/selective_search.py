@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from proposals.boxes import clip_boxes, unique_boxes
 from proposals.checks import MAX_PIXELS, check_count, check_image
 from proposals.options import KeywordOptions, check_options, choose_strategies
-from proposals.region_tree import RegionTrees
 from proposals.result import ProposalError, Proposals
-from proposals.strategies import Hierarchy, hierarchies, warm_up
+from proposals.search.region_tree import RegionTrees
+from proposals.search.strategies import Hierarchy, hierarchies, warm_up
 
 TALLEST = 4  # resized height at most this many times the width asked for
 
@@ -115,7 +115,7 @@ def selective_search(
     resized = _resize(image, width)
     found: list[Hierarchy] = []
     if backend == "opencv":
-        from proposals.opencv_backend import opencv_boxes
+        from proposals.search.opencv_backend import opencv_boxes
 
         boxes = opencv_boxes(resized, strategies)
         rows = np.arange(len(boxes))

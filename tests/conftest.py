@@ -53,8 +53,8 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of an untrained detector of two classes whose answers differ between regions."""
     import torch
 
-    from configs import recipe_from_dict
-    from detector.regions import RegionClassifier
+    from detector.networks.regions import RegionClassifier
+    from detector.recipes import recipe_from_dict
     from detector.weights_file import WeightsInfo, load_imagenet, save_weights
 
     torch.manual_seed(1)

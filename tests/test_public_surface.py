@@ -27,7 +27,7 @@ import pytest
         ("eval.why", "explain"),
         ("eval.why", "compare"),
         ("eval.report", "write_report"),
-        ("eval.checking", "check"),
+        ("eval.checking.linter", "check"),
         ("configs", "load_recipe"),
     ],
 )
@@ -62,7 +62,7 @@ def test_proposals_eval_and_configs_need_neither_torch_nor_the_detector() -> Non
     "statement",
     [
         "import detector, proposals, eval, configs",
-        "import detector.cli, detector.arguments",
+        "import detector.cli, detector.commands.parser",
         "from detector import Detections",
     ],
 )

@@ -86,17 +86,17 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     EvaluationError
         No format is recognised; the message lists what was looked for.
     """
-    from eval.formats.comp4 import comp4_files
+    from eval.formats.results.voc import comp4_files
     from eval.formats.text_files import is_picture
 
     place = _place(path)
     if comp4_files(path):
-        from eval.formats.comp4 import read_comp4
+        from eval.formats.results.voc import read_comp4
 
         return read_comp4
     if place.is_dir():
         if any(_first(place, "*.txt", "labels/*.txt")):
-            from eval.formats.yolo_results import read_yolo_results
+            from eval.formats.results.yolo import read_yolo_results
 
             return read_yolo_results
         if (place / "detections.json").is_file():
@@ -114,10 +114,10 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     if begin.startswith((b"{", b"[")) or not (begin or table):
         return None
     if table or b"," in begin or b";" in begin:
-        from eval.formats.csv_results import read_csv_results
+        from eval.formats.results.csv import read_csv_results
 
         return read_csv_results
-    from eval.formats.ilsvrc_submission import read_ilsvrc_submission
+    from eval.formats.results.ilsvrc import read_ilsvrc_submission
 
     return read_ilsvrc_submission
 

@@ -81,7 +81,7 @@ def _tables(document: Any, source: str) -> _Tables:
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     """Ground truth from a file without faults, without an object for every annotation; or None."""
-    from eval.formats import json_columns
+    from eval.formats.compiled import json_columns
 
     try:
         parts = json_columns.read_parts(path, ("images", "categories"))

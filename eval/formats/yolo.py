@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
+from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.text_files import decoded, read_bytes
-from eval.formats.text_numbers import number_table
 from eval.formats.yolo_folders import find_folders, home_of, read_yaml
 from eval.records import EvaluationError
 

@@ -12,8 +12,8 @@ from eval.evaluate import Report
 from eval.records import EvaluationError
 from eval.report.files import class_rows, csv_text, document, write_file
 from eval.report.findings import Findings, Other, find_out
-from eval.report.head import head, strip
-from eval.report.sections import pictures_of, sections
+from eval.report.sections.head import head, strip
+from eval.report.sections.order import pictures_of, sections
 
 _HERE = Path(__file__).parent
 
@@ -98,7 +98,7 @@ def render(findings: Findings, images: str | os.PathLike[str] | None) -> str:
     report = findings.report
     notes = list(dict.fromkeys([*report.notes, *report.quirks, *missing]))
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader([_HERE, _HERE / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernels import Library
+from rcnn_kernels import Library
 
 # All modules that hold kernels or helpers.
 MODULES = ("average_precision", "images", "confusion", "error_kinds")

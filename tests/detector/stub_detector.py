@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import Recipe
-from detector.images import read_image
+from detector.pictures.reading import read_image
 from detector.postprocess import Candidates
+from detector.recipes import Recipe
 from detector.results import Detections
 from tests.made_up import CATEGORY_IDS, NAMES
 
@@ -58,7 +58,7 @@ class StubDetector:
 def use(patch: pytest.MonkeyPatch) -> StubDetector:
     """Let `detect evaluate` run a new StubDetector until the test ends."""
     stub = StubDetector()
-    patch.setattr("detector.evaluation_run.load_detector", lambda arguments: stub)
+    patch.setattr("detector.evaluation.run.load_detector", lambda arguments: stub)
     return stub
 
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from configs import Recipe, RecipeError, override
 from detector import Detector, DetectorError
-from detector.precision import mixed_precision
-from detector.region_scoring import objectness
-from detector.stages import likeliest
+from detector.networks.precision import mixed_precision
+from detector.networks.scoring import objectness
+from detector.recipes import Recipe, RecipeError, override
+from detector.region_scores import likeliest
 from proposals import Proposals
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
 

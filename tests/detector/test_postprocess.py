@@ -7,8 +7,8 @@ import pytest
 import torch
 from torchvision.ops import batched_nms
 
-from configs import PostprocessOptions
 from detector.postprocess import Candidates, Scored, candidates, decode, support, suppress
+from detector.recipes import PostprocessOptions
 
 # Overlaps with A: B 8/10 = .8, C 5/15 = .333, D 10 x 2 / 180 = .111; C with D 7/13 = .538.
 A, B, C, D = (0, 0, 10, 10), (0, 0, 10, 8), (0, 5, 10, 15), (0, 8, 10, 18)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from detector.drawing import class_colours, draw_detections
 from detector.errors import DetectorError
-from detector.image_files import save_picture
+from detector.pictures.drawing import class_colours, draw_detections
+from detector.pictures.finding import save_picture
 from detector.results import Detection, Detections
 
 NAMES = ("cat", "dog")
@@ -223,7 +223,7 @@ def test_frames_and_labels_show_on_any_ground(ground: int) -> None:
 def test_labels_keep_inside_and_apart() -> None:
     from PIL import ImageFont
 
-    from detector.labels import place_labels
+    from detector.pictures.labels import place_labels
 
     generator = np.random.default_rng(3)
     origins = generator.uniform(-20, 480, (60, 2))
@@ -250,7 +250,7 @@ def test_labels_keep_inside_and_apart() -> None:
 def test_a_label_makes_way_for_a_better_one_before_it_is_cut() -> None:
     from PIL import ImageFont
 
-    from detector.labels import place_labels
+    from detector.pictures.labels import place_labels
 
     boxes = np.array([[100, 100, 300, 300]] * 3)
     image_size = (400, 400)

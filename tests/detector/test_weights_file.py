@@ -15,7 +15,7 @@ from torch import nn
 
 import detector.weights_file
 from detector.errors import DetectorError
-from detector.googlenet import GoogLeNet
+from detector.networks.googlenet import GoogLeNet
 from detector.weights_file import (
     WeightsInfo,
     load_imagenet,

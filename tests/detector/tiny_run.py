@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from configs import TrainingOptions
-from detector.distributed import ALONE, Processes, join_processes
-from detector.training import Progress, Trainer
+from detector.recipes import TrainingOptions
+from detector.training_loop.distributed import ALONE, Processes, join_processes
+from detector.training_loop.trainer import Progress, Trainer
 
 OPTIONS = TrainingOptions(
     epochs=1.0, optimizer="sgd", precision="fp32", learning_rate=0.05, head_factor=1.0,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from proposals import ProposalCache, ProposalError, selective_search, selective_search_many
-from proposals.in_order import LOOK_AHEAD
+from proposals.threads import LOOK_AHEAD
 from tests.proposals.test_selective_search import digest, scene
 
 

@@ -12,7 +12,7 @@ from proposals import ProposalError
 from proposals.boxes import intersection_over_union
 from proposals.multibox import MultiBox
 from proposals.multibox_loss import BACKGROUND, UNUSED, assign, multibox_losses, stack
-from proposals.priors import Priors, grid_priors
+from proposals.multibox_priors import Priors, grid_priors
 
 GRIDS, SHAPES = (4, 2), (2, 3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proposals import ProposalError
-from proposals.priors import STD, grid_priors, read_mean_std, read_std_mean
+from proposals.multibox_priors import STD, grid_priors, read_mean_std, read_std_mean
 
 # Two boxes: (0, .1, .5, .6) and (.2, .3, 1, .9)
 MEAN = np.array([[0.0, 0.1, 0.5, 0.6], [0.2, 0.3, 1.0, 0.9]], np.float32)

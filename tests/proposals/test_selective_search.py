@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from proposals import ProposalError, Proposals, selective_search
-from proposals.colour_spaces import COLOUR_SPACES
-from proposals.features import describe_regions, pixel_features
-from proposals.grouping import merge_order, merged_boxes
-from proposals.segmentation import segment
-from proposals.strategies import MODES
+from proposals.search.colour_spaces import COLOUR_SPACES
+from proposals.search.features import describe_regions, pixel_features
+from proposals.search.grouping import merge_order, merged_boxes
+from proposals.search.segmentation import segment
+from proposals.search.strategies import MODES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +87,7 @@ def test_presets_are_strategies_with_a_scale(preset, mode, superpixel_scale):
 
 
 def test_the_command_line_knows_every_mode():
-    from detector.arguments import MODES as WORDS
+    from detector.commands.parser import MODES as WORDS
 
     assert tuple(MODES) == WORDS
 

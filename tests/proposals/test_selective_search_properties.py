@@ -15,7 +15,7 @@ from skimage import measure
 
 from proposals import segment, selective_search
 from proposals.boxes import flip_boxes, intersection_over_union
-from proposals.strategies import MODES
+from proposals.search.strategies import MODES
 from tests.proposals.golden_images import IMAGES
 from tests.proposals.test_selective_search import digest, scene
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from proposals.writing import replacing
+from proposals.whole_files import replacing
 
 
 def test_what_was_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Classification of whole pictures: training and error rates."""

@@ -1,0 +1,243 @@
+"""Where `detect propose` keeps boxes: one file of JSON lines, or one .npz per picture.
+
+Both know what they hold already, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.files.whole_files import write_file
+from detector.given_boxes import Floats, as_boxes
+from detector.pictures.finding import printable
+from detector.pictures.sides import Sides
+from proposals.result import Proposals
+
+
+class Picture(NamedTuple):
+    """A picture to be done: its file, how it is named in the output, what its data set says."""
+
+    path: Path
+    file_name: str
+    image_id: int | str | None = None
+    sides: Sides | None = None
+    stem: str = ""  # of files of its own; no two pictures of a folder share it
+
+
+def unique_stems(names: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
+    """Stems by file_name: those `taken`, and for the others free ones: street, street-2, ...
+
+    `taken` are of the pictures whose boxes are in the folder.
+    """
+    stems, used = dict(taken), set(taken.values())
+    for name in names:
+        if name in stems:
+            continue
+        stem, copy = Path(name).stem, 1
+        while stem in used:
+            copy += 1
+            stem = f"{Path(name).stem}-{copy}"
+        stems[name] = stem
+        used.add(stem)
+    return stems
+
+
+class Found(NamedTuple):
+    """The boxes of one picture."""
+
+    height: int
+    width: int
+    proposals: Proposals
+    sha256: str | None  # of the picture's file
+
+
+class BoxStore(Protocol):
+    """What both kinds of output can do.
+
+    Attributes
+    ----------
+    path
+        The file, or the folder.
+    stems, digests
+        By file_name, of the pictures whose boxes are there; an older version kept no digests.
+    """
+
+    path: Path
+    stems: dict[str, str]
+    digests: dict[str, str]
+
+    def __contains__(self, picture: Picture) -> bool: ...
+
+    def add(self, picture: Picture, found: Found) -> None: ...
+
+    def load(self, picture: Picture) -> Found: ...
+
+
+class JsonLines:
+    """One JSON object per line and picture: boxes rounded to .01 pixel, scores to 1e-6.
+
+    Parameters
+    ----------
+    path
+        Continued where it exists; a last line that was cut off half-way is dropped.
+
+    Raises
+    ------
+    DetectorError
+        A line holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._places: dict[str, int] = {}  # file_name -> where its line begins
+        self.stems: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
+        if path.exists():
+            self._read_places()
+
+    def __contains__(self, picture: Picture) -> bool:
+        return picture.file_name in self._places
+
+    def add(self, picture: Picture, found: Found) -> None:
+        import orjson
+
+        proposals = found.proposals
+        row: dict[str, Any] = {"file_name": picture.file_name, "stem": picture.stem}
+        if picture.image_id is not None:
+            row["image_id"] = picture.image_id
+        row |= {
+            "sha256": found.sha256,
+            "height": found.height,
+            "width": found.width,
+            "boxes_xyxy": proposals.boxes_xyxy.astype(np.float64).round(2).tolist(),
+            "scores": proposals.scores.astype(np.float64).round(6).tolist(),
+            "source": proposals.source.tolist(),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            self._places[picture.file_name] = file.tell()
+            file.write(orjson.dumps(row) + b"\n")
+        self.stems[picture.file_name] = picture.stem
+
+    def load(self, picture: Picture) -> Found:
+        import orjson
+
+        with self.path.open("rb") as file:
+            file.seek(self._places[picture.file_name])
+            row = orjson.loads(file.readline())
+        proposals = Proposals(
+            np.array(row["boxes_xyxy"], np.float32).reshape(-1, 4),
+            np.array(row["scores"], np.float32),
+            np.array(row["source"], np.str_),
+        )
+        return Found(row["height"], row["width"], proposals, row.get("sha256"))
+
+    def _read_places(self) -> None:
+        import orjson
+
+        place = 0
+        with self.path.open("r+b") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    file.truncate(place)
+                    break
+                try:
+                    row = orjson.loads(line)
+                    name = row["file_name"]
+                    self._places[name] = place
+                    if row.get("stem"):
+                        self.stems[name] = row["stem"]
+                    if row.get("sha256"):
+                        self.digests[name] = row["sha256"]
+                except (ValueError, KeyError, TypeError):
+                    raise DetectorError(
+                        f"{printable(self.path)}: line {number} is not a picture's boxes; "
+                        "move the file away or give another --output"
+                    ) from None
+                place += len(line)
+        self.stems = unique_stems(self._places, self.stems)  # an older version wrote none
+
+
+def read_lines(path: Path) -> dict[str, Floats]:
+    """The boxes of each file_name in a file that `JsonLines` wrote; the file is left alone.
+
+    Raises
+    ------
+    DetectorError
+        A line holds something else.
+    FileNotFoundError
+        There is no such file.
+    """
+    import orjson
+
+    table: dict[str, Floats] = {}
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = orjson.loads(line)
+                table[row["file_name"]] = as_boxes(row["boxes_xyxy"])
+            except (ValueError, KeyError, TypeError):  # a DetectorError is a ValueError too
+                raise DetectorError(
+                    f"{printable(path)}: line {number} is not a picture's file_name and "
+                    "boxes_xyxy [[x1, y1, x2, y2], ...]; write it again, as `detect propose` does"
+                ) from None
+    return table
+
+
+class NpzFolder:
+    """One .npz per picture, read by `numpy.load` without pickles, each whole or not there.
+
+    It holds boxes_xyxy (N, 4) float32, scores (N,) float32, source (N,) str, file_name, sha256 of
+    the picture's file, height, width, and image_id where the picture has one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stems: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
+        for file in path.glob("*.npz"):
+            try:
+                with np.load(file, allow_pickle=False) as content:
+                    name = str(content["file_name"])
+                    self.stems[name] = file.stem
+                    if "sha256" in content:
+                        self.digests[name] = str(content["sha256"])
+            except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
+                continue  # damaged, and computed again
+
+    def __contains__(self, picture: Picture) -> bool:
+        return picture.file_name in self.stems
+
+    def add(self, picture: Picture, found: Found) -> None:
+        arrays: dict[str, Any] = {
+            "boxes_xyxy": found.proposals.boxes_xyxy,
+            "scores": found.proposals.scores,
+            "source": found.proposals.source,
+            "file_name": np.array(picture.file_name),
+            "sha256": np.array(found.sha256 or ""),
+            "height": np.array(found.height),
+            "width": np.array(found.width),
+        }
+        if picture.image_id is not None:
+            arrays["image_id"] = np.array(picture.image_id)
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_file(self._path(picture), content.getvalue())
+        self.stems[picture.file_name] = picture.stem
+
+    def load(self, picture: Picture) -> Found:
+        with np.load(self._path(picture), allow_pickle=False) as content:
+            proposals = Proposals(content["boxes_xyxy"], content["scores"], content["source"])
+            height, width = int(content["height"]), int(content["width"])
+        return Found(height, width, proposals, self.digests.get(picture.file_name))
+
+    def _path(self, picture: Picture) -> Path:
+        return self.path / f"{picture.stem}.npz"

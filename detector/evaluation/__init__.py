@@ -1,0 +1,1 @@
+"""The detector over a data set: image by image, resumable."""

@@ -1,0 +1,43 @@
+"""A cheap score of every proposal, by which the likeliest objects are chosen."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detector.networks.googlenet import TRUNK_CHANNELS
+from detector.networks.precision import in_float32
+from detector.networks.pyramid import Pyramid
+
+
+class Objectness(nn.Module):
+    """Class-agnostic score of a proposal from 64 channels of the trunk's map, 7x7 cells.
+
+    About 1/250 of the head's work per region.
+    """
+
+    channels, size, rows = 64, 7, 256
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(TRUNK_CHANNELS, self.channels, 1)
+        self.hidden = nn.Linear(self.channels * self.size**2, 128)
+        self.score = nn.Linear(128, 1)
+
+    def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
+        return self.judge(self.reduce(pyramid), boxes_xyxy)
+
+    def reduce(self, pyramid: Pyramid) -> Pyramid:
+        """The 64 channels of the maps that are looked at."""
+        return pyramid.through(lambda m: F.relu(self.project(m)))
+
+    def judge(self, reduced: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """What `reduce` gives and boxes (N, 4) -> logits (N,)."""
+        regions = reduced.cut(boxes_xyxy, self.size)
+        # flatten channels last: the order the memory has
+        cells = regions.permute(0, 2, 3, 1).flatten(1)
+        # few numbers of rows, for oneDNN compiles code for every one it meets
+        cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
+        hidden = F.relu(self.hidden(cells))
+        return in_float32(self.score, hidden)[: len(regions), 0]

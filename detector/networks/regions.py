@@ -1,0 +1,241 @@
+"""The region classifier: one network, read in two ways.
+
+Shared mode: one trunk pass per photograph, a head per region.
+
+    photograph, at each scale -> trunk (to 4e, stride 16) -> maps
+    maps, proposals -> objectness: a cheap score; only the likeliest objects go on
+    maps, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
+    maps -> fourth max pool, 5a, 5b -> averages around each proposal -> classes (`context`)
+
+A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
+made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
+costs half the mAP with frozen features.
+
+Warp mode (R-CNN and the paper): every region is cut out and goes through the whole network.
+
+    photograph, proposals -> crops of 224x224 (warp.py) -> trunk -> 5a, 5b -> the same
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detector.errors import DetectorError
+from detector.networks.context import surroundings
+from detector.networks.googlenet import (
+    HEAD_CHANNELS,
+    TRUNK_STRIDE,
+    AuxiliaryClassifier,
+    GoogLeNet,
+    preprocess,
+)
+from detector.networks.objectness import Objectness
+from detector.networks.precision import in_float32
+from detector.networks.pyramid import Pyramid, together
+from detector.networks.warp import PADDING
+
+REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
+PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
+# Photographs enter the trunk on canvases whose sides are multiples of this: oneDNN compiles every
+# layer anew for each size it meets, which takes twice as long as the pass itself
+CANVAS = 64  # pixels
+
+
+class CropAnswers(NamedTuple):
+    """What the network says of N crops."""
+
+    logits: Tensor  # (N, classes + 1), background first
+    deltas: Tensor  # (N, classes, 4), divided by `DELTA_SCALE`
+    auxiliary: list[Tensor]  # (N, classes + 1) each: logits of the side classifiers, if any
+
+
+class RegionClassifier(nn.Module):
+    """GoogLeNet with a classifier over classes + background and box regression.
+
+    Boxes are regressed alike for all classes, so that rare ones profit from the others', and from
+    the 7x7 cells of 5b: in their average an object's place is lost.
+
+    Parameters
+    ----------
+    classes
+        Number of classes, background not counted.
+    context
+        How many times larger than the region what is around it is seen; one or more numbers.
+        Shared mode only.
+    padding
+        Of its crops (`warp_regions`), in warp mode.
+    auxiliary
+        Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
+        files never hold them: set `auxiliary` to None before saving.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        auxiliary: bool = False,
+        context: Sequence[float] = (),
+        padding: int = PADDING,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.network = GoogLeNet(outputs=None)
+        self.objectness = Objectness()
+        self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
+        self.context: Tensor | None
+        self.padding: Tensor | None  # None: the usual
+        # A buffer, so that weights say themselves what they expect to see; half as in their files
+        factors = torch.tensor(context).half().float()
+        self.register_buffer("context", factors if len(context) else None)
+        self.register_buffer("padding", torch.tensor(padding) if padding != PADDING else None)
+        self.reduce = nn.Conv2d(HEAD_CHANNELS, PLACE_CHANNELS, 1)
+        self.regressor = nn.Linear(PLACE_CHANNELS * 7 * 7, 4)
+        for layer, deviation in ((self.classifier, 0.01), (self.regressor, 0.001)):
+            nn.init.normal_(layer.weight, std=deviation)
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(cast(Tensor, self.objectness.project.bias))
+        nn.init.zeros_(self.objectness.hidden.bias)
+        nn.init.zeros_(self.objectness.score.bias)
+        self.auxiliary: nn.ModuleDict | None = None
+        if auxiliary:
+            self.auxiliary = nn.ModuleDict(
+                {
+                    name: AuxiliaryClassifier(channels, classes + 1)
+                    for name, channels in (("4a", 512), ("4d", 528))
+                }
+            )
+
+    def begin_with(self, other: RegionClassifier) -> None:
+        """All weights of another network but its classifier's, whatever its classes."""
+        its_own = ("classifier.", "context", "padding")
+        # What is all 0 was never learned, such as `as_proposer`'s boxes, and never would be
+        state = other.state_dict()
+        taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
+        self.load_state_dict(taken, strict=False)
+
+    def continue_from(self, other: RegionClassifier) -> None:
+        """All weights of another network of the same classes.
+
+        From one that saw no context the classifier begins by ignoring it.
+
+        Raises
+        ------
+        DetectorError
+            Its classifier saw other context.
+        """
+        state = dict(other.state_dict())
+        own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))
+        if theirs and own != theirs:
+            raise DetectorError(
+                f"network.context: the detector to go on from has {theirs}, the recipe {own}; "
+                "use the same, or start from another detector"
+            )
+        if self.padding is not None:
+            state["padding"] = self.padding  # crops of another padding are soon learned
+        if own != theirs:
+            state["context"] = self.context
+            state["classifier.weight"] = torch.zeros_like(self.classifier.weight)
+            state["classifier.weight"][:, :HEAD_CHANNELS] = other.classifier.weight
+        self.load_state_dict(state, strict=False)
+
+    @property
+    def moves_boxes(self) -> bool:
+        """Whether it learned box regression; else its deltas are all 0."""
+        return any(bool(parameter.any()) for parameter in self.regressor.parameters())
+
+    @property
+    def crop_padding(self) -> int:
+        """Pixels around the box in the crops that it reads."""
+        return PADDING if self.padding is None else int(self.padding)
+
+    def features(self, image: Tensor) -> Tensor:
+        """(3, H, W) RGB uint8 -> the trunk's map (1, 832, H/16, W/16), rounded up."""
+        return self.maps([image])[0]
+
+    def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """`features` of each image; those on canvases of one size go through the trunk together."""
+        canvases = [_canvas(image) for image in images]
+        found = together(self.network.trunk, canvases)
+        return [
+            feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
+            for feature_map, (_, height, width) in zip(
+                found, (image.shape for image in images), strict=True
+            )
+        ]
+
+    def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps, boxes (N, 4) in pixels -> logits (N, classes + 1), deltas (N, classes, 4).
+
+        Column 0 of the logits is background. Deltas are R-CNN's (appendix C) divided by
+        `DELTA_SCALE`.
+        """
+        around = self.around(self.cells(pyramid), boxes_xyxy)
+        return self.answer(self.regions(pyramid, boxes_xyxy), around)
+
+    def regions(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """Maps and boxes (N, 4) in the photograph's pixels -> (N, 832, 14, 14)."""
+        return pyramid.cut(boxes_xyxy, REGION_SIZE)
+
+    def cells(self, pyramid: Pyramid) -> Pyramid | None:
+        """5b's maps of the whole photograph; None where the network sees no context."""
+        return self.cells_of([pyramid])[0]
+
+    def cells_of(self, pyramids: Sequence[Pyramid]) -> Sequence[Pyramid | None]:
+        """`cells` of each photograph; maps of one size go through 5a and 5b together."""
+        if self.context is None:
+            return [None] * len(pyramids)
+        found = iter(together(self._whole_cells, [m for p in pyramids for m in p.maps]))
+        return [
+            p._replace(maps=[next(found) for _ in p.maps], stride=2 * p.stride) for p in pyramids
+        ]
+
+    def _whole_cells(self, feature_map: Tensor) -> Tensor:
+        """5b's map of a whole photograph; a strip one cell wide is padded for the pool."""
+        height, width = feature_map.shape[2:]
+        padding = (0, max(0, 2 - width), 0, max(0, 2 - height))
+        return self.network.region_cells(F.pad(feature_map, padding))
+
+    def around(self, cells: Pyramid | None, boxes_xyxy: Tensor) -> Tensor | None:
+        """`cells` and boxes (N, 4) in the photograph's pixels -> (N, K * 1024): context."""
+        if cells is None or self.context is None:
+            return None
+        return surroundings(cells, boxes_xyxy, self.context)
+
+    def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
+        return self.answer(self.network.trunk(crops))
+
+    def learn_crops(self, crops: Tensor) -> CropAnswers:
+        """As `classify_crops`, with the answers of the side classifiers."""
+        taps: dict[str, Tensor] = {}
+        logits, deltas = self.answer(self.network.trunk(crops, taps))
+        sides = self.auxiliary.items() if self.auxiliary is not None else ()
+        return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
+
+    def answer(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, 832, 14, 14), regions of a map or maps of crops -> what `forward` gives."""
+        cells = self.network.region_cells(regions)
+        hidden = cells.mean((2, 3))
+        if around is not None:
+            hidden = torch.cat([hidden, around.to(hidden.dtype)], 1)
+        hidden = F.dropout(hidden, 0.4, self.training)
+        place = F.relu(self.reduce(cells)).permute(0, 2, 3, 1).flatten(1)
+        deltas = in_float32(self.regressor, place)[:, None]
+        return in_float32(self.classifier, hidden), deltas.expand(-1, self.classes, -1)
+
+
+def _canvas(image: Tensor) -> Tensor:
+    """(3, H, W) RGB uint8 -> the network's input (1, 3, ...) in channels_last, see `CANVAS`."""
+    height, width = image.shape[1:]
+    pixels = F.pad(preprocess(image)[None], (0, -width % CANVAS, 0, -height % CANVAS))
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+# The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises
+# its targets; these are the rounded values everyone uses since).
+DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)

@@ -1,0 +1,1 @@
+"""Reading, finding, writing and drawing pictures."""

@@ -1,0 +1,33 @@
+"""Recipes: the YAML files in this folder and the dataclasses they fill."""
+
+from detector.recipes.checks import RecipeError
+from detector.recipes.overrides import override
+from detector.recipes.recipe import (
+    DEFAULT,
+    MultiBoxOptions,
+    NetworkOptions,
+    PostprocessOptions,
+    PretrainOptions,
+    ProposalOptions,
+    Recipe,
+    TrainingOptions,
+    load_recipe,
+    recipe_from_dict,
+    recipe_names,
+)
+
+__all__ = [
+    "DEFAULT",
+    "MultiBoxOptions",
+    "NetworkOptions",
+    "PostprocessOptions",
+    "PretrainOptions",
+    "ProposalOptions",
+    "Recipe",
+    "RecipeError",
+    "TrainingOptions",
+    "load_recipe",
+    "override",
+    "recipe_from_dict",
+    "recipe_names",
+]

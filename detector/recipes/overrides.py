@@ -1,0 +1,40 @@
+"""Single settings of a recipe, changed from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from detector.recipes.checks import RecipeError
+from detector.recipes.recipe import Recipe, recipe_from_dict
+
+
+def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
+    """A recipe with some values replaced, each written as in "network.mirror=true".
+
+    What stands after the equals sign is YAML: `true`, `5e-5`, `[448, 544]`, a word.
+
+    Raises
+    ------
+    RecipeError
+        Not of that form, an unknown key, or a value of the wrong kind.
+    """
+    import yaml
+
+    content = recipe.to_dict()
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        *sections, name = key.split(".")
+        part = content
+        for section in sections:
+            part = part.setdefault(section, {}) if isinstance(part, dict) else part
+        if not equals or not name or not isinstance(part, dict):
+            raise RecipeError(
+                f"--set {setting!r}: expected SECTION.KEY=VALUE, such as network.mirror=true"
+            )
+        try:
+            part[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise RecipeError(
+                f"--set {setting!r}: its value is not YAML; put it in quotes"
+            ) from None
+    return recipe_from_dict(content, where="--set")

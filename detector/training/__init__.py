@@ -1,0 +1,1 @@
+"""What a detector learns, and from what."""

@@ -1,0 +1,175 @@
+"""Training examples: photographs, their proposals and truths, in an order fixed by the seed.
+
+What a part is depends on (seed, step, place) alone, so that a resumed run continues exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.errors import DetectorError
+from detector.networks.pyramid import scaled_pictures
+from detector.pictures.dataset_folder import read_photograph
+from detector.recipes import NetworkOptions, TrainingOptions
+from detector.training.region_sampling import Truths
+from detector.training_loop.photometric import INTERPOLATIONS, distort
+from detector.training_loop.splits import classes_present
+from eval import Dataset
+from proposals.boxes import flip_boxes
+
+Floats = NDArray[np.float32]
+
+
+class Example(NamedTuple):
+    """One photograph as the network will see it; boxes in pixels of the photograph itself."""
+
+    images: list[torch.Tensor]  # (3, H, W) uint8, at every scale of the pyramid
+    factors: torch.Tensor  # (scales, 4): from the photograph's pixels to theirs
+    size: tuple[int, int]  # the photograph's height and width
+    boxes_xyxy: Floats
+    truths: Truths
+    key: tuple[int, int]  # (step, place in the step): seeds the choice of regions
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """A data set, the folder of its pictures and the proposals of each picture."""
+
+    dataset: Dataset
+    folder: Path
+    proposals: Sequence[Floats]
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """The pixels of a photograph, RGB (H, W, 3); see `read_photograph`."""
+        record = self.dataset.images[index]
+        return read_photograph(self.folder / record.file_name, (record.height, record.width))
+
+    def truths(self, index: int) -> Truths:
+        """Objects of a photograph; labels count from 1, 0 is background."""
+        found = self.dataset.truths(index)
+        return Truths(found.boxes_xyxy.astype(np.float32), found.labels + 1, found.ignored)
+
+
+def image_order(
+    photographs: Photographs, images: Sequence[int], options: TrainingOptions
+) -> NDArray[np.int64]:
+    """Indices of all photographs the run will see, in order.
+
+    Photographs of rare classes come max(1, sqrt(threshold / frequency)) times per epoch (repeat
+    factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn anew for every epoch.
+    """
+    present = classes_present(photographs.dataset)[np.asarray(images, np.int64)]
+    repeats = repeat_factors(present, options.repeat_threshold)
+    epochs = []
+    for epoch in range(int(np.ceil(options.epochs))):
+        rng = np.random.default_rng([options.seed, 2, epoch])
+        times = np.floor(repeats + rng.random(len(images))).astype(np.int64)
+        order = rng.permutation(np.repeat(np.asarray(images, np.int64), times))
+        share = min(1.0, options.epochs - epoch)
+        epochs.append(order[: round(len(order) * share)])
+    return np.concatenate(epochs) if epochs else np.zeros(0, np.int64)
+
+
+def repeat_factors(present: NDArray[np.bool_], threshold: float) -> NDArray[np.float64]:
+    """How often each photograph comes in an epoch (N,), by the classes it shows (N, classes)."""
+    frequency = np.maximum(present.sum(0) / max(1, len(present)), 1e-12)
+    factor = np.maximum(1.0, np.sqrt(threshold / frequency))
+    best: NDArray[np.float64] = np.where(present, factor, 1.0).max(1, initial=1.0)
+    return best
+
+
+def parts_per_step(options: TrainingOptions) -> int:
+    """Passes of a step in shared mode.
+
+    Raises
+    ------
+    DetectorError
+        A step that cannot be cut into such parts.
+    """
+    parts, left = divmod(options.images_per_step, options.images_per_part)
+    if left:
+        raise DetectorError(
+            f"training.images_per_step ({options.images_per_step}): use a multiple of "
+            f"training.images_per_part ({options.images_per_part})"
+        )
+    return parts
+
+
+class StepData:
+    """The photographs of a run.
+
+    A part of a step is `images_per_part` of them, at one short side: those of one shape go through
+    the network together.
+    """
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        images: Sequence[int],
+        network: NetworkOptions,
+        options: TrainingOptions,
+    ) -> None:
+        self.photographs, self.network, self.options = photographs, network, options
+        self.parts_per_step = parts_per_step(options)
+        self.order = image_order(photographs, images, options)
+
+    def fingerprint(self) -> str:
+        """Tells this data, in this order, from any other."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        dataset = self.photographs.dataset
+        digest = hashlib.sha256(repr((dataset.class_names, dataset.images)).encode())
+        digest.update(self.order.tobytes())
+        for index in range(len(dataset)):
+            for part in self.photographs.truths(index):
+                digest.update(f"{part.shape}".encode() + part.tobytes())
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.order) // self.options.images_per_step
+
+    def part(self, step: int, place: int) -> list[Example]:
+        """The photographs of one pass, at one of the short sides."""
+        count = self.options.images_per_part
+        rng = np.random.default_rng([self.options.seed, 7, step, place])
+        short_side = int(rng.choice(self.options.short_sides))
+        return [self._example(step, place * count + k, short_side) for k in range(count)]
+
+    def _example(self, step: int, place: int, short_side: int) -> Example:
+        """The photograph at a place of a step, mirrored or not."""
+        index = self.order[step * self.options.images_per_step + place]
+        rng = np.random.default_rng([self.options.seed, 3, step, place])
+        photographs = self.photographs
+        picture = photographs.read(index)
+        truths = photographs.truths(index)
+        boxes = np.concatenate([truths.boxes_xyxy[~truths.ignored], photographs.proposals[index]])
+        truth_boxes = truths.boxes_xyxy
+        if self.options.flip and rng.random() < 0.5:
+            width = picture.shape[1]
+            picture = picture[:, ::-1]
+            boxes, truth_boxes = flip_boxes(boxes, width), flip_boxes(truth_boxes, width)
+        picture = np.ascontiguousarray(picture)
+        method = int(rng.choice(INTERPOLATIONS)) if self.options.random_interpolation else None
+        pictures, factors = scaled_pictures(picture, self.network, short_side, method)
+        if self.options.photometric:
+            light = int(rng.integers(2**31))  # the same for every scale
+            pictures = [distort(scaled, np.random.default_rng(light)) for scaled in pictures]
+        return Example(
+            [torch.from_numpy(scaled).permute(2, 0, 1) for scaled in pictures],
+            torch.from_numpy(factors),
+            (picture.shape[0], picture.shape[1]),
+            boxes,
+            truths._replace(boxes_xyxy=truth_boxes),
+            (step, place),
+        )

@@ -1,0 +1,217 @@
+"""Which regions of a photograph one training step looks at, and what they should answer.
+
+R-CNN's rule (IoU >= .5 with a truth: its class, else background; a quarter positive), with two
+changes: regions that lie in something marked difficult or in a crowd teach nothing, and part of
+the background is drawn from what the objectness score would keep, since that is what the head will
+meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.networks.regions import DELTA_SCALE
+from detector.recipes import TrainingOptions
+from proposals.boxes import covered_share, encode_boxes, intersection_over_union, paired_overlap
+
+Floats = NDArray[np.float32]
+
+
+class Truths(NamedTuple):
+    """Objects of one photograph: boxes (T, 4) xyxy, labels (T,) from 1, ignored (T,) bool."""
+
+    boxes_xyxy: Floats
+    labels: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
+
+
+class Assignment(NamedTuple):
+    """For each of N boxes: best IoU with a truth (N,), that truth's row (N,), usable (N,) bool."""
+
+    overlap: Floats
+    truth: NDArray[np.int64]
+    usable: NDArray[np.bool_]
+
+
+class Regions(NamedTuple):
+    """Training regions: boxes (R, 4), labels (R,) with 0 = background, deltas (R, 4) scaled."""
+
+    boxes_xyxy: Floats
+    labels: NDArray[np.int64]
+    deltas: Floats
+
+
+def assign(boxes_xyxy: Floats, truths: Truths, foreground_iou: float) -> Assignment:
+    """Match boxes to truths; background inside an ignored truth (over half of it) is unusable."""
+    real = np.flatnonzero(~truths.ignored)
+    overlap = np.zeros(len(boxes_xyxy), np.float32)
+    truth = np.zeros(len(boxes_xyxy), np.int64)
+    if len(real):
+        table = intersection_over_union(boxes_xyxy, truths.boxes_xyxy[real])
+        truth = real[table.argmax(1)]
+        overlap = table.max(1)
+    covered = covered_share(boxes_xyxy, truths.boxes_xyxy[truths.ignored]) > 0.5
+    return Assignment(overlap, truth, (overlap >= foreground_iou) | ~covered)
+
+
+def sample_regions(
+    boxes_xyxy: Floats,
+    hardness: Floats,
+    truths: Truths,
+    options: TrainingOptions,
+    rng: np.random.Generator,
+) -> Regions:
+    """Draw `regions_per_image` regions: foreground up to its share, background for the rest.
+
+    `hardness` (N,) is the objectness score. With too few foreground regions the background fills
+    up; with too few of both, fewer regions are returned, never the same one twice.
+    """
+    matched = assign(boxes_xyxy, truths, options.foreground_iou)
+    is_foreground = matched.overlap >= options.foreground_iou
+    wanted = round(options.regions_per_image * options.foreground_fraction)
+    foreground = _draw(np.flatnonzero(is_foreground), wanted, rng)
+
+    background = np.flatnonzero(~is_foreground & matched.usable)
+    wanted = options.regions_per_image - len(foreground)
+    by_hardness = background[np.argsort(-hardness[background], kind="stable")]
+    pool = by_hardness[: 4 * wanted]  # about what the objectness score keeps
+    hard = _draw(pool, round(wanted * options.hard_fraction), rng)
+    easy = _draw(np.setdiff1d(background, hard), wanted - len(hard), rng)
+
+    rows = np.concatenate([foreground, hard, easy])
+    boxes = boxes_xyxy[rows]
+    labels = np.zeros(len(rows), np.int64)
+    deltas = np.zeros((len(rows), 4), np.float32)
+    count = len(foreground)
+    if count:
+        target = matched.truth[foreground]
+        labels[:count] = truths.labels[target]
+        deltas[:count] = encode_boxes(boxes[:count], truths.boxes_xyxy[target]) / DELTA_SCALE
+    return Regions(boxes, labels, deltas)
+
+
+def sample_objectness(
+    boxes_xyxy: Floats, truths: Truths, options: TrainingOptions, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Floats]:
+    """Rows for the objectness score, at most half of them objects, and their 0/1 targets."""
+    matched = assign(boxes_xyxy, truths, options.foreground_iou)
+    is_object = matched.overlap >= options.foreground_iou
+    objects = _draw(np.flatnonzero(is_object), options.objectness_regions // 2, rng)
+    rest = np.flatnonzero(~is_object & matched.usable)
+    rest = _draw(rest, options.objectness_regions - len(objects), rng)
+    target = np.zeros(len(objects) + len(rest), np.float32)
+    target[: len(objects)] = 1
+    return np.concatenate([objects, rest]), target
+
+
+@dataclass(frozen=True)
+class Windows:
+    """All boxes of many photographs, sorted by what they teach in warp mode.
+
+    Foreground rows are in order of label. Boxes that would teach nothing are in neither.
+    """
+
+    boxes_xyxy: list[Floats]  # of each photograph (N, 4)
+    foreground: NDArray[np.int64]  # (F, 2) photograph, row of its boxes
+    labels: NDArray[np.int64]  # (F,)
+    targets_xyxy: Floats  # (F, 4) the truth of each
+    background: list[NDArray[np.int64]]  # of each photograph: rows of its boxes
+
+
+class DrawnWindows(NamedTuple):
+    """R windows; `targets_xyxy` is the window itself where the label is 0."""
+
+    photograph: NDArray[np.int64]  # (R,)
+    boxes_xyxy: Floats  # (R, 4)
+    labels: NDArray[np.int64]  # (R,)
+    targets_xyxy: Floats  # (R, 4)
+
+
+def sort_windows(
+    boxes_xyxy: Sequence[Floats], truths: Sequence[Truths], foreground_iou: float
+) -> Windows:
+    """Sort the boxes of each photograph into foreground and background, by `assign`'s rule."""
+    foreground, labels, targets, background = [], [], [], []
+    for photograph, (boxes, objects) in enumerate(zip(boxes_xyxy, truths, strict=True)):
+        matched = assign(boxes, objects, foreground_iou)
+        is_foreground = matched.overlap >= foreground_iou
+        rows = np.flatnonzero(is_foreground)
+        foreground.append(np.stack([np.full_like(rows, photograph), rows], 1))
+        labels.append(objects.labels[matched.truth[rows]] if len(rows) else rows)
+        targets.append(objects.boxes_xyxy[matched.truth[rows]] if len(rows) else boxes[:0])
+        background.append(np.flatnonzero(~is_foreground & matched.usable))
+    order = np.argsort(np.concatenate(labels), kind="stable")
+    return Windows(
+        list(boxes_xyxy),
+        np.concatenate(foreground)[order],
+        np.concatenate(labels)[order],
+        np.concatenate(targets)[order],
+        background,
+    )
+
+
+def draw_windows(
+    windows: Windows, count: int, options: TrainingOptions, rng: np.random.Generator
+) -> DrawnWindows:
+    """Draw `count` windows of all photographs, R-CNN's way: 32 objects in 128, with replacement.
+
+    Every foreground window is as likely as another, and so is every background window: a
+    photograph of many counts more. `class_balance` b makes a class of n windows as likely as
+    n^(1 - b). Where foreground windows are few they come again and again (another mirroring,
+    another jitter); where there is no background all are foreground.
+    """
+    per_photograph = np.array([len(rows) for rows in windows.background])
+    ends = np.cumsum(per_photograph)
+    wanted = round(count * options.foreground_fraction) if ends[-1] else count
+    rows = _draw_balanced(windows.labels, wanted, options.class_balance, rng)
+    places = windows.foreground[rows]
+    number = rng.integers(0, max(1, ends[-1]), count - wanted)
+    photograph = np.searchsorted(ends, number, side="right")
+    row = number - (ends - per_photograph)[photograph]
+    behind = [windows.background[p][r] for p, r in zip(photograph, row, strict=True)]
+    places = np.concatenate([places, np.stack([photograph, np.array(behind, np.int64)], 1)])
+    boxes = np.stack([windows.boxes_xyxy[p][r] for p, r in places])
+    labels, targets = np.zeros(count, np.int64), boxes.copy()
+    labels[:wanted], targets[:wanted] = windows.labels[rows], windows.targets_xyxy[rows]
+    return DrawnWindows(places[:, 0], boxes, labels, targets)
+
+
+def _draw_balanced(
+    labels: NDArray[np.int64], count: int, balance: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Rows of sorted labels: a class by its share to the power 1 - balance, then any row of it."""
+    sizes = np.bincount(labels)
+    weights = np.where(sizes > 0, np.maximum(sizes, 1.0) ** (1 - balance), 0.0)
+    drawn = rng.choice(len(sizes), size=count, p=weights / weights.sum())
+    starts = np.cumsum(sizes) - sizes
+    rows: NDArray[np.int64] = starts[drawn] + rng.integers(0, sizes[drawn])
+    return rows
+
+
+def jitter_aspect(
+    boxes_xyxy: Floats,
+    targets_xyxy: Floats,
+    jitter: float,
+    foreground_iou: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """Stretch boxes about their centres, their area kept: aspect times 1/(1 + j) to 1 + j.
+
+    With j = 1/3 that is the range of the paper's training crops, 3/4 to 4/3 (section 6). A box that
+    would overlap its target, one each, by less than `foreground_iou` stays as it is.
+    """
+    ratio = np.exp(rng.uniform(-1, 1, len(boxes_xyxy)) * np.log1p(jitter) / 2)
+    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
+    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2 * np.stack([ratio, 1 / ratio], 1)
+    stretched = np.concatenate([centre - half, centre + half], 1).astype(np.float32)
+    overlap = paired_overlap(stretched, targets_xyxy)
+    return np.where((overlap >= foreground_iou)[:, None], stretched, boxes_xyxy)
+
+
+def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.permutation(rows)[:count]

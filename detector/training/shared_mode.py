@@ -1,0 +1,182 @@
+"""Fine-tuning a RegionClassifier: losses of photographs, and layers that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from detector.errors import DetectorError
+from detector.networks.pyramid import Pyramid
+from detector.networks.regions import RegionClassifier
+from detector.pipeline import Detector
+from detector.recipes import TrainingOptions
+from detector.training.distillation import taught_classes, teach
+from detector.training.photographs import Example
+from detector.training.region_losses import OHEM_CANDIDATES, hardest, region_losses
+from detector.training.region_sampling import Regions, Truths, sample_objectness, sample_regions
+from detector.training_loop.trainer import PartLosses
+from proposals.multibox import BOXES, MultiBox
+
+Floats = NDArray[np.float32]
+HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
+
+
+class Lesson(NamedTuple):
+    """What one photograph teaches."""
+
+    regions: Regions
+    objectness: Tensor  # its loss
+
+
+def part_losses(
+    model: RegionClassifier,
+    examples: Sequence[Example],
+    options: TrainingOptions,
+    device: torch.device,
+    multibox: MultiBox | None = None,
+    teacher: Detector | None = None,
+    multibox_boxes: int = BOXES,
+) -> dict[str, Tensor]:
+    """Losses of photographs: classes, boxes (Fast R-CNN's) and the objectness score's.
+
+    Every photograph weighs alike. With `multibox` its best boxes join the examples', found on the
+    maps of this very pass. With `teacher` its answers are part of what classes should be.
+    """
+    pyramids = _pyramids(model, examples, device)
+    lessons = []
+    for pyramid, example in zip(pyramids, examples, strict=True):
+        proposals = example.boxes_xyxy
+        if multibox is not None:
+            with torch.no_grad():
+                best = multibox.propose(pyramid.maps[0], *example.size, multibox_boxes)
+            proposals = np.concatenate([proposals, best.boxes_xyxy])
+        lessons.append(_lesson(model, pyramid, proposals, example, options))
+    answers = _answers(model, pyramids, [lesson.regions for lesson in lessons])
+    losses = []
+    for example, lesson, answer in zip(examples, lessons, answers, strict=True):
+        found = region_losses(*answer, lesson.regions, options)
+        classes = found.classes
+        if teacher is not None:
+            taught = teach(teacher, example, lesson.regions.boxes_xyxy).to(device)
+            classes = taught_classes(answer[0], taught, lesson.regions, options)
+        # Regression counts on foreground only, but is divided by all regions: each weighs the
+        # same. Sums over counts, not means: a picture that is all crowd has no regions and loss 0
+        count = max(1, len(lesson.regions.labels))
+        losses.append((classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
+    means = [torch.stack(values).mean() for values in zip(*losses, strict=True)]
+    return dict(zip(("classes", "boxes", "objectness"), means, strict=True))
+
+
+def _pyramids(
+    model: RegionClassifier, examples: Sequence[Example], device: torch.device
+) -> list[Pyramid]:
+    """Maps of each photograph; pictures of one size go through the trunk together."""
+    maps = iter(model.maps([image.to(device) for example in examples for image in example.images]))
+    return [
+        Pyramid([next(maps) for _ in example.images], example.factors.to(device))
+        for example in examples
+    ]
+
+
+def _answers(
+    model: RegionClassifier, pyramids: Sequence[Pyramid], regions: Sequence[Regions]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits and deltas of the regions of each photograph; all go through the head together."""
+    device = pyramids[0].factors.device
+    boxes = [torch.from_numpy(chosen.boxes_xyxy).to(device) for chosen in regions]
+    cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
+    seen = zip(model.cells_of(pyramids), boxes, strict=True)
+    around = [context for pair in seen if (context := model.around(*pair)) is not None]
+    logits, deltas = model.answer(torch.cat(cut), torch.cat(around) if around else None)
+    counts = [len(chosen) for chosen in boxes]
+    return zip(logits.split(counts), deltas.split(counts), strict=True)
+
+
+def _lesson(
+    model: RegionClassifier,
+    pyramid: Pyramid,
+    boxes: Floats,
+    example: Example,
+    options: TrainingOptions,
+) -> Lesson:
+    """What a photograph with these boxes (N, 4) teaches the objectness score, and the head."""
+    rng = np.random.default_rng([options.seed, 4, *example.key])
+    device = pyramid.factors.device
+    reduced = model.objectness.reduce(pyramid)
+    with torch.no_grad():  # of all boxes; gradients only of the few that are learned from
+        scores = model.objectness.judge(reduced, torch.from_numpy(boxes).to(device))
+    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
+    hardness = scores.float().cpu().numpy()
+    rows, target = sample_objectness(boxes, example.truths, options, rng)
+    logits = model.objectness.judge(reduced, torch.from_numpy(boxes[rows]).to(device))
+    loss = F.binary_cross_entropy_with_logits(
+        logits.float(), torch.from_numpy(target).to(device), reduction="sum"
+    )
+    if options.ohem:
+        regions = _hard_regions(model, pyramid, boxes, hardness, example.truths, options, rng)
+    else:
+        regions = sample_regions(boxes, hardness, example.truths, options, rng)
+    return Lesson(regions, loss / max(1, len(rows)))
+
+
+def _hard_regions(
+    model: RegionClassifier,
+    pyramid: Pyramid,
+    boxes_xyxy: Floats,
+    hardness: Floats,
+    truths: Truths,
+    options: TrainingOptions,
+    rng: np.random.Generator,
+) -> Regions:
+    """Of several times as many sampled regions, those that the network answers worst now."""
+    more = replace(options, regions_per_image=OHEM_CANDIDATES * options.regions_per_image)
+    regions = sample_regions(boxes_xyxy, hardness, truths, more, rng)
+    learning = model.training
+    model.eval()  # scored without dropout
+    with torch.no_grad():
+        boxes = torch.from_numpy(regions.boxes_xyxy).to(pyramid.factors.device)
+        logits, deltas = model(pyramid, boxes)
+        losses = region_losses(logits, deltas, regions, options)
+    model.train(learning)
+    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
+    rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)
+    return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
+
+
+def detector_losses(
+    options: TrainingOptions,
+    multibox: MultiBox | None = None,
+    teacher: Detector | None = None,
+    multibox_boxes: int = BOXES,
+) -> PartLosses:
+    """The losses of a part's photographs, as the training loop asks for them."""
+
+    def losses(
+        model: RegionClassifier, part: Sequence[Example], device: torch.device
+    ) -> dict[str, Tensor]:
+        return part_losses(model, part, options, device, multibox, teacher, multibox_boxes)
+
+    return losses
+
+
+def freeze_until(model: RegionClassifier, last: str) -> None:
+    """Keep the initial weights of the trunk's layers up to and including `last`."""
+    names = [name for name, _ in model.network.stages()]
+    if last and last not in names:
+        raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")
+    if last:
+        for _, layer in list(model.network.stages())[: names.index(last) + 1]:
+            layer.requires_grad_(False)
+
+
+def trunk_is_frozen(model: RegionClassifier) -> bool:
+    """Whether all that makes the trunk's map keeps its weights."""
+    trunk = [layer for name, layer in model.network.stages() if name not in HEAD]
+    return not any(parameter.requires_grad for layer in trunk for parameter in layer.parameters())

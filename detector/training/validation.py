@@ -1,0 +1,44 @@
+"""Measuring a detector on the photographs that were held out of training."""
+
+from __future__ import annotations
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from detector.pictures.reading import read_image
+from detector.pipeline import Detector
+from detector.progress import track
+from eval import Dataset, evaluate
+from proposals.recall.meter import RecallMeter
+
+
+def validate(
+    detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
+) -> dict[str, float]:
+    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals.
+
+    Without an object in them neither is known, and neither is returned. The detector's classes are
+    the data set's, in the same order; their ids may be others.
+    """
+    category_ids = dict(zip(detector.info.category_ids, dataset.category_ids, strict=True))
+    rows: list[dict[str, Any]] = []
+    meter = RecallMeter()
+    for index in track(images, "validating", len(images), console=console):
+        record, truths = dataset.images[index], dataset.truths(index)
+        image = read_image(folder / record.file_name)
+        proposals = detector.propose(image)
+        detections = detector(image, proposals=proposals, preset="evaluate")
+        rows.extend(
+            {**row, "category_id": category_ids[row["category_id"]]}
+            for row in detections.to_coco(image_id=record.id)
+        )
+        meter.add(proposals.boxes_xyxy, truths.boxes_xyxy, truths.labels, truths.ignored)
+    report = evaluate(rows, dataset.subset(images), protocol="voc")
+    recall = meter.report(dataset.class_names)
+    console.print(report.table())
+    console.print(recall.table())
+    figures = {"validation_mAP50": report.map, "validation_recall50": recall.recall(0.5)}
+    return {name: round(figure, 4) for name, figure in figures.items() if isfinite(figure)}

@@ -1,0 +1,236 @@
+"""Fine-tuning in warp mode, the R-CNN way: a step learns from windows of all photographs.
+
+A step is 128 windows, 32 of them objects (arXiv 1311.2524, section 2.3), each warped to 224x224
+and sent through the whole network. The side classifiers' losses count .3 (GoogLeNet paper,
+section 5). Parts hold numbers, not pixels: crops are made on the device that learns from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from detector.errors import DetectorError
+from detector.networks.googlenet import MEAN_BGR
+from detector.networks.regions import DELTA_SCALE, RegionClassifier
+from detector.networks.warp import make_atlas, warp_regions
+from detector.recipes import NetworkOptions, TrainingOptions
+from detector.training.photograph_store import PhotographStore
+from detector.training.photographs import Photographs
+from detector.training.region_sampling import assign, draw_windows, jitter_aspect, sort_windows
+from detector.training_loop.photometric import random_matrix
+from detector.training_loop.trainer import PartLosses
+from proposals.boxes import encode_boxes
+
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest")  # area is what halvings do
+
+
+class Part(NamedTuple):
+    """R windows of one pass, and what they should answer."""
+
+    photographs: list[int]  # numbers in the store, P of them
+    pixels: dict[int, Tensor]  # of those that the store does not hold
+    photograph: NDArray[np.int64]  # (R,) rows of `photographs`
+    boxes_xyxy: NDArray[np.float32]  # (R, 4)
+    labels: NDArray[np.int64]  # (R,), 0 = background
+    deltas: NDArray[np.float32]  # (R, 4) over DELTA_SCALE, of the crop as it is mirrored
+    mirrored: NDArray[np.bool_]  # (R,)
+    colours: NDArray[np.float32] | None  # (R, 3, 4)
+    interpolation: str
+
+
+def passes_per_step(options: TrainingOptions) -> int:
+    """Parts of a step: its windows, `crops_per_pass` at a time."""
+    windows = options.images_per_step * options.regions_per_image
+    return -(-windows // options.crops_per_pass)
+
+
+class WindowSteps:
+    """The windows of a run in warp mode.
+
+    Parameters
+    ----------
+    photographs
+        The data set with its proposals; true boxes join them, as in R-CNN.
+    images
+        Numbers of the photographs to learn from.
+    network
+        `long_side` bounds the photographs that crops are cut from, `padding` is the crops'.
+    options
+        A step is `images_per_step` * `regions_per_image` windows, in passes of `crops_per_pass`;
+        there are as many steps as in shared mode.
+    device
+        Where crops will be cut; photographs are held there.
+
+    Raises
+    ------
+    DetectorError
+        No object to learn from.
+    """
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        images: Sequence[int],
+        network: NetworkOptions,
+        options: TrainingOptions,
+        device: torch.device,
+    ) -> None:
+        self.photographs, self.images, self.options = photographs, images, options
+        self.padding = network.padding
+        self.windows_per_step = options.images_per_step * options.regions_per_image
+        self.parts_per_step = passes_per_step(options)
+        self.truths = truths = [photographs.truths(index) for index in images]
+        boxes = [
+            np.concatenate([known.boxes_xyxy[~known.ignored], photographs.proposals[index]])
+            for index, known in zip(images, truths, strict=True)
+        ]
+        self.windows = sort_windows(boxes, truths, options.foreground_iou)
+        if not len(self.windows.labels):
+            raise DetectorError(
+                f"{photographs.dataset.source}: no object to learn from in {len(images)} "
+                "photographs; add annotations that are neither difficult nor crowds"
+            )
+        records = [photographs.dataset.images[index] for index in images]
+        self.store = PhotographStore(
+            [photographs.folder / record.file_name for record in records],
+            [(record.height, record.width) for record in records],
+            network.long_side,
+            options.memory_gb,
+            device,
+        )
+
+    def __len__(self) -> int:
+        return int(len(self.images) * self.options.epochs) // self.options.images_per_step
+
+    def fingerprint(self) -> str:
+        """Tells these windows from any other."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        dataset, windows = self.photographs.dataset, self.windows
+        about = (dataset.class_names, dataset.images, list(self.images), len(self))
+        digest = hashlib.sha256(repr(about).encode())
+        arrays = (windows.foreground, windows.labels, windows.targets_xyxy)
+        for array in (*arrays, *windows.boxes_xyxy, *windows.background):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def part(self, step: int, place: int) -> Part:
+        """The windows of one pass; windows of one photograph come together."""
+        options = self.options
+        rng = np.random.default_rng([options.seed, 5, step])
+        drawn = draw_windows(self.windows, self.windows_per_step, options, rng)
+        order = np.argsort(drawn.photograph, kind="stable")
+        rows = np.array_split(order, self.parts_per_step)[place]
+
+        rng = np.random.default_rng([options.seed, 6, step, place])
+        boxes, labels = drawn.boxes_xyxy[rows], drawn.labels[rows]
+        targets = drawn.targets_xyxy[rows]
+        if options.aspect_jitter:
+            boxes = jitter_aspect(
+                boxes, targets, options.aspect_jitter, options.foreground_iou, rng
+            )
+            behind = np.flatnonzero(labels == 0)
+            found = self._objects(boxes[behind], drawn.photograph[rows][behind])
+            boxes[behind[found]] = targets[behind[found]]  # as it was
+        deltas = np.zeros_like(boxes)
+        objects = labels > 0
+        deltas[objects] = encode_boxes(boxes[objects], targets[objects]) / DELTA_SCALE
+        mirrored = rng.random(len(rows)) < (0.5 if options.flip else 0)
+        deltas[mirrored, 0] *= -1
+        colours = None
+        if options.photometric:
+            mean = MEAN_BGR[::-1]
+            colours = np.stack([random_matrix(mean, rng) for _ in rows]).astype(np.float32)
+        interpolation = INTERPOLATIONS[0]
+        if options.random_interpolation:
+            interpolation = INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
+
+        used, photograph = np.unique(drawn.photograph[rows], return_inverse=True)
+        numbers = used.tolist()
+        pixels = {n: self.store.read(n) for n in numbers if not self.store.holds(n)}
+        boxes = boxes * self.store.factors[drawn.photograph[rows]]
+        return Part(
+            numbers, pixels, photograph, boxes, labels, deltas, mirrored, colours, interpolation
+        )
+
+    def _objects(
+        self, boxes_xyxy: NDArray[np.float32], photograph: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether each of R windows is on an object of its photograph, by `foreground_iou`."""
+        found = np.zeros(len(boxes_xyxy), bool)
+        for number in np.unique(photograph).tolist():
+            rows = np.flatnonzero(photograph == number)
+            matched = assign(boxes_xyxy[rows], self.truths[number], self.options.foreground_iou)
+            found[rows] = matched.overlap >= self.options.foreground_iou
+        return found
+
+
+def part_crops(part: Part, store: PhotographStore, padding: int, device: torch.device) -> Tensor:
+    """Cut a part's crops (R, 3, 224, 224) on the device."""
+    images = [
+        part.pixels[number].to(device) if number in part.pixels else store.get(number)
+        for number in part.photographs
+    ]
+    return warp_regions(
+        make_atlas(images, padding),
+        torch.from_numpy(part.boxes_xyxy).to(device),
+        torch.from_numpy(part.photograph).to(device),
+        torch.from_numpy(part.mirrored).to(device),
+        colours=None if part.colours is None else torch.from_numpy(part.colours).to(device),
+        padding=padding,
+        interpolation=part.interpolation,
+    )
+
+
+def window_losses(steps: WindowSteps) -> PartLosses:
+    """The losses of a part, as the training loop asks for them."""
+    options = steps.options
+    per_part = steps.windows_per_step / steps.parts_per_step
+
+    def losses(model: RegionClassifier, part: Part, device: torch.device) -> dict[str, Tensor]:
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # colours to the unit
+            crops = part_crops(part, steps.store, steps.padding, device)
+        answers = model.learn_crops(crops)
+        labels = torch.from_numpy(part.labels).to(device)
+
+        def wrong_class(logits: Tensor) -> Tensor:
+            # Over the windows of a mean part, not of this one: every window of a step weighs alike
+            smoothing = options.label_smoothing
+            return (
+                F.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
+                / per_part
+            )
+
+        found = {"classes": wrong_class(answers.logits)}
+        if options.box_regression:
+            foreground = labels.nonzero()[:, 0]
+            error = F.smooth_l1_loss(
+                answers.deltas.float()[foreground, labels[foreground] - 1],
+                torch.from_numpy(part.deltas).to(device)[foreground],
+                reduction="sum",
+            )
+            found["boxes"] = options.box_weight * error / per_part
+        if answers.auxiliary:
+            sides = torch.stack([wrong_class(logits) for logits in answers.auxiliary])
+            found["auxiliary"] = options.auxiliary_weight * sides.sum()
+        return found
+
+    return losses
+
+
+def without_regression(model: RegionClassifier) -> None:
+    """Let every box stay the proposal it is: deltas 0, and never learned."""
+    for parameter in model.regressor.parameters():
+        torch.nn.init.zeros_(parameter)
+        parameter.requires_grad_(False)

@@ -1,0 +1,230 @@
+"""The training loop, with checkpoints that resume, on one device or several.
+
+A run is a number of steps; a step is a number of parts. Each part goes forward and backward by
+itself, so that only one holds its activations; the gradients of a step's parts are averaged.
+Processes that train together deal the parts out among themselves, so the recipe alone decides
+what a step learns, whatever the number of devices.
+
+A run killed at any moment and started again with the same command continues from its checkpoint
+and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detector.errors import DetectorError
+from detector.training_loop.checkpoint import State, read_checkpoint, restore, write_checkpoint
+from detector.training_loop.curves import draw_curves
+from detector.training_loop.distributed import ALONE, Processes
+from detector.training_loop.optimization import (
+    PRECISIONS,
+    LoopOptions,
+    learning_rate_factor,
+    make_optimizer,
+    seed_part,
+)
+from detector.training_loop.parts import Steps, made_parts
+from detector.training_loop.run_folder import CHECKPOINT, forget_after, log_metrics
+from detector.training_loop.tensorboard import Board, open_board
+
+LOG_EVERY = 10  # steps, whose mean is logged
+SHOWN = 50  # steps, whose mean is shown
+DRAW_EVERY = 30  # seconds, at least
+
+
+# (model, part, device) -> the part's losses, which are summed; every part has the same names.
+PartLosses = Callable[[Any, Any, torch.device], dict[str, Tensor]]
+
+
+@dataclass
+class Progress:
+    """What the loop tells whoever watches: the step just done of `total`, and mean losses."""
+
+    step: int
+    total: int
+    losses: dict[str, float]
+
+
+class Trainer:
+    """The state of a run and the loop that advances it.
+
+    Parameters
+    ----------
+    model
+        Weights to start from; those that require no gradient stay as they are.
+    data
+        What each step learns from; its length is the length of the run.
+    losses
+        Of a part.
+    folder
+        Run folder; a checkpoint found there is resumed. Only the main process reads and writes it.
+    processes
+        Those that train this model together.
+    uses_all
+        Every part goes through all layers that learn (`Processes.parallel`). A detector's does
+        not: warp mode leaves out the objectness score.
+
+    Raises
+    ------
+    DetectorError
+        A checkpoint of another run; parts that cannot be dealt out to the processes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Steps,
+        losses: PartLosses,
+        options: LoopOptions,
+        folder: Path,
+        device: torch.device,
+        processes: Processes = ALONE,
+        *,
+        uses_all: bool = False,
+    ) -> None:
+        self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.data, self.losses, self.options = data, losses, options
+        self.folder, self.device, self.processes = folder, device, processes
+        self.places = processes.places(data.parts_per_step)
+        learned = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        average = {n: p.detach().clone() for n, p in learned.items()}
+        self.state = State(learned, average, make_optimizer(learned, options))
+        self.step = self._resume()
+        whole = _PartLosses(self.model, losses, device)
+        self.part_losses = processes.parallel(whole, device, uses_all=uses_all)
+
+    def run(self) -> Iterator[Progress]:
+        """Train to the end, yielding progress after every step; checkpoints by the clock."""
+        self.model.train()
+        total = len(self.data)
+        saved = drawn = time.monotonic()
+        recent: list[dict[str, float]] = []
+        parts = made_parts(self.data, self.step, self.places, self.device)
+        board = open_board(self.folder, self.step) if self.processes.is_main else None
+        while self.step < total:
+            recent = [*recent[1 - SHOWN :], self._advance(parts)]
+            self.step += 1
+            if self.step % LOG_EVERY == 0 or self.step == total:
+                self._log(_means(recent[-LOG_EVERY:]), board)
+            if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+                self.save_checkpoint()
+                saved = time.monotonic()
+                if saved - drawn > DRAW_EVERY:
+                    self._draw()
+                    drawn = saved
+            yield Progress(self.step, total, _means(recent))
+        self.save_checkpoint()
+        self._draw()
+        if board is not None:
+            board.close()
+
+    def use_average(self) -> None:
+        """Put the averaged weights in the model, for evaluation."""
+        with torch.no_grad():
+            for name, parameter in self.state.parameters.items():
+                parameter.copy_(self.state.average[name])
+        self.model.eval()
+
+    def save_checkpoint(self) -> None:
+        """Write the whole state; atomic. Only the main process does."""
+        if not self.processes.is_main:
+            return
+        path = self.folder / CHECKPOINT
+        write_checkpoint(path, self.state, self.step, self.data.fingerprint())
+
+    def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
+        """One optimizer step; the step's losses."""
+        rate = learning_rate_factor(self.step, len(self.data), self.options)
+        for group in self.state.optimizer.param_groups:
+            group["lr"] = rate * group["peak"]
+        losses = self._accumulate_gradients(parts)
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise DetectorError(
+                f"training step {self.step}: the loss is {losses}; lower the learning_rate"
+            )
+        parameters = list(self.state.parameters.values())
+        longest = self.options.gradient_clip or math.inf
+        if not nn.utils.clip_grad_norm_(parameters, longest).isfinite():
+            raise DetectorError(
+                f"training step {self.step}: the gradient is not finite; lower the learning_rate"
+            )
+        self.state.optimizer.step()
+        self.state.optimizer.zero_grad()
+        self._update_average()
+        return losses
+
+    def _accumulate_gradients(self, parts: Iterator[Any]) -> dict[str, float]:
+        """Mean over a step's parts, over all processes, of gradients and losses."""
+        names: list[str] = []
+        sums = torch.zeros((), device=self.device)
+        for place in self.places:
+            part = next(parts)
+            seed_part(self.options.seed, self.step, place)
+            with self._talking(last=place == self.places[-1]):
+                with PRECISIONS[self.options.precision](self.device):
+                    found = self.part_losses(part)
+                names = list(found)
+                values = torch.stack(list(found.values())) / len(self.places)
+                values.sum().backward()
+            sums = sums + values.detach()
+        return dict(zip(names, self.processes.mean(sums).tolist(), strict=True))
+
+    def _talking(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Processes exchange gradients once a step, with their last parts."""
+        if last or self.processes.count == 1:
+            return contextlib.nullcontext()
+        quiet: contextlib.AbstractContextManager[None] = self.part_losses.no_sync()  # type: ignore[operator]
+        return quiet
+
+    def _update_average(self) -> None:
+        """Polyak average; the decay grows from 0 so that early steps are forgotten."""
+        decay = min(self.options.averaging, (1 + self.step) / (10 + self.step))
+        averages = list(self.state.average.values())
+        weights = [parameter.detach() for parameter in self.state.parameters.values()]
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+
+    def _resume(self) -> int:
+        """Steps done by the run that the folder holds; all processes go on from its state."""
+        path = self.folder / CHECKPOINT
+        found = self.processes.from_main(lambda: read_checkpoint(path))
+        step = 0 if found is None else restore(self.state, found, path, self.data.fingerprint())
+        if self.processes.is_main:
+            forget_after(self.folder, step)
+        return step
+
+    def _log(self, losses: dict[str, float], board: Board | None) -> None:
+        if self.processes.is_main:
+            log_metrics(self.folder, self.step, losses)
+        if board is not None:
+            for name, value in losses.items():
+                board.add_scalar(name, value, self.step)
+
+    def _draw(self) -> None:
+        if self.processes.is_main:
+            draw_curves(self.folder)
+
+
+class _PartLosses(nn.Module):
+    """Model and losses as one module, which DistributedDataParallel can wrap."""
+
+    def __init__(self, model: nn.Module, losses: PartLosses, device: torch.device) -> None:
+        super().__init__()
+        self.model, self.losses, self.device = model, losses, device
+
+    def forward(self, part: Any) -> dict[str, Tensor]:
+        return self.losses(self.model, part, self.device)
+
+
+def _means(steps: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([step[key] for step in steps])) for key in steps[-1]}

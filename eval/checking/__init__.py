@@ -1,0 +1,6 @@
+"""Faults of ground truth and of results, by file, record and field."""
+
+from eval.checking.linter import check
+from eval.checking.smells import Finding
+
+__all__ = ["Finding", "check"]

@@ -1,0 +1,220 @@
+"""The linter: everything that is wrong or odd in a data set or in results, each with its place.
+
+Readers stop at the first fault. `check` lists all; it has an error exactly where reading fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.checking.records import ABSENT, parse_json
+from eval.checking.results import check_results, is_results
+from eval.checking.smells import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Boxes,
+    Finding,
+    box_smells,
+    missing_files,
+    name_smells,
+    score_smells,
+    unused_classes,
+)
+from eval.checking.truth import check_truth
+from eval.datasets import Dataset, read_dataset
+from eval.detections import DetectionTable, read_detections
+from eval.formats import reader_of, results_reader_of
+from eval.formats.coco_json import read_coco
+from eval.formats.faults import Fault
+from eval.formats.results.tables import LEFT_OUT
+from eval.formats.xml_boxes import oddities
+from eval.records import EvaluationError
+
+__all__ = ["Finding", "check"]
+ORDER = (ERROR, WARNING, NOTE)
+
+
+def check(
+    path: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Dataset | None = None,
+    split: str | None = None,
+) -> list[Finding]:
+    """Everything wrong or odd in a data set, or in results if `data` is given.
+
+    Parameters
+    ----------
+    path
+        Ground truth or results in any format that can be read.
+    data
+        The ground truth of results. Results in JSON can be looked at without.
+    split
+        Which part of a folder with several (see its reader for the default).
+
+    Returns
+    -------
+    list
+        Errors, which reading stops at, then warnings, then notes; each in the order found.
+
+    Raises
+    ------
+    EvaluationError
+        The ground truth of results cannot be read, or is needed and not given; a split of what
+        has none.
+    """
+    findings: list[Finding] = []
+    place = Path(path)
+    options = {} if split is None else {"split": split}
+    truth = path if data is None else data
+    if split and not isinstance(truth, Dataset) and _reader(Path(truth)) is read_coco:
+        raise EvaluationError(f"{os.fspath(truth)}: a COCO JSON file has no splits; name none")
+    dataset = data if isinstance(data, Dataset) or data is None else read_dataset(data, **options)
+    try:
+        if dataset is not None:
+            _check_results(path, dataset, findings)
+        elif _reader(place) is read_coco:
+            _check_json(place, findings)
+        else:
+            _check_dataset(place, options, findings)
+    except _NeedsDataError as error:
+        raise EvaluationError(str(error)) from None
+    except EvaluationError as error:
+        findings.append(_refusal(error))
+    return sorted(findings, key=lambda finding: ORDER.index(finding.severity))
+
+
+class _NeedsDataError(EvaluationError):
+    """Results without ground truth."""
+
+
+def _check_json(path: Path, findings: list[Finding]) -> None:
+    document = parse_json(path, path.name, findings)
+    if document is ABSENT:
+        return
+    if is_results(document):
+        check_results(document, path.name, None, findings)
+        return
+    check_truth(document, path, findings)
+    _ask_reader(lambda: read_coco(path), findings)
+
+
+def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: list[Finding]) -> None:
+    reader, source = results_reader_of(path), Path(path).name
+    if reader is None:
+        document = parse_json(Path(path), source, findings)
+        if document is not ABSENT:
+            check_results(document, source, dataset, findings)
+            _ask_reader(lambda: read_detections(path, dataset), findings)
+        return
+    table: DetectionTable = reader(path, dataset, report=_collector(findings))
+    for note in table.notes:
+        unknown = LEFT_OUT in note
+        severity, kind = (WARNING, "unknown class") if unknown else (NOTE, "as it was read")
+        findings.append(Finding(severity, kind, source, "", note))
+    sizes = np.array([(i.width or np.nan, i.height or np.nan) for i in dataset.images], float)
+    boxes = Boxes(
+        xyxy=table.boxes_xyxy,
+        images=table.images,
+        labels=table.labels,
+        limits=sizes.reshape(-1, 2)[table.images],
+        where=table.where or (lambda row: f"{source}: detection {row + 1}"),
+        field="box",
+        sides=table.layout == "xywh",
+        scores=table.scores,
+    )
+    findings += box_smells(boxes, source)
+    findings += score_smells(boxes, source)
+    if not len(table):
+        message = "no detection: every object will count as missed"
+        findings.append(Finding(WARNING, "empty list", source, "", message))
+    content = f"{len(table)} detections on {len(np.unique(table.images))} images"
+    findings.append(Finding(NOTE, "content", source, "", content))
+
+
+def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding]) -> None:
+    """A folder, or YOLO's data.yaml; what the reader reports is all that it refuses."""
+    dataset: Dataset = reader_of(path)(path, report=_collector(findings), **options)
+    truths, images = dataset.all_truths, dataset.truth_images
+    notes = oddities(dataset.images, truths, images)
+    _note([note for note in dataset.notes if note not in notes], dataset.source, findings)
+    names = [image.file_name for image in dataset.images]
+    sizes = np.array([(i.width or np.nan, i.height or np.nan) for i in dataset.images], float)
+
+    def object_at(row: int) -> str:
+        image = int(images[row])
+        return f"{dataset.source}: {names[image]}: object {row - dataset.starts[image] + 1}"
+
+    def image_at(row: int) -> str:
+        return f"{dataset.source}: {names[row]}"
+
+    boxes = Boxes(
+        xyxy=truths.boxes_xyxy,
+        images=images,
+        labels=truths.labels,
+        limits=sizes.reshape(-1, 2)[images],
+        where=object_at,
+        field="box",
+        sides=truths.layout == "xywh",
+    )
+    findings += box_smells(boxes, dataset.source)
+    findings += name_smells(names, image_at, "file_name")
+    for row in np.flatnonzero(np.isnan(sizes.reshape(-1, 2)).any(axis=1)).tolist():
+        message = "its size is not known: boxes outside it cannot be told"
+        findings.append(Finding(WARNING, "image without size", image_at(row), "size", message))
+    folders = [path / "JPEGImages", path / "images"]
+    findings += missing_files(names, folders, image_at)
+    used = set(truths.labels.tolist())
+    findings += unused_classes(
+        dataset.class_names, used, lambda label: f"{dataset.source}: class {label + 1}", "object"
+    )
+    content = (
+        f"{len(dataset)} images, {len(dataset.class_names)} classes, {len(truths)} objects; "
+        f"boxes {truths.layout}"
+    )
+    findings.append(Finding(NOTE, "content", dataset.source, "", content))
+
+
+def _reader(path: Path) -> Callable[..., Dataset]:
+    """The reader of ground truth; results in other formats than JSON say nothing without it."""
+    try:
+        return reader_of(path)
+    except EvaluationError as error:
+        refused = error
+    results = False
+    with contextlib.suppress(EvaluationError):
+        results = results_reader_of(path) is not None
+    if results:
+        raise _NeedsDataError(f"{path}: these are results; name their ground truth with --data")
+    raise refused
+
+
+def _collector(findings: list[Finding]) -> Any:
+    def report(fault: Fault) -> None:
+        findings.append(Finding(ERROR, fault.kind, fault.where, fault.field, fault.message))
+
+    return report
+
+
+def _note(notes: Any, source: str, findings: list[Finding]) -> None:
+    findings += [Finding(NOTE, "as it was read", source, "", note) for note in notes]
+
+
+def _ask_reader(read: Any, findings: list[Finding]) -> None:
+    """The reader has the last word: what only it refuses is an error all the same."""
+    if any(finding.severity == ERROR for finding in findings):
+        return
+    try:
+        read()
+    except EvaluationError as error:
+        findings.append(_refusal(error))
+
+
+def _refusal(error: EvaluationError) -> Finding:
+    where, _, message = str(error).partition(": ")
+    return Finding(ERROR, "cannot be read", where, "", message)

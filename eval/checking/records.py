@@ -1,0 +1,221 @@
+"""Lists of JSON records, each field of each tested; the rules are those of eval.records."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from eval.boxes import to_xyxy
+from eval.checking.smells import ERROR, WARNING, Boxes, Finding
+from eval.formats.text_files import is_picture, read_bytes
+from eval.records import BYTE_ORDER_MARK, one_too_small, remedy_for_id
+
+ABSENT = object()
+ID, NUMBER = "a whole number or a text", "a finite number"
+BOX = "[x, y, width, height], 4 finite numbers"
+BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
+
+
+def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
+    """The document, or ABSENT if it is no JSON; NaN and Infinity are noted and read on."""
+    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as fault:
+        refused: Exception = fault
+    noted = len(findings)
+    for found in BAD_NUMBER.finditer(content):
+        line = content.count(b"\n", 0, found.start()) + 1
+        message = (
+            f"{found[0].decode()} at byte {found.start()}: JSON does not know it; write finite "
+            "numbers"
+        )
+        findings.append(Finding(ERROR, "NaN or Infinity", f"{source}: line {line}", "", message))
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as fault:
+        document, refused = ABSENT, fault
+    if len(findings) == noted or document is ABSENT:
+        message = f"not JSON, or cut short ({refused}; {len(content)} bytes); write it again"
+        if not content.strip():
+            message = "the file is empty; write it again"
+        elif is_picture(content):
+            message = "a picture; expected JSON"
+        findings.append(Finding(ERROR, "not JSON", source, "", message))
+    return document
+
+
+@dataclass
+class Records:
+    """A list of records under test; `name` is the list's, `source` the file's.
+
+    `sound` are the positions that no test has failed so far.
+    """
+
+    source: str
+    name: str
+    records: list[Any]
+    findings: list[Finding]
+    sound: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for position, record in enumerate(self.records):
+            if isinstance(record, dict):
+                self.sound.add(position)
+            else:
+                shown = f"is {record!r:.40}; expected an object"
+                self.fault(position, "", shown, f"{self.name}: not an object")
+
+    def where(self, position: int) -> str:
+        """A record's place, as errors name it."""
+        return f"{self.source}: {self.name}[{position}]"
+
+    def fault(self, position: int, field: str, message: str, kind: str) -> None:
+        """Note an error."""
+        self.findings.append(Finding(ERROR, kind, self.where(position), field, message))
+        self.sound.discard(position)
+
+    def column(
+        self,
+        field: str,
+        test: Callable[[Any], bool],
+        expected: str,
+        default: Any = ABSENT,
+    ) -> list[Any]:
+        """Each record's field; the default (ABSENT: an error) where it lacks or fails."""
+        values = []
+        for position, record in enumerate(self.records):
+            value = record.get(field, ABSENT) if isinstance(record, dict) else ABSENT
+            if value is ABSENT:
+                if default is ABSENT and isinstance(record, dict):
+                    message = f"no {field!r}; expected {expected}"
+                    self.fault(position, field, message, f"{self.name}: no {field}")
+                value = default
+            elif not test(value):
+                message = f"{field!r} is {value!r:.60}; expected {expected}"
+                self.fault(position, field, message, f"{self.name}: malformed {field}")
+                value = ABSENT
+            values.append(value)
+        return values
+
+    def unique(self, field: str, values: Sequence[Any]) -> dict[Any, int]:
+        """Position by value; a value that comes twice is an error."""
+        positions: dict[Any, int] = {}
+        for position, value in enumerate(values):
+            if value is ABSENT:
+                continue
+            if positions.setdefault(value, position) != position:
+                first = f"{self.name}[{positions[value]}]"
+                message = f"{field} {value!r:.60} is already that of {first}; each may come once"
+                self.fault(position, field, message, f"{self.name}: {field} comes twice")
+        return positions
+
+    def known(
+        self,
+        field: str,
+        values: Sequence[Any],
+        table: Mapping[Any, int],
+        what: str,
+        names: Mapping[str, int | str] | None = None,
+        reasons: Mapping[Any, str] | None = None,
+    ) -> None:
+        """An id that is not among `table` is an error; `names` and `reasons` as for index_of."""
+        beside = shifted_ids(values, table)
+        for position, value in enumerate(values):
+            if value is not ABSENT and value not in table:
+                remedy = (reasons or {}).get(value) or remedy_for_id(value, table, beside, names)
+                message = f"{field} {value!r:.60} is not listed in {what}; {remedy}"
+                self.fault(position, field, message, f"{self.name}: unknown {field}")
+
+    def absent(self, field: str) -> list[int]:
+        """Positions of records without the field."""
+        pairs = enumerate(self.records)
+        return [i for i, record in pairs if isinstance(record, dict) and field not in record]
+
+
+def shifted_ids(values: Sequence[Any], table: Mapping[Any, int]) -> set[Any]:
+    """The different ids if all seem to be one too small; else none, as only that is asked."""
+    different = {value for value in values if value is not ABSENT}
+    return different if one_too_small(different, table) else set()
+
+
+def list_of(document: Any, name: str, source: str, findings: list[Finding]) -> Records:
+    """A document's list of this name; none is an error, an empty one a warning."""
+    found = document.get(name) if isinstance(document, dict) else None
+    if isinstance(found, list):
+        if not found:
+            message = f"the list {name!r} is empty"
+            findings.append(Finding(WARNING, "empty list", source, name, message))
+        return Records(source, name, found, findings)
+    message = f"no list {name!r} at the top level; expected COCO JSON with it"
+    findings.append(Finding(ERROR, "no list", source, name, message))
+    return Records(source, name, [], findings)
+
+
+def boxes_of(
+    records: Records,
+    owners: list[Any],
+    kinds: list[Any],
+    shapes: list[Any],
+    image_rows: dict[Any, int],
+    labels: dict[Any, int],
+    limits: np.ndarray,
+    scores: list[Any] | None = None,
+) -> Boxes:
+    """The boxes of all sound records."""
+    rows = sorted(records.sound)
+    xywh = np.array([shapes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
+    images = np.array([image_rows[owners[row]] for row in rows], dtype=np.int64)
+    return Boxes(
+        xyxy=to_xyxy(xywh, "xywh"),
+        images=images,
+        labels=np.array([labels[kinds[row]] for row in rows], dtype=np.int64),
+        limits=limits[images],
+        where=lambda row: records.where(rows[row]),
+        scores=None if scores is None else np.array([scores[row] for row in rows], np.float64),
+    )
+
+
+def is_id(value: Any) -> bool:
+    """A whole number or a text."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """A whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_text(value: Any) -> bool:
+    """A text."""
+    return isinstance(value, str)
+
+
+def is_number(value: Any) -> bool:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # NaN is not
+
+
+def is_flag(value: Any) -> bool:
+    """0, 1, false or true."""
+    return isinstance(value, int) and value in (0, 1)
+
+
+def is_box(value: Any) -> bool:
+    """Four finite numbers."""
+    return isinstance(value, list) and len(value) == 4 and all(is_number(part) for part in value)
+
+
+def is_proper_box(value: Any) -> bool:
+    """Four finite numbers, of which the last two are not negative."""
+    return is_box(value) and value[2] >= 0 and value[3] >= 0

@@ -1,0 +1,163 @@
+"""The linter for detections in COCO JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from eval.checking.records import (
+    ABSENT,
+    BOX,
+    ID,
+    NUMBER,
+    Records,
+    boxes_of,
+    is_box,
+    is_id,
+    is_number,
+    is_text,
+    list_of,
+    shifted_ids,
+)
+from eval.checking.smells import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+    box_smells,
+    score_smells,
+)
+from eval.datasets import Dataset
+from eval.formats.results.coco import ids_by_name, rows_of_own_ids
+from eval.records import remedy_for_id
+
+
+def is_results(document: Any) -> bool:
+    """Whether a JSON document holds detections: a list, or annotations with scores."""
+    if isinstance(document, dict):
+        annotations = document.get("annotations")
+        first = annotations[0] if isinstance(annotations, list) and annotations else None
+        return isinstance(first, dict) and "score" in first
+    return isinstance(document, list)
+
+
+def check_results(
+    document: Any, source: str, dataset: Dataset | None, findings: list[Finding]
+) -> None:
+    """Add what is wrong with detections in COCO JSON; without `dataset`, as far as that tells."""
+    image_rows: dict[Any, int] = {} if dataset is None else dict(dataset.image_index_by_id)
+    labels: dict[Any, int] = {} if dataset is None else dict(dataset.label_by_category_id)
+    reasons: dict[Any, str] = {}
+    if isinstance(document, dict) and "annotations" not in document:
+        has = ", ".join(map(str, document)) or "nothing"
+        message = f"expected a list, or an object with 'annotations'; it has: {has:.80}"
+        findings.append(Finding(ERROR, "no list", source, "annotations", message))
+        return
+    if isinstance(document, dict):
+        records = list_of(document, "annotations", source, findings)
+        for rows, name, key in (
+            (image_rows, "images", "file_name"),
+            (labels, "categories", "name"),
+        ):
+            reasons |= _renumber(document, name, key, rows, dataset, source, findings)
+    elif isinstance(document, list):
+        records = Records(source, "record", document, findings)
+    else:
+        message = f"{type(document).__name__} is no list of detections; expected COCO results"
+        findings.append(Finding(ERROR, "no list", source, "", message))
+        return
+    owners = records.column("image_id", is_id, ID)
+    kinds = records.column("category_id", is_id, ID)
+    if dataset is not None:
+        own = image_rows != dataset.image_index_by_id
+        names = None if own else ids_by_name(dataset)
+        records.known("image_id", owners, image_rows, "the ground truth's images", names, reasons)
+        findings += _unknown_categories(records, kinds, labels)
+        sizes = [(image.width or np.nan, image.height or np.nan) for image in dataset.images]
+        limits = np.array(sizes, np.float64).reshape(-1, 2)
+    else:
+        image_rows = {owner: row for row, owner in enumerate(dict.fromkeys(owners))}
+        labels = {kind: label for label, kind in enumerate(dict.fromkeys(kinds))}
+        limits = np.full((len(image_rows), 2), np.nan)
+        message = "ids and sizes are not checked: name the ground truth with --data"
+        findings.append(Finding(NOTE, "results alone", source, "", message))
+    shapes = records.column("bbox", is_box, BOX)
+    scores = records.column("score", is_number, NUMBER)
+    boxes = boxes_of(records, owners, kinds, shapes, image_rows, labels, limits, scores)
+    findings += box_smells(boxes, source)
+    findings += score_smells(boxes, source)
+    if not records.records:
+        message = "no detection: every object will count as missed"
+        findings.append(Finding(WARNING, "empty list", source, "", message))
+    content = f"{len(records.records)} detections on {len(set(boxes.images.tolist()))} images"
+    findings.append(Finding(NOTE, "content", source, "", content))
+
+
+def _unknown_categories(
+    records: Records, kinds: list[Any], labels: dict[Any, int]
+) -> Iterator[Finding]:
+    """Their detections are left out; with none other left, the ids are an error."""
+    unknown: dict[Any, list[int]] = {}
+    for position, kind in enumerate(kinds):
+        if kind is not ABSENT and kind not in labels:
+            unknown.setdefault(kind, []).append(position)
+            records.sound.discard(position)
+    all_unknown = not any(kind is ABSENT or kind in labels for kind in kinds)
+    severity, remedy = (ERROR, "like all others") if all_unknown else (WARNING, "left out")
+    beside = shifted_ids(kinds, labels)
+    for kind, positions in unknown.items():
+        hint = remedy_for_id(kind, labels, beside)
+        hint = f"; {hint}" if hint.startswith(("there it is", "ids seem")) else ""
+        message = (
+            f"category_id {kind!r:.60} is not listed in the ground truth's categories; "
+            f"{len(positions)} detections of it, {remedy}{hint}"
+        )
+        where = records.where(positions[0])
+        yield Finding(
+            severity,
+            f"{records.name}: unknown category_id",
+            where,
+            "category_id",
+            message,
+            len(positions),
+        )
+
+
+def _renumber(
+    document: dict[str, Any],
+    name: str,
+    key: str,
+    rows: dict[Any, int],
+    dataset: Dataset | None,
+    source: str,
+    findings: list[Finding],
+) -> dict[Any, str]:
+    """Where results list their own images or classes, these ids stand for those of one name.
+
+    Returns why images stand for none.
+    """
+    found = document.get(name)
+    if not isinstance(found, list) or not found or dataset is None:
+        return {}
+    if not all(isinstance(record, dict) and key in record for record in found):
+        return {}
+    own = Records(source, name, found, findings)
+    ids = own.column("id", is_id, ID)
+    names = own.column(key, is_text, "text")
+    pairs = [
+        (identity, text)
+        for identity, text in zip(ids, names, strict=True)
+        if identity is not ABSENT and text is not ABSENT
+    ]
+    rows.clear()
+    if name == "images":
+        found_rows, reasons = rows_of_own_ids(
+            [identity for identity, _ in pairs], [text for _, text in pairs], dataset
+        )
+        rows.update(found_rows)
+        return reasons
+    theirs = {class_name: label for label, class_name in enumerate(dataset.class_names)}
+    rows.update({identity: theirs[text] for identity, text in pairs if text in theirs})
+    return {}

@@ -1,0 +1,153 @@
+"""The linter for ground truth in COCO JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.checking.records import (
+    ABSENT,
+    BOX,
+    ID,
+    NUMBER,
+    Records,
+    boxes_of,
+    is_flag,
+    is_id,
+    is_number,
+    is_proper_box,
+    is_text,
+    is_whole,
+    list_of,
+)
+from eval.checking.smells import (
+    NOTE,
+    WARNING,
+    Finding,
+    box_smells,
+    id_smells,
+    missing_files,
+    name_smells,
+    unused_classes,
+)
+
+IMAGE_FOLDERS = (".", "images", "JPEGImages")  # beside the file
+
+
+def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
+    """Add what is wrong with ground truth in COCO JSON."""
+    source = path.name
+    lists = [list_of(document, name, source, findings) for name in ("images", "categories")]
+    images, categories = lists
+    annotations = list_of(document, "annotations", source, findings)
+
+    image_ids = images.column("id", is_id, ID)
+    image_rows = images.unique("id", image_ids)
+    names = images.column("file_name", is_text, "text")
+    sides = [images.column(side, is_whole, "a whole number") for side in ("width", "height")]
+    category_ids = categories.column("id", is_id, ID)
+    labels = categories.unique("id", category_ids)
+    class_names = categories.column("name", is_text, "text")
+    categories.unique("name", class_names)
+
+    owners = annotations.column("image_id", is_id, ID)
+    annotations.known("image_id", owners, image_rows, "'images'")
+    kinds = annotations.column("category_id", is_id, ID)
+    annotations.known("category_id", kinds, labels, "'categories'")
+    shapes = annotations.column("bbox", is_proper_box, f"{BOX}, no side below 0")
+    annotations.column("area", is_number, NUMBER, default=None)
+    for flag in ("iscrowd", "difficult", "ignore"):
+        annotations.column(flag, is_flag, "0 or 1", default=None)
+
+    limits = _limits(sides)
+    findings += _image_smells(images, image_ids, names, limits, path.parent)
+    findings += _filled(name_smells, class_names, categories, "name")
+    used = {labels[kind] for kind in kinds if kind is not ABSENT and kind in labels}
+    findings += unused_classes(_shown(class_names), used, categories.where, "object")
+    findings += _annotation_smells(annotations)
+    boxes = boxes_of(annotations, owners, kinds, shapes, image_rows, labels, limits)
+    findings += box_smells(boxes, source)
+    findings += _area_smells(annotations)
+    content = (
+        f"{len(images.records)} images, {len(categories.records)} classes, "
+        f"{len(annotations.records)} objects"
+    )
+    findings.append(Finding(NOTE, "content", source, "", content))
+
+
+def _limits(sides: list[list[Any]]) -> np.ndarray:
+    """(images, 2) float64 width and height, NaN where they are faulty or not above 0."""
+    table = [[v if v is not ABSENT and v > 0 else np.nan for v in side] for side in sides]
+    return np.array(table, dtype=np.float64).T.reshape(-1, 2)
+
+
+def _shown(names: list[Any]) -> list[str]:
+    return ["?" if name is ABSENT else name for name in names]
+
+
+def _filled(
+    smells: Callable[..., Iterator[Finding]], values: list[Any], records: Records, field: str
+) -> Iterator[Finding]:
+    """A test of values, for those that are there."""
+    rows = [row for row, value in enumerate(values) if value is not ABSENT]
+    yield from smells([values[row] for row in rows], lambda row: records.where(rows[row]), field)
+
+
+def _image_smells(
+    images: Records, ids: list[Any], names: list[Any], limits: np.ndarray, folder: Path
+) -> Iterator[Finding]:
+    yield from _filled(id_smells, ids, images, "id")
+    yield from _filled(name_smells, names, images, "file_name")
+    for row in sorted(images.sound):
+        if np.isnan(limits[row]).any():
+            record = images.records[row]
+            message = f"size is {record['width']} x {record['height']}; expected sides above 0"
+            yield Finding(WARNING, "image without size", images.where(row), "width", message)
+    folders = [folder / name for name in IMAGE_FOLDERS]
+    rows = [row for row, name in enumerate(names) if name is not ABSENT]
+    texts = [names[row] for row in rows]
+    yield from missing_files(texts, folders, lambda row: images.where(rows[row]))
+
+
+def _annotation_smells(annotations: Records) -> Iterator[Finding]:
+    """Ids that other programs trip over; fields that have to be assumed."""
+    for field, assumed in (("area", "width * height"), ("iscrowd", "0"), ("id", "nothing")):
+        without = annotations.absent(field)
+        if without:
+            message = (
+                f"{len(without)} annotations have no {field!r}; {assumed} is assumed, but "
+                "pycocotools stops there"
+            )
+            where = annotations.where(without[0])
+            yield Finding(WARNING, f"annotations: no {field}", where, field, message)
+    first: dict[Any, int] = {}
+    for position, record in enumerate(annotations.records):
+        identity = record.get("id") if isinstance(record, dict) else None
+        if not is_id(identity):
+            continue
+        where = annotations.where(position)
+        if first.setdefault(identity, position) != position:
+            known = annotations.where(first[identity])
+            message = f"id {identity!r:.40} is also that of {known}; pycocotools drops objects"
+            yield Finding(WARNING, "annotation id comes twice", where, "id", message)
+        elif identity == 0:
+            message = "id 0: pycocotools counts this object as never found; count from 1"
+            yield Finding(WARNING, "annotation id 0", where, "id", message)
+
+
+def _area_smells(annotations: Records) -> Iterator[Finding]:
+    for position in sorted(annotations.sound):
+        record = annotations.records[position]
+        area, (_, _, width, height) = record.get("area"), record["bbox"]
+        if area is None:
+            continue
+        where = annotations.where(position)
+        if area <= 0 < width * height:
+            message = f"area is {area:g}; expected pixels of the object, above 0"
+            yield Finding(WARNING, "area not above 0", where, "area", message)
+        elif area > 1.5 * (width + 1) * (height + 1):
+            message = f"area is {area:g}, but the box covers {width * height:g} pixels"
+            yield Finding(WARNING, "area larger than the box", where, "area", message)

@@ -1,0 +1,1 @@
+"""Parsers of JSON and text, compiled."""

@@ -1,0 +1,1 @@
+"""Readers of detection results, one file per format."""

@@ -1,0 +1,244 @@
+"""Results in COCO JSON: a list of detections, or an object that holds one."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from eval.datasets import Dataset, Identity
+from eval.detections import DetectionTable
+from eval.formats.compiled import json_columns
+from eval.records import (
+    EvaluationError,
+    Record,
+    check_objects,
+    identities,
+    index_of,
+    numbers,
+    read_json,
+    record_list,
+    remedy_for_id,
+    texts,
+    unique_positions,
+)
+
+
+def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable:
+    """Read a file of COCO results; see eval.read_detections."""
+    table = _read_quickly(path, dataset)
+    if table is not None:
+        return table
+    return from_document(read_json(path), dataset, Path(path).name)
+
+
+def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTable:
+    """Take parsed JSON record by record: slow, takes all that can be taken, and says what is wrong.
+
+    Raises
+    ------
+    EvaluationError
+        Naming record and field.
+    """
+    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
+    reasons: dict[Identity, str] = {}
+    if isinstance(document, dict):
+        image_rows, reasons = _rows_by_file_name(document, dataset, source)
+        label_rows = _labels_by_name(document, dataset, source)
+        where, records = f"{source}: annotations", _annotations(document, source)
+    elif isinstance(document, (list, tuple)):
+        where, records = f"{source}: record", list(document)
+        check_objects(records, where)
+    else:
+        raise EvaluationError(
+            f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
+            "results or an object with 'annotations'"
+        )
+    names = ids_by_name(dataset) if image_rows is dataset.image_index_by_id else None
+    image_ids = identities(records, "image_id", where)
+    images = index_of(image_ids, image_rows, where, "image_id", names, reasons)
+    category_ids = identities(records, "category_id", where)
+    labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
+    boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
+    hint = ""
+    if (labels < 0).any():
+        remedy = remedy_for_id(category_ids[int(np.argmin(labels))], label_rows, category_ids)
+        hint = f"; {remedy}" if remedy.startswith(("there it is", "ids seem")) else ""
+    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
+
+
+def ids_by_name(dataset: Dataset) -> dict[str, Identity]:
+    """The images' ids by the last part of their file's name, and by all of it."""
+    last = {_base(image.file_name): image.id for image in dataset.images}
+    return last | {image.file_name: image.id for image in dataset.images}
+
+
+def _annotations(document: Record, source: str) -> list[Record]:
+    """The list of detections of a document, which might be ground truth or something else."""
+    if not isinstance(document.get("annotations"), list):
+        raise EvaluationError(
+            f"{source}: no list 'annotations'; expected a list, or an object with 'annotations'; "
+            f"it has: {', '.join(map(str, document)) or 'nothing':.80}"
+        )
+    records = record_list(document, "annotations", source)
+    is_whole = bool(records) and {"images", "categories"} <= document.keys()
+    if is_whole and not any("score" in record for record in records):
+        raise EvaluationError(
+            f"{source}: annotations without 'score': this is ground truth, not results"
+        )
+    return records
+
+
+def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
+    """The same from a file without faults, without an object for every record; or None."""
+    source, where = Path(path).name, f"{Path(path).name}: record"
+    try:
+        columns = json_columns.read_results(
+            path, dataset.image_index_by_id, dataset.label_by_category_id
+        )
+        if columns is None:
+            parts = json_columns.read_parts(path, ("images", "categories"))
+            if parts is None or "annotations" not in parts.places:
+                return None
+            where = f"{source}: annotations"
+            columns = json_columns.read_result_list(
+                parts.text,
+                parts.places["annotations"],
+                _rows_by_file_name(parts.values, dataset, source)[0],
+                _labels_by_name(parts.values, dataset, source),
+            )
+    except OSError:
+        return None
+    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
+        return None  # unknown categories: the ids tell more of them
+    return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+
+
+def _table(
+    images: np.ndarray,
+    labels: np.ndarray,
+    boxes_xywh: np.ndarray,
+    scores: np.ndarray,
+    source: str,
+    where: str,
+    hint: str = "",
+) -> DetectionTable:
+    """`hint` says what may be wrong with unknown categories."""
+    notes: tuple[str, ...] = ()
+    kept = None
+    if len(labels) and labels.min() < 0:
+        unknown = labels < 0
+        first = f"{where}[{np.argmax(unknown)}]"
+        if unknown.all():
+            raise EvaluationError(
+                f"{first}: its category_id, like all others, is not listed in 'categories' of the "
+                f"ground truth; write the ground truth's ids{hint}"
+            )
+        notes += (
+            f"{unknown.sum()} detections of categories that the ground truth does not know were "
+            f"left out (first: {first}){hint}",
+        )
+        kept = np.flatnonzero(~unknown)
+        images, labels, boxes_xywh, scores = (
+            column[kept] for column in (images, labels, boxes_xywh, scores)
+        )
+    if len(labels) and boxes_xywh[:, 2:].min() < 0:
+        negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
+        position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
+        notes += (
+            f"{negative.sum()} boxes have a negative side (first: {where}[{position}]); they are "
+            "judged as boxes without area",
+        )
+    return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
+
+
+def _rows_by_file_name(
+    document: Record, dataset: Dataset, source: str
+) -> tuple[dict[Identity, int], dict[Identity, str]]:
+    """Image index of each id of the document's own; of the others, why they have none."""
+    if not _all_have(document.get("images"), "file_name"):
+        return dataset.image_index_by_id, {}
+    records = record_list(document, "images", source)
+    ids = identities(records, "id", f"{source}: images")
+    unique_positions(ids, "id", f"{source}: images")
+    names = texts(records, "file_name", f"{source}: images")
+    return rows_of_own_ids(ids, names, dataset)
+
+
+def rows_of_own_ids(
+    ids: Sequence[Identity], names: Sequence[str], dataset: Dataset
+) -> tuple[dict[Identity, int], dict[Identity, str]]:
+    """Image index of ids that results gave to file names; of the others, why they have none.
+
+    A name stands for the image of that name, or else for the one whose name ends as it does for
+    the longest: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
+    """
+    exact = {image.file_name: row for row, image in enumerate(dataset.images)}
+    by_end: dict[str, int] = {}
+    for row, image in enumerate(dataset.images):
+        for end in _ends(image.file_name):
+            # -1 marks an end that several names share and that therefore tells nothing.
+            by_end[end] = -1 if end in by_end else row
+    fitting = [_row_of(name, exact, by_end) for name in names]
+    # Nor does one that fits several of these names: only the whole name counts then.
+    claims = Counter(fitting)
+    rows: dict[Identity, int] = {}
+    reasons: dict[Identity, str] = {}
+    for identity, name, fit in zip(ids, names, fitting, strict=True):
+        if fit is None:
+            reasons[identity] = f"its file name {name!r:.60} is that of no image there"
+        elif fit < 0:
+            reasons[identity] = f"its file name {name!r:.60} fits several images there"
+        elif claims[fit] > 1 and name not in exact:
+            reasons[identity] = f"its file name {name!r:.60} fits one image there, as another does"
+        else:
+            rows[identity] = fit
+    return rows, reasons
+
+
+def _row_of(name: str, exact: dict[str, int], by_end: dict[str, int]) -> int | None:
+    if name in exact:
+        return exact[name]
+    return next((by_end[end] for end in _ends(name) if end in by_end), None)
+
+
+def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
+    if not _all_have(document.get("categories"), "name"):
+        return dataset.label_by_category_id
+    records = record_list(document, "categories", source)
+    ids = identities(records, "id", f"{source}: categories")
+    unique_positions(ids, "id", f"{source}: categories")
+    names = texts(records, "name", f"{source}: categories")
+    known = {name: label for label, name in enumerate(dataset.class_names)}
+    composed = {_composed(name): label for name, label in known.items()} | known
+    labels = [composed.get(name, composed.get(_composed(name), -1)) for name in names]
+    return {identity: label for identity, label in zip(ids, labels, strict=True) if label >= 0}
+
+
+def _all_have(records: Any, field: str) -> bool:
+    """Whether there are records to go by: not for the bare lists some tools write."""
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(isinstance(record, dict) and field in record for record in records)
+    )
+
+
+def _ends(name: str) -> list[str]:
+    """A file name, then without its first folder, and so on to its last part."""
+    parts = _composed(name.replace("\\", "/")).split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _base(name: str) -> str:
+    return _composed(PurePosixPath(name.replace("\\", "/")).name)
+
+
+def _composed(name: str) -> str:
+    """One spelling of letters with accents, which systems write in two ways."""
+    return unicodedata.normalize("NFC", name)

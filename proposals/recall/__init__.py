@@ -1,0 +1,1 @@
+"""How many objects the proposals cover."""

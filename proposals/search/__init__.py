@@ -1,0 +1,1 @@
+"""The steps of selective search, compiled."""

@@ -1,0 +1,19 @@
+"""This package's compiled kernels (see the package `rcnn_kernels`)."""
+
+from __future__ import annotations
+
+from rcnn_kernels import Library
+
+# All modules that hold kernels or helpers.
+MODULES = (
+    "filters",
+    "edges",
+    "join_pixels",
+    "finish_components",
+    "features",
+    "similarity",
+    "grouping",
+)
+
+library = Library("proposals.search", MODULES, seconds=10)
+kernel, helper, load_kernels = library.kernel, library.helper, library.load

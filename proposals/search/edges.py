@@ -1,0 +1,104 @@
+"""Edges between neighbouring pixels: weighed, dealt out to buckets and sorted.
+
+An edge is one number, its key: the bits of its weight, which order as the weights do, and
+below them its code, 4 x pixel + direction. Sorted keys are edges from light to heavy, equal
+ones in raster order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from proposals.search.compiled import helper, kernel
+
+INFINITE = 0x7F800000  # as the bits of a float32
+BUCKET_BITS = 22  # two buckets of edges per power of two of their weight
+BUCKETS = (INFINITE >> BUCKET_BITS) + 1  # the last holds edges that leave the image
+
+
+@helper
+def _distances(smooth, step, weights):  # type: ignore[no-untyped-def]
+    """Weigh the edges from each pixel to that ``step`` places on, as far as there is one."""
+    start, other = max(0, -step), max(0, step)
+    count = max(0, smooth.shape[1] - abs(step))
+    stop = start + count
+    red, red_1 = smooth[0, start:stop], smooth[0, other : other + count]
+    green, green_1 = smooth[1, start:stop], smooth[1, other : other + count]
+    blue, blue_1 = smooth[2, start:stop], smooth[2, other : other + count]
+    out = weights[start:stop]
+    for i in range(count):
+        d0 = red[i] - red_1[i]
+        d1 = green[i] - green_1[i]
+        d2 = blue[i] - blue_1[i]
+        out[i] = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
+
+
+@kernel("f4[2] i8[1] i8 f4[2] i8[1]")
+def weigh(smooth, steps, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
+    """Weigh all edges, direction by direction, and count the buckets."""
+    pixels, width = smooth.shape[1], steps[1]
+    # Positions in raster order wrap around at the right border; that is mended afterwards.
+    for direction in range(4):
+        _distances(smooth, steps[direction], weights[direction])
+    infinite = np.float32(np.inf)
+    for x in range(width):
+        weights[1, pixels - width + x] = infinite
+        weights[2, pixels - width + x] = infinite
+        weights[3, x] = infinite
+    for last in range(width - 1, pixels, width):
+        weights[0, last] = infinite
+        weights[2, last] = infinite
+        weights[3, last] = infinite
+    if not has_diagonals:
+        for pixel in range(pixels):
+            weights[2, pixel] = infinite
+            weights[3, pixel] = infinite
+    bits = weights.view(np.uint32)
+    for direction in range(4):
+        for value in bits[direction]:
+            counts[np.int64(value >> np.uint32(BUCKET_BITS))] += 1
+
+
+@helper
+def sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
+    """Stable radix sort by the upper half, which lies in low..high: 2 or 4 passes."""
+    bits = 1
+    while (high - low) >> bits > 0:
+        bits += 1
+    rounds = 1 if bits <= 24 else 2
+    digit = (bits + 2 * rounds - 1) // (2 * rounds)
+    mask = np.uint32((1 << digit) - 1)
+    count = len(keys)
+    for half_pass in range(2 * rounds):
+        source, target = keys, spare
+        if half_pass % 2 == 1:
+            source, target = spare, keys
+        shift = np.uint32(half_pass * digit)
+        for i in range(1 << digit):
+            counters[i] = 0
+        for key in source[:count]:
+            value = ((np.uint32(key >> np.uint64(32)) - np.uint32(low)) >> shift) & mask
+            counters[np.int64(value)] += 1
+        position = 0
+        for i in range(1 << digit):
+            size = counters[i]
+            counters[i] = position
+            position += size
+        for key in source[:count]:
+            value = ((np.uint32(key >> np.uint64(32)) - np.uint32(low)) >> shift) & mask
+            place = counters[np.int64(value)]
+            target[np.uint64(place)] = key
+            counters[np.int64(value)] = place + 1
+
+
+@helper
+def ends_of(key, steps):  # type: ignore[no-untyped-def]
+    """Both pixels of an edge."""
+    code = np.uint32(key)
+    pixel = np.int64(code >> np.uint32(2))
+    return pixel, np.int64(np.uint32(pixel + steps[np.int64(code & np.uint32(3))]))
+
+
+@helper
+def weight_of(key):  # type: ignore[no-untyped-def]
+    return np.uint32(key >> np.uint64(32)).view(np.float32)

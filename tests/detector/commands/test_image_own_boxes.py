@@ -1,0 +1,124 @@
+"""Boxes of one's own in the place of proposals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector import Detector
+from detector.cli import own_proposals
+from tests.detector.command import detect, save
+
+
+def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> None:
+    pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2, 3)]
+    boxes = [[5.0, 5.0, 40.0, 30.0], [50.0, 8.0, 80.0, 60.0]]
+    table = tmp_path / "boxes.json"
+    table.write_text(json.dumps({"1.png": boxes, str(pictures[1]): []}))
+    out = tmp_path / "out"
+    run = detect(
+        *("--weights", small_weights, "--proposals", table, "--threshold", "0", "-o", out),
+        *pictures,
+        json_at=out / "detections.json",
+    )
+    expected = Detector.load(small_weights)(pictures[0], proposals=boxes, threshold=0.0)
+    rows = [{k: r[k] for k in ("category_id", "bbox", "score")} for r in expected.to_coco(1)]
+    assert run.of("1.png") == rows != [] and run.of("2.png") == []
+    assert run.code == 1 and "boxes.json: no boxes for 3.png" in run.errors
+    table.write_text(json.dumps({"1.png": [[1, 2, 3]]}))
+    wrong = detect("--weights", small_weights, "--proposals", table, "--json", "-", pictures[0])
+    assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
+
+
+def test_own_boxes_of_null_are_no_boxes(small_weights: Path, tmp_path: Path) -> None:
+    picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
+    table.write_text('{"1.png": null}')
+    run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
+    assert run.code == 1 and json.loads(run.out)["images"] == []
+    assert "1.png: proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got None" in run.errors
+
+
+def test_own_boxes_are_found_by_any_spelling_of_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = {"./a/cat.jpg": [[1, 2, 3, 4]], "b//cat.jpg": [[5, 6, 7, 8]], "cat.jpg": []}
+    Path("boxes.json").write_text(json.dumps(table))
+    boxes = own_proposals("boxes.json")
+    assert boxes(Path("a/cat.jpg")).tolist() == [[1, 2, 3, 4]]
+    assert boxes(Path("a/../b/cat.jpg")).tolist() == [[5, 6, 7, 8]]
+    assert len(boxes(Path("c/cat.jpg"))) == 0
+
+
+@pytest.mark.parametrize("content", [[[[1, 2, 3, 4]]], None, 5, "1.png"])
+def test_own_boxes_that_name_no_pictures_are_refused_once(content: Any, tmp_path: Path) -> None:
+    table = tmp_path / "boxes.json"
+    table.write_text(json.dumps(content))
+    pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
+    run = detect("--proposals", table, "--json", "-", *pictures)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1 and run.out == ""
+    assert 'boxes.json: holds no boxes by picture; write it as {"street.jpg": [[' in run.errors
+
+
+def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
+    pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
+    words = ("--weights", small_weights)
+    assert detect("propose", pictures[0], *words, "-o", tmp_path / "boxes").code == 0
+    lines = tmp_path / "boxes" / "proposals.jsonl"
+    run = detect(*words, "--json", "-", pictures[0], "--proposals", lines)
+    plain = detect(*words, "--json", "-", pictures[0])
+    assert run.code == 0 and ", kernels 0.0 s" in run.errors
+    found, expected = (json.loads(text)["annotations"] for text in (run.out, plain.out))
+    assert len(found) == len(expected) > 0  # of boxes rounded to .01 pixel
+    for row, like in zip(found, expected, strict=True):
+        assert row["bbox"] == pytest.approx(like["bbox"], abs=0.5)
+    wrong = detect(*words, "--json", "-", pictures[1], "--proposals", lines)
+    said = "proposals.jsonl: no boxes for 2.png; add a line with its path or name as file_name"
+    assert wrong.code == 1 and said in wrong.errors
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"file_name": "1.p',
+        '{"file_name": "1.png"}',
+        '{"boxes_xyxy": []}',
+        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3]]}',
+        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3, null]]}',
+        '{"file_name": [], "boxes_xyxy": []}',
+        "[]",
+        "",
+    ],
+)
+def test_a_wrong_line_of_boxes_is_named(line: str, small_weights: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "boxes.jsonl"
+    lines.write_text('{"file_name": "0.png", "boxes_xyxy": []}\n' + line + "\n")
+    before = lines.read_bytes()
+    picture = save(tmp_path / "1.png")
+    run = detect("--weights", small_weights, "--json", "-", picture, "--proposals", lines)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "boxes.jsonl: line 2 is not a picture's file_name and boxes_xyxy" in run.errors
+    assert lines.read_bytes() == before
+
+
+def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("proposals.search.strategies.warm_up", lambda: order.append("kernels"))
+    answer = Detector.__call__
+
+    def answered(self: Detector, *words: Any, **options: Any) -> Any:
+        order.append("picture")
+        return answer(self, *words, **options)
+
+    monkeypatch.setattr(Detector, "__call__", answered)
+    picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
+    table.write_text(json.dumps({"1.png": [[5, 5, 40, 30]]}))
+    run = detect("--weights", small_weights, "--json", "-", picture)
+    assert run.code == 0 and order == ["kernels", "picture"] and ", kernels " in run.errors
+    run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
+    assert run.code == 0 and order == ["kernels", "picture", "picture"]

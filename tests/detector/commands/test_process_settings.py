@@ -1,0 +1,70 @@
+"""What was freed or compiled is kept: the second time costs nothing of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, sys
+import numpy as np
+from detector.commands.process_settings import keep_freed_memory
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(16 * 2**20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(sum(faults() for _ in range(10)))
+"""
+
+
+def faults(word: str) -> int:
+    done = subprocess.run([sys.executable, "-c", PROGRAM, word], capture_output=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
+def test_freed_blocks_are_used_again() -> None:
+    assert faults("keep") < 100 < faults("leave")
+
+
+LAYERS = """
+import os, sys
+import detector.commands.process_settings
+
+detector.commands.process_settings.COMPILED = int(sys.argv[1])
+detector.commands.process_settings.keep_compiled_layers()
+import torch
+layer = torch.nn.Conv2d(32, 64, 3).to(memory_format=torch.channels_last)
+with torch.inference_mode():
+    for width in (40, 41, 42, 43, 40):
+        layer(torch.zeros(2, 32, 40, width))
+"""
+
+
+def last_convolution(kept: int, users: str | None = None) -> str:
+    """What oneDNN says of the making of the last of five layers, which is like the first."""
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    environment |= {"ONEDNN_VERBOSE": "profile_create"} | ({name: users} if users else {})
+    done = subprocess.run(
+        [sys.executable, "-c", LAYERS, str(kept)],
+        capture_output=True, check=True, text=True, env=environment,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if ",convolution," in line]
+    return lines[-1].split(",")[3] if lines else ""
+
+
+def test_compiled_layers_are_kept_unless_the_user_says_otherwise() -> None:
+    if not last_convolution(100):
+        pytest.skip("oneDNN does not compute here, or does not tell")
+    assert last_convolution(100) == "create:cache_hit"
+    assert last_convolution(2) == "create:cache_miss"
+    assert last_convolution(2, users="100") == "create:cache_hit"

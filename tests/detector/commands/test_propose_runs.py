@@ -1,0 +1,288 @@
+"""`detect propose`: what is there is kept, what is broken or missing is made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector import Detector, read_image
+from detector.files.locking import locked
+from proposals import selective_search
+from tests.detector.command import SEARCH, detect, proposed, save
+
+
+def test_npz_holds_exact_boxes_without_pickles(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "--format", "npz", "-o", out)
+    assert search(*data, "--limit", 2).code == 0
+    assert sorted(path.name for path in (out / "boxes").iterdir()) == ["1.npz", "2.npz"]
+    with np.load(out / "boxes" / "1.npz", allow_pickle=False) as content:
+        expected = selective_search(read_image(small_dataset.parent / "1.png"), **SEARCH)
+        np.testing.assert_array_equal(content["boxes_xyxy"], expected.boxes_xyxy)
+        np.testing.assert_array_equal(content["scores"], expected.scores)
+        np.testing.assert_array_equal(content["source"], expected.source)
+        assert (int(content["image_id"]), str(content["file_name"])) == (1, "1.png")
+    # what is there is left alone, what is damaged is made again
+    before = (out / "boxes" / "1.npz").stat().st_mtime_ns
+    good = (out / "boxes" / "2.npz").read_bytes()
+    (out / "boxes" / "2.npz").write_bytes(good[:100])
+    run = search(*data, "--limit", 3, "--recall")
+    assert run.code == 0 and "1 had them before" in run.errors and "3 images" in run.out
+    assert (out / "boxes" / "1.npz").stat().st_mtime_ns == before
+    assert np.load(out / "boxes" / "2.npz")["boxes_xyxy"].shape[1] == 4
+    assert (out / "boxes" / "3.npz").exists()
+
+
+def test_a_damaged_npz_of_another_picture_is_in_nobody_s_way(search: Any, tmp_path: Path) -> None:
+    paths, out = [save(tmp_path / name, 1) for name in ("a.png", "b.png")], tmp_path / "out"
+    words = ("--format", "npz", "-o", out)
+    assert search(paths[0], *words).code == 0
+    content = bytearray((out / "boxes" / "a.npz").read_bytes())
+    place = content.index(b"file_name.npy") + len("file_name.npy")
+    content[place : place + 40] = b"\xff" * 40  # of what is compressed
+    (out / "boxes" / "a.npz").write_bytes(content)
+    assert search(paths[1], *words).code == 0
+    assert search(*paths, *words).code == 0
+    assert np.load(out / "boxes" / "a.npz")["boxes_xyxy"].shape[1] == 4
+
+
+def boxes_of(out: Path, path: Path, form: str) -> np.ndarray:
+    """The boxes that are kept of a picture."""
+    if form == "jsonl":
+        (row,) = [row for row in proposed(out) if row["file_name"] == str(path)]
+        return np.array(row["boxes_xyxy"])
+    contents = [np.load(file) for file in (out / "boxes").iterdir()]
+    (found,) = [content for content in contents if content["file_name"] == str(path)]
+    return found["boxes_xyxy"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
+    search: Any, tmp_path: Path, form: str
+) -> None:
+    paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pqr")]
+    out = tmp_path / "out"
+    words = ("-o", out, "--draw", 5, "--format", form)
+    content = paths[0].read_bytes()
+    paths[0].write_text("no picture")  # takes a name and leaves no line
+    assert search(*paths[:2], *words).code == 1
+    paths[0].write_bytes(content)
+    assert {path.name for path in out.glob("*.jpg")} == {"a-2.jpg"}
+    drawn = (out / "a-2.jpg").read_bytes()
+    for path in (paths[1], paths[2], paths[0], paths[1]):  # alone, in any order
+        assert search(path, *words).code == 0
+        assert (out / "a-2.jpg").read_bytes() == drawn
+    names = ["a", "a-2", "a-3"]
+    assert {path.name for path in out.glob("*.jpg")} == {f"{name}.jpg" for name in names}
+    if form == "npz":
+        assert {path.stem for path in (out / "boxes").iterdir()} == set(names)
+    for path in paths:
+        expected = selective_search(read_image(path), **SEARCH).boxes_xyxy
+        np.testing.assert_allclose(boxes_of(out, path, form), expected, atol=0.0051)
+
+
+def test_lines_of_an_older_version_are_continued(search: Any, tmp_path: Path) -> None:
+    paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq")]
+    out = tmp_path / "out"
+    assert search(*paths, "-o", out).code == 0
+    new = ("stem", "sha256")
+    rows = [json.dumps({k: v for k, v in row.items() if k not in new}) for row in proposed(out)]
+    (out / "proposals.jsonl").write_text("\n".join(rows) + "\n")
+    run = search(paths[1], "-o", out, "--draw", 5)
+    assert run.code == 0 and "1 had them before" in run.errors
+    assert [path.name for path in out.glob("*.jpg")] == ["a-2.jpg"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_boxes_of_another_picture_of_the_name_are_not_taken(
+    search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    here, there = (save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq"))
+    words = ("a.png", "-o", "../out", "--draw", 5, "--format", form)
+    monkeypatch.chdir(here.parent)
+    assert search(*words).code == 0
+    drawn = (tmp_path / "out" / "a.jpg").read_bytes()
+    monkeypatch.chdir(there.parent)
+    for _ in range(2):
+        run = search(*words)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert "its boxes for a.png are of another picture, or of what it was" in run.errors
+        assert (tmp_path / "out" / "a.jpg").read_bytes() == drawn
+        monkeypatch.chdir(here.parent)  # where the file itself is another, from now on
+        here.write_bytes(there.read_bytes())
+
+
+def test_pictures_of_a_data_set_may_be_moved_and_not_be_others(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    for number in range(1, 4):
+        save(other / f"{number}.png", number + 9, 96, 128)
+        save(first / f"{number}.png", number, 96, 128)
+    words = ("--data", small_dataset, "--limit", 3, "--recall", "-o", tmp_path / "out", "--images")
+    assert search(*words, first).code == 0
+    for folder, said in (
+        (other, "its boxes for 1.png are of another picture"),
+        (tmp_path / "none", f"--images {tmp_path / 'none'}: no such folder"),
+    ):
+        run = search(*words, folder)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1 and said in run.errors
+    moved = first.rename(tmp_path / "moved")
+    run = search(*words, moved)
+    assert run.code == 0 and "3 had them before" in run.errors
+
+
+@pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
+def test_a_half_written_line_is_made_again(
+    search: Any, small_dataset: Path, tmp_path: Path, kept: int
+) -> None:
+    out = tmp_path / "out"
+    data = ("--data", small_dataset, "-o", out)
+    assert search(*data).code == 0
+    whole = (out / "proposals.jsonl").read_bytes()
+    lines = whole.splitlines(keepends=True)
+    (out / "proposals.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:kept])
+    run = search(*data)
+    assert run.code == 0 and "3 had them before" in run.errors
+    assert (out / "proposals.jsonl").read_bytes() == whole
+
+
+def test_an_interrupted_run_goes_on(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def interrupted(path: Path) -> np.ndarray:
+        calls.append(path.name)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return read_image(path)
+
+    data = ("--data", small_dataset, "--no-cache")
+    with monkeypatch.context() as patch:
+        patch.setattr("detector.pictures.reading.read_image", interrupted)
+        assert search(*data, "-o", tmp_path / "out").code == 130
+    done = len(proposed(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
+    assert done < 6
+    run = search(*data, "-o", tmp_path / "out")
+    assert run.code == 0
+    assert not done or f"{done} had them before" in run.errors
+    assert search(*data, "-o", tmp_path / "at once").code == 0
+    assert proposed(tmp_path / "out") == proposed(tmp_path / "at once")
+
+
+def test_a_finished_run_computes_nothing(
+    search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ("--data", small_dataset, "-o", tmp_path / "out")
+    assert search(*data).code == 0
+    whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
+    monkeypatch.setattr("detector.pictures.reading.read_image", None)
+    run = search(*data, "--recall")
+    assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
+    assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
+
+
+def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -> None:
+    path, out = save(tmp_path / "a.png"), tmp_path / "out"
+    assert search(path, "-o", out).code == 0
+    for words, changed in ((["--mode", "fast"], "proposals"), (["--max-boxes", 3], "max_boxes")):
+        run = search(path, *words, "-o", out)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert f"other settings ({changed}); give another --output" in run.errors
+
+
+def test_boxes_of_another_data_set_are_not_taken_for_these(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    content = json.loads(small_dataset.read_bytes())
+    content["annotations"] = content["annotations"][1:]
+    other = tmp_path / "other.json"  # of the same file names
+    other.write_text(json.dumps(content))
+    assert search("--data", small_dataset, "--limit", 2, "-o", out).code == 0
+    pictures = ("--images", small_dataset.parent)
+    for words in (("--data", other, *pictures), (small_dataset.parent / "1.png",)):
+        run = search(*words, "-o", out)
+        assert run.code == 1 and len(run.errors.splitlines()) == 1
+        assert "other settings (data); give another --output" in run.errors
+    copy = tmp_path / "copy.json"  # the same data set in another place
+    copy.write_bytes(small_dataset.read_bytes())
+    run = search("--data", copy, *pictures, "--limit", 3, "-o", out)
+    assert run.code == 0 and "2 had them before" in run.errors
+
+
+def test_weights_are_told_apart_by_what_they_hold(small_weights: Path, tmp_path: Path) -> None:
+    path, out, weights = save(tmp_path / "a.png"), tmp_path / "out", tmp_path / "w.safetensors"
+    words = ("propose", path, "--weights", weights, "-o", out)
+    weights.write_bytes(small_weights.read_bytes())
+    assert detect(*words).code == 0
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(small_weights.read_bytes())
+    assert detect("propose", path, "--weights", moved, "-o", out).code == 0
+    detector = Detector.load(small_weights, device="cpu")
+    next(detector.model.parameters()).data.add_(1)
+    detector.save(weights)
+    run = detect(*words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "other settings (weights); give another --output" in run.errors
+
+
+def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path: Path) -> None:
+    words = ("propose", save(tmp_path / "a.png"), "--weights", small_weights)
+    words += ("-o", tmp_path / "out")
+    assert detect(*words).code == 0
+    run = detect(*words, "--set", "network.more_scales=[2]")
+    assert run.code == 1 and "other settings (network); give another --output" in run.errors
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_two_at_once_are_refused_in_one_line(search: Any, tmp_path: Path, form: str) -> None:
+    path, out = save(tmp_path / "a.png"), tmp_path / "out"
+    with locked(out):
+        run = search(path, "-o", out, "--format", form)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert "out: another process is at work there" in run.errors
+    assert not list(out.iterdir())
+    assert search(path, "-o", out, "--format", form).code == 0
+
+
+def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "proposals.jsonl").write_text('{"name": 1}\n')
+    run = search(save(tmp_path / "a.png"), "-o", out)
+    assert run.code == 1 and "line 1 is not a picture's boxes" in run.errors
+
+
+def test_pictures_that_cannot_be_read_are_one_line_each(
+    search: Any, small_dataset: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    (folder / "2.png").write_text("no picture")
+    words = ("--data", small_dataset, "--images", folder, "--limit", 4, "--recall")
+    run = search(*words, "-o", tmp_path / "out")
+    assert run.code == 1 and "Traceback" not in run.errors
+    for name in ("2.png", "4.png"):
+        (line,) = [line for line in run.errors.splitlines() if f"{name}:" in line]
+        assert line.startswith("detect: ")
+    assert [row["image_id"] for row in proposed(tmp_path / "out")] == [1, 3]
+    assert "2 pictures without boxes are left out" in run.errors and "2 images" in run.out
+    # mended, they are done by the same command
+    for number in (2, 4):
+        (folder / f"{number}.png").write_bytes(
+            (small_dataset.parent / f"{number}.png").read_bytes()
+        )
+    assert search(*words, "-o", tmp_path / "out").code == 0
+    assert {row["image_id"] for row in proposed(tmp_path / "out")} == {1, 2, 3, 4}

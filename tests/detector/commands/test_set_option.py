@@ -1,0 +1,84 @@
+"""`--set`: what may be changed in a detector that is trained, and what its networks settled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detector import Detector
+from detector.cli import load_detector
+from detector.commands.parser import parse
+from detector.networks.ensemble import Member
+from detector.recipes import override
+from tests.detector.command import detect, save
+
+
+def in_modes(weights: Path, path: Path, *modes: str) -> Path:
+    """The same network several times, read in these modes."""
+    one = Detector.load(weights, device="cpu")
+    members = [Member(one.model, mode) for mode in modes]
+    Detector(one.model, one.recipe, one.info, "cpu", members=members).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", ["image", "evaluate"])
+@pytest.mark.parametrize(
+    ("modes", "asked", "said"),
+    [
+        (["shared"], "warp", "are shared; "),
+        (["proposer", "warp"], "shared", "are warp; "),
+        (["shared", "warp"], "warp", "are shared and warp; "),
+        (["shared", "warp"], "shared", "are shared and warp; "),
+    ],
+)
+def test_networks_are_not_read_in_a_mode_they_did_not_learn(
+    command: str, modes: list[str], asked: str, said: str, small_weights: Path,
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    weights = in_modes(small_weights, tmp_path / "some.safetensors", *modes)
+    source = [small_dataset.parent / "1.png"] if command == "image" else ["--data", small_dataset]
+    run = detect(command, *source, "--weights", weights, "--set", f"network.mode={asked}")
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set network.mode={asked}: the networks of these weights {said}" in run.errors
+
+
+def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
+    picture, words = save(tmp_path / "street.png"), ["--weights", small_weights, "--json", "-"]
+    plain = detect(*words, picture)
+    same = detect(*words, picture, "--set", "network.mode=shared")
+    assert plain.code == same.code == 0 and same.out == plain.out
+
+
+@pytest.mark.parametrize("key", ["training.epochs", "more_weights", "proposer"])
+def test_what_is_settled_in_a_trained_detector_cannot_be_set(
+    key: str, small_weights: Path, tmp_path: Path
+) -> None:
+    value = {"training.epochs": "2", "more_weights": "[]", "proposer": "voc20"}[key]
+    picture = save(tmp_path / "street.png")
+    run = detect(picture, "--weights", small_weights, "--set", f"{key}={value}")
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set {key}: changes nothing in a detector that is trained; " in run.errors
+
+
+@pytest.mark.parametrize(
+    ("mode", "setting"), [("shared", "network.context=[2]"), ("warp", "network.padding=40")]
+)
+def test_what_a_network_learned_to_see_cannot_be_set(
+    mode: str, setting: str, small_weights: Path, tmp_path: Path
+) -> None:
+    one = Detector.load(small_weights, device="cpu")
+    recipe = override(one.recipe, [f"network.mode={mode}"])
+    members = [Member(one.model, mode)]
+    Detector(one.model, recipe, one.info, "cpu", members=members).save(tmp_path / "w.safetensors")
+    words = ["--weights", tmp_path / "w.safetensors", "--set", setting]
+    run = detect(save(tmp_path / "street.png"), *words)
+    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert f"--set {setting.partition('=')[0]}: these weights learned what they see" in run.errors
+
+
+def test_training_may_go_on_in_another_mode(small_weights: Path) -> None:
+    words = ["train", "--data", "x.json", "--weights", str(small_weights), "--device", "cpu"]
+    detector = load_detector(parse([*words, "--set", "network.mode=warp"]))
+    assert detector.recipe.network.mode == "warp" and detector.members[0].mode == "shared"

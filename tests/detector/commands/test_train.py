@@ -1,0 +1,290 @@
+"""`detect train` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import detector.training.derived_recipe
+from detector import Detector
+from detector.cli import main
+from detector.errors import DetectorError
+from detector.recipes import load_recipe
+from detector.training.job import part_to_learn
+from detector.weights_file import IMAGENET_WEIGHTS
+from tests.made_up import CATEGORY_IDS, NAMES
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--epochs", "-1"], "training.epochs is -1.0; use 0.0 to"),
+        (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
+        (["--set", "training.images_per_part=3"], "images_per_step (2): use a multiple of"),
+        (["--seed", "-1"], "training.seed is -1; use 0 to"),
+        (["--recipe", "voc2"], "did you mean 'voc20'?"),
+        (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
+        (["--part", "multibox", "--imagenet-weights", "b"], "--imagenet-weights: MultiBox learns"),
+        (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
+        (["--split", "train"], "its format has no 'split'; leave it out"),
+        (["--set", "training.foreground_iou=0"], "training.foreground_iou is 0.0; use 0.001 to"),
+        (["--part", "multibox", "--members", "2"], "--members: MultiBox is one; leave it out"),
+        (["--data", "none.json"], "none.json: no such file"),
+    ],
+)
+def test_options_of_train_are_checked_before_it_starts(
+    words: list[str], said: str, small_dataset: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["train", "--data", str(small_dataset), *words]) == 1
+    errors = capsys.readouterr().err
+    assert said in errors and len(errors.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("emptied", ["annotations", "images"])
+def test_a_data_set_with_nothing_to_learn_from_is_refused(
+    emptied: str, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    data = tmp_path / "bare.json"
+    data.write_text(json.dumps({**document, emptied: [], "annotations": []}))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    assert "bare.json: holds no boxes to learn from" in capsys.readouterr().err
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Derived recipes that are learned in seconds: few steps over small pictures."""
+    monkeypatch.setattr(detector.training.derived_recipe, "EPOCHS", (0, 1))
+    monkeypatch.setattr(detector.training.derived_recipe, "SEEN", 6)
+    monkeypatch.setattr(detector.training.derived_recipe, "MULTIBOX_SEEN", 6)
+    monkeypatch.setattr(detector.training.derived_recipe, "SHORT_SIDES", (64, 64))
+
+
+def test_somebody_s_own_data_need_no_other_argument(
+    quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert main(["train", "--data", str(small_dataset)]) == 0
+    printed = capsys.readouterr().out
+    for said in (
+        "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (times 0.7)",
+        "learned at 64\n", "begins with the network of voc20", "1 epochs, about 6 pictures",
+        "too few pictures to hold any out",
+    ):  # fmt: skip
+        assert said in printed, said
+
+    name = f"{small_dataset.parent.name}-instances"
+    folder = Path("runs") / name
+    loaded = Detector.load(folder, device="cpu")
+    assert loaded.info.class_names == NAMES and loaded.info.category_ids == CATEGORY_IDS
+    assert loaded.multibox is not None and loaded.recipe == load_recipe(folder / "recipe.yaml")
+    assert loaded.info.provenance["initial"] == "voc20"
+    assert len(loaded(small_dataset.parent / "1.png", threshold=0.0))
+
+    words = ["--data", str(small_dataset), "--weights", str(folder), "--limit", "2"]
+    assert main(["evaluate", *words]) == 0
+    printed = capsys.readouterr()
+    assert "mAP" in printed.out and "2 pictures" in printed.out
+    assert (tmp_path / "evaluations" / f"{name}-instances" / "detections.json").is_file()
+
+    # The same command again finds the run finished; one process of several says what was derived
+    before = (folder / "weights.safetensors").read_bytes()
+    monkeypatch.setenv("RANK", "1")
+    assert main(["train", "--data", str(small_dataset)]) == 0
+    assert (folder / "weights.safetensors").read_bytes() == before
+    assert not capsys.readouterr().out
+
+
+def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    first = document["images"][0]["id"]  # the others are empty, and one of them is held out
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] == first]
+    data = small_dataset.with_name("sparse.json")
+    data.write_text(json.dumps(document))
+    words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--set", "training.validation_fraction=.2"]) == 0
+    assert "5 photographs to train on, 1 to validate" in capsys.readouterr().err
+    assert Detector.load(tmp_path / "run", device="cpu").info.metrics == {}
+    assert "validation" not in (tmp_path / "run" / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [
+        (["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"], "train"),
+        (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
+        (["images/train/1", "labels/train/1", "images/val/2", "labels/val/2"], "train"),
+        (["train/images/1", "train/labels/1", "valid/images/2", "valid/labels/2"], "train"),
+        (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
+        (["images/trainval/1", "labels/trainval/1", "images/test/2", "labels/test/2"], "trainval"),
+        (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
+        (["images/1.jpg", "labels/1.txt"], None),
+    ],
+)
+def test_of_a_folder_the_part_for_learning_is_learned(
+    names: list[str], part: str | None, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert part_to_learn(tmp_path) == part
+
+
+def test_the_part_that_a_data_yaml_names_for_learning_is_learned(tmp_path: Path) -> None:
+    for part in ("learn", "look"):
+        for kind in ("images", "labels"):
+            (tmp_path / "pictures" / kind / part).mkdir(parents=True)
+    data = tmp_path / "set" / "data.yaml"
+    data.parent.mkdir()
+    data.write_text("path: ../pictures\ntrain: images/learn\nval: images/look\nnames: [a]\n")
+    assert part_to_learn(data) == part_to_learn(data.parent) == "train"
+    data.write_text("path: ../pictures\nval: images/look\nnames: [a]\n")
+    with pytest.raises(DetectorError, match="no part train or trainval"):
+        part_to_learn(data)
+
+
+def test_a_folder_to_measure_on_alone_is_not_learned_unasked(tmp_path: Path) -> None:
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("test", "val"):
+        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").touch()
+    with pytest.raises(DetectorError, match=r"no part train or trainval; .* --split: test, val"):
+        part_to_learn(tmp_path)
+
+
+def test_a_picture_of_other_sides_is_told_before_anything_is_learned(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    last = document["images"][-1]
+    last["width"], last["height"] = last["height"], last["width"]  # as it was stored, not turned
+    data = small_dataset.with_name("turned.json")
+    data.write_text(json.dumps(document))
+    words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words]) == 1
+    assert "is 128 x 96 pixels, its data set says 96 x 128; enter" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= {"recipe.yaml", "run.json"}
+    words[1] = str(small_dataset)  # mended: the same folder serves
+    assert main(["train", *words]) == 0
+
+
+def test_own_data_begin_with_the_network_of_voc20(
+    quick: None, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Layers that stay as they are tell whose they were."""
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--set", "training.freeze=5b"]) == 0
+    loaded, theirs = (Detector.load(name, device="cpu") for name in (tmp_path / "run", "voc20"))
+    for name, parameter in theirs.model.network.named_parameters():
+        assert torch.equal(loaded.model.network.get_parameter(name), parameter), name
+
+
+def test_imagenet_weights_take_the_place_of_what_is_derived(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--imagenet-weights", str(IMAGENET_WEIGHTS)]) == 0
+    assert "begins with the ImageNet weights" in capsys.readouterr().out
+    loaded = Detector.load(tmp_path / "run", device="cpu")
+    assert loaded.recipe.training.initial == ""
+    assert loaded.info.provenance["initial"] == IMAGENET_WEIGHTS.name
+
+
+def test_a_network_to_begin_with_that_is_not_there_is_told(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run")]
+    assert main(["train", *words, "--set", "training.initial=voc21"]) == 1
+    errors = capsys.readouterr().err
+    assert "training.initial: recipe 'voc21'" in errors and "voc20" in errors
+    assert errors.count("\n") == 1
+    assert main(["train", *words, "--set", "training.initial=pair"]) == 1
+    assert "training.initial: 2 networks, training goes on from one" in capsys.readouterr().err
+    words += ["--imagenet-weights", str(tmp_path / "own"), "--set", "training.initial=voc20"]
+    assert main(["train", *words]) == 1
+    assert "'voc20' would replace the ImageNet weights" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_its_own_continuation(
+    quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Going on from a run has a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--data", str(small_dataset)]
+    assert main([*words]) == 0
+    (folder,) = Path("runs").iterdir()
+    words += ["--weights", str(folder)]
+    assert main([*words, "-o", str(folder)]) == 1
+    errors = capsys.readouterr().err.splitlines()[-1]
+    assert "started from other weights; give another --output" in errors
+    assert main([*words, "--part", "detector"]) == 0
+    assert (Path("runs") / f"{folder.name}-detector-from-{folder.name}" / "run.json").exists()
+
+
+def test_the_plan_that_is_told_is_the_one_that_runs(
+    quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
+    assert main(["train", *words, "--epochs", "0.5", "--set", "network.context=[]"]) == 0
+    printed = capsys.readouterr().out
+    assert "0.5 epochs, about 3 pictures" in printed
+    assert "large objects at 43 and 28" in printed and "what is around" not in printed
+
+
+def test_crowds_alone_are_nothing_to_learn_from(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    for annotation in document["annotations"]:
+        annotation["iscrowd"] = 1
+    data = tmp_path / "crowds.json"
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    assert "crowds.json: holds no boxes to learn from" in capsys.readouterr().err
+
+
+def test_pictures_without_a_size_are_told_in_one_line(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(small_dataset.read_text())
+    document["images"][1]["height"] = 0
+    data = tmp_path / "flat.json"
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    errors = capsys.readouterr().err
+    assert "2.png has width 128 and height 0; enter" in errors and errors.count("\n") == 1
+    del document["images"][1]["height"]
+    data.write_text(json.dumps(document))
+    assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
+    errors = capsys.readouterr().err
+    assert "images" in errors and "height" in errors and errors.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_help_names_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for option in (
+        "--data",
+        "--images",
+        "--recipe",
+        "--members",
+        "--part",
+        "--weights",
+        "--epochs",
+    ):
+        assert option in text
+    assert "derived from the data" in " ".join(text.split())

@@ -1,0 +1,43 @@
+"""One process at a time writes into a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from detector.errors import DetectorError
+from detector.files.locking import locked
+
+
+def test_a_folder_is_held_while_the_block_runs(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "run"),
+        pytest.raises(DetectorError, match="run: another process is at work there"),
+        locked(tmp_path / "run"),
+    ):
+        pass
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_forked_process_that_lives_on_holds_nothing(tmp_path: Path) -> None:
+    """As workers that make parts for a GPU do for some seconds, when training is killed."""
+    reading, writing = os.pipe()
+    alive, is_alive = os.pipe()
+    with locked(tmp_path):
+        if not (child := os.fork()):
+            os.close(writing)
+            os.write(is_alive, b"!")
+            os.read(reading, 1)  # until the other end is closed
+            os._exit(0)
+        os.close(is_alive)
+        os.read(alive, 1)
+    try:
+        with locked(tmp_path):
+            pass
+    finally:
+        for descriptor in (writing, reading, alive):
+            os.close(descriptor)
+        os.waitpid(child, 0)

@@ -1,0 +1,58 @@
+"""Settings of a recipe from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.recipes import NetworkOptions, Recipe, RecipeError, override
+
+
+def test_values_are_those_of_yaml() -> None:
+    settings = [
+        "network.mirror=true",
+        "network.more_scales=[0.75, 1.5]",
+        "training.learning_rate=5e-5",
+        "training.teacher=runs/six",
+        "name=mine",
+    ]
+    changed = override(Recipe(), settings)
+    assert changed.network.mirror is True
+    assert changed.network.more_scales == (0.75, 1.5)
+    assert changed.training.learning_rate == 5e-5
+    assert (changed.training.teacher, changed.name) == ("runs/six", "mine")
+    assert changed.postprocess == Recipe().postprocess
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.integers(32, 4096))
+def test_the_last_of_two_counts_and_nothing_else_moves(batch: int, side: int) -> None:
+    settings = [f"network.short_side={side}", "network.batch=1", f"network.batch={batch}"]
+    expected = replace(Recipe(), network=NetworkOptions(short_side=side, batch=batch))
+    assert override(Recipe(), settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("network.miror=true", ["miror", "did you mean 'mirror'"]),
+        ("netwrok.mirror=true", ["netwrok", "did you mean 'network'"]),
+        ("network.mirror=perhaps", ["mirror", "expected bool", "perhaps"]),
+        ("network.batch=0", ["network.batch is 0", "use 1 to"]),
+        ("network.mirror", ["SECTION.KEY=VALUE"]),
+        ("name.first=a", ["SECTION.KEY=VALUE"]),
+        ("=3", ["SECTION.KEY=VALUE"]),
+        ("network=3", ["network", "expected keys and values"]),
+        ("network.more_scales=[1", ["not YAML"]),
+        ("training.short_sides=448", ["short_sides", "a list"]),
+    ],
+)
+def test_a_wrong_setting_is_named(setting: str, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        override(Recipe(), [setting])
+    message = str(caught.value)
+    assert message.startswith("--set") and "\n" not in message
+    assert all(word in message for word in words), message

@@ -1,0 +1,72 @@
+"""The store of compiled kernels and the checks before machine code runs."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from rcnn_kernels import Kernel, Library, storage
+
+
+def test_what_is_written_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
+    storage.write("kernels.o", b"content")
+    path = tmp_path / "new" / "kernels.o"
+    assert storage.read(path) == b"content"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("start, stop", [(0, 0), (0, 5), (0, -1), (1, None)])
+def test_a_damaged_file_is_not_loaded(tmp_path, monkeypatch, start, stop):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    storage.write("kernels.o", b"content")
+    path = tmp_path / "kernels.o"
+    path.write_bytes(path.read_bytes()[start:stop])
+    assert storage.read(path) is None
+    assert storage.read(tmp_path / "missing.o") is None
+
+
+def test_a_folder_that_takes_nothing_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    folders = [tmp_path / "file" / "below", tmp_path / "good"]
+    monkeypatch.setattr(storage, "folders", lambda: iter(folders))
+    storage.write("kernels.o", b"content")
+    assert storage.read(folders[1] / "kernels.o") == b"content"
+
+
+def test_a_kernel_refuses_arrays_of_another_type_or_layout():
+    double = Kernel(lambda values: None, "f4[2]", load=lambda: None)
+    double.native = lambda *arguments: 0
+    assert double(np.zeros((2, 3), np.float32)) == 0
+    for wrong in (np.zeros((2, 3)), np.zeros(6, np.float32), np.zeros((3, 2), np.float32).T):
+        with pytest.raises(TypeError, match="float32"):
+            double(wrong)
+    with pytest.raises(ValueError, match="argument"):
+        double()
+
+
+def kernel_of(tmp_path, monkeypatch, name, body):
+    """The kernel `work`, alone in a package; `body` is done for every i of `values`."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "work.py").write_text(
+        "import math\nimport numpy as np\n"
+        f"def work(values):\n    for i in range(len(values)):\n        {body}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    library = Library(name, ("work",), seconds=1)
+    module = importlib.import_module(f"{name}.work")
+    return library.kernel("f8[1]")(module.work)
+
+
+def test_a_square_root_is_the_c_library_s_where_no_vector_is_filled(tmp_path, monkeypatch):
+    work = kernel_of(tmp_path, monkeypatch, "rooted", "values[i] = np.sqrt(values[i])")
+    values = np.arange(19.0) ** 2
+    work(values)
+    np.testing.assert_array_equal(values, np.arange(19))
+
+
+def test_what_the_code_would_miss_is_told_when_it_is_compiled(tmp_path, monkeypatch):
+    work = kernel_of(tmp_path, monkeypatch, "error", "values[i] = math.erf(values[i])")
+    with pytest.raises(RuntimeError, match="a kernel needs erf: write it out"):
+        work(np.zeros(3))
