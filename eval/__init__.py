@@ -5,9 +5,9 @@ Why a figure is what it is: eval.why. As a page: eval.report. Faults of files: e
 
 from eval.datasets import Dataset, ImageRecord, Truths, read_dataset
 from eval.detections import DetectionTable, read_detections
+from eval.errors import EvaluationError
 from eval.evaluate import Report, evaluate
 from eval.protocols.coco_result import CocoOptions
-from eval.records import EvaluationError
 
 __all__ = [
     "CocoOptions",

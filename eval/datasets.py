@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from eval.boxes import to_xywh, to_xyxy
-from eval.records import EvaluationError, unique_positions
+from eval.errors import EvaluationError
+from eval.records import unique_positions
 
 Identity: TypeAlias = "int | str"
 

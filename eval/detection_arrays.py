@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eval.boxes import LAYOUTS
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset

@@ -12,7 +12,8 @@ import numpy as np
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import Dataset
 from eval.detection_arrays import checked_table
-from eval.records import EvaluationError, Record
+from eval.errors import EvaluationError
+from eval.records import Record
 
 DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
 

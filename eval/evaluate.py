@@ -9,10 +9,10 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionSource, DetectionTable, read_detections
+from eval.errors import EvaluationError
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
 from eval.protocols.coco import CocoOptions, CocoResult
-from eval.records import EvaluationError
 from eval.suspicions import (
     about_data,
     about_detections,

@@ -29,16 +29,9 @@ from detector.training_loop.trainer import PartLosses, Trainer
 from detector.version import __version__
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
 from eval import Dataset, read_dataset
-from eval.formats.yolo_folders import parts_of
+from eval.formats.splits import part_to_learn
 from proposals.cache import ProposalCache
 from proposals.merge import merge_proposals
-
-# VOC's and ILSVRC's, the latter also from the folder above
-PART_LISTS = tuple(
-    f"{above}{lists}"
-    for above in ("", "ILSVRC/")
-    for lists in ("ImageSets/*/*.txt", "*devkit/data/det_lists/*.txt")
-)
 
 
 @dataclass(frozen=True)
@@ -95,30 +88,6 @@ class Job:
         if self.initial is None:
             return hash_of_tensors(load_tensors(self.imagenet_weights)[0])
         return hash_of_tensors(self.initial.state_dict())
-
-
-def part_to_learn(data: Path) -> str | None:
-    """The part of a data set's folder that is for learning; None where it has no parts.
-
-    Readers choose test or val where nobody names a part, for they are made to measure.
-
-    Raises
-    ------
-    DetectorError
-        A folder with parts, of which none is for learning.
-    """
-    if data.is_file() and data.suffix not in (".yaml", ".yml"):
-        return None
-    root = data if data.is_dir() else data.parent
-    parts = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
-    parts |= set(parts_of(data))
-    found = next((name for name in ("trainval", "train") if name in parts), None)
-    if found is None and parts & {"test", "val", "valid"}:
-        raise DetectorError(
-            f"{data}: has no part train or trainval; name the one to learn from with --split: "
-            f"{', '.join(sorted(parts)):.200}"
-        )
-    return found
 
 
 def read_training_data(data: Path, split: str | None = None) -> Dataset:

@@ -30,12 +30,12 @@ from eval.checking.smells import (
 from eval.checking.truth import check_truth
 from eval.datasets import Dataset, read_dataset
 from eval.detections import DetectionTable, read_detections
+from eval.errors import EvaluationError
 from eval.formats import reader_of, results_reader_of
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.xml_boxes import oddities
-from eval.records import EvaluationError
 
 __all__ = ["Finding", "check"]
 ORDER = (ERROR, WARNING, NOTE)

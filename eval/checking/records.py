@@ -15,8 +15,8 @@ import orjson
 
 from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
-from eval.formats.text_files import is_picture, read_bytes
-from eval.records import BYTE_ORDER_MARK, one_too_small, remedy_for_id
+from eval.formats.text_files import BYTE_ORDER_MARK, is_picture, read_bytes
+from eval.records import one_too_small, remedy_for_id
 
 ABSENT = object()
 ID, NUMBER = "a whole number or a text", "a finite number"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
 
 
 def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:

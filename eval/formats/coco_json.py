@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
+from eval.formats.json_files import read_json
 from eval.records import (
     boxes,
     flags,
@@ -16,7 +17,6 @@ from eval.records import (
     index_of,
     integers,
     numbers,
-    read_json,
     record_list,
     texts,
     unique_positions,

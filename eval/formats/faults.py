@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
 
 
 class Fault(NamedTuple):

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, group_by_image
+from eval.errors import EvaluationError
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.ilsvrc_synsets import read_synsets
 from eval.formats.text_files import read_bytes, word_lines
@@ -21,7 +22,6 @@ from eval.formats.xml_boxes import (
     oddities,
     parse_xml,
 )
-from eval.records import EvaluationError
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 # Where the parts lie, by preference: the kits of 2015 on and of 2013/14, and a flat folder.

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from eval.errors import EvaluationError
 from eval.formats.text_files import word_lines
-from eval.records import EvaluationError
 
 CLASSES = 200  # meta_det.mat holds 815 synsets; numbers above 200 are their ancestors
 

@@ -7,7 +7,9 @@ import os
 import zlib
 from pathlib import Path
 
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -49,7 +51,7 @@ def first_line(path: Path) -> bytes:
         raise EvaluationError(f"{path}: damaged ({error}); write it again") from None
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror})") from error
-    return begin.removeprefix(b"\xef\xbb\xbf").strip().partition(b"\n")[0]
+    return begin.removeprefix(BYTE_ORDER_MARK).strip().partition(b"\n")[0]
 
 
 def decoded(content: bytes, source: str) -> str:

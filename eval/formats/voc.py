@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.datasets import Dataset, ImageRecord, group_by_image
+from eval.errors import EvaluationError
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.text_files import read_bytes, word_lines
 from eval.formats.xml_boxes import (
@@ -18,7 +19,6 @@ from eval.formats.xml_boxes import (
     oddities,
     parse_xml,
 )
-from eval.records import EvaluationError
 
 # In the order of the devkit (VOCinit.m), which is that of their ids 1..20 elsewhere.
 VOC_CLASSES = (

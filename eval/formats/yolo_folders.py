@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eval.errors import EvaluationError
 from eval.formats.text_files import decoded, read_bytes
-from eval.records import EvaluationError
 
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml")
 PARTS = ("test", "val", "valid", "train")  # the first that is there, where none is asked for

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from eval.errors import EvaluationError
 from eval.matching import Matches
-from eval.records import EvaluationError
 
 STAT_NAMES = (
     *("AP", "AP50", "AP75", "APs", "APm", "APl"),

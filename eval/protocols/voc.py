@@ -21,11 +21,11 @@ from eval.curves import (
 )
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes, listed
-from eval.records import EvaluationError
 
 # The name of each and how it sums a curve up: for all classes, and one as the devkit does.
 _AVERAGES = {

@@ -12,10 +12,10 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.evaluate import Report
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
-from eval.records import EvaluationError
 from eval.report.words import known
 from eval.why import Comparison, Explanation, compare, explain, read_traces
 

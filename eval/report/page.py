@@ -8,8 +8,8 @@ from pathlib import Path
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.evaluate import Report
-from eval.records import EvaluationError
 from eval.report.files import class_rows, csv_text, document, write_file
 from eval.report.findings import Findings, Other, find_out
 from eval.report.sections.head import head, strip

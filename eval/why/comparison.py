@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eval.datasets import Dataset
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
 from eval.why.plain import plain
 from eval.why.resampling import Interval, Run, figures, interval, mean, spread, terms
 

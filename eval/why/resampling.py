@@ -15,8 +15,8 @@ import numpy as np
 from eval.curves import class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.matching import Matches
-from eval.records import EvaluationError
 from eval.why.average_precision import RULES, average_precisions, ranked, weighted
 
 # Detections and their matches at one IoU threshold, or at several over which AP is averaged.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eval.datasets import Dataset
-from eval.records import EvaluationError
+from eval.errors import EvaluationError
 
 FIELDS = ("proposal_iou", "region_iou", "class_score", "near_score")
 

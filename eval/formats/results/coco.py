@@ -13,15 +13,15 @@ import numpy as np
 
 from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.formats.compiled import json_columns
+from eval.formats.json_files import read_json
 from eval.records import (
-    EvaluationError,
     Record,
     check_objects,
     identities,
     index_of,
     numbers,
-    read_json,
     record_list,
     remedy_for_id,
     texts,

@@ -13,6 +13,7 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.formats.compiled.text_numbers import number_of
 from eval.formats.faults import Fault, Report, refuse
 from eval.formats.results.tables import (
@@ -24,7 +25,7 @@ from eval.formats.results.tables import (
     rows_by_name,
 )
 from eval.formats.text_files import decoded, read_bytes
-from eval.records import EvaluationError, one_too_small
+from eval.records import one_too_small
 
 # What columns may be called; upper case, blanks and hyphens do not matter.
 IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path")

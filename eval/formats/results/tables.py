@@ -11,8 +11,8 @@ import numpy as np
 from eval.boxes import to_xywh
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.formats.faults import Fault, Report
-from eval.records import EvaluationError
 
 IDS, FILE_NAMES = "ids", "file names"
 UNKNOWN, AMBIGUOUS, IS_ID, IS_FILE_NAME = -1, -2, -3, -4  # in place of an image's index

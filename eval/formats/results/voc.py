@@ -12,11 +12,11 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Report, refuse
 from eval.formats.results.tables import find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
-from eval.records import EvaluationError
 
 FILE_NAME = re.compile(r"comp\d+_det_.+\.txt(\.gz)?")
 FIELDS = ("score", "xmin", "ymin", "xmax", "ymax")

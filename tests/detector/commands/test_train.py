@@ -11,9 +11,7 @@ import torch
 import detector.training.derived_recipe
 from detector import Detector
 from detector.cli import main
-from detector.errors import DetectorError
 from detector.recipes import load_recipe
-from detector.training.job import part_to_learn
 from detector.weights_file import IMAGENET_WEIGHTS
 from tests.made_up import CATEGORY_IDS, NAMES
 
@@ -117,49 +115,6 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
     assert "5 photographs to train on, 1 to validate" in capsys.readouterr().err
     assert Detector.load(tmp_path / "run", device="cpu").info.metrics == {}
     assert "validation" not in (tmp_path / "run" / "metrics.jsonl").read_text()
-
-
-@pytest.mark.parametrize(
-    ("names", "part"),
-    [
-        (["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"], "train"),
-        (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
-        (["images/train/1", "labels/train/1", "images/val/2", "labels/val/2"], "train"),
-        (["train/images/1", "train/labels/1", "valid/images/2", "valid/labels/2"], "train"),
-        (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
-        (["images/trainval/1", "labels/trainval/1", "images/test/2", "labels/test/2"], "trainval"),
-        (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
-        (["images/1.jpg", "labels/1.txt"], None),
-    ],
-)
-def test_of_a_folder_the_part_for_learning_is_learned(
-    names: list[str], part: str | None, tmp_path: Path
-) -> None:
-    for name in names:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert part_to_learn(tmp_path) == part
-
-
-def test_the_part_that_a_data_yaml_names_for_learning_is_learned(tmp_path: Path) -> None:
-    for part in ("learn", "look"):
-        for kind in ("images", "labels"):
-            (tmp_path / "pictures" / kind / part).mkdir(parents=True)
-    data = tmp_path / "set" / "data.yaml"
-    data.parent.mkdir()
-    data.write_text("path: ../pictures\ntrain: images/learn\nval: images/look\nnames: [a]\n")
-    assert part_to_learn(data) == part_to_learn(data.parent) == "train"
-    data.write_text("path: ../pictures\nval: images/look\nnames: [a]\n")
-    with pytest.raises(DetectorError, match="no part train or trainval"):
-        part_to_learn(data)
-
-
-def test_a_folder_to_measure_on_alone_is_not_learned_unasked(tmp_path: Path) -> None:
-    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
-    for name in ("test", "val"):
-        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").touch()
-    with pytest.raises(DetectorError, match=r"no part train or trainval; .* --split: test, val"):
-        part_to_learn(tmp_path)
 
 
 def test_a_picture_of_other_sides_is_told_before_anything_is_learned(

@@ -18,9 +18,9 @@ from eval.curves import (
 )
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols import coco
-from eval.records import EvaluationError
 from eval.why import compare
 from eval.why.average_precision import RULES, average_precisions, ranked, weighted
 from eval.why.bootstrap import bootstrap

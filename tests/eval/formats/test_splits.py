@@ -1,0 +1,53 @@
+"""Which split of a data set a detector learns from."""
+
+from pathlib import Path
+
+import pytest
+
+from eval import EvaluationError
+from eval.formats.splits import part_to_learn
+
+
+@pytest.mark.parametrize(
+    ("names", "part"),
+    [
+        (["ImageSets/Main/train.txt", "ImageSets/Main/test.txt"], "train"),
+        (["ImageSets/Main/train.txt", "ImageSets/Main/trainval.txt"], "trainval"),
+        (["images/train/1", "labels/train/1", "images/val/2", "labels/val/2"], "train"),
+        (["train/images/1", "train/labels/1", "valid/images/2", "valid/labels/2"], "train"),
+        (["ILSVRC/ImageSets/DET/val.txt", "ILSVRC/ImageSets/DET/train.txt"], "train"),
+        (["images/trainval/1", "labels/trainval/1", "images/test/2", "labels/test/2"], "trainval"),
+        (["Annotations/1.xml", "JPEGImages/1.jpg"], None),
+        (["images/1.jpg", "labels/1.txt"], None),
+    ],
+)
+def test_the_training_split_of_a_folder_is_found(
+    names: list[str], part: str | None, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert part_to_learn(tmp_path) == part
+
+
+def test_the_training_split_that_a_data_yaml_names_is_found(tmp_path: Path) -> None:
+    for part in ("learn", "measure"):
+        for kind in ("images", "labels"):
+            (tmp_path / "pictures" / kind / part).mkdir(parents=True)
+    data = tmp_path / "set" / "data.yaml"
+    data.parent.mkdir()
+    data.write_text("path: ../pictures\ntrain: images/learn\nval: images/measure\nnames: [a]\n")
+    assert part_to_learn(data) == part_to_learn(data.parent) == "train"
+    data.write_text("path: ../pictures\nval: images/measure\nnames: [a]\n")
+    with pytest.raises(EvaluationError, match="no split is called train or trainval"):
+        part_to_learn(data)
+
+
+def test_a_folder_with_evaluation_splits_alone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("test", "val"):
+        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").touch()
+    with pytest.raises(
+        EvaluationError, match=r"no split is called train or trainval; .* --split: test, val"
+    ):
+        part_to_learn(tmp_path)
