@@ -35,7 +35,7 @@ from detector.evaluation.run import coco_results, match_classes, run_settings
 from detector.networks.ensemble import Member, voters
 from detector.networks.scoring import Features, average_members, score_each
 from detector.pictures.dataset_folder import check_image_folder, find_image_folder
-from detector.recipes import RecipeError, override
+from detector.recipes import override
 from eval import Dataset, EvaluationError, read_dataset
 from proposals.merge import merge_proposals
 
@@ -64,7 +64,7 @@ def main() -> None:
         settings = arguments.row or [""]
         voices = [voice for words in settings for voice in voices_of(detector, words)]
         folders = run(detector, voices, dataset, images, arguments.output)
-    except (DetectorError, EvaluationError, RecipeError) as error:
+    except (DetectorError, EvaluationError) as error:
         parser.error(str(error))
     table = rows(folders, dataset)
     print("\n".join([HEAD, *map(str, table), *summaries(table, settings)]))
@@ -114,7 +114,7 @@ def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
     """
     words = settings.split()
     if any(not word.startswith(SHARING) for word in words):
-        raise RecipeError(f"--row {settings!r}: only {' and '.join(SHARING)} share what was seen")
+        raise DetectorError(f"--row {settings!r}: only {' and '.join(SHARING)} share what was seen")
     first = detector.members[0]
     chooser = [] if first.mode == "warp" else [Member(first.model, "proposer")]
     judges = voters(detector.members)

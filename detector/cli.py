@@ -245,11 +245,10 @@ def _command(name: str) -> Callable[[Namespace], int]:
 
 
 def _is_for_the_user(error: ValueError) -> bool:
-    from detector.recipes import RecipeError
     from eval import EvaluationError
     from proposals import ProposalError
 
-    return isinstance(error, DetectorError | RecipeError | EvaluationError | ProposalError)
+    return isinstance(error, DetectorError | EvaluationError | ProposalError)
 
 
 def say(message: str) -> None:

@@ -92,7 +92,7 @@ class Detector:
 
         Raises
         ------
-        DetectorError, RecipeError
+        DetectorError
             Nothing of that name, or a file that holds no detector.
         """
         from detector.networks.combine import combine, without_vote

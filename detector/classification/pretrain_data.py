@@ -14,7 +14,7 @@ from detector.classification.class_folder import ClassFolder
 from detector.classification.training_crops import training_crop
 from detector.errors import DetectorError
 from detector.pictures.reading import read_image
-from detector.recipes import PretrainOptions, RecipeError
+from detector.recipes import PretrainOptions
 
 UNREADABLE_IN_A_ROW = 100
 
@@ -39,7 +39,7 @@ class CropSteps:
         whole = (k for k in range(most, 0, -1) if not options.images_per_step % k)
         self.images_per_part = next(whole)
         if 4 * self.images_per_part < most:  # many small passes take several times as long
-            raise RecipeError(
+            raise DetectorError(
                 f"pretrain.images_per_step is {options.images_per_step}; use a multiple of "
                 f"pretrain.images_per_part ({options.images_per_part}), or of one not far below"
             )

@@ -1,6 +1,5 @@
 """Recipes: the YAML files in this folder and the dataclasses they fill."""
 
-from detector.recipes.checks import RecipeError
 from detector.recipes.overrides import override
 from detector.recipes.recipe import (
     DEFAULT,
@@ -24,7 +23,6 @@ __all__ = [
     "PretrainOptions",
     "ProposalOptions",
     "Recipe",
-    "RecipeError",
     "TrainingOptions",
     "load_recipe",
     "override",

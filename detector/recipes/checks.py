@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from detector.errors import DetectorError
+
 if TYPE_CHECKING:
     from detector.recipes.recipe import Recipe
 
@@ -86,43 +88,39 @@ LISTS = (  # of `network`: key, lowest and highest of what they may hold
 NETWORK_WORDS = {"mode": ["shared", "warp"], "average": ["arithmetic", "geometric"]}
 
 
-class RecipeError(ValueError):
-    """A recipe that cannot be used: names the file, the key and the remedy."""
-
-
 def check(recipe: Recipe, where: str) -> None:
     """Refuse values out of bounds and unknown words; `where` opens every message."""
     if not recipe.training.short_sides:
-        raise RecipeError(f"{where}: training.short_sides: expected a list such as [448, 512]")
+        raise DetectorError(f"{where}: training.short_sides: expected a list such as [448, 512]")
     for side in recipe.training.short_sides:
         if not 32 <= side <= 4096:
-            raise RecipeError(f"{where}: training.short_sides holds {side}; use 32 to 4096")
+            raise DetectorError(f"{where}: training.short_sides holds {side}; use 32 to 4096")
     for key, least, most in LISTS:
         for scale in getattr(recipe.network, key):
             if not least <= scale <= most:
-                raise RecipeError(f"{where}: network.{key} holds {scale}; use {least} to {most}")
+                raise DetectorError(f"{where}: network.{key} holds {scale}; use {least} to {most}")
     loops = ((section, *bound) for section in LOOPS for bound in LOOP_BOUNDS)
     for section, key, low, high in (*BOUNDS, *loops):
         value = getattr(getattr(recipe, section), key)
         if not low <= value <= high:
-            raise RecipeError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
+            raise DetectorError(f"{where}: {section}.{key} is {value}; use {low} to {high}")
 
     for key, words in NETWORK_WORDS.items():
         word = getattr(recipe.network, key)
         if word not in words:
-            raise RecipeError(f"{where}: network.{key} is {word!r}{suggest(word, words)}")
+            raise DetectorError(f"{where}: network.{key} is {word!r}{suggest(word, words)}")
     for key in ("context", "more_scales"):
         if recipe.network.mode == "warp" and getattr(recipe.network, key):
-            raise RecipeError(
+            raise DetectorError(
                 f"{where}: network.{key} needs network.mode shared; in warp mode set it to []"
             )
     if recipe.network.mode == "shared" and recipe.network.padding != 16:
-        raise RecipeError(f"{where}: network.padding needs network.mode warp; leave it out")
+        raise DetectorError(f"{where}: network.padding needs network.mode warp; leave it out")
     for section in LOOPS:
         for key, words in LOOP_WORDS.items():
             value = getattr(getattr(recipe, section), key)
             if value not in words:
-                raise RecipeError(f"{where}: {section}.{key} is {value!r}{suggest(value, words)}")
+                raise DetectorError(f"{where}: {section}.{key} is {value!r}{suggest(value, words)}")
 
 
 def suggest(word: str, known: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from detector.recipes.checks import RecipeError
+from detector.errors import DetectorError
 from detector.recipes.recipe import Recipe, recipe_from_dict
 
 
@@ -15,7 +15,7 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
 
     Raises
     ------
-    RecipeError
+    DetectorError
         Not of that form, an unknown key, or a value of the wrong kind.
     """
     import yaml
@@ -28,13 +28,13 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
         for section in sections:
             part = part.setdefault(section, {}) if isinstance(part, dict) else part
         if not equals or not name or not isinstance(part, dict):
-            raise RecipeError(
+            raise DetectorError(
                 f"--set {setting!r}: expected SECTION.KEY=VALUE, such as network.mirror=true"
             )
         try:
             part[name] = yaml.safe_load(value)
         except yaml.YAMLError:
-            raise RecipeError(
+            raise DetectorError(
                 f"--set {setting!r}: its value is not YAML; put it in quotes"
             ) from None
     return recipe_from_dict(content, where="--set")

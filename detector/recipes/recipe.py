@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from detector.recipes.checks import RecipeError, check, suggest
+from detector.errors import DetectorError
+from detector.recipes.checks import check, suggest
 
 # Installed, the folder configs/ lies inside this package; in a checkout it lies beside it
 RECIPE_FOLDER = next(
@@ -202,7 +203,7 @@ def load_recipe(name: str | Path) -> Recipe:
 
     Raises
     ------
-    RecipeError
+    DetectorError
         Unknown name, unreadable file, unknown key, wrong kind of value.
     """
     import yaml
@@ -211,15 +212,15 @@ def load_recipe(name: str | Path) -> Recipe:
     if path.suffix not in (".yaml", ".yml"):
         path = RECIPE_FOLDER / f"{name}.yaml"
         if not path.is_file():
-            raise RecipeError(
+            raise DetectorError(
                 f"recipe {str(name)!r}: no such recipe{suggest(str(name), recipe_names())}"
             )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        raise DetectorError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        raise DetectorError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     return recipe_from_dict(content or {}, where=str(path))
 
 
@@ -232,12 +233,12 @@ def recipe_from_dict(content: Any, where: str = "recipe") -> Recipe:
 
 def _fill(kind: type[Any], content: Any, where: str) -> Any:
     if not isinstance(content, dict):
-        raise RecipeError(f"{where}: expected keys and values, got {content!r}")
+        raise DetectorError(f"{where}: expected keys and values, got {content!r}")
     kinds = typing.get_type_hints(kind)
     known = [item.name for item in fields(kind)]
     for key in content:
         if key not in known:
-            raise RecipeError(f"{where}: unknown key {key!r}{suggest(str(key), known)}")
+            raise DetectorError(f"{where}: unknown key {key!r}{suggest(str(key), known)}")
     return kind(**{key: _convert(kinds[key], v, f"{where}: {key}") for key, v in content.items()})
 
 
@@ -246,7 +247,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return _fill(typing.cast(type[Any], kind), value, where)
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{where}: expected a list such as [448, 512], got {value!r}")
+            raise DetectorError(f"{where}: expected a list such as [448, 512], got {value!r}")
         return tuple(_convert(typing.get_args(kind)[0], item, where) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -256,5 +257,5 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if isinstance(value, bool) and where.endswith(": objectness"):  # a switch in older recipes
         return float(value)
     if type(value) is not kind:
-        raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
+        raise DetectorError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value

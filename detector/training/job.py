@@ -16,7 +16,7 @@ from detector.networks.ensemble import Member, voters
 from detector.networks.regions import RegionClassifier
 from detector.pipeline import Detector
 from detector.progress import show_training
-from detector.recipes import Recipe, RecipeError
+from detector.recipes import Recipe
 from detector.training.photographs import Photographs, StepData
 from detector.training.proposals import MultiBoxSource, kept_multibox, searched_proposals
 from detector.training.shared_mode import detector_losses, freeze_until, trunk_is_frozen
@@ -119,7 +119,7 @@ def load_named(option: str, name: str, device: torch.device) -> Detector:
     """The detector that an option names; what is wrong with it is said under the option's name."""
     try:
         return Detector.load(name, device=device)
-    except (DetectorError, RecipeError) as error:
+    except DetectorError as error:
         raise DetectorError(f"{option}: {error}") from None
 
 

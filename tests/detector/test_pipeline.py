@@ -16,7 +16,7 @@ from PIL import Image
 from detector import Detector, DetectorError
 from detector.networks.precision import mixed_precision
 from detector.networks.scoring import objectness
-from detector.recipes import Recipe, RecipeError, override
+from detector.recipes import Recipe, override
 from detector.region_scores import likeliest
 from proposals import Proposals
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
@@ -321,7 +321,7 @@ def test_another_recipe_over_the_same_weights(small_weights: Path, tmp_path: Pat
 
 
 def test_unknown_names_and_devices_are_refused(small_weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="'voc2': no such recipe; did you mean 'voc20'"):
+    with pytest.raises(DetectorError, match="'voc2': no such recipe; did you mean 'voc20'"):
         Detector.load("voc2")
     with pytest.raises(DetectorError, match=r"none\.safetensors: no such file"):
         Detector.load(tmp_path / "none.safetensors")

@@ -26,7 +26,7 @@ from detector.classification.pretrain_data import Crops, CropSteps
 from detector.errors import DetectorError
 from detector.networks.googlenet import GoogLeNet
 from detector.networks.regions import RegionClassifier
-from detector.recipes import PretrainOptions, Recipe, RecipeError
+from detector.recipes import PretrainOptions, Recipe
 from detector.training_loop.splits import split_by_class
 from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors, save_tensors
 from tests.made_up import colour_noise
@@ -223,7 +223,7 @@ def test_a_step_is_cut_into_the_largest_equal_parts(
 
 def test_a_step_of_many_small_parts_is_refused(data: Path) -> None:
     options = replace(OPTIONS, images_per_step=97, images_per_part=32)
-    with pytest.raises(RecipeError, match=r"images_per_step is 97; use a multiple of .*part \(32"):
+    with pytest.raises(DetectorError, match=r"is 97; use a multiple of .*part \(32"):
         CropSteps(read_class_folder(data / "train"), options)
 
 

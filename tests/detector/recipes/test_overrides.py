@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.recipes import NetworkOptions, Recipe, RecipeError, override
+from detector.errors import DetectorError
+from detector.recipes import NetworkOptions, Recipe, override
 
 
 def test_values_are_those_of_yaml() -> None:
@@ -51,7 +52,7 @@ def test_the_last_of_two_counts_and_nothing_else_moves(batch: int, side: int) ->
     ],
 )
 def test_a_wrong_setting_is_named(setting: str, words: list[str]) -> None:
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(DetectorError) as caught:
         override(Recipe(), [setting])
     message = str(caught.value)
     assert message.startswith("--set") and "\n" not in message

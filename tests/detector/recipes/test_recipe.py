@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from detector.errors import DetectorError
 from detector.recipes import (
     Recipe,
-    RecipeError,
     TrainingOptions,
     load_recipe,
     recipe_from_dict,
@@ -88,7 +88,7 @@ def test_objectness_was_a_switch_once() -> None:
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, said: str) -> None:
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(DetectorError) as caught:
         recipe_from_dict(content, where="mine.yaml")
     message = str(caught.value)
     assert message.startswith("mine.yaml: ") and said in message and "\n" not in message
@@ -102,14 +102,14 @@ def test_whole_numbers_and_powers_of_ten_are_floats_too() -> None:
 
 
 def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="'voc2': no such recipe; did you mean 'voc20'"):
+    with pytest.raises(DetectorError, match="'voc2': no such recipe; did you mean 'voc20'"):
         load_recipe("voc2")
-    with pytest.raises(RecipeError, match=r"none\.yaml: cannot be read \(No such file"):
+    with pytest.raises(DetectorError, match=r"none\.yaml: cannot be read \(No such file"):
         load_recipe(tmp_path / "none.yaml")
     for content in (b"network: [1, 2", b"a: b: c", b"\xff\xfe\x00"):
         path = tmp_path / "broken.yaml"
         path.write_bytes(content)
-        with pytest.raises(RecipeError, match=r"broken\.yaml: not valid YAML") as caught:
+        with pytest.raises(DetectorError, match=r"broken\.yaml: not valid YAML") as caught:
             load_recipe(path)
         assert "\n" not in str(caught.value)
 
