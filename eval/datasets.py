@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -229,27 +227,3 @@ def group_by_image(
         starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         **others,
     )
-
-
-def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Read ground truth; the format is recognised by what lies there (see eval.formats).
-
-    Parameters
-    ----------
-    path
-        A COCO JSON file; or the folder of a VOC, ILSVRC DET or YOLO data set.
-    options
-        Passed to the format's reader (a split's name, for instance).
-
-    Raises
-    ------
-    EvaluationError
-        Naming file, record and field.
-    """
-    from eval.formats import reader_of
-
-    reader = reader_of(path)
-    for name in options:
-        if name not in inspect.signature(reader).parameters:
-            raise EvaluationError(f"{os.fspath(path)}: its format has no {name!r}; leave it out")
-    return reader(path, **options)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eval.boxes import LAYOUTS
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-
-if TYPE_CHECKING:
-    from eval.datasets import Dataset
-    from eval.detections import DetectionTable
 
 # Kinds of dtype that can be taken, and their name.
 KINDS = {

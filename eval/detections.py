@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import Dataset
-from eval.detection_arrays import checked_table
-from eval.errors import EvaluationError
-from eval.records import Record
-
-DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,45 +70,3 @@ class DetectionTable:
             scores=self.scores[kept],
             where=None,
         )
-
-
-def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
-    """Read detections and find the image and class of the data set that each belongs to.
-
-    Parameters
-    ----------
-    detections
-        COCO results, a list of objects with image_id, category_id, bbox
-        `[x, y, width, height]` and score; or a detections.json, an object with such a list
-        under "annotations"; or the path of a JSON file with either, or of results in another
-        format (see eval.formats). A DetectionTable is checked and returned.
-    dataset
-        The ground truth. An "images" list beside the annotations is matched to it by file name
-        and a "categories" list by class name, whatever ids they use; without them, ids are the
-        ground truth's own.
-
-    Returns
-    -------
-    Detections in file order, without those of categories that the ground truth does not know;
-    how many those were, and boxes with a negative side, stand in its notes.
-
-    Raises
-    ------
-    EvaluationError
-        Naming file, record and field: a missing or malformed field, a score or box that is
-        not finite, an image that is not known; or no category at all is known. A table with
-        arrays that do not fit each other or the data set.
-    """
-    from eval.formats import results_reader_of
-    from eval.formats.results.coco import from_document, read_coco_results
-
-    if not isinstance(dataset, Dataset):
-        raise EvaluationError(
-            f"the ground truth is a {type(dataset).__name__}; expected what read_dataset returns"
-        )
-    if isinstance(detections, DetectionTable):
-        return checked_table(detections, dataset)
-    if not isinstance(detections, (str, os.PathLike)):
-        return from_document(detections, dataset, "detections")
-    reader = results_reader_of(detections) or read_coco_results
-    return reader(detections, dataset)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from eval.datasets import Dataset
-from eval.detections import DetectionSource, DetectionTable, read_detections
+from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
 from eval.protocols.coco import CocoOptions, CocoResult
+from eval.reading import DetectionSource, read_detections
 from eval.suspicions import (
     about_data,
     about_detections,

@@ -27,7 +27,7 @@ import pytest
         ("eval.why", "explain"),
         ("eval.why", "compare"),
         ("eval.report", "write_report"),
-        ("eval.checking.linter", "check"),
+        ("eval.checking", "check"),
         ("configs", "load_recipe"),
     ],
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from detector.files.whole_files import check_writable, write_file
 from detector.pictures.finding import printable
-from eval.checking.linter import Finding
-from eval.checking.linter import check as find_faults
+from eval.checking import Finding
+from eval.checking import check as find_faults
 
 SHOWN = 20  # of a kind
 SLIGHT = {"box slightly outside its image": 5}  # kinds that matter least: how many are shown

@@ -173,7 +173,7 @@ def _print(text: str, written: str) -> None:
 
 def _read(source: Path, whole: Dataset, part: Dataset) -> DetectionTable:
     """Detections of the whole data set, of which only those on the part are kept."""
-    from eval.detections import read_detections
+    from eval.reading import read_detections
 
     table = read_detections(source, whole)
     return table if part is whole else table.restrict(whole, part)

@@ -28,14 +28,14 @@ from eval.checking.smells import (
     unused_classes,
 )
 from eval.checking.truth import check_truth
-from eval.datasets import Dataset, read_dataset
-from eval.detections import DetectionTable, read_detections
+from eval.datasets import Dataset
+from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats import reader_of, results_reader_of
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.xml_boxes import oddities
+from eval.reading import read_dataset, read_detections, reader_of, results_reader_of
 
 __all__ = ["Finding", "check"]
 ORDER = (ERROR, WARNING, NOTE)

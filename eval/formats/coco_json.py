@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
+from eval.formats.compiled import json_columns
 from eval.formats.json_files import read_json
 from eval.records import (
     boxes,
@@ -81,8 +82,6 @@ def _tables(document: Any, source: str) -> _Tables:
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     """Ground truth from a file without faults, without an object for every annotation; or None."""
-    from eval.formats.compiled import json_columns
-
     try:
         parts = json_columns.read_parts(path, ("images", "categories"))
     except OSError:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from eval import read_dataset
-from eval.detections import read_detections
 from eval.protocols.coco import CocoOptions
+from eval.reading import read_detections
 from tests.eval.bad_inputs import (
     NOTHING,
     RESULTS,

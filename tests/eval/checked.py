@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eval.checking.linter import Finding, check
+from eval.checking import Finding, check
 from tests.eval.made_formats import write
 
 TRUTH: dict[str, Any] = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from eval import Dataset, Report, evaluate
-from eval.detections import DetectionTable, read_detections
+from eval.detections import DetectionTable
+from eval.reading import read_detections
 from tests.eval.cases import dataset_of, found, truth
 
 DAY = datetime.date(2026, 3, 1)

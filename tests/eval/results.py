@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from eval import Dataset
 from eval.detections import DetectionTable
-from eval.formats import results_reader_of
+from eval.reading import results_reader_of
 
 
 class Found(NamedTuple):

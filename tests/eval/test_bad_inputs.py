@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from detector import cli
 from eval import EvaluationError, evaluate, read_dataset
-from eval.checking.linter import Finding, check
-from eval.detections import read_detections
+from eval.checking import Finding, check
+from eval.reading import read_detections
 from tests.eval.bad_inputs import (
     PROTOCOLS,
     RESULTS,

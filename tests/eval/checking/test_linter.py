@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eval import EvaluationError, read_dataset
-from eval.checking.linter import check
+from eval.checking import check
 from tests.eval.checked import (
     ABSENT,
     RESULTS,

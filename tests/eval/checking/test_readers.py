@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import EvaluationError, read_dataset
-from eval.checking import linter
-from eval.checking.linter import check
-from eval.detections import read_detections
+from eval.checking import check, linter
+from eval.reading import read_detections
 from tests.eval.checked import ABSENT, RESULTS, TRUTH, changed, errors, saved
 from tests.eval.made_formats import EXAMPLE, write, write_voc
 

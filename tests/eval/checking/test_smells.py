@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eval.checking.linter import check
+from eval.checking import check
 from tests.eval.checked import (
     ABSENT,
     RESULTS,

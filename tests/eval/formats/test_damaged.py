@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import Dataset, EvaluationError, read_dataset
-from eval.checking.linter import check
-from eval.detections import read_detections
+from eval.checking import check
+from eval.reading import read_detections
 from tests.eval.made_formats import EXAMPLE, WNIDS, write, write_ilsvrc, write_voc, write_yolo
 
 JUNK = st.sampled_from(

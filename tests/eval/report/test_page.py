@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eval import Dataset, EvaluationError, evaluate
-from eval.detections import read_detections
+from eval.reading import read_detections
 from eval.report import write_report
 from tests.eval.made_reports import DAY, Made, Page, draw_noise, made, worse
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eval import evaluate
-from eval.detections import read_detections
+from eval.reading import read_detections
 from eval.report import write_report
 from tests.eval.cases import dataset_of, found, truth
 from tests.eval.made_reports import DAY, Page, draw_noise, made, worse

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 
 from eval.curves import class_curves
-from eval.detections import read_detections
 from eval.protocols import voc
+from eval.reading import read_detections
 from eval.why.buckets import all_buckets
 from tests.eval.cases import arrays_of, dataset_of, found, problems, truth
 from tests.eval.official import Found, Given

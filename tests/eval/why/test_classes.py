@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from eval.curves import class_curves
-from eval.detections import read_detections
 from eval.protocols import voc
+from eval.reading import read_detections
 from eval.why.classes import best_point, class_table
 from tests.eval.cases import dataset_of, found, truth
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 
-from eval.detections import read_detections
 from eval.protocols import coco, voc
+from eval.reading import read_detections
 from eval.why.confusion import Confusion, confusion
 from tests.eval.cases import arrays_of, dataset_of, found, problems, truth
 from tests.eval.official import Found, Given

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from eval.datasets import Dataset
-from eval.detections import read_detections
 from eval.errors import EvaluationError
 from eval.matching import Matches
 from eval.protocols import voc
+from eval.reading import read_detections
 from eval.why import ObjectTraces, explain_misses, read_traces
 from eval.why.misses import REASONS
 from eval.why.traces import FIELDS

@@ -10,8 +10,9 @@ import pytest
 
 from eval import read_dataset
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
-from eval.detections import DetectionTable, read_detections
+from eval.detections import DetectionTable
 from eval.protocols import coco
+from eval.reading import read_detections
 from eval.why.tide import KINDS, Tide, tide
 from tests.eval.cases import dataset_of, found, published, truth
 

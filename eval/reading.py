@@ -1,0 +1,180 @@
+"""Ground truth and detections from any format; what lies at a path decides which one it is."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from eval.datasets import Dataset
+from eval.detection_arrays import checked_table
+from eval.detections import DetectionTable
+from eval.errors import EvaluationError
+from eval.formats.coco_json import read_coco
+from eval.formats.ilsvrc import read_ilsvrc
+from eval.formats.results.coco import from_document, read_coco_results
+from eval.formats.results.csv import read_csv_results
+from eval.formats.results.ilsvrc import read_ilsvrc_submission
+from eval.formats.results.voc import comp4_files, read_comp4
+from eval.formats.results.yolo import read_yolo_results
+from eval.formats.text_files import first_line, is_picture
+from eval.formats.voc import read_voc
+from eval.formats.yolo import read_yolo
+from eval.records import Record
+
+DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
+
+
+def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
+    """Read ground truth; the format is recognised by what lies there (see reader_of).
+
+    Parameters
+    ----------
+    path
+        A COCO JSON file; or the folder of a VOC, ILSVRC DET or YOLO data set.
+    options
+        Passed to the format's reader (a split's name, for instance).
+
+    Raises
+    ------
+    EvaluationError
+        Naming file, record and field.
+    """
+    reader = reader_of(path)
+    for name in options:
+        if name not in inspect.signature(reader).parameters:
+            raise EvaluationError(f"{os.fspath(path)}: its format has no {name!r}; leave it out")
+    return reader(path, **options)
+
+
+def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
+    """Read detections and find the image and class of the data set that each belongs to.
+
+    Parameters
+    ----------
+    detections
+        COCO results, a list of objects with image_id, category_id, bbox
+        `[x, y, width, height]` and score; or a detections.json, an object with such a list
+        under "annotations"; or the path of a JSON file with either, or of results in another
+        format (see results_reader_of). A DetectionTable is checked and returned.
+    dataset
+        The ground truth. An "images" list beside the annotations is matched to it by file name
+        and a "categories" list by class name, whatever ids they use; without them, ids are the
+        ground truth's own.
+
+    Returns
+    -------
+    Detections in file order, without those of categories that the ground truth does not know;
+    how many those were, and boxes with a negative side, stand in its notes.
+
+    Raises
+    ------
+    EvaluationError
+        Naming file, record and field: a missing or malformed field, a score or box that is
+        not finite, an image that is not known; or no category at all is known. A table with
+        arrays that do not fit each other or the data set.
+    """
+    if not isinstance(dataset, Dataset):
+        raise EvaluationError(
+            f"the ground truth is a {type(dataset).__name__}; expected what read_dataset returns"
+        )
+    if isinstance(detections, DetectionTable):
+        return checked_table(detections, dataset)
+    if not isinstance(detections, (str, os.PathLike)):
+        return from_document(detections, dataset, "detections")
+    reader = results_reader_of(detections) or read_coco_results
+    return reader(detections, dataset)
+
+
+def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
+    """The reader for the ground truth at a path: read_coco, read_voc, read_ilsvrc or read_yolo.
+
+    Raises
+    ------
+    EvaluationError
+        No format is recognised; the message lists what was looked for.
+    """
+    place = _place(path)
+    if place.is_dir():
+        return _folder_reader(place)
+    if place.suffix.lower() in (".yaml", ".yml"):
+        return read_yolo
+    if place.suffix.lower() == ".json" or first_line(place).startswith((b"{", b"[")):
+        return read_coco
+    raise EvaluationError(
+        f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
+        "or the folder of a VOC, ILSVRC DET or YOLO data set"
+    )
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """A path that the system can look up, whether or not something is there."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise EvaluationError(f"a {type(path).__name__}; expected the path of a file or folder")
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        pass  # which its reader tells, unless it is a pattern
+    except OSError as error:
+        raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from None
+    except ValueError:  # a NUL in it
+        raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
+    return Path(path)
+
+
+def _folder_reader(folder: Path) -> Callable[..., Dataset]:
+    signs = ("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt")
+    if any((folder / name).exists() for name in (*signs, "devkit/data", "synsets.txt")):
+        return read_ilsvrc
+    if any(_first(folder, "Annotations/*.xml", "*.xml")):
+        return read_voc
+    if any(_first(folder, "labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")):
+        return read_yolo
+    json_files = [path.name for path in sorted(folder.glob("*.json"))]
+    remedy = f"; name its JSON file itself ({', '.join(json_files):.80})" if json_files else ""
+    raise EvaluationError(
+        f"{folder}: a folder that cannot be read as a data set: neither Annotations/*.xml (VOC), "
+        "nor Annotations/DET or meta_det.mat (ILSVRC DET), nor labels/ or data.yaml (YOLO) is in "
+        f"it{remedy}"
+    )
+
+
+def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTable] | None:
+    """The reader for the results at a path, called as reader(path, dataset); None for JSON.
+
+    Raises
+    ------
+    EvaluationError
+        No format is recognised; the message lists what was looked for.
+    """
+    place = _place(path)
+    if comp4_files(path):
+        return read_comp4
+    if place.is_dir():
+        if any(_first(place, "*.txt", "labels/*.txt")):
+            return read_yolo_results
+        if (place / "detections.json").is_file():
+            raise EvaluationError(f"{place}: a folder; its results are in detections.json")
+        raise EvaluationError(
+            f"{place}: a folder that holds no results: neither comp4_det_SPLIT_CLASS.txt (VOC) "
+            "nor IMAGE.txt (YOLO) is in it; check the path"
+        )
+    if place.suffix.lower() == ".json":
+        return None
+    begin = first_line(place)
+    table = place.suffix.lower() in (".csv", ".tsv")
+    if is_picture(begin):
+        raise EvaluationError(f"{place}: a picture, not results; check the path")
+    if begin.startswith((b"{", b"[")) or not (begin or table):
+        return None
+    if table or b"," in begin or b";" in begin:
+        return read_csv_results
+    return read_ilsvrc_submission
+
+
+def _first(folder: Path, *patterns: str) -> Iterator[Path]:
+    """At most one path that fits each pattern: folders of many files are not listed whole."""
+    for pattern in patterns:
+        yield from (path for _, path in zip(range(1), folder.glob(pattern), strict=False))
