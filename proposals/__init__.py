@@ -5,7 +5,7 @@ kernels. numba is needed only to compile them, once per machine; torch by `propo
 alone.
 
     from proposals import selective_search
-    proposals = selective_search(image, mode="googlenet-2x", seed=0)
+    proposals = selective_search(image, mode="fast", seed=0)
     proposals.boxes_xyxy    # (N, 4) float32, original pixels
 """
 

@@ -55,13 +55,12 @@ def selective_search(
     image
         (H, W, 3) uint8, RGB; any size from 1 x 1 up.
     mode
-        ``"single"`` (1 strategy), ``"fast"`` (8) or ``"quality"`` (80). ``"rcnn-fast"`` is fast
-        with R-CNN's superpixels (scale 1), ``"googlenet-2x"`` with GoogLeNet's (scale 2, which
-        fast has too).
+        ``"single"`` (1 strategy), ``"fast"`` (8 strategies, with GoogLeNet's doubled superpixels),
+        ``"rcnn-fast"`` (the same 8 with R-CNN's smaller superpixels) or ``"quality"`` (80).
     superpixel_scale
-        Multiplies k and the smallest segment together, above 0. 1 is R-CNN's setting, 2
-        GoogLeNet's (section 8), with about half the boxes. None takes the mode's own: 2 for
-        fast and googlenet-2x, else 1.
+        Multiplies both k and the smallest segment's size; above 0. R-CNN uses 1, GoogLeNet 2
+        (section 8), with about half the boxes. None takes the mode's own scale: 2 for fast, 1 for
+        the others.
     seed
         Of the random part of the order (section 3.3 of the paper): an int or a Generator.
         The same seed gives the same bytes, whatever the number of threads.

@@ -11,7 +11,7 @@ from detector.commands.learning_arguments import classify, pretrain, train
 from detector.commands.options import add_device, add_settings, count, fraction, names
 from detector.version import __version__
 
-MODES = ("single", "fast", "rcnn-fast", "googlenet-2x", "quality")  # of selective search
+MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
 COMMANDS = {
     "image": "draw boxes around the objects in photographs (may be left out)",
     "evaluate": "measure mAP on a data set",
@@ -102,7 +102,7 @@ def _image(parser: argparse.ArgumentParser) -> None:
     add("--max-detections", type=count, metavar="N", help="most objects per picture (default: 100)")
     add(
         "--proposals", metavar="MODE|FILE",
-        help="selective search alone, mode single, fast, rcnn-fast, googlenet-2x or quality; or a "
+        help="selective search alone, mode single, fast, rcnn-fast or quality; or a "
         "JSON file of your own boxes, "
         '{"street.jpg": [[x1, y1, x2, y2], ...]}; or the proposals.jsonl that `detect propose` '
         "wrote",

@@ -28,7 +28,7 @@ DEFAULT = "pair"  # the recipe of a detector that nobody named
 class ProposalOptions:
     """Selective search (GoogLeNet paper, section 8: superpixel size doubled)."""
 
-    mode: str = "fast"  # single, fast, rcnn-fast, googlenet-2x or quality
+    mode: str = "fast"  # single, fast, rcnn-fast or quality
     superpixel_scale: float = 2.0  # 1.0 = R-CNN, 2.0 = GoogLeNet
     width: int = 500  # pixels the photograph is resized to; 0 = as it is
     min_side: int = 20  # pixels at that width

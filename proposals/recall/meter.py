@@ -5,9 +5,9 @@
         meter.add(selective_search(image).boxes_xyxy, truths_xyxy, labels)
     print(meter.report(class_names).table())
 
-An object counts as found at an IoU where any one box overlaps it as much (Uijlings et al. 2013,
-section 5); a box may serve several objects. COCO's evaluation gives each box to one object, so
-its figures are the same where objects do not share boxes and never higher.
+An object is covered at an IoU threshold if any box reaches that IoU with it (Uijlings et al. 2013,
+section 5); one box may cover several objects. COCO's evaluation matches each box to one object, so
+its figures are never higher, and are the same where objects do not share boxes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["RecallMeter", "RecallReport", "measure_recall"]
 
 
 class RecallMeter:
-    """Collects images one after another; keeps a few numbers per object, no boxes."""
+    """Measures images one after another; keeps a few numbers per object, but no boxes."""
 
     def __init__(self) -> None:
         self._box_counts: list[int] = []
@@ -49,19 +49,19 @@ class RecallMeter:
         boxes_xyxy
             (N, 4) numbers, best first; `[x1, y1, x2, y2]` in pixels, continuous. N may be 0.
         truths_xyxy
-            (T, 4) numbers, the objects of the image. T may be 0: its boxes still count.
+            (T, 4) numbers, the objects of the image. T may be 0: the image's boxes still count.
         labels
             (T,) whole numbers from 0, the class of each object.
         ignored
-            (T,) bool, objects left out (difficult ones, crowds); None leaves out none.
+            (T,) bool, True for objects that do not count (difficult, crowds); None counts all.
         areas
-            (T,) numbers, pixels^2, by which small, medium and large are told apart; None takes
-            those of the boxes. COCO takes those of its masks.
+            (T,) numbers, pixels^2, which decide between small, medium and large. None takes the
+            areas of the boxes; COCO takes the areas of its masks.
 
         Raises
         ------
         ProposalError
-            A shape, kind or value is not as above; names the image by its number from 0.
+            A shape, dtype or value is not as above; the message gives the image's number, from 0.
         """
         where = f"image {len(self._box_counts)}"
         boxes = _boxes(boxes_xyxy, f"{where}: boxes_xyxy")
@@ -69,7 +69,9 @@ class RecallMeter:
         count = len(truths)
         classes = _column(labels, count, "iu", f"{where}: labels").astype(np.int64)
         if (classes < 0).any():
-            raise ProposalError(f"{where}: labels go down to {classes.min()}; count them from 0")
+            raise ProposalError(
+                f"{where}: labels go down to {classes.min()}; number classes from 0"
+            )
         sizes = area(truths) if areas is None else _column(areas, count, "iuf", f"{where}: areas")
         keep = np.ones(count, bool)
         if ignored is not None:
@@ -83,17 +85,17 @@ class RecallMeter:
         self._areas.append(sizes[keep].astype(np.float64))
 
     def report(self, class_names: Sequence[str] = ()) -> RecallReport:
-        """The figures of all images so far.
+        """The figures of all images added so far.
 
         Parameters
         ----------
         class_names
-            Class k is called class_names[k]; without names it is called "k".
+            Name of each class by label; without names, class 3 is called "3".
 
         Raises
         ------
         ProposalError
-            A label has no name, or two classes have the same.
+            A label has no name, or two classes have the same name.
         """
         labels = np.concatenate([np.empty(0, np.int64), *self._labels])
         classes = int(labels.max(initial=-1)) + 1
@@ -104,7 +106,9 @@ class RecallMeter:
                 "give one per class"
             )
         if len(set(names)) < len(names):
-            raise ProposalError("class_names: a name comes twice; give each class its own")
+            raise ProposalError(
+                "class_names: two classes have the same name; give each class its own"
+            )
         return RecallReport(
             box_counts=np.array(self._box_counts, np.int64),
             best_overlaps=np.concatenate([np.empty(0, np.float32), *self._best_overlaps]),
@@ -138,16 +142,16 @@ def measure_recall(
     Raises
     ------
     ProposalError
-        An array is not as described there, or one argument has fewer images than another.
+        An array is not as described there, or the arguments have different numbers of images.
     """
-    given = {
+    arguments = {
         "boxes_xyxy": boxes_xyxy,
         "truths_xyxy": truths_xyxy,
         "labels": labels,
         "ignored": ignored,
         "areas": areas,
     }
-    columns = {name: list(values) for name, values in given.items() if values is not None}
+    columns = {name: list(values) for name, values in arguments.items() if values is not None}
     if len({len(column) for column in columns.values()}) > 1:
         counts = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
         raise ProposalError(f"numbers of images differ ({counts}); give one array per image")
@@ -159,7 +163,7 @@ def measure_recall(
 
 def _first_ranks(overlaps: NDArray[np.float32]) -> NDArray[np.int64]:
     """(T, thresholds): the first column of (T, N) overlaps that reaches each threshold."""
-    # The best so far never falls from box to box, so that a binary search finds the place.
+    # The running maximum is sorted, so a binary search finds the first box over each threshold.
     best_so_far = np.maximum.accumulate(overlaps, axis=1)
     ranks = np.array([np.searchsorted(row, THRESHOLDS) for row in best_so_far], np.int64)
     ranks = ranks.reshape(-1, len(THRESHOLDS))
@@ -176,7 +180,7 @@ def _boxes(values: ArrayLike, what: str) -> NDArray[np.float32]:
             f"{what}: expected (N, 4) numbers [x1, y1, x2, y2], got {array.shape} {array.dtype}"
         )
     if not np.isfinite(array).all():
-        raise ProposalError(f"{what}: hold NaN or infinity; leave such boxes out")
+        raise ProposalError(f"{what}: NaN or infinity; leave such boxes out")
     return array.astype(np.float32)
 
 

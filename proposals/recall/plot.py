@@ -1,13 +1,17 @@
-"""Recall against the number of boxes, as a picture. Imports matplotlib inside the functions."""
+"""Recall against the number of boxes, as a picture.
+
+matplotlib is imported inside the functions: `import proposals` stays light.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from proposals.result import ProposalError
 from proposals.whole_files import replacing
@@ -16,23 +20,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from proposals.recall.report import RecallReport
-
-# After Okabe and Ito: told apart by the colour-blind, the dark ones first.
+# Okabe and Ito's palette, which colour-blind readers can tell apart; dark colours first.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
 INK, GRID = "#333333", "#E4E4E4"
 WIDTH, HEIGHT, DOTS = 8.8, 3.5, 200  # inches and dots per inch: twice the width of a README
-LINE = 0.055  # height of a line of text where the axis from 0 to 1 has height 1
-FIRST_SHOWN = 5  # boxes; fewer find next to nothing
+LINE = 0.055  # height of a line of text, as a share of the axis from 0 to 1
+FIRST_SHOWN = 5  # boxes; fewer cover almost no objects
 PANELS = {
-    "recall at IoU .5": lambda report, first: report.recall(0.5, first),
-    "recall at IoU .7": lambda report, first: report.recall(0.7, first),
-    "average recall, IoU .5 to .95": lambda report, first: report.average_recall(first),
+    "recall at IoU 0.5": lambda report, first: report.recall(0.5, first),
+    "recall at IoU 0.7": lambda report, first: report.recall(0.7, first),
+    "average recall, IoU 0.5 to 0.95": lambda report, first: report.average_recall(first),
 }
 
 
+class Measured(Protocol):
+    """What a curve is drawn from: a `RecallReport`."""
+
+    @property
+    def box_counts(self) -> NDArray[np.int64]: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def objects(self) -> int: ...
+    def mean_boxes(self, first: int | None = None) -> float: ...
+    def recall(self, iou: float = 0.5, first: int | None = None) -> float: ...
+    def average_recall(self, first: int | None = None) -> float: ...
+
+
 class End(NamedTuple):
-    """The last point of a curve and what is written beside it."""
+    """The last point of a curve and the label beside it."""
 
     boxes: float
     value: float
@@ -40,8 +56,8 @@ class End(NamedTuple):
     colour: str
 
 
-def plot_report(report: RecallReport, path: str | os.PathLike[str]) -> None:
-    """Draw the three figures of one report in one panel; see `plot_reports` for the errors."""
+def plot_report(report: Measured, path: str | os.PathLike[str]) -> None:
+    """Draw the three figures of one report in one panel; errors as in `plot_reports`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH * 0.7, HEIGHT), dpi=DOTS, layout="constrained")
@@ -60,25 +76,25 @@ def plot_report(report: RecallReport, path: str | os.PathLike[str]) -> None:
 
 
 def plot_reports(
-    reports: Mapping[str, RecallReport],
+    reports: Mapping[str, Measured],
     path: str | os.PathLike[str],
     styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Draw several reports side by side: recall at IoU .5, at .7, and average recall.
+    """Draw several reports in three panels: recall at IoU 0.5, at 0.7, and average recall.
 
     Parameters
     ----------
     reports
-        The name in the legend -> its report. A curve ends at the boxes per image of its report.
+        Name in the legend -> report. Each curve ends at its report's mean number of boxes.
     path
-        Where the picture goes; the suffix (.png, .svg, .pdf) names the format.
+        File to write; the suffix (.png, .svg, .pdf) names the format.
     styles
-        Matplotlib's line properties by name of a report, e.g. `{"OpenCV": {"linestyle": "--"}}`.
+        Report name -> matplotlib line properties, e.g. `{"OpenCV": {"linestyle": "--"}}`.
 
     Raises
     ------
     ProposalError
-        No reports, or a suffix that matplotlib does not know.
+        There are no reports, or matplotlib does not support the suffix.
     """
     from matplotlib.figure import Figure
 
@@ -104,18 +120,18 @@ def plot_reports(
 
 
 def _style(number: int) -> dict[str, Any]:
-    """Colours in turn; their second round is dashed, their third dotted."""
+    """Colours in turn: the first round solid, the second dashed, the third dotted."""
     dashes = ("-", "--", ":")[number // len(COLOURS) % 3]
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": dashes}
 
 
 def _draw_curve(
-    axes: Axes, report: RecallReport, measure: Any, style: dict[str, Any]
+    axes: Axes, report: Measured, measure: Any, style: dict[str, Any]
 ) -> tuple[float, float]:
-    """One line with a dot at its end; returns the end."""
+    """Draw one line with a dot at its end; returns that end point."""
     most = max(1, int(report.box_counts.max(initial=1)))
     firsts = np.unique(np.geomspace(min(FIRST_SHOWN, most), most, 80).round().astype(int))
-    # Images have fewer boxes than the cut: what was looked at is their mean.
+    # Some images have fewer boxes than the cut, so the x axis shows the mean number that counted.
     boxes = [report.mean_boxes(int(first)) for first in firsts]
     values = [measure(report, int(first)) for first in firsts]
     axes.plot(boxes, values, **{"linewidth": 1.6, "solid_capstyle": "round", **style})
@@ -124,8 +140,8 @@ def _draw_curve(
 
 
 def _label_ends(axes: Axes, ends: list[End]) -> None:
-    """Write each end's text at the right border, level with it where there is room."""
-    ends = sorted((end for end in ends if end.value >= 0), key=lambda end: end.value)  # no NaN
+    """Write each curve's label at the right border, at the height of its end where possible."""
+    ends = sorted((end for end in ends if end.value >= 0), key=lambda end: end.value)  # without NaN
     for end, level in zip(ends, _spread([end.value for end in ends]), strict=True):
         axes.annotate(
             end.text, (end.boxes, end.value), xytext=(1.03, level),
@@ -138,7 +154,7 @@ def _label_ends(axes: Axes, ends: list[End]) -> None:
 
 
 def _spread(values: list[float]) -> list[float]:
-    """Ascending values, moved apart until neighbours are LINE from each other, none above 1."""
+    """Move ascending values apart until neighbours differ by at least LINE and none is above 1."""
     levels = np.array(values)
     for row in range(1, len(levels)):
         levels[row] = max(levels[row], levels[row - 1] + LINE)
@@ -163,11 +179,11 @@ def _finish(axes: Axes) -> None:
 
 
 def _short(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}".removeprefix("0") if 0 < value < 1 else f"{value:g}"
+    return f"{value:.{digits}f}" if 0 < value < 1 else f"{value:g}"
 
 
 def _legend_columns(names: list[str]) -> int:
-    """As many as fit side by side: about 125 letters of this size, 8 of them for the line."""
+    """As many columns as fit: a row holds about 125 letters, and each line sample takes 8."""
     return max(1, min(len(names), 125 // (8 + max(len(name) for name in names))))
 
 

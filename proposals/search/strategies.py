@@ -40,7 +40,6 @@ MODES: dict[str, Mode] = {
     "single": Mode(("HSV",), ("CTSF",), (100,), superpixel_scale=1.0),
     "fast": _FAST._replace(superpixel_scale=2.0),
     "rcnn-fast": _FAST,
-    "googlenet-2x": _FAST._replace(superpixel_scale=2.0),
     "quality": Mode(("HSV", "Lab", "rgI", "H", "I"), ("CTSF", "TSF", "F", "S"),
                     (50, 100, 150, 300), superpixel_scale=1.0),
 }  # fmt: skip

@@ -38,7 +38,6 @@ def test_other_options_have_other_keys():
     "same",
     [
         {"mode": "fast"},
-        {"mode": "googlenet-2x"},
         {"mode": "rcnn-fast", "superpixel_scale": 2},
         {"superpixel_scale": 2},
         {"seed": 0},

@@ -74,7 +74,6 @@ def test_modes_and_superpixel_scale_change_the_number_of_boxes():
         ("single", "single", 1),
         ("fast", "fast", 2),
         ("rcnn-fast", "fast", 1),
-        ("googlenet-2x", "fast", 2),
         ("quality", "quality", 1),
     ],
 )
@@ -221,7 +220,7 @@ def test_the_most_pixels_are_those_of_the_resized_image(monkeypatch):
     ("arguments", "message"),
     [
         ({"mode": "fsat"}, "mode: .*'fsat'; did you mean 'fast'"),
-        ({"mode": 3}, "mode: expected one of single, fast, rcnn-fast, googlenet-2x, quality"),
+        ({"mode": 3}, "mode: expected one of single, fast, rcnn-fast, quality"),
         ({"superpixel_scale": 0}, "superpixel_scale: .*above 0, got 0"),
         ({"superpixel_scale": float("inf")}, "superpixel_scale"),
         ({"superpixel_scale": "2"}, "superpixel_scale"),

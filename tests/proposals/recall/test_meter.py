@@ -1,4 +1,4 @@
-"""Measuring proposals, against tables worked out by hand, and what is refused."""
+"""Measured proposals against tables worked out by hand, and the errors of wrong input."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from PIL import Image
 from proposals import ProposalError, RecallMeter, RecallReport, measure_recall
 from proposals.recall.plot import _spread, plot_reports
 
-# Objects of 100 x 100 pixels; a box that shares n of the 100 columns, and no more, has IoU n/100.
+# Objects of 100 x 100 pixels: a box that consists of n of the 100 columns has IoU n/100.
 OBJECT = [0.0, 0.0, 100.0, 100.0]
 OTHER = [200.0, 0.0, 300.0, 100.0]
 
 
 def covering(percent: int, left: float = 0.0) -> list[float]:
-    """A box inside the object at `left`, of IoU percent / 100."""
+    """A box inside the object at `left` with an IoU of percent / 100."""
     return [left, 0.0, left + percent, 100.0]
 
 
 @pytest.fixture
 def by_hand() -> RecallReport:
-    """Two images, four objects that count, three classes of which one has no object.
+    """Two images, four objects that count, three classes, one of them without objects.
 
-    image 0: class 0 is covered by 40 %, then 70 %, then 100 %; class 1 by 60 % as the 4th box
-    image 1: class 0 by 80 % as the 2nd box; class 1 by nothing; a difficult one that is covered
+    image 0: boxes 1 to 3 cover class 0 by 40 %, 70 % and 100 %; box 4 covers class 1 by 60 %
+    image 1: box 2 covers class 0 by 80 %; no box covers class 1; box 1 covers a difficult object
     """
     first = [covering(40), covering(70), covering(100), covering(60, 200)]
     second = [[500.0, 500.0, 510.0, 510.0], covering(80)]
@@ -63,9 +63,9 @@ def test_recall_by_hand(
 
 
 def test_average_recall_by_hand(by_hand: RecallReport) -> None:
-    # Of ten thresholds, 100 % reaches all, 80 % seven (.5 to .8), 60 % three.
+    # Of the ten thresholds, 100 % reaches all, 80 % reaches seven (0.5 to 0.8), 60 % three.
     assert by_hand.average_recall() == pytest.approx((1 + 0.7 + 0.3 + 0) / 4, abs=0)
-    # The first two boxes: 70 % reaches five.
+    # Among the first two boxes of image 0 the best covers 70 %, which reaches five thresholds.
     assert by_hand.average_recall(first=2) == pytest.approx((0.5 + 0.7) / 4, abs=1e-15)
 
 
@@ -78,7 +78,7 @@ def test_best_overlaps_by_hand(by_hand: RecallReport) -> None:
     assert (cat.recall(), dog.recall(), cat.objects, emu.objects) == (1, 0.5, 2, 0)
 
 
-def test_no_objects_are_nan_and_not_0(by_hand: RecallReport) -> None:
+def test_figures_without_objects_are_nan(by_hand: RecallReport) -> None:
     for empty in (
         measure_recall([], [], []),
         measure_recall([[OBJECT]], [[]], [[]]),
@@ -107,7 +107,7 @@ def test_sizes_are_those_of_coco() -> None:
     sizes = [report.of_size(name) for name in ("small", "medium", "large")]
     assert [size.objects for size in sizes] == [2, 2, 2]
     assert [size.recall(0.95) for size in sizes] == [1, 0.5, 0]
-    # a mask's area, where it is given, decides instead of the box's
+    # Given mask areas decide instead of the boxes' areas.
     by_mask = measure_recall([truths], [truths], [[0] * 6], areas=[[9.0] * 6])
     assert by_mask.of_size("small").objects == 6
 
@@ -127,7 +127,7 @@ def test_the_table_and_the_json_hold_the_same_figures(
     assert (saved["images"], saved["objects"], saved["boxes_per_image"]) == (2, 4, 3)
 
 
-def test_cuts_are_shown_as_far_as_there_are_boxes() -> None:
+def test_cuts_end_below_the_largest_number_of_boxes() -> None:
     boxes = np.tile(np.array(OBJECT, np.float32), (101, 1))
     report = measure_recall([boxes[:3], boxes], [[OBJECT], []], [[0], []])
     assert report.cuts() == (10, 20, 50, 100) and list(report.to_dict()["first"]) == [
@@ -143,28 +143,30 @@ def test_an_overlap_of_exactly_the_threshold_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"boxes_xyxy": [[1, 2, 3]]}, r"image 1: boxes_xyxy: expected \(N, 4\) numbers"),
         ({"boxes_xyxy": [["a"] * 4]}, "image 1: boxes_xyxy: expected"),
-        ({"truths_xyxy": [[0, 0, math.nan, 1]]}, "image 1: truths_xyxy: hold NaN"),
+        ({"truths_xyxy": [[0, 0, math.nan, 1]]}, "image 1: truths_xyxy: NaN or infinity"),
         ({"labels": [0, 1]}, r"image 1: labels: expected \(1,\) whole numbers"),
         ({"labels": [0.5]}, "image 1: labels: expected"),
-        ({"labels": [-1]}, "image 1: labels go down to -1; count them from 0"),
+        ({"labels": [-1]}, "image 1: labels go down to -1; number classes from 0"),
         ({"ignored": [0]}, r"image 1: ignored: expected \(1,\) bool"),
         ({"areas": [1.0, 2.0]}, r"image 1: areas: expected \(1,\) numbers"),
     ],
 )
-def test_wrong_arrays_are_named(wrong: dict[str, Any], said: str) -> None:
+def test_wrong_arrays_are_named(wrong: dict[str, Any], message: str) -> None:
     right = {"boxes_xyxy": [OBJECT], "truths_xyxy": [OBJECT], "labels": [0]}
     meter = RecallMeter()
     meter.add(**right)
-    with pytest.raises(ProposalError, match=said):
+    with pytest.raises(ProposalError, match=message):
         meter.add(**{**right, **wrong})
 
 
-def test_wrong_questions_are_named(by_hand: RecallReport, tmp_path: Path) -> None:
-    with pytest.raises(ProposalError, match=r"iou: expected one of .5, .55, ..., .95, got 0.52"):
+def test_wrong_arguments_are_named(by_hand: RecallReport, tmp_path: Path) -> None:
+    with pytest.raises(
+        ProposalError, match=r"iou: expected one of 0.5, 0.55, \.\.\., 0.95, got 0.52"
+    ):
         by_hand.recall(0.52)
     with pytest.raises(ProposalError, match="first: expected a whole number >= 1, got 0"):
         by_hand.average_recall(0)
@@ -176,7 +178,7 @@ def test_wrong_questions_are_named(by_hand: RecallReport, tmp_path: Path) -> Non
         measure_recall([[]], [[], []], [[]])
     with pytest.raises(ProposalError, match="1 names, but labels go up to 1"):
         measure_recall([[]], [[OBJECT]], [[1]], class_names=["cat"])
-    with pytest.raises(ProposalError, match="a name comes twice"):
+    with pytest.raises(ProposalError, match="two classes have the same name"):
         measure_recall([[]], [[OBJECT]], [[1]], class_names=["cat", "cat"])
     with pytest.raises(ProposalError, match=r"'.txt' names no picture format"):
         by_hand.plot(tmp_path / "plot.txt")
@@ -184,9 +186,7 @@ def test_wrong_questions_are_named(by_hand: RecallReport, tmp_path: Path) -> Non
         plot_reports({}, tmp_path / "plot.png")
 
 
-def test_plots_are_pictures_twice_as_wide_as_a_readme(
-    by_hand: RecallReport, tmp_path: Path
-) -> None:
+def test_plots_are_pictures_of_twice_a_readmes_width(by_hand: RecallReport, tmp_path: Path) -> None:
     empty = measure_recall([[]], [[]], [[]])
     by_hand.plot(tmp_path / "one.png")
     names = {f"report {number}": by_hand for number in range(9)} | {"empty": empty}

@@ -1,4 +1,4 @@
-"""Measuring proposals in general: what always holds, pycocotools' figures, and speed."""
+"""Measured proposals in general: properties that always hold, pycocotools' figures, speed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ boxes_strategy = arrays.arrays(
 @st.composite
 def images(draw: st.DrawFn) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Up to five images: boxes, truths, labels, ignored."""
-    found = []
+    drawn = []
     for _ in range(draw(st.integers(1, 5))):
         truths = draw(boxes_strategy)[:4]
         count = len(truths)
         labels = draw(arrays.arrays(np.int64, count, elements=st.integers(0, 2)))
-        found.append((draw(boxes_strategy), truths, labels, draw(arrays.arrays(bool, count))))
-    return found
+        drawn.append((draw(boxes_strategy), truths, labels, draw(arrays.arrays(bool, count))))
+    return drawn
 
 
 def measured(data: list[Any]) -> RecallReport:
@@ -39,7 +39,7 @@ def measured(data: list[Any]) -> RecallReport:
 
 @settings(max_examples=150, deadline=None)
 @given(data=images())
-def test_what_always_holds(data: list[Any]) -> None:
+def test_recall_falls_with_the_iou_and_rises_with_the_boxes(data: list[Any]) -> None:
     report = measured(data)
     if report.objects == 0:
         return
@@ -49,11 +49,11 @@ def test_what_always_holds(data: list[Any]) -> None:
         assert by_iou[0] >= report.average_recall(first) >= by_iou[-1]
     by_cut = [report.recall(0.5, first) for first in range(1, 14)]
     assert by_cut == sorted(by_cut) and by_cut[-1] == report.recall(0.5)
-    # an object found at an IoU has a best overlap of at least that
+    # An object covered at an IoU has a best overlap of at least that IoU.
     assert (
         report.average_best_overlap >= max(iou * report.recall(iou) for iou in (0.5, 0.95)) - 1e-6
     )
-    # COCO's ten samples lie above Hosang's integral, by a tenth of recall(.5) at most
+    # COCO's ten samples lie above Hosang's integral, by at most a tenth of recall(0.5).
     integral = np.maximum(2 * report.best_overlaps.astype(np.float64) - 1, 0).mean()
     assert integral - 1e-6 <= report.average_recall() <= integral + by_cut[-1] / 10 + 1e-6
 
@@ -64,12 +64,12 @@ def test_the_order_of_images_and_their_splitting_do_not_matter(
     data: list[Any], random: Any
 ) -> None:
     shuffled = random.sample(data, len(data))
-    there, here = measured(shuffled).to_dict(), measured(data).to_dict()
-    assert str(there) == str(here) or flat(there) == pytest.approx(flat(here), abs=1e-12)
+    other, expected = measured(shuffled).to_dict(), measured(data).to_dict()
+    assert str(other) == str(expected) or flat(other) == pytest.approx(flat(expected), abs=1e-12)
     meter = RecallMeter()
     for image in data:
         meter.add(*image)
-    assert meter.report(("a", "b", "c")).to_dict() == here
+    assert meter.report(("a", "b", "c")).to_dict() == expected
 
 
 def flat(value: Any) -> list[float]:
@@ -86,13 +86,13 @@ def test_parts_add_up_to_the_whole(data: list[Any]) -> None:
         [report.of_class(name) for name in report.class_names],
         [report.of_size(name) for name in ("small", "medium", "large")],
     ):
-        found = [part.objects * part.recall() for part in parts if part.objects]
+        covered = [part.objects * part.recall() for part in parts if part.objects]
         assert sum(part.objects for part in parts) == report.objects
-        assert not found or sum(found) == pytest.approx(report.objects * report.recall())
+        assert not covered or sum(covered) == pytest.approx(report.objects * report.recall())
 
 
 def coco_average_recall(boxes: list[np.ndarray], truths: list[np.ndarray], first: int) -> float:
-    """pycocotools' AR at `first` detections per image, without classes."""
+    """AR of pycocotools at `first` detections per image, without classes."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -118,17 +118,17 @@ def coco_average_recall(boxes: list[np.ndarray], truths: list[np.ndarray], first
             }
             coco.createIndex()
             sides.append(coco)
-        judge = COCOeval(*sides, "bbox")
-        judge.params.useCats = 0
-        judge.params.maxDets = [first]
-        judge.evaluate()
-        judge.accumulate()
-    recalls = judge.eval["recall"][:, 0, 0, 0]
+        evaluation = COCOeval(*sides, "bbox")
+        evaluation.params.useCats = 0
+        evaluation.params.maxDets = [first]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    recalls = evaluation.eval["recall"][:, 0, 0, 0]
     return float(recalls.mean())
 
 
 def toy(rng: np.random.Generator, apart: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Twenty images of objects `apart` pixels from each other, boxes strewn around them."""
+    """Twenty images of objects `apart` pixels from each other, with boxes scattered around."""
     boxes, truths = [], []
     for _ in range(20):
         corners = np.array([[x, y] for x in (0, 1, 2) for y in (0, 1)]) * apart + 50
@@ -140,7 +140,7 @@ def toy(rng: np.random.Generator, apart: int) -> tuple[list[np.ndarray], list[np
 
 
 @pytest.mark.parametrize("first", [1, 3, 10, 40])
-def test_average_recall_is_pycocotools_to_the_last_digit(first: int) -> None:
+def test_average_recall_equals_pycocotools_to_the_last_digit(first: int) -> None:
     boxes, truths = toy(np.random.default_rng(first), apart=100)
     report = measure_recall(boxes, truths, [[0] * len(objects) for objects in truths])
     expected = coco_average_recall(boxes, truths, first)
@@ -148,19 +148,19 @@ def test_average_recall_is_pycocotools_to_the_last_digit(first: int) -> None:
     assert report.average_recall(first) == pytest.approx(expected, rel=0, abs=1e-15)
 
 
-def test_one_box_serves_two_objects_which_coco_does_not_allow() -> None:
+def test_one_box_covers_two_objects_unlike_in_coco() -> None:
     box = [0.0, 0.0, 100.0, 100.0]
     boxes, truths = [np.array([box])], [np.array([box, box])]
     report = measure_recall(boxes, truths, [[0, 0]])
     assert (report.average_recall(), coco_average_recall(boxes, truths, 40)) == (1, 0.5)
 
 
-def test_it_takes_a_second_for_800_images() -> None:
+def test_800_images_take_about_a_second() -> None:
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 300, (800, 1300, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(20, 200, corners.shape)], axis=2)
     started = time.perf_counter()
     report = measure_recall(boxes, boxes[:, 5:8], np.zeros((800, 3), int))
     assert report.table() and report.to_dict()
-    assert time.perf_counter() - started < 5  # .2 on a quiet machine
+    assert time.perf_counter() - started < 5  # 0.2 s on a quiet machine
     assert report.recall(0.95, first=8) == 1

@@ -23,7 +23,7 @@ def test_it_finds_what_ours_finds():
     assert np.abs(boxes_of(image) - [40, 30, 110, 70]).max(axis=1).min() <= 2
 
 
-@pytest.mark.parametrize("mode", ["single", "fast", "rcnn-fast", "googlenet-2x", "quality"])
+@pytest.mark.parametrize("mode", ["single", "fast", "rcnn-fast", "quality"])
 def test_every_mode_gives_valid_boxes(mode):
     image = scene(90, 120)
     result = selective_search(image, mode, backend="opencv", width=240, min_side=30, max_side=150)
