@@ -1,6 +1,6 @@
 """Make this data set: three photographs, and nine rooms that are drawn around such photographs.
 
-    python docs/sample/make.py        # needs scikit-image; writes images/ and instances.json
+python docs/sample/make.py        # needs scikit-image; writes images/ and instances.json
 """
 
 from __future__ import annotations
