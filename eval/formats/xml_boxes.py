@@ -16,8 +16,8 @@ import numpy as np
 
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import ImageRecord, Truths
-from eval.formats.compiled.text_numbers import number_of
 from eval.formats.faults import Fault, Report
+from eval.formats.number_lines import number_of
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.errors import EvaluationError
-from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Fault, Report, refuse
+from eval.formats.number_lines import number_table
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.yolo_folders import find_folders, home_of, read_yaml
 

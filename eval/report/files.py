@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.findings import Findings
-from eval.report.words import known
+from eval.report.content.findings import Findings
+from eval.report.content.words import known
 from eval.why.plain import plain
 
 

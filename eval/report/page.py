@@ -10,12 +10,12 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report
+from eval.report.content.findings import Findings, Other, find_out
 from eval.report.files import class_rows, csv_text, document, write_file
-from eval.report.findings import Findings, Other, find_out
 from eval.report.sections.head import head, strip
 from eval.report.sections.order import pictures_of, sections
 
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(
@@ -98,7 +98,7 @@ def render(findings: Findings, images: str | os.PathLike[str] | None) -> str:
     report = findings.report
     notes = list(dict.fromkeys([*report.notes, *report.quirks, *missing]))
     environment = Environment(
-        loader=FileSystemLoader([_HERE, _HERE / "templates"]),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -108,6 +108,6 @@ def render(findings: Findings, images: str | os.PathLike[str] | None) -> str:
         head=head(findings, notes),
         strip=strip(report, findings.bounds),
         sections=sections(findings, pictures),
-        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        script=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        css=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
     )

@@ -14,8 +14,8 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.compiled.text_numbers import number_of
 from eval.formats.faults import Fault, Report, refuse
+from eval.formats.number_lines import number_of
 from eval.formats.results.tables import (
     FILE_NAMES,
     IDS,

@@ -9,8 +9,8 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Fault, Report, refuse
+from eval.formats.number_lines import number_table
 from eval.formats.results.tables import make_table
 from eval.formats.text_files import read_bytes
 

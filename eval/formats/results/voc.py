@@ -13,8 +13,8 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Report, refuse
+from eval.formats.number_lines import number_table
 from eval.formats.results.tables import find_images, listed, make_table, rows_by_name
 from eval.formats.text_files import decoded, read_bytes
 

@@ -10,8 +10,8 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.compiled.text_numbers import number_table
 from eval.formats.faults import Fault, Report, refuse
+from eval.formats.number_lines import number_table
 from eval.formats.results.tables import FILE_NAMES, find_images, make_table, rows_by_name
 from eval.formats.text_files import read_bytes
 from eval.formats.yolo import FIELDS, checked_rows, in_pixels

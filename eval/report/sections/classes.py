@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from eval.curves import Curves
-from eval.report.charts import envelope_on_grid, line, staircase
-from eval.report.words import DASH, count, known, points, width
+from eval.report.content.charts import envelope_on_grid, line, staircase
+from eval.report.content.words import DASH, count, known, points, width
 from eval.why.classes import ClassTable
 
 # Up to this many classes have their small plots beside the large one.

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.findings import Findings
-from eval.report.words import difference, known, points
+from eval.report.content.findings import Findings
+from eval.report.content.words import difference, known, points
 from eval.why.bootstrap import Interval
 
 # Classes in the plot; of more, those with the largest differences either way.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eval.report.words import amount, count, known, points, width
+from eval.report.content.words import amount, count, known, points, width
 from eval.why.confusion import Confusion
 
 # A larger matrix is not read but searched: the list of pairs is left.

@@ -6,8 +6,8 @@ from typing import Any
 
 from eval.evaluate import Report
 from eval.matching import CUT, FALSE, IGNORED, TRUE
-from eval.report.findings import Findings
-from eval.report.words import DASH, amount, count, interval, known, points, sentence, width
+from eval.report.content.findings import Findings
+from eval.report.content.words import DASH, amount, count, interval, known, points, sentence, width
 
 NAMES = {
     "voc": "PASCAL VOC 2010 and later",

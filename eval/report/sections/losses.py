@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.words import amount, count, difference, points, width
+from eval.report.content.words import amount, count, difference, points, width
 from eval.why.misses import Misses
 from eval.why.tide import KINDS, NOT_LOOKED_AT, Tide
 

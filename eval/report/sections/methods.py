@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import metadata
 
 from eval.evaluate import PROTOCOLS, Report
-from eval.report.findings import Findings
-from eval.report.words import amount
+from eval.report.content.findings import Findings
+from eval.report.content.words import amount
 
 _PASSED_OVER = {
     "voc": "Difficult, ignored and crowd objects need not be found, and a detection of one counts "

@@ -6,8 +6,10 @@ import os
 from typing import Any, NamedTuple
 
 from eval.curves import class_curves
-from eval.report.findings import Findings
-from eval.report.pictures import groups
+from eval.report.content.findings import Findings
+from eval.report.content.pictures import groups
+from eval.report.content.words import known, sentence
+from eval.report.content.worst import at_working_point
 from eval.report.sections.classes import classes_view, curves_view
 from eval.report.sections.comparison import comparison_view
 from eval.report.sections.confusion import confusion_view
@@ -16,8 +18,6 @@ from eval.report.sections.losses import losses_view, reasons, tide_lead
 from eval.report.sections.methods import methods
 from eval.report.sections.scores import scores_view
 from eval.report.sections.sizes import sizes_view
-from eval.report.words import known, sentence
-from eval.report.worst import at_working_point
 
 
 class Section(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 
 from eval.detections import DetectionTable
 from eval.matching import FALSE, TRUE, Matches
-from eval.report.charts import histogram
-from eval.report.words import amount, known, points
+from eval.report.content.charts import histogram
+from eval.report.content.words import amount, known, points
 from eval.why.calibration import Calibration
 
 # The plot's corners, SVG units.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.words import count, known, points, width
+from eval.report.content.words import count, known, points, width
 from eval.why.buckets import Buckets
 
 _TITLES = {"COCO": "By COCO's sizes", "side": "By the data set's own sizes", "ratio": "By shape"}

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from eval.report import charts, words
-from eval.report.worst import one_for_each_image
+from eval.report.content import charts, words
+from eval.report.content.worst import one_for_each_image
 
 
 def test_staircase_goes_down_where_the_envelope_does() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.words import amount, points
+from eval.report.content.words import amount, points
 
 # Curves are drawn on a square of this side, recall to the right, precision upwards.
 SIDE = 1000

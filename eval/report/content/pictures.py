@@ -12,8 +12,8 @@ import numpy as np
 
 from eval.datasets import Dataset, ImageRecord
 from eval.detections import DetectionTable
-from eval.report.words import points
-from eval.report.worst import Working, one_for_each_image, share_of_image
+from eval.report.content.words import points
+from eval.report.content.worst import Working, one_for_each_image, share_of_image
 
 # Boxes are drawn in units of about one screen pixel, a picture this many units high.
 _HEIGHT = 280.0

@@ -16,7 +16,7 @@ from eval.errors import EvaluationError
 from eval.evaluate import Report
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
-from eval.report.words import known
+from eval.report.content.words import known
 from eval.why import Comparison, Explanation, compare, explain, read_traces
 
 Other = tuple[Report, DetectionTable]

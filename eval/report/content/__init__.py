@@ -1,0 +1,1 @@
+"""What the sections show: the analyses, figures as text, plots and photographs."""
