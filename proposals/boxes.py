@@ -55,24 +55,6 @@ def intersection_over_union(boxes_a: ArrayLike, boxes_b: ArrayLike) -> NDArray[n
     return np.asarray(intersection / union, np.float32)
 
 
-def paired_overlap(boxes_a: ArrayLike, boxes_b: ArrayLike) -> NDArray[np.float32]:
-    """Overlap of every box of ``boxes_a`` with the one in the same row of ``boxes_b``.
-
-    Parameters
-    ----------
-    boxes_a, boxes_b
-        (N, 4) numbers, ``[x1, y1, x2, y2]``.
-
-    Returns
-    -------
-    (N,) float32 in [0, 1]; 0 where both boxes are empty.
-    """
-    a, b = _as_boxes(boxes_a), _as_boxes(boxes_b)
-    common = area(np.concatenate([np.maximum(a, b)[:, :2], np.minimum(a, b)[:, 2:]], axis=1))
-    union = area(a) + area(b) - common
-    return np.asarray(common / np.where(union > 0, union, 1), np.float32)
-
-
 def covered_share(boxes_xyxy: ArrayLike, others_xyxy: ArrayLike) -> NDArray[np.float32]:
     """Largest share of each box that lies inside one of the others.
 

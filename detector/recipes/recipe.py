@@ -101,7 +101,6 @@ class TrainingOptions:
 
     epochs: float = 8.0  # passes over the training photographs
     members: int = 1  # networks that vote; they differ in what they happen to draw
-    bag: float = 1.0  # share of the photographs that a network learns from, drawn by its seed
     images_per_step: int = 2  # photographs that a step of the optimizer learns from
     images_per_part: int = 1  # shared mode: of one pass; torchrun deals out the passes of a step
     regions_per_image: int = 64  # that are drawn to learn the classes from
@@ -113,12 +112,8 @@ class TrainingOptions:
     flip: bool = True  # learn mirrored photographs too, one time in two
     photometric: bool = False  # brightness, contrast, saturation, hue at random
     random_interpolation: bool = False  # in scaling (GoogLeNet paper, section 6)
-    # Shared mode: the costliest of 4 times as many regions are learned (arXiv 1604.03540)
-    ohem: bool = False
     # Whose network learning begins with, whatever its classes; "" = the ImageNet weights
     initial: str = ""
-    teacher: str = ""  # shared mode: a detector whose answers are learned too (arXiv 1503.02531)
-    teacher_share: float = 0.5  # of the target of each region's class
     label_smoothing: float = 0.0  # share of the target spread over all classes
     freeze: str = "conv2"  # last layer of Table 1 that keeps its initial weights; "" = none
     optimizer: str = "adamw"  # or sgd, with momentum .9
@@ -135,7 +130,6 @@ class TrainingOptions:
     box_regression: bool = True  # False leaves the proposals' boxes as they are (the paper)
     auxiliary_weight: float = 0.3  # of each side classifier's loss; 0 = none
     class_balance: float = 0.0  # 0 = every object's window alike, 1 = every class, 0.5 between
-    aspect_jitter: float = 0.0  # 0.33 stretches windows by up to 4/3
     memory_gb: float = 4.0  # of decoded photographs that are held; others are read each time
     averaging: float = 0.999  # decay of the weight average; 0 = off
     repeat_threshold: float = 0.05  # shared mode: rare classes come more often (LVIS); 0 = off

@@ -24,7 +24,6 @@ from detector.training.warp_mode import WindowSteps, window_losses, without_regr
 from detector.training_loop.distributed import Processes
 from detector.training_loop.parts import Steps
 from detector.training_loop.run_folder import MULTIBOX_BOXES
-from detector.training_loop.splits import bag_of
 from detector.training_loop.trainer import PartLosses, Trainer
 from detector.version import __version__
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
@@ -131,7 +130,7 @@ def train_network(
     members = _networks(job, recipe, options.seed if first_seed is None else first_seed)
     model = members[-1].model
     freeze_until(model, options.freeze)
-    images = bag_of(job.split[0], options.bag, options.seed)
+    images = job.split[0]
     steps, losses = _lessons(job, recipe, model, images)
     if not len(steps):
         raise DetectorError(
@@ -209,11 +208,5 @@ def _lessons(
     multibox = job.start.multibox if job.start is not None and count else None
     if multibox is not None:
         multibox.to(job.device)
-    named = options.teacher
-    teacher = load_named("training.teacher", named, job.device) if named else None
-    if teacher is not None and teacher.info.class_names != job.dataset.class_names:
-        raise DetectorError(
-            f"{options.teacher}: a teacher of other classes; give one trained on this data"
-        )
     data = StepData(job.photographs, images, recipe.network, options)  # minutes of searching
-    return data, detector_losses(options, multibox, teacher, count)
+    return data, detector_losses(options, multibox, count)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detector.networks.regions import DELTA_SCALE
 from detector.recipes import TrainingOptions
-from proposals.boxes import covered_share, encode_boxes, intersection_over_union, paired_overlap
+from proposals.boxes import covered_share, encode_boxes, intersection_over_union
 
 Floats = NDArray[np.float32]
 
@@ -162,8 +162,8 @@ def draw_windows(
 
     Every foreground window is as likely as another, and so is every background window: a
     photograph of many counts more. `class_balance` b makes a class of n windows as likely as
-    n^(1 - b). Where foreground windows are few they come again and again (another mirroring,
-    another jitter); where there is no background all are foreground.
+    n^(1 - b). Where foreground windows are few they come again and again, with
+    another mirroring; where there is no background all are foreground.
     """
     per_photograph = np.array([len(rows) for rows in windows.background])
     ends = np.cumsum(per_photograph)
@@ -191,26 +191,6 @@ def _draw_balanced(
     starts = np.cumsum(sizes) - sizes
     rows: NDArray[np.int64] = starts[drawn] + rng.integers(0, sizes[drawn])
     return rows
-
-
-def jitter_aspect(
-    boxes_xyxy: Floats,
-    targets_xyxy: Floats,
-    jitter: float,
-    foreground_iou: float,
-    rng: np.random.Generator,
-) -> Floats:
-    """Stretch boxes about their centres, their area kept: aspect times 1/(1 + j) to 1 + j.
-
-    With j = 1/3 that is the range of the paper's training crops, 3/4 to 4/3 (section 6). A box that
-    would overlap its target, one each, by less than `foreground_iou` stays as it is.
-    """
-    ratio = np.exp(rng.uniform(-1, 1, len(boxes_xyxy)) * np.log1p(jitter) / 2)
-    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
-    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2 * np.stack([ratio, 1 / ratio], 1)
-    stretched = np.concatenate([centre - half, centre + half], 1).astype(np.float32)
-    overlap = paired_overlap(stretched, targets_xyxy)
-    return np.where((overlap >= foreground_iou)[:, None], stretched, boxes_xyxy)
 
 
 def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

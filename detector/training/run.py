@@ -38,9 +38,8 @@ WITHOUT_OPTION: dict[str, dict[str, bool | float | str]] = {
         "box_regression": True,
         "auxiliary_weight": 0.0,
         "class_balance": 0.0,
-        "aspect_jitter": 0.0,
     },
-    "warp": {"ohem": False, "teacher": "", "hard_fraction": 0.0, "repeat_threshold": 0.0},
+    "warp": {"hard_fraction": 0.0, "repeat_threshold": 0.0},
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +14,10 @@ from torch.nn import functional as F
 from detector.errors import DetectorError
 from detector.networks.pyramid import Pyramid
 from detector.networks.regions import RegionClassifier
-from detector.pipeline import Detector
 from detector.recipes import TrainingOptions
-from detector.training.distillation import taught_classes, teach
 from detector.training.photographs import Example
-from detector.training.region_losses import OHEM_CANDIDATES, hardest, region_losses
-from detector.training.region_sampling import Regions, Truths, sample_objectness, sample_regions
+from detector.training.region_losses import region_losses
+from detector.training.region_sampling import Regions, sample_objectness, sample_regions
 from detector.training_loop.trainer import PartLosses
 from proposals.multibox import BOXES, MultiBox
 
@@ -41,13 +38,12 @@ def part_losses(
     options: TrainingOptions,
     device: torch.device,
     multibox: MultiBox | None = None,
-    teacher: Detector | None = None,
     multibox_boxes: int = BOXES,
 ) -> dict[str, Tensor]:
     """Losses of photographs: classes, boxes (Fast R-CNN's) and the objectness score's.
 
     Every photograph weighs alike. With `multibox` its best boxes join the examples', found on the
-    maps of this very pass. With `teacher` its answers are part of what classes should be.
+    maps of this very pass.
     """
     pyramids = _pyramids(model, examples, device)
     lessons = []
@@ -60,16 +56,12 @@ def part_losses(
         lessons.append(_lesson(model, pyramid, proposals, example, options))
     answers = _answers(model, pyramids, [lesson.regions for lesson in lessons])
     losses = []
-    for example, lesson, answer in zip(examples, lessons, answers, strict=True):
+    for lesson, answer in zip(lessons, answers, strict=True):
         found = region_losses(*answer, lesson.regions, options)
-        classes = found.classes
-        if teacher is not None:
-            taught = teach(teacher, example, lesson.regions.boxes_xyxy).to(device)
-            classes = taught_classes(answer[0], taught, lesson.regions, options)
         # Regression counts on foreground only, but is divided by all regions: each weighs the
         # same. Sums over counts, not means: a picture that is all crowd has no regions and loss 0
         count = max(1, len(lesson.regions.labels))
-        losses.append((classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
+        losses.append((found.classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
     means = [torch.stack(values).mean() for values in zip(*losses, strict=True)]
     return dict(zip(("classes", "boxes", "objectness"), means, strict=True))
 
@@ -119,41 +111,13 @@ def _lesson(
     loss = F.binary_cross_entropy_with_logits(
         logits.float(), torch.from_numpy(target).to(device), reduction="sum"
     )
-    if options.ohem:
-        regions = _hard_regions(model, pyramid, boxes, hardness, example.truths, options, rng)
-    else:
-        regions = sample_regions(boxes, hardness, example.truths, options, rng)
+    regions = sample_regions(boxes, hardness, example.truths, options, rng)
     return Lesson(regions, loss / max(1, len(rows)))
-
-
-def _hard_regions(
-    model: RegionClassifier,
-    pyramid: Pyramid,
-    boxes_xyxy: Floats,
-    hardness: Floats,
-    truths: Truths,
-    options: TrainingOptions,
-    rng: np.random.Generator,
-) -> Regions:
-    """Of several times as many sampled regions, those that the network answers worst now."""
-    more = replace(options, regions_per_image=OHEM_CANDIDATES * options.regions_per_image)
-    regions = sample_regions(boxes_xyxy, hardness, truths, more, rng)
-    learning = model.training
-    model.eval()  # scored without dropout
-    with torch.no_grad():
-        boxes = torch.from_numpy(regions.boxes_xyxy).to(pyramid.factors.device)
-        logits, deltas = model(pyramid, boxes)
-        losses = region_losses(logits, deltas, regions, options)
-    model.train(learning)
-    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
-    rows = hardest(regions.boxes_xyxy, losses.classes + losses.boxes, options.regions_per_image)
-    return Regions(regions.boxes_xyxy[rows], regions.labels[rows], regions.deltas[rows])
 
 
 def detector_losses(
     options: TrainingOptions,
     multibox: MultiBox | None = None,
-    teacher: Detector | None = None,
     multibox_boxes: int = BOXES,
 ) -> PartLosses:
     """The losses of a part's photographs, as the training loop asks for them."""
@@ -161,7 +125,7 @@ def detector_losses(
     def losses(
         model: RegionClassifier, part: Sequence[Example], device: torch.device
     ) -> dict[str, Tensor]:
-        return part_losses(model, part, options, device, multibox, teacher, multibox_boxes)
+        return part_losses(model, part, options, device, multibox, multibox_boxes)
 
     return losses
 

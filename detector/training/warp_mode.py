@@ -25,7 +25,7 @@ from detector.networks.warp import make_atlas, warp_regions
 from detector.recipes import NetworkOptions, TrainingOptions
 from detector.training.photograph_store import PhotographStore
 from detector.training.photographs import Photographs
-from detector.training.region_sampling import assign, draw_windows, jitter_aspect, sort_windows
+from detector.training.region_sampling import draw_windows, sort_windows
 from detector.training_loop.photometric import random_matrix
 from detector.training_loop.trainer import PartLosses
 from proposals.boxes import encode_boxes
@@ -88,7 +88,7 @@ class WindowSteps:
         self.padding = network.padding
         self.windows_per_step = options.images_per_step * options.regions_per_image
         self.parts_per_step = passes_per_step(options)
-        self.truths = truths = [photographs.truths(index) for index in images]
+        truths = [photographs.truths(index) for index in images]
         boxes = [
             np.concatenate([known.boxes_xyxy[~known.ignored], photographs.proposals[index]])
             for index, known in zip(images, truths, strict=True)
@@ -136,13 +136,6 @@ class WindowSteps:
         rng = np.random.default_rng([options.seed, 6, step, place])
         boxes, labels = drawn.boxes_xyxy[rows], drawn.labels[rows]
         targets = drawn.targets_xyxy[rows]
-        if options.aspect_jitter:
-            boxes = jitter_aspect(
-                boxes, targets, options.aspect_jitter, options.foreground_iou, rng
-            )
-            behind = np.flatnonzero(labels == 0)
-            found = self._objects(boxes[behind], drawn.photograph[rows][behind])
-            boxes[behind[found]] = targets[behind[found]]  # as it was
         deltas = np.zeros_like(boxes)
         objects = labels > 0
         deltas[objects] = encode_boxes(boxes[objects], targets[objects]) / DELTA_SCALE
@@ -163,17 +156,6 @@ class WindowSteps:
         return Part(
             numbers, pixels, photograph, boxes, labels, deltas, mirrored, colours, interpolation
         )
-
-    def _objects(
-        self, boxes_xyxy: NDArray[np.float32], photograph: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
-        """Whether each of R windows is on an object of its photograph, by `foreground_iou`."""
-        found = np.zeros(len(boxes_xyxy), bool)
-        for number in np.unique(photograph).tolist():
-            rows = np.flatnonzero(photograph == number)
-            matched = assign(boxes_xyxy[rows], self.truths[number], self.options.foreground_iou)
-            found[rows] = matched.overlap >= self.options.foreground_iou
-        return found
 
 
 def part_crops(part: Part, store: PhotographStore, padding: int, device: torch.device) -> Tensor:

@@ -37,16 +37,6 @@ def split_by_class(
     return sorted(order[~held].tolist()), sorted(order[held].tolist())
 
 
-def bag_of(images: list[int], share: float, seed: int) -> list[int]:
-    """The photographs that one network of an ensemble learns from: `share` of them, at least one.
-
-    Drawn without replacement: networks on halves differ about as much as on samples with
-    replacement (Buja and Stuetzle 2006), and an epoch shows no photograph twice.
-    """
-    chosen = split_at_random(len(images), min(1 - share, 1 - 1 / max(1, len(images))), seed)[0]
-    return [images[row] for row in chosen]
-
-
 def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Image indices for training and for validation, drawn with the seed.
 

@@ -13,7 +13,6 @@ from proposals.boxes import (
     encode_boxes,
     flip_boxes,
     intersection_over_union,
-    paired_overlap,
     unique_boxes,
 )
 
@@ -32,13 +31,6 @@ def test_overlap_by_hand():
     # 50 / 150 for the half shifted box, 10 / 100 for the one inside, 0 for touching or empty.
     np.testing.assert_allclose(result, [[1, 1 / 3, 0, 0.1, 0], [0, 0, 0, 0, 0]], atol=1e-7)
     assert result.dtype == np.float32
-
-
-def test_overlap_of_pairs_by_hand():
-    a = [[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10], [20, 20, 20, 20]]
-    b = [[5, 0, 15, 10], [2, 2, 4, 7], [10, 0, 20, 10], [20, 20, 20, 20]]
-    np.testing.assert_allclose(paired_overlap(a, b), [1 / 3, 0.1, 0, 0], atol=1e-7)
-    assert paired_overlap([], []).shape == (0,)
 
 
 def test_the_share_covered_by_hand():

@@ -17,14 +17,14 @@ def test_values_are_those_of_yaml() -> None:
         "network.mirror=true",
         "network.more_scales=[0.75, 1.5]",
         "training.learning_rate=5e-5",
-        "training.teacher=runs/six",
+        "training.initial=runs/six",
         "name=mine",
     ]
     changed = override(Recipe(), settings)
     assert changed.network.mirror is True
     assert changed.network.more_scales == (0.75, 1.5)
     assert changed.training.learning_rate == 5e-5
-    assert (changed.training.teacher, changed.name) == ("runs/six", "mine")
+    assert (changed.training.initial, changed.name) == ("runs/six", "mine")
     assert changed.postprocess == Recipe().postprocess
 
 

@@ -23,11 +23,9 @@ from detector.networks.regions import RegionClassifier
 from detector.recipes import Recipe, recipe_from_dict
 from detector.results import Detections
 from detector.training.job import Job, read_training_data
-from detector.training.photographs import StepData
 from detector.training.proposals import MultiBoxSource, kept_multibox
 from detector.training.run import train
 from detector.training.validation import validate
-from detector.training.warp_mode import WindowSteps
 from detector.weights_file import load_tensors
 from eval import read_dataset
 from eval.datasets import Truths
@@ -151,28 +149,6 @@ def test_members_begin_with_the_same_weights(
     assert not differing(one.model, two.model)
     assert one.model.classifier is not two.model.classifier
     assert one.model.classifier.weight.std() > 0.005
-
-
-@pytest.mark.parametrize("mode", ["shared", "warp"])
-def test_members_learn_from_bags_of_their_own(
-    mode: str, small_dataset: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An epoch is that of the bag: three of six pictures."""
-    learned = []
-    for lessons in (StepData, WindowSteps):
-
-        def noted(*arguments: Any, lessons: Any = lessons) -> Any:
-            learned.append(list(arguments[1]))
-            return lessons(*arguments)
-
-        monkeypatch.setattr(detector.training.job, lessons.__name__, noted)
-    options = recipe(mode, members=3, bag=0.5, epochs=1.0, seed=4, validation_fraction=0.0)
-    one = replace(options.training, images_per_step=1, images_per_part=1, regions_per_image=4)
-    folder = run(small_dataset, tmp_path / "run", replace(options, training=one), cache)
-    assert [len(images) for images in learned] == [3, 3, 3]
-    assert len(set(map(tuple, learned))) > 1
-    assert Detector.load(folder / "member2", device="cpu").info.provenance["images"] == 3
-    assert load_tensors(folder / "member2" / "checkpoint.safetensors")[1]["step"] == "3"
 
 
 def test_a_network_that_reads_crops_with_a_proposer(

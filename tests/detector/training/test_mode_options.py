@@ -21,14 +21,11 @@ def recipe(mode: str, **training: Any) -> Recipe:
 @pytest.mark.parametrize(
     ("mode", "key", "value"),
     [
-        ("warp", "ohem", True),
-        ("warp", "teacher", "voc20"),
         ("warp", "hard_fraction", 0.9),
         ("warp", "repeat_threshold", 0.1),
         ("shared", "box_regression", False),
         ("shared", "auxiliary_weight", 0.5),
         ("shared", "class_balance", 0.5),
-        ("shared", "aspect_jitter", 0.33),
     ],
 )
 def test_an_option_that_would_be_ignored_is_refused(
@@ -59,9 +56,9 @@ def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
         ("warp", {}),
         ("shared", {}),
         ("warp", {"repeat_threshold": 0.0, "hard_fraction": 0.0, "class_balance": 0.5}),
-        ("shared", {"auxiliary_weight": 0.0, "ohem": True, "repeat_threshold": 0.1}),
+        ("shared", {"auxiliary_weight": 0.0, "repeat_threshold": 0.1}),
         ("warp", {"label_smoothing": 0.1}),
-        ("shared", {"label_smoothing": 0.1, "teacher": "voc20"}),
+        ("shared", {"label_smoothing": 0.1}),
     ],
 )
 def test_defaults_and_what_a_mode_does_anyway_are_not(

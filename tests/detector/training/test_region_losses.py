@@ -1,4 +1,4 @@
-"""Losses of regions by hand, and the choice of the hardest."""
+"""Losses of regions, by hand."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ import pytest
 import torch
 
 from detector.recipes import TrainingOptions
-from detector.training.region_losses import hardest, region_losses
+from detector.training.region_losses import region_losses
 from detector.training.region_sampling import Regions
-
-BOXES = np.array(
-    [[0, 0, 10, 10], [0, 0, 10, 9], [20, 0, 30, 10], [40, 0, 50, 10], [40, 0, 50, 5]], np.float32
-)
 
 
 def regions(labels: list[int], deltas: list[list[float]]) -> Regions:
@@ -53,11 +49,3 @@ def test_no_regions_cost_nothing_and_still_reach_the_weights() -> None:
     found = region_losses(logits, deltas, none, TrainingOptions())
     (found.classes.sum() + found.boxes.sum()).backward()
     assert logits.grad is not None and deltas.grad is not None
-
-
-def test_the_hardest_are_the_costliest_that_are_no_duplicates() -> None:
-    losses = torch.tensor([1.0, 3.0, 0.5, 2.0, 2.5])
-    # 1 covers 0 with IoU .9, so 0 is out; 4 covers 3 with IoU .5, so both stay
-    assert hardest(BOXES, losses, 5).tolist() == [1, 4, 3, 2]
-    assert hardest(BOXES, losses, 2).tolist() == [1, 4]
-    assert hardest(BOXES[:0], losses[:0], 3).tolist() == []

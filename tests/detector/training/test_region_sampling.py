@@ -14,12 +14,10 @@ from detector.training.region_sampling import (
     Windows,
     assign,
     draw_windows,
-    jitter_aspect,
     sample_objectness,
     sample_regions,
     sort_windows,
 )
-from proposals.boxes import intersection_over_union
 
 TRUTH = (0, 0, 100, 100)
 OPTIONS = TrainingOptions()  # 64 regions, a quarter foreground at IoU .5
@@ -209,30 +207,3 @@ def test_few_objects_come_again_and_without_background_all_are_objects() -> None
     assert (drawn.labels == 1).sum() == 32
     drawn = draw_windows(many({1: 5}, background=0), 128, OPTIONS, np.random.default_rng(0))
     assert (drawn.labels == 1).all() and len(drawn.labels) == 128
-
-
-def test_jitter_keeps_area_and_centre_and_stays_in_its_range() -> None:
-    boxes = np.tile(np.array([[10, 20, 50, 40]], np.float32), (4000, 1))
-    found = jitter_aspect(boxes, boxes, 1 / 3, 0.5, np.random.default_rng(0))
-    width, height = (found[:, 2:] - found[:, :2]).T
-    np.testing.assert_allclose(width * height, 800, rtol=1e-4)
-    np.testing.assert_allclose(
-        (found[:, :2] + found[:, 2:]) / 2, boxes[:, :2] + [20, 10], atol=1e-4
-    )
-    stretch = width / height / 2
-    assert 0.75 <= stretch.min() < 0.76 and 1.32 < stretch.max() <= 4 / 3 + 1e-6
-    assert (stretch > 1).mean() == pytest.approx(0.5, abs=0.03)
-
-
-def test_jitter_leaves_a_window_its_object() -> None:
-    # 40 x 20 around an object of 24 x 20: IoU .6. Stretched to 4/3 of the aspect 46.2 x 17.3, with
-    # 24 * 17.3 = 415.7 in common: 415.7 / (800 + 480 - 415.7) = .48
-    boxes = np.tile(np.array([[0, 0, 40, 20]], np.float32), (1000, 1))
-    targets = np.tile(np.array([[0, 0, 24, 20]], np.float32), (1000, 1))
-    found = jitter_aspect(boxes, targets, 1 / 3, 0.5, np.random.default_rng(0))
-    assert (intersection_over_union(found, targets[:1])[:, 0] >= 0.5).all()
-    changed = (found != boxes).any(1)
-    free = jitter_aspect(boxes, targets, 1 / 3, 0.0, np.random.default_rng(0))
-    np.testing.assert_array_equal(found[changed], free[changed])
-    below = intersection_over_union(free, targets[:1])[:, 0] < 0.5
-    assert below.any() and not changed[below].any() and changed[~below].all()

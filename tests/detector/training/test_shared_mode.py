@@ -110,26 +110,3 @@ def test_as_many_of_multibox_s_boxes_are_learned_from_as_asked(
     losses = detector_losses(run.options, Heads(), multibox_boxes=7)  # type: ignore[arg-type]
     losses(run.model, run.data.part(0, 0), CPU)
     assert asked == [7]
-
-
-def test_the_costliest_regions_are_learned_from(
-    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of four times as many, the ones with the largest loss; scored without dropout."""
-    run = trainer(small_dataset, tmp_path, epochs=1.0, ohem=True, box_weight=0.0)
-    run.model.train()
-    with torch.no_grad():
-        run.model.classifier.bias.copy_(torch.tensor([0.0, 8.0, 0.0]))  # says red of everything
-    seen = []
-    answer = run.model.answer
-
-    def watched(regions: torch.Tensor, around: torch.Tensor | None) -> Any:
-        seen.append((len(regions), run.model.training))
-        return answer(regions, around)
-
-    monkeypatch.setattr(run.model, "answer", watched)
-    losses = part_losses(run.model, run.data.part(0, 0), run.options, CPU)
-    (many, learning), (few, still_learning) = seen
-    assert few == run.options.regions_per_image == 16 and few < many <= 64
-    assert not learning and still_learning
-    assert float(losses["classes"].detach()) > 7  # no red object is among the costliest

@@ -76,7 +76,7 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
     path = tmp_path / "recipe.yaml"
     path.write_text("# a remark\n" + path.read_text())
     start(tmp_path, tmp_path)
-    other = replace(RECIPE, training=replace(RECIPE.training, ohem=True))
+    other = replace(RECIPE, training=replace(RECIPE.training, photometric=True))
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
         start(tmp_path, tmp_path, other)
 
@@ -85,7 +85,7 @@ def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> Non
     (tmp_path / "member1").mkdir()
     start(tmp_path / "member1", tmp_path)
     start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "one")
-    other = replace(RECIPE, training=replace(RECIPE.training, ohem=True))
+    other = replace(RECIPE, training=replace(RECIPE.training, photometric=True))
     start_run_folder(tmp_path, other, tmp_path, "red", 12, 5, CPU, "another")
     assert load_recipe(tmp_path / "recipe.yaml") == other
     about = json.loads((tmp_path / "run.json").read_text())

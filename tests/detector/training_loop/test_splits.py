@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.training_loop.splits import bag_of, split_validation
+from detector.training_loop.splits import split_validation
 from eval import Dataset
 from eval.datasets import ImageRecord, Truths, group_by_image
 
@@ -99,21 +99,3 @@ def test_what_is_ignored_is_of_no_class() -> None:
 
 def test_no_photographs_at_all() -> None:
     assert split_validation(dataset([]), 0.1, seed=0) == ([], [])
-
-
-@given(st.integers(0, 50), st.floats(1e-6, 1), st.integers(0, 5))
-def test_a_bag_holds_its_share_of_the_photographs(count: int, share: float, seed: int) -> None:
-    images = list(range(100, 100 + 3 * count, 3))
-    bag = bag_of(images, share, seed)
-    assert bag == sorted(set(bag)) and set(bag) <= set(images)
-    assert abs(len(bag) - share * count) <= 0.5 + 1e-9 or len(bag) == 1 <= count
-    assert bag_of(images, share, seed) == bag
-    assert bag_of(images, 1.0, seed) == images
-
-
-def test_bags_of_other_seeds_are_others() -> None:
-    halves = [set(bag_of(list(range(1000)), 0.5, seed)) for seed in range(6)]
-    common = [len(one & two) for k, one in enumerate(halves) for two in halves[:k]]
-    # Hypergeometric: 250 of 500, standard deviation 7.9
-    assert all(abs(count - 250) < 40 for count in common)
-    assert len(set.union(*halves)) > 960  # 984 of them in the mean
