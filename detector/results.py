@@ -123,7 +123,7 @@ class Detections:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        found = [f"{item.name} {_short(item.score)}" for item in self[:6]]
+        found = [f"{item.name} {item.score:.2f}" for item in self[:6]]
         more = [f"{len(self) - 6} more"] if len(self) > 6 else []
         count = f"{len(self)} detection{'' if len(self) == 1 else 's'}"
         return f"{count}: {', '.join(found + more)}" if found else count
@@ -244,7 +244,3 @@ def _check(found: Detections) -> None:
         raise DetectorError(f"image is a {type(image).__name__}; expected read_image's array")
     if image is not None and (image.dtype != np.uint8 or image.shape != size):
         raise DetectorError(f"image is {image.dtype} {image.shape}; expected uint8 {size}")
-
-
-def _short(score: float) -> str:
-    return f"{score:.2f}".removeprefix("0")

@@ -98,8 +98,8 @@ def test_indexing_and_iterating() -> None:
 def test_equality_and_text() -> None:
     assert make() == make(image=None) and make() != make(scores=[0.9, 0.5, 0.1])
     assert make() != make(category_ids=(3, 4)) and make() != 3
-    assert repr(make()) == "3 detections: cat .98, dog .50, cat .13"
-    assert repr(make()[:1]) == "1 detection: cat .98" and repr(make(**EMPTY)) == "0 detections"
+    assert repr(make()) == "3 detections: cat 0.98, dog 0.50, cat 0.13"
+    assert repr(make()[:1]) == "1 detection: cat 0.98" and repr(make(**EMPTY)) == "0 detections"
     many = make(boxes_xyxy=[[0, 0, 1, 1]] * 9, scores=[1.0] * 9, labels=[0] * 9)
     assert repr(many).endswith("cat 1.00, 3 more") and "array" not in repr(many)
 
