@@ -24,11 +24,10 @@ from rich.table import Table
 
 from detector import Detector, read_image
 from detector.networks.googlenet import GoogLeNet, preprocess
-from detector.networks.scoring import objectness
 from detector.pictures.finding import find_images
-from detector.postprocess import Scored, candidates, decode, suppress
+from detector.postprocess import suppress
 from detector.recipes import DEFAULT
-from detector.region_scores import likeliest
+from detector.region_scores import choose_regions, objectness_of, score_regions
 from proposals.merge import merge_proposals
 
 DEMO = Path(__file__).parent.parent / "docs" / "photos"
@@ -47,20 +46,14 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
 
     options = detector.recipe.postprocess
     searched = timed("selective search", detector.search, image)
-    features = timed("trunk", detector.features, image)
+    features = timed("trunk", detector.see, image)
     multibox = timed("MultiBox", detector.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
-    likely = timed("objectness", objectness, detector.model, features, boxes)
-    best = likeliest(boxes, likely, detector.recipe.network)
-    boxes, likely = boxes[best], likely[best]
-    probabilities, deltas = timed("networks", detector.answers, features, boxes, likely)
-
-    def finish() -> None:
-        decoded = decode(boxes, deltas, image.shape[:2])
-        found = candidates(Scored(probabilities, decoded), options.evaluate_threshold)
-        suppress(found, options)
-
-    timed("suppression", finish)
+    objectness = timed("objectness", objectness_of, features, boxes)
+    chosen = choose_regions(features, boxes, objectness, detector.recipe.network)
+    regions = features, boxes[chosen], objectness[chosen], detector.recipe
+    scored = timed("networks", score_regions, *regions)
+    timed("suppression", suppress, scored, options)
     return seconds
 
 

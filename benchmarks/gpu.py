@@ -33,7 +33,7 @@ from torch import nn
 from detector.networks.ensemble import Member
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
-from detector.networks.scoring import objectness, score, see
+from detector.networks.scoring import predict, predict_objectness, see
 from detector.recipes import NetworkOptions, TrainingOptions
 from detector.training.photographs import Photographs, StepData
 from detector.training.shared_mode import detector_losses, freeze_until
@@ -202,7 +202,7 @@ def measure_training(
 def measure_detection(mode: str, networks: int, size: Size, device: torch.device) -> Measured:
     """Photographs per second, given their proposals: probabilities and deltas of the regions.
 
-    Warp mode looks at all proposals; shared mode at those its objectness score keeps.
+    Warp mode classifies all proposals; shared mode those that its objectness score keeps.
     """
     layout = torch.channels_last
     models = [make_model().eval().to(device, memory_format=layout) for _ in range(networks)]
@@ -210,14 +210,13 @@ def measure_detection(mode: str, networks: int, size: Size, device: torch.device
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)
     boxes = make_boxes(rng, size)
-    options = NetworkOptions(size.short_side, mode=mode, batch=size.crops_per_pass)
+    options = NetworkOptions(size.short_side, mode=mode)
 
     def detect() -> None:
         features, kept = see(members, image, options, device), boxes
         if mode == "shared":
-            likely = objectness(models[0], features, boxes)
-            kept = boxes[np.argsort(-likely)[: options.keep]]
-        score(members, features, kept, options.batch)
+            kept = boxes[np.argsort(-predict_objectness(features, boxes))[: options.keep]]
+        predict(features.readers, features, kept)
 
     with ExitStack() as stack:
         works = [stack.enter_context(counting(model)) for model in models]

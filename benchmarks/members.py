@@ -3,11 +3,11 @@
     python benchmarks/members.py ENSEMBLE --data instances_test.json --output runs/members \\
         --row "postprocess.regress=false postprocess.refine=0" --row ""
 
-Each member alone and all together judge the same proposals, once for every --row (settings of
-`postprocess` or `network.average`, none for those of the weights). Every photograph is seen once,
-and no network is asked twice for the same boxes. Each row leaves a folder as of `detect evaluate`;
-the same command goes on where it was killed. Prints the table of `benchmarks/claims.py`; a member's
-seconds are its share of those in which all look at a photograph together.
+Each member alone and all together classify the same regions, once for every --row (settings of
+`postprocess` or `network.average`; an empty row has those of the weights). Every photograph is seen
+once, and every network predicts once; best boxes are not refined. Each row leaves a folder like
+that of `detect evaluate`; the same command continues a run that was killed. Prints the table of
+`benchmarks/claims.py`; a member's seconds are its share of the pass of all networks together.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import compress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from claims import HEAD, Row, rows
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
@@ -33,13 +32,14 @@ from detector.errors import DetectorError
 from detector.evaluation.results_folder import RunFolder
 from detector.evaluation.run import coco_results, match_classes, run_settings
 from detector.networks.ensemble import Member, voters
-from detector.networks.scoring import Features, average_members, score_each
+from detector.networks.scoring import Prediction, Reader, average_members, predict_each
 from detector.pictures.dataset_folder import check_image_folder, find_image_folder
-from detector.recipes import override
+from detector.postprocess import suppress
+from detector.recipes import Recipe, override
+from detector.region_scores import choose_regions, objectness_of, scored_boxes
 from eval import Dataset, EvaluationError, read_dataset
 from proposals.merge import merge_proposals
 
-Floats = NDArray[np.float32]
 SHARING = ("postprocess.", "network.average")
 
 
@@ -70,100 +70,97 @@ def main() -> None:
     print("\n".join([HEAD, *map(str, table), *summaries(table, settings)]))
 
 
-class Voice(Detector):
-    """A detector that listens: what a member told another voice, it need not be asked again.
+class Voice(NamedTuple):
+    """Networks that vote together, under the settings of one row."""
 
-    everybody: the members of all voices, who are asked together for the first boxes, which are
-    the same for all. heard: by network and boxes, its answers and its share of the seconds they
-    took; forgotten after every photograph. borrowed: what is to be added to the seconds of a voice
-    for the answers that somebody else had asked for, less what it has asked for others.
-    """
-
-    everybody: Sequence[Member]
-    heard: dict[tuple[int, bytes], tuple[Floats, Floats, float]]
-    borrowed: float = 0.0
-
-    def answers(
-        self, features: Features, boxes_xyxy: Floats, likely: Floats | None = None
-    ) -> tuple[Floats, Floats]:
-        """Those of `Detector`, up to the rounding of a mean."""
-        boxes = boxes_xyxy.tobytes()
-        own = voters(self.members)
-        asked = [one for one in own if (id(one.model), boxes) not in self.heard]
-        if asked:
-            asked = list(asked if self.heard else self.everybody)
-            started = time.perf_counter()
-            answers = score_each(asked, features, boxes_xyxy, self.recipe.network.batch)
-            seconds = time.perf_counter() - started
-            self.borrowed -= seconds
-            for one, answer in zip(asked, answers, strict=True):
-                self.heard[id(one.model), boxes] = *answer, seconds / len(asked)
-        found = [self.heard[id(one.model), boxes] for one in own]
-        self.borrowed += sum(share for _, _, share in found)
-        said = [torch.from_numpy(probabilities) for probabilities, _, _ in found]
-        mean = average_members(said, self.recipe.network.average).numpy()
-        movers = [member.model.moves_boxes for member in own]
-        moves = [deltas for _, deltas, _ in compress(found, movers)]
-        return mean, np.mean(moves or [deltas for _, deltas, _ in found], 0)
+    name: str
+    rows: list[int]  # of the ensemble's voters
+    recipe: Recipe
 
 
-def voices_of(detector: Detector, settings: str) -> list[tuple[str, Voice]]:
-    """Each member alone, then all together, under one row's settings, by name.
+def voices_of(detector: Detector, settings: str) -> list[Voice]:
+    """Each member alone, then all together, under the settings of one row.
 
-    Proposer and regions are everybody's; there is no cascade.
+    Proposer and regions are the same for all. There is neither a cascade nor refinement, which
+    would want predictions of other boxes from each voice.
     """
     words = settings.split()
     if any(not word.startswith(SHARING) for word in words):
-        raise DetectorError(f"--row {settings!r}: only {' and '.join(SHARING)} share what was seen")
-    first = detector.members[0]
-    chooser = [] if first.mode == "warp" else [Member(first.model, "proposer")]
-    judges = voters(detector.members)
-    groups = {f"member-{n}-{judge.mode}": [*chooser, judge] for n, judge in enumerate(judges, 1)}
-    groups["together"] = list(detector.members)
-    recipe, info, device = override(detector.recipe, words), detector.info, detector.device
-    recipe = replace(recipe, network=replace(recipe.network, cascade=()))
-    found = []
-    for name, members in groups.items():
-        voice = Voice(detector.model, recipe, info, device, detector.multibox, members)
-        voice.everybody = judges
-        found.append(("-".join([name, *words]), voice))
-    return found
+        raise DetectorError(f"--row {settings!r}: only {' and '.join(SHARING)} share predictions")
+    recipe = override(detector.recipe, words)
+    recipe = replace(
+        recipe,
+        network=replace(recipe.network, cascade=()),
+        postprocess=replace(recipe.postprocess, refine_boxes=0),
+    )
+    members = voters(detector.members)
+    groups = {f"member-{n}-{member.mode}": [n - 1] for n, member in enumerate(members, 1)}
+    groups["together"] = list(range(len(members)))
+    return [Voice("-".join([name, *words]), rows, recipe) for name, rows in groups.items()]
+
+
+def alone(detector: Detector, voice: Voice) -> Detector:
+    """The detector that the voice is, whose settings its run folder records."""
+    members = [voters(detector.members)[row] for row in voice.rows]
+    if detector.members[0].mode != "warp":
+        members.insert(0, Member(detector.model, "proposer"))
+    return Detector(members, voice.recipe, detector.info, detector.device, detector.multibox)
 
 
 def run(
-    detector: Detector,
-    voices: list[tuple[str, Voice]],
-    dataset: Dataset,
-    images: Path,
-    output: Path,
+    detector: Detector, voices: list[Voice], dataset: Dataset, images: Path, output: Path
 ) -> list[Path]:
     """Fill the run folder of every voice; their paths."""
-    category_ids, _ = match_classes(detector.info.class_names, dataset, dataset.class_names)
+    names = detector.info.class_names
+    category_ids, _ = match_classes(names, dataset, dataset.class_names)
+    network = replace(detector.recipe.network, cascade=())
     with ExitStack() as stack:
         folders = [
-            stack.enter_context(RunFolder(output / name, run_settings(one, dataset)))
-            for name, one in voices
+            stack.enter_context(
+                RunFolder(output / voice.name, run_settings(alone(detector, voice), dataset))
+            )
+            for voice in voices
         ]
         waiting = [r for r in dataset.images if any(r.id not in folder for folder in folders)]
         for record in track(waiting, "detecting", console=Console(stderr=True)):
             started = time.perf_counter()
             image = read_image(images / record.file_name)
-            features, found = detector.features(image), detector.search(image)
+            features, proposals = detector.see(image), detector.search(image)
             if detector.multibox is not None and detector.recipe.multibox.boxes:
-                found = merge_proposals(found, detector.multibox_boxes(features))
-            shared, heard = time.perf_counter() - started, {}
-            for folder, (_, one) in zip(folders, voices, strict=True):
+                proposals = merge_proposals(proposals, detector.multibox_boxes(features))
+            objectness = objectness_of(features, proposals.boxes_xyxy)
+            chosen = choose_regions(features, proposals.boxes_xyxy, objectness, network)
+            boxes, objectness = proposals.boxes_xyxy[chosen], objectness[chosen]
+            shared, started = time.perf_counter() - started, time.perf_counter()
+            predictions = predict_each(features.voters, features, boxes)
+            each = (time.perf_counter() - started) / len(predictions)
+            for folder, voice in zip(folders, voices, strict=True):
                 if record.id in folder:
                     continue
-                one.heard, one.borrowed, options = heard, 0.0, one.recipe.postprocess
-                started = time.perf_counter()
-                stages = one.score_regions(features, found.boxes_xyxy, options)
-                detections = one.conclude(image, stages.scored, options.evaluate_threshold, options)
-                seconds = shared + time.perf_counter() - started + one.borrowed
-                counts = {"proposals": len(found), "regions": len(stages.regions_xyxy)}
+                started, options = time.perf_counter(), voice.recipe.postprocess
+                prediction = mean_of(predictions, voice, features.voters)
+                scored = scored_boxes(prediction, boxes, objectness, features.size, options)
+                kept = suppress(scored, options)
+                detections = detector.detections(image, kept)
+                seconds = shared + each * len(voice.rows) + time.perf_counter() - started
+                counts = {"proposals": len(proposals), "regions": len(boxes)}
                 lines = coco_results(detections, record.id, category_ids)
                 folder.add(record.id, seconds, lines, more=counts)
         return [folder.folder for folder in folders]
+
+
+def mean_of(
+    predictions: Sequence[Prediction], voice: Voice, readers: Sequence[Reader]
+) -> Prediction:
+    """What `predict` gives for the networks of a voice, up to the rounding of a mean."""
+    probabilities = [torch.from_numpy(predictions[row].probabilities) for row in voice.rows]
+    deltas = [
+        predictions[row].deltas for row in voice.rows if readers[row].member.model.moves_boxes
+    ]
+    return Prediction(
+        average_members(probabilities, voice.recipe.network.average).numpy(),
+        np.mean(deltas or [np.zeros_like(predictions[0].deltas)], 0),
+    )
 
 
 def summaries(table: list[Row], settings: list[str]) -> list[str]:

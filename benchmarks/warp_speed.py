@@ -36,7 +36,7 @@ from detector.networks.googlenet import preprocess
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
 from detector.networks.response_norm import local_response_norm
-from detector.networks.scoring import score, see
+from detector.networks.scoring import predict, see
 from detector.networks.warp import CROP_SIZE, INSIDE, make_atlas, warp_regions
 from detector.pictures.reading import read_image
 from detector.recipes import NetworkOptions
@@ -67,10 +67,10 @@ def make_boxes(count: int, height: int, width: int, seed: int = 0) -> np.ndarray
     return np.concatenate([low, low + sides], 1).astype(np.float32)
 
 
-def ours(members: list[Member], image: np.ndarray, boxes: np.ndarray, batch: int) -> np.ndarray:
+def ours(members: list[Member], image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Mean probabilities (N, classes + 1) of the pipeline (a), the detector's own."""
     features = see(members, image, NetworkOptions(mode="warp"), CPU)
-    return score(members, features, boxes, batch)[0]
+    return predict(features.readers, features, boxes).probabilities
 
 
 def warp(image: np.ndarray, boxes: np.ndarray, batch: int) -> list[Tensor]:
@@ -88,7 +88,7 @@ def naive(
     crops = torch.cat([cut_by_hand(image, box) for box in boxes])
     with patch("detector.networks.response_norm.local_response_norm", norm):
         passes = [
-            torch.cat([network.classify_crops(part)[0] for part in crops.split(NAIVE_BATCH)])
+            torch.cat([network.predict_crops(part)[0] for part in crops.split(NAIVE_BATCH)])
             for network in networks
         ]
     return torch.stack([logits.softmax(1) for logits in passes]).mean(0).numpy()
@@ -123,7 +123,7 @@ def batch_costs(
         for size in sizes:
             crops = torch.zeros(size, 3, CROP_SIZE, CROP_SIZE).to(memory_format=torch.channels_last)
             with torch.inference_mode(), mixed_precision(CPU):
-                seconds = clock(lambda crops=crops: network.classify_crops(crops), now)
+                seconds = clock(lambda crops=crops: network.predict_crops(crops), now)
             costs[size] = min(costs[size], 1e3 * seconds / size)
     return costs
 
@@ -150,8 +150,8 @@ def main(arguments: list[str] | None = None) -> None:
     costs = batch_costs(members[0].model, options.batches, now)
     batch = min(costs, key=lambda size: costs[size])
     pipelines: dict[str, Callable[[], object]] = {
-        f"(a) warp mode, {batch} boxes at a time": lambda: ours(members, image, boxes, batch),
-        "(a') first layers in common": lambda: ours(common, image, boxes, batch),
+        "(a) warp mode": lambda: ours(members, image, boxes),
+        "(a') first layers in common": lambda: ours(common, image, boxes),
         f"(b) by hand, {NAIVE_BATCH} a pass": lambda: naive(plain, image, boxes),
         "(c) by hand, our norm": lambda: naive(plain, image, boxes, own_norm=True),
         "  crops of (a)": lambda: warp(image, boxes, batch),

@@ -1,15 +1,19 @@
-"""What a name on the command line stands for: a recipe, a weights file, a run folder, a device."""
+"""From a name - a recipe, a weights file, a run folder, a device - to the parts of a detector."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
 from detector.errors import DetectorError
+from detector.networks import ensemble
 from detector.networks.ensemble import Member, unpack
-from detector.recipes import Recipe, recipe_names
+from detector.recipes import Recipe, load_recipe, recipe_from_dict, recipe_names
 from detector.weights_file import (
     WEIGHTS_FOLDER,
     WeightsInfo,
@@ -19,9 +23,79 @@ from detector.weights_file import (
 from proposals.multibox import MultiBox
 
 
+class Parts(NamedTuple):
+    """What a detector is made of."""
+
+    members: Sequence[Member]
+    recipe: Recipe
+    info: WeightsInfo
+    multibox: MultiBox | None
+
+
+def load_parts(name: str | Path, weights: str | Path | None = None) -> Parts:
+    """Load what `Detector.load` names: all networks of a recipe, or of a weights file.
+
+    Raises
+    ------
+    DetectorError
+        Nothing of that name, or a file that holds no detector.
+    """
+    recipe = None if holds_weights(Path(name)) else load_recipe(name)
+    path = weights_path(Path(weights or name), recipe if weights is None else None)
+    members, multibox, info = load_networks(path)
+    own = recipe or recipe_from_dict(info.recipe, where=f"{path}: recipe")
+    parts = Parts(members, own, info, multibox)
+    if recipe is None or weights is not None or not (recipe.more_weights or recipe.proposer):
+        return parts
+    group = [parts, *(load_parts(recipe_file(more)) for more in recipe.more_weights)]
+    if recipe.proposer:
+        group.insert(0, as_proposer(load_parts(recipe.proposer)))
+    return combine(group)._replace(recipe=recipe)
+
+
+def combine(detectors: Sequence[Parts]) -> Parts:
+    """One ensemble: the first one's recipe, MultiBox and objectness score, all networks' votes.
+
+    The provenance lists where each detector comes from, as "combined".
+
+    Raises
+    ------
+    DetectorError
+        No detector; detectors of different classes.
+    """
+    if not detectors:
+        raise DetectorError("no detector to combine; name one or more")
+    first = detectors[0]
+    for other in detectors[1:]:
+        if other.info.class_names != first.info.class_names:
+            raise DetectorError(
+                "detectors of different classes cannot vote together: "
+                f"{', '.join(first.info.class_names)}; {', '.join(other.info.class_names)}"
+            )
+    members = ensemble.combine([detector.members for detector in detectors])
+    origins = [origin for detector in detectors for origin in _origins(detector)]
+    provenance = {**first.info.provenance, "combined": origins}
+    modes = tuple(member.mode for member in members)
+    info = replace(first.info, members=modes, metrics={}, provenance=provenance)
+    return Parts(members, first.recipe, info, first.multibox)
+
+
+def as_proposer(detector: Parts) -> Parts:
+    """A detector that proposes and has no vote, for `combine` to put before those that vote."""
+    return detector._replace(members=[ensemble.without_vote(detector.members)])
+
+
+def _origins(detector: Parts) -> list[dict[str, Any]]:
+    """Where each detector in this one comes from; one that was never combined is its own origin."""
+    info = detector.info
+    own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.seed}
+    alone = [{**info.provenance, **own, "version": info.version}]
+    return info.provenance.get("combined", alone)
+
+
 def holds_weights(path: Path) -> bool:
-    """Whether `path` names a detector by its weights, not by a recipe."""
-    if str(path) in recipe_names():  # also where a folder of that name lies about
+    """Whether `path` names a detector by its weights and not by a recipe."""
+    if str(path) in recipe_names():  # even where a folder has that name
         return False
     is_other_file = path.is_file() and path.suffix not in (".yaml", ".yml")
     return path.suffix == ".safetensors" or path.is_dir() or is_other_file
@@ -46,7 +120,7 @@ def recipe_file(name: str) -> Path:
 
 
 def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInfo]:
-    """What a weights file holds.
+    """Read the networks, MultiBox and the info of a weights file.
 
     Raises
     ------

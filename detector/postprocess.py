@@ -14,17 +14,6 @@ from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
 Floats = NDArray[np.float32]
 
 
-class Scored(NamedTuple):
-    """Regions after the network.
-
-    probabilities: (N, classes + 1), background first. boxes: (N, classes, 4) regressed xyxy,
-    in pixels of the original image.
-    """
-
-    probabilities: Floats
-    boxes_xyxy: Floats
-
-
 class Candidates(NamedTuple):
     """One row per (region, class) pair: boxes (M, 4) xyxy, scores (M,), labels (M,)."""
 
@@ -50,41 +39,30 @@ def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) 
     return clip_boxes(decode_boxes(proposals_xyxy, deltas), *image_size)
 
 
-def candidates(scored: Scored, threshold: float) -> Candidates:
-    """Every (region, class) pair whose probability exceeds the threshold, one pixel or larger."""
-    foreground = scored.probabilities[:, 1:]
-    sides = scored.boxes_xyxy[..., 2:] - scored.boxes_xyxy[..., :2]
-    region, label = np.nonzero((foreground > threshold) & (sides >= 1).all(-1))
-    return Candidates(scored.boxes_xyxy[region, label], foreground[region, label], label)
+def candidates(scores: Floats, boxes_xyxy: Floats, threshold: float) -> Candidates:
+    """Every pair of scores (N, classes) over the threshold whose box is a pixel or larger.
 
-
-def support(found: Candidates, share: float) -> Candidates:
-    """Where one object of a class is certain, others of it are likelier.
-
-    A score becomes the geometric mean of itself and, to the weight `share`, of the best of its
-    class in the picture, which stays as it is. Of what DPM's rescoring by context (Felzenszwalb et
-    al. 2010, section 7.3) learns, this is the part that needs no learning.
+    `boxes_xyxy` (N, classes, 4) are the boxes of the pairs.
     """
-    best = np.zeros(found.labels.max(initial=-1) + 1, np.float32)
-    np.maximum.at(best, found.labels, found.scores)
-    scores = found.scores ** (1 - share) * best[found.labels] ** share
-    return found._replace(scores=scores.astype(np.float32))
+    sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]
+    region, label = np.nonzero((scores > threshold) & (sides >= 1).all(-1))
+    return Candidates(boxes_xyxy[region, label], scores[region, label], label)
 
 
-def suppress(found: Candidates, options: PostprocessOptions) -> Candidates:
-    """Greedy per-class NMS (R-CNN: IoU .3), optional box voting; best first, at most
-    `max_detections`.
+def suppress(scored: Candidates, options: PostprocessOptions) -> Candidates:
+    """Greedy per-class NMS (R-CNN: IoU 0.3), then box voting where the recipe wants it.
 
-    OpenCV's suppression gives torchvision's answers (a test holds it to them) and spares the
-    command line the second and a half that importing torchvision takes.
+    The best `max_detections` remain, best first. OpenCV's suppression keeps the same boxes as
+    torchvision's (a test compares them) and spares the command line the second and a half that
+    importing torchvision takes.
     """
-    corners = found.boxes_xyxy.astype(np.float64)
+    corners = scored.boxes_xyxy.astype(np.float64)
     boxes_xywh = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
     batched_nms: Any = cv2.dnn.NMSBoxesBatched  # its stubs know no arrays
-    labels = found.labels.astype(np.int32)
-    keep = batched_nms(boxes_xywh, found.scores, labels, 0.0, options.nms_iou)
-    kept = found.take(np.asarray(keep, np.int64).reshape(-1)[: options.max_detections])
-    return vote(kept, found, options.vote_iou) if options.vote_iou else kept
+    labels = scored.labels.astype(np.int32)
+    keep = batched_nms(boxes_xywh, scored.scores, labels, 0.0, options.nms_iou)
+    kept = scored.take(np.asarray(keep, np.int64).reshape(-1)[: options.max_detections])
+    return vote(kept, scored, options.vote_iou) if options.vote_iou else kept
 
 
 def vote(kept: Candidates, found: Candidates, vote_iou: float) -> Candidates:

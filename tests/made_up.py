@@ -15,7 +15,7 @@ COLOURS = ((220, 30, 30), (30, 200, 40))
 SMALL_RECIPE: dict[str, Any] = {
     "name": "small",
     "proposals": {"mode": "single", "width": 96, "min_side": 8},
-    "network": {"short_side": 64, "long_side": 128, "keep": 30, "batch": 16},
+    "network": {"short_side": 64, "long_side": 128, "keep": 30},
     "postprocess": {"visualize_threshold": 0.2},
     "training": {
         "short_sides": [64, 80],

@@ -18,7 +18,7 @@ from detector.files.whole_files import write_file
 from proposals.boxes import intersection_over_union
 
 if TYPE_CHECKING:
-    from detector.region_scores import Stages
+    from detector.pipeline import Trace
     from eval import Dataset
 
 FOUND_IOU = 0.5  # a box this near counts as the object's
@@ -26,14 +26,14 @@ NEAR_IOU = 0.1  # and one this near as an attempt at it (TIDE's bound, arXiv 200
 
 
 def object_traces(
-    stages: Stages, boxes_xyxy: NDArray[np.float64], labels: NDArray[np.int64]
+    trace: Trace, boxes_xyxy: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> dict[str, list[float]]:
     """Follow the objects of one image through the stages of the detector.
 
     Parameters
     ----------
-    stages
-        What `Detector.detect_in_stages` gave back.
+    trace
+        What `Detector.trace` gave back.
     boxes_xyxy
         (M, 4) the objects, pixels.
     labels
@@ -47,12 +47,12 @@ def object_traces(
         box with an overlap of at least .5 and .1, before suppression: 0 where there is none over
         the recipe's `evaluate_threshold`.
     """
-    scored = stages.scored
+    scored = trace.scored
     overlap = intersection_over_union(boxes_xyxy, scored.boxes_xyxy)
     scores = np.where(labels[:, None] == scored.labels, scored.scores, np.float32(0))
     traces = {
-        "proposal_iou": _nearest(boxes_xyxy, stages.proposals_xyxy),
-        "region_iou": _nearest(boxes_xyxy, stages.regions_xyxy),
+        "proposal_iou": _nearest(boxes_xyxy, trace.proposals_xyxy),
+        "region_iou": _nearest(boxes_xyxy, trace.regions_xyxy),
         "class_score": (scores * (overlap >= FOUND_IOU)).max(1, initial=0),
         "near_score": (scores * (overlap >= NEAR_IOU)).max(1, initial=0),
     }

@@ -198,7 +198,7 @@ def _detect_image(
     record, truths = part.images[index], part.truths(index)
     started = time.perf_counter()
     try:
-        found, stages = detector.detect_in_stages(images / record.file_name, preset=PRESET)
+        found, trace = detector.trace(images / record.file_name, preset=PRESET)
     except (DetectorError, ProposalError) as error:
         name, message = printable(images / record.file_name), str(error)
         say(message if name in message else f"{name}: {message}")
@@ -208,11 +208,11 @@ def _detect_image(
     names = detector.info.class_names
     label_of = {name: label for label, name in enumerate(names)}
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
-    traces = object_traces(stages, truths.boxes_xyxy, labels)
+    traces = object_traces(trace, truths.boxes_xyxy, labels)
     more: dict[str, int | str] = {
         "sha256": hash_of_picture(images / record.file_name) or "",
-        "proposals": len(stages.proposals_xyxy),
-        "regions": len(stages.regions_xyxy),
+        "proposals": len(trace.proposals_xyxy),
+        "regions": len(trace.regions_xyxy),
     }
     if fault := other_sides(images / record.file_name, found.image_size, sides_of(record)):
         say(fault)

@@ -1,12 +1,12 @@
-"""Networks that vote on the same proposals (GoogLeNet paper, section 8: six of them).
+"""Networks that vote on the same regions (GoogLeNet paper, section 8: six of them).
 
-The members differ in what they learned, not in what they look at: class probabilities and box
-deltas are averaged per proposal, then there is one non-maximum suppression. A member in shared
-mode reads regions from the map of its trunk; members with one trunk share its pass and RoIAlign.
-A member in warp mode reads crops; those of one padding share them, and the pass through
-the first layers that they have in common, which is more than half of the work.
+The members differ in what they learned, not in what they see: class probabilities and box deltas
+are averaged per region, then there is one non-maximum suppression. A member in shared mode reads
+regions from the map of its trunk; members with one trunk share its pass and its regions. A member
+in warp mode reads crops; members of the same padding share the crops, and the pass through the
+first layers that they have in common, which is more than half of the work.
 
-The first network is also the *proposer*: MultiBox and the objectness score read its map.
+The first member is also the *proposer*: MultiBox and the objectness score read its map.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from detector.errors import DetectorError
 from detector.networks.regions import RegionClassifier
 from detector.networks.warp import PADDING
 
-MODES = ("shared", "warp", "proposer")  # the last: proposes, has no vote
+MODES = ("shared", "warp", "proposer")  # a proposer has no vote
 MEMBER = "members."  # opens the names of the further members' tensors
 
 
@@ -32,36 +32,77 @@ class Member(NamedTuple):
     model: RegionClassifier
     mode: str = "shared"
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The trunk's last layer, 4e; members that have it in common share the whole trunk."""
+        return self.model.network.inception("4e")
+
+    @property
+    def early(self) -> nn.Module:
+        """The last of the first layers, 3b; members that have it in common share them all."""
+        return self.model.network.inception("3b")
+
+    @property
+    def reads_crops(self) -> bool:
+        """Whether the member sees every region as a crop, not on a map of the photograph."""
+        return self.mode == "warp"
+
 
 def voters(members: Sequence[Member]) -> list[Member]:
-    """Those that classify; a proposer only proposes."""
+    """The members that classify; a proposer only proposes."""
     return [member for member in members if member.mode != "proposer"]
 
 
-def trunk_of(model: RegionClassifier) -> nn.Module:
-    """What tells a trunk from another: its last layer, which members may have in common."""
-    return model.network.inception("4e")
+def combine(groups: Sequence[Sequence[Member]]) -> list[Member]:
+    """One ensemble of the members of several: all of the first group, the voters of the others.
+
+    Layers that equal the first member's are held once.
+    """
+    members = [*groups[0], *(member for group in groups[1:] for member in voters(group))]
+    modes = [member.mode for member in members]
+    return unpack(pack(members), modes, members[0].model.classes)
 
 
-def early_of(model: RegionClassifier) -> nn.Module:
-    """What tells a trunk's first layers (`GoogLeNet.early`) from another's, likewise."""
-    return model.network.inception("3b")
+def without_vote(members: Sequence[Member]) -> Member:
+    """The first member as a proposer, for `combine` to put before the members that vote.
+
+    Raises
+    ------
+    DetectorError
+        The first member reads crops alone, so it has no objectness score.
+    """
+    if members[0].reads_crops:
+        raise DetectorError(
+            "proposer: a detector in warp mode cannot choose regions; name one in shared mode"
+        )
+    return Member(members[0].model, "proposer")
 
 
-def distinct_trunks(members: Sequence[Member]) -> list[RegionClassifier]:
-    """One model for every trunk whose map is needed, the proposer's first."""
-    found: dict[int, RegionClassifier] = {}
-    for member in members:
-        if member.mode != "warp":
-            found.setdefault(id(trunk_of(member.model)), member.model)
-    return list(found.values())
+def as_proposer(members: Sequence[Member], classes: int) -> Member:
+    """The first member's trunk and objectness score, which know no classes, as a proposer.
+
+    Its other layers fit `classes` classes and are 0: in a cascade this proposer finds every class
+    as likely as background, and so rules out next to nothing.
+
+    Raises
+    ------
+    DetectorError
+        The first member reads crops alone, so it has no objectness score.
+    """
+    proposer = without_vote(members).model
+    model = RegionClassifier(classes)
+    model.network, model.objectness = proposer.network, proposer.objectness
+    for layer in (model.classifier, model.reduce, model.regressor):
+        for parameter in layer.parameters():
+            torch.nn.init.zeros_(parameter)
+    return Member(model, "proposer")
 
 
 def pack(members: Sequence[Member]) -> dict[str, Tensor]:
-    """Tensors of all members by name, those of member 1 and on opened by "members.1." and so on.
+    """All members' tensors by name; those of the second member begin with "members.1.", and so on.
 
-    GoogLeNet's first layers are left out as far as they equal the first member's, and all
-    objectness scores but the first.
+    A further member's first layers are left out as far as they equal the first member's, and so is
+    its objectness score.
     """
     first = members[0].model
     tensors = dict(first.state_dict())
@@ -78,8 +119,8 @@ def pack(members: Sequence[Member]) -> dict[str, Tensor]:
 def shared_layers(model: RegionClassifier, first: RegionClassifier) -> list[str]:
     """Names of GoogLeNet's layers, in order, up to the first whose weights differ.
 
-    Not those after it, though they be the same: where two networks have 4e in common, they have
-    the map in common (`trunk_of`).
+    Layers after that one are left out even where they are equal, so that two networks that have 4e
+    in common have the whole trunk in common (`Member.trunk`).
     """
     theirs = dict(first.network.named_children())
 
@@ -91,7 +132,7 @@ def shared_layers(model: RegionClassifier, first: RegionClassifier) -> list[str]
 
 
 def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> list[Member]:
-    """The members of `pack`; layers that a member has no tensors for are the first one's.
+    """Rebuild the members of `pack`; a layer that a member has no tensors for is the first one's.
 
     Raises
     ------
@@ -119,20 +160,20 @@ def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> li
 
 
 def _made_for(tensors: dict[str, Tensor], classes: int) -> RegionClassifier:
-    """A network of the shape that `tensors` have."""
+    """A network whose shape fits `tensors`."""
     context = tensors["context"].tolist() if "context" in tensors else ()
     padding = int(tensors["padding"]) if "padding" in tensors else PADDING
     return RegionClassifier(classes, context=context, padding=padding)
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:
-    """A network of the tensors `own`, with the first one's layers where there are none."""
+    """A network of the tensors `own`; every layer that they lack is the first network's."""
     model = _made_for(own, first.classes)
     for name, layer in first.network.named_children():
         if not any(key.startswith(f"network.{name}.") for key in own):
             setattr(model.network, name, layer)
     model.objectness = first.objectness
-    common = ("network.", "objectness.")  # other layers every member has of its own
+    common = ("network.", "objectness.")  # every member has its own other layers
     theirs = {n: t for n, t in first.state_dict().items() if n.startswith(common)}
     model.load_state_dict(theirs | own)
     return model

@@ -47,8 +47,8 @@ PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
 CANVAS = 64  # pixels
 
 
-class CropAnswers(NamedTuple):
-    """What the network says of N crops."""
+class CropPredictions(NamedTuple):
+    """The network's outputs for N crops, as training needs them."""
 
     logits: Tensor  # (N, classes + 1), background first
     deltas: Tensor  # (N, classes, 4), divided by `DELTA_SCALE`
@@ -175,7 +175,7 @@ class RegionClassifier(nn.Module):
         `DELTA_SCALE`.
         """
         around = self.around(self.cells(pyramid), boxes_xyxy)
-        return self.answer(self.regions(pyramid, boxes_xyxy), around)
+        return self.predict(self.regions(pyramid, boxes_xyxy), around)
 
     def regions(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
         """Maps and boxes (N, 4) in the photograph's pixels -> (N, 832, 14, 14)."""
@@ -206,18 +206,14 @@ class RegionClassifier(nn.Module):
             return None
         return surroundings(cells, boxes_xyxy, self.context)
 
-    def classify_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives: warp mode."""
-        return self.answer(self.network.trunk(crops))
-
-    def learn_crops(self, crops: Tensor) -> CropAnswers:
-        """As `classify_crops`, with the answers of the side classifiers."""
+    def predict_crops(self, crops: Tensor) -> CropPredictions:
+        """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives, and the side classifiers'."""
         taps: dict[str, Tensor] = {}
-        logits, deltas = self.answer(self.network.trunk(crops, taps))
+        logits, deltas = self.predict(self.network.trunk(crops, taps))
         sides = self.auxiliary.items() if self.auxiliary is not None else ()
-        return CropAnswers(logits, deltas, [side(taps[name]) for name, side in sides])
+        return CropPredictions(logits, deltas, [side(taps[name]) for name, side in sides])
 
-    def answer(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def predict(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(N, 832, 14, 14), regions of a map or maps of crops -> what `forward` gives."""
         cells = self.network.region_cells(regions)
         hidden = cells.mean((2, 3))

@@ -1,22 +1,24 @@
-"""What the pipeline asks of the networks: arrays in, arrays out, whatever the device.
+"""What the networks make of a photograph: one pass of every trunk, then predictions for regions.
 
-A photograph is seen once (`see`); every question about its regions is answered from that. All is
-`no_grad`, not `inference_mode`, in which autocast would cast the weights anew in every pass.
+    see: photograph -> `Features`
+    predict, predict_objectness: features, boxes -> `Prediction`, probability of an object
+
+Everything here is `no_grad` and not `inference_mode`, in which autocast would cast the weights anew
+in every pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.networks.ensemble import Member, distinct_trunks, early_of, trunk_of, voters
+from detector.networks.ensemble import Member
 from detector.networks.precision import mixed_precision
 from detector.networks.pyramid import Pyramid, scaled_pictures
 from detector.networks.regions import DELTA_SCALE, RegionClassifier
@@ -25,48 +27,67 @@ from detector.recipes import NetworkOptions
 from proposals.boxes import flip_boxes
 
 Floats = NDArray[np.float32]
-CROPS_PER_PASS = 8  # on a CPU
-GPU_PASS = 256  # regions at least: fewer do not fill it
+REGIONS_PER_PASS = 32  # on a CPU, whose cache should hold a pass
+CROPS_PER_PASS = 8  # likewise, through the first layers, whose maps are large
+GPU_PASS = 256  # fewer regions do not fill a GPU
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 class View(NamedTuple):
-    """A photograph as it is or mirrored, at the scales of one pyramid."""
+    """What one member sees of a photograph, as it is or mirrored."""
 
-    pyramids: dict[int, Pyramid]  # by id of the trunk, the proposer's first
-    cells: dict[int, Pyramid | None]  # 5b's maps by id of the network, where it sees context
     mirrored: bool
+    pyramid: Pyramid | None  # the trunk's maps; None where the member reads crops
+    cells: Pyramid | None  # 5b's maps of the whole photograph, where the member sees context
+
+
+class Reader(NamedTuple):
+    """A member with what it sees of one photograph."""
+
+    member: Member
+    views: tuple[View, ...]  # the photograph as it is first
 
 
 class Features(NamedTuple):
     """A photograph as the networks see it, once for proposals and classification alike."""
 
-    views: list[View]  # the first as the recipe's short side has it, not mirrored
+    readers: tuple[Reader, ...]  # one for each member; the first is the proposer too
     size: tuple[int, int]  # the photograph's height and width
-    atlas: Atlas | None  # what crops are cut from, where a member reads them
+    atlas: Atlas | None  # what crops are cut from, if any member reads them
     atlas_factors: Floats  # (4,) from the photograph's pixels to the atlas's
     device: torch.device
 
     @property
-    def map(self) -> Tensor:
-        """The proposer's map of the first view, at the recipe's short side."""
-        return self.pyramid.maps[0]
+    def pyramid(self) -> Pyramid:
+        """The proposer's maps of the photograph as it is, the recipe's short side first."""
+        pyramid = self.readers[0].views[0].pyramid
+        assert pyramid is not None  # a proposer reads maps
+        return pyramid
 
     @property
-    def pyramid(self) -> Pyramid:
-        """The proposer's of the first view."""
-        return next(iter(self.views[0].pyramids.values()))
+    def voters(self) -> list[Reader]:
+        """The members that classify."""
+        return [reader for reader in self.readers if reader.member.mode != "proposer"]
 
     def boxes(self, boxes_xyxy: Floats, mirrored: bool = False) -> Tensor:
         """Boxes (N, 4) of the photograph, or of its mirror image, on the device."""
-        seen = flip_boxes(boxes_xyxy, self.size[1]) if mirrored else boxes_xyxy
-        return torch.from_numpy(seen).to(self.device)
+        boxes = flip_boxes(boxes_xyxy, self.size[1]) if mirrored else boxes_xyxy
+        return torch.from_numpy(boxes).to(self.device)
 
     def crops(self, boxes_xyxy: Floats, mirrored: bool, padding: int) -> Tensor:
         """Boxes (N, 4) of the photograph, warped to (N, 3, 224, 224)."""
-        assert self.atlas is not None  # `see` made one for every member that reads crops
+        assert self.atlas is not None  # `see` makes one for every member that reads crops
         boxes = torch.from_numpy(boxes_xyxy * self.atlas_factors).to(self.device)
         turned = torch.full((len(boxes),), mirrored, device=self.device)
         return warp_regions(self.atlas, boxes, mirrored=turned, padding=padding)
+
+
+class Prediction(NamedTuple):
+    """Class probabilities (N, classes + 1), background first, and box deltas (N, classes, 4)."""
+
+    probabilities: Floats
+    deltas: Floats
 
 
 @torch.no_grad()
@@ -76,86 +97,88 @@ def see(
     options: NetworkOptions,
     device: torch.device,
 ) -> Features:
-    """One pass of every trunk over every view of an (H, W, 3) RGB photograph; source of crops."""
+    """One pass of every trunk over an (H, W, 3) RGB photograph; the source of crops."""
+    pictures, sizes = scaled_pictures(image, options)
+    tensors = [torch.from_numpy(picture).to(device).permute(2, 0, 1) for picture in pictures]
+    factors = torch.from_numpy(sizes).to(device)
     views = []
-    for scale in (1.0, *options.more_scales):
-        sides = round(scale * options.short_side), round(scale * options.long_side)
-        scaled = replace(options, short_side=sides[0], long_side=sides[1])
-        pictures, sizes = scaled_pictures(image, scaled)
-        tensors = [torch.from_numpy(picture).to(device).permute(2, 0, 1) for picture in pictures]
-        factors = torch.from_numpy(sizes).to(device)
-        for mirrored in (False, True)[: 1 + options.mirror]:
-            seen = [tensor.flip(2) if mirrored else tensor for tensor in tensors]
-            with mixed_precision(device):
-                pyramids = {
-                    id(trunk_of(model)): Pyramid(model.maps(seen), factors)
-                    for model in distinct_trunks(members)
-                }
-                asked = ("shared", "proposer") if options.cascade else ("shared",)
-                cells = {
-                    id(model): model.cells(pyramids[id(trunk_of(model))])
-                    for model, mode in members
-                    if mode in asked
-                }
-            views.append(View(pyramids, cells, mirrored))
+    for mirrored in (False, True)[: 1 + options.mirror]:
+        scales = [tensor.flip(2) if mirrored else tensor for tensor in tensors]
+        with mixed_precision(device):
+            views.append(_views(members, scales, factors, mirrored, bool(options.cascade)))
     atlas, atlas_factors = None, np.ones(4, np.float32)
-    paddings = [member.model.crop_padding for member in members if member.mode == "warp"]
+    paddings = [member.model.crop_padding for member in members if member.reads_crops]
     if paddings:
         bounded, atlas_factors = shrink_for_warp(image, options.long_side)
         picture = torch.from_numpy(bounded).to(device).permute(2, 0, 1)
         atlas = make_atlas([picture], max(paddings))
-    return Features(views, (image.shape[0], image.shape[1]), atlas, atlas_factors, device)
+    readers = tuple(map(Reader, members, zip(*views, strict=True)))
+    return Features(readers, (image.shape[0], image.shape[1]), atlas, atlas_factors, device)
+
+
+def _views(
+    members: Sequence[Member],
+    scales: Sequence[Tensor],
+    factors: Tensor,
+    mirrored: bool,
+    has_cascade: bool,
+) -> list[View]:
+    """Each member's view; one pass serves all members that share a trunk."""
+
+    def pyramid_of(member: Member) -> Pyramid | None:
+        return None if member.reads_crops else Pyramid(member.model.maps(scales), factors)
+
+    def read_one_map(one: Member, other: Member) -> bool:
+        return one.trunk is other.trunk and one.reads_crops == other.reads_crops
+
+    pyramids = computed_once(members, read_one_map, pyramid_of)
+    views = []
+    for member, pyramid in zip(members, pyramids, strict=True):
+        # A proposer predicts classes only where it is the first stage of a cascade
+        predicts = member.mode == "shared" or (member.mode == "proposer" and has_cascade)
+        cells = member.model.cells(pyramid) if predicts and pyramid is not None else None
+        views.append(View(mirrored, pyramid, cells))
+    return views
 
 
 @torch.no_grad()
-def objectness(model: RegionClassifier, features: Features, boxes_xyxy: Floats) -> Floats:
-    """Probability (N,) that a box holds an object of any class; cheap."""
+def predict_objectness(features: Features, boxes_xyxy: Floats) -> Floats:
+    """Probability (N,) that a box holds an object of any class, by the first member; cheap."""
+    model = features.readers[0].member.model
     with mixed_precision(features.device):
         logits = model.objectness(features.pyramid, features.boxes(boxes_xyxy))
     return logits.float().sigmoid().cpu().numpy()
 
 
 @torch.no_grad()
-def score(
-    members: Sequence[Member],
-    features: Features,
-    boxes_xyxy: Floats,
-    batch: int,
-    average: str = "arithmetic",
-) -> tuple[Floats, Floats]:
-    """Probabilities (N, classes + 1) and box deltas (N, classes, 4), `batch` boxes a pass or more.
+def predict(
+    readers: Sequence[Reader], features: Features, boxes_xyxy: Floats, average: str = "arithmetic"
+) -> Prediction:
+    """Predict classes and deltas of boxes (N, 4): the mean of the readers, over all their views.
 
-    Both are the mean of the members that have a vote, deltas of those that learned any, over all
-    views; how `average_members`.
+    Deltas are the mean of the members that learned box regression; for probabilities see
+    `average_members`.
     """
-    judges = voters(members)
-    movers = [member.model.moves_boxes for member in judges]
-    classes = judges[0].model.classes
-    probabilities = np.zeros((len(boxes_xyxy), classes + 1), np.float32)
-    deltas = np.zeros((len(boxes_xyxy), classes, 4), np.float32)
-    for rows, answers in _in_passes(judges, features, boxes_xyxy, batch):
-        mean = average_members([answer.probabilities for answer in answers], average)
-        probabilities[rows] = mean.cpu().numpy()
-        if moves := [answer.deltas for answer in compress(answers, movers)]:
-            deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
-    return probabilities, deltas
+    movers = [reader.member.model.moves_boxes for reader in readers]
+    found = _nothing(readers, len(boxes_xyxy))
+    for rows, predictions in _in_passes(readers, features, boxes_xyxy):
+        mean = average_members([probabilities for probabilities, _ in predictions], average)
+        found.probabilities[rows] = mean.cpu().numpy()
+        if moves := [deltas for _, deltas in compress(predictions, movers)]:
+            found.deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
+    return found
 
 
 @torch.no_grad()
-def score_each(
-    members: Sequence[Member], features: Features, boxes_xyxy: Floats, batch: int
-) -> list[tuple[Floats, Floats]]:
-    """What `score` is the mean of: the own probabilities and deltas of each that has a vote."""
-    judges = voters(members)
-    shape = len(boxes_xyxy), judges[0].model.classes
-    found = [
-        (np.zeros((shape[0], shape[1] + 1), np.float32), np.zeros((*shape, 4), np.float32))
-        for _ in judges
-    ]
-    for rows, answers in _in_passes(judges, features, boxes_xyxy, batch):
-        for (probabilities, deltas), answer in zip(found, answers, strict=True):
-            probabilities[rows] = answer.probabilities.cpu().numpy()
-            deltas[rows] = answer.deltas.cpu().numpy() * DELTA_SCALE
+def predict_each(
+    readers: Sequence[Reader], features: Features, boxes_xyxy: Floats
+) -> list[Prediction]:
+    """The prediction of each reader, of which `predict` is the mean."""
+    found = [_nothing(readers, len(boxes_xyxy)) for _ in readers]
+    for rows, predictions in _in_passes(readers, features, boxes_xyxy):
+        for own, (probabilities, deltas) in zip(found, predictions, strict=True):
+            own.probabilities[rows] = probabilities.cpu().numpy()
+            own.deltas[rows] = deltas.cpu().numpy() * DELTA_SCALE
     return found
 
 
@@ -164,9 +187,9 @@ def average_members(
 ) -> Tensor:
     """Mean (N, classes + 1) of the members' class probabilities, rows summing to 1.
 
-    "arithmetic" as in the paper; in the "geometric" mean (the softmax of the mean logarithm, a
-    product of experts) a class counts for little that one of the members rules out. `votes`: how
-    many members each of `probabilities` is the mean of; () is one each.
+    "arithmetic" is the paper's mean. In the "geometric" mean (the softmax of the mean logarithm, a
+    product of experts) a class that one member rules out counts for little. `votes` says how many
+    members each of `probabilities` already stands for; () means one each.
     """
     stacked = torch.stack(list(probabilities))
     if len(stacked) == 1:
@@ -178,92 +201,100 @@ def average_members(
     return (share * stacked.clamp(min=1e-12).log()).sum(0).softmax(1)
 
 
-class _Answer(NamedTuple):
-    """Of one member: (N, classes + 1) and (N, classes, 4), means over the views."""
+def computed_once(
+    items: Sequence[Item],
+    are_alike: Callable[[Item, Item], bool],
+    compute: Callable[[Item], Result],
+) -> Iterator[Result]:
+    """`compute` of every item, in order; items that are alike have the first one's result."""
+    results: list[Result] = []
+    for number, item in enumerate(items):
+        alike = (k for k, other in enumerate(items[:number]) if are_alike(other, item))
+        twin = next(alike, None)
+        results.append(compute(item) if twin is None else results[twin])
+        yield results[-1]
 
-    probabilities: Tensor
-    deltas: Tensor
+
+def _nothing(readers: Sequence[Reader], count: int) -> Prediction:
+    """A prediction to be filled in."""
+    classes = readers[0].member.model.classes
+    probabilities = np.zeros((count, classes + 1), np.float32)
+    return Prediction(probabilities, np.zeros((count, classes, 4), np.float32))
 
 
 def _in_passes(
-    judges: Sequence[Member], features: Features, boxes_xyxy: Floats, batch: int
-) -> Iterator[tuple[slice, list[_Answer]]]:
-    """Rows of the boxes that go through the networks together, and each member's answers."""
-    if features.device.type != "cpu":
-        batch = max(batch, GPU_PASS)
+    readers: Sequence[Reader], features: Features, boxes_xyxy: Floats
+) -> Iterator[tuple[slice, list[tuple[Tensor, Tensor]]]]:
+    """Each pass's rows, and each reader's probabilities and deltas for them, means of its views."""
+    size = REGIONS_PER_PASS if features.device.type == "cpu" else GPU_PASS
+    members = [reader.member for reader in readers]
+    views = list(zip(*(reader.views for reader in readers), strict=True))
     with mixed_precision(features.device):
-        for first in range(0, len(boxes_xyxy), batch):
-            rows = slice(first, first + batch)
-            yield rows, _answers(judges, features, boxes_xyxy[rows])
+        for first in range(0, len(boxes_xyxy), size):
+            rows = slice(first, first + size)
+            by_view = [_predict_view(members, view, features, boxes_xyxy[rows]) for view in views]
+            yield rows, [_mean_of_views(own) for own in zip(*by_view, strict=True)]
 
 
-def _answers(judges: Sequence[Member], features: Features, boxes_xyxy: Floats) -> list[_Answer]:
-    """What each member says, the mean of what it says of the views it reads."""
-    on_maps = [judge.model for judge in judges if judge.mode == "shared"]
-    on_crops = [judge.model for judge in judges if judge.mode == "warp"]
-    sides = sorted({view.mirrored for view in features.views})
-    # Of each network in turn, its answers of all views
-    of_maps = zip(
-        *(_of_maps(on_maps, features, view, boxes_xyxy) for view in features.views), strict=True
-    )
-    of_crops = zip(
-        *(_of_crops(on_crops, features, side, boxes_xyxy) for side in sides), strict=True
-    )
-    said = [next(of_crops if judge.mode == "warp" else of_maps) for judge in judges]
-    return [
-        _Answer(
-            torch.stack([view.probabilities for view in views]).mean(0),
-            torch.stack([view.deltas for view in views]).mean(0),
+def _mean_of_views(predictions: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    probabilities, deltas = zip(*predictions, strict=True)
+    return torch.stack(probabilities).mean(0), torch.stack(deltas).mean(0)
+
+
+def _predict_view(
+    members: Sequence[Member], views: Sequence[View], features: Features, boxes_xyxy: Floats
+) -> list[tuple[Tensor, Tensor]]:
+    """Probabilities and deltas of each member, which sees the view at its place in `views`."""
+    mirrored = views[0].mirrored
+    boxes = features.boxes(boxes_xyxy, mirrored)
+    region_maps = _region_maps(members, views, features, boxes_xyxy)
+    predictions = []
+    for member, view, regions in zip(members, views, region_maps, strict=True):
+        around = member.model.around(view.cells, boxes)
+        logits, deltas = (output.float() for output in member.model.predict(regions, around))
+        if mirrored:  # a move to the right there is a move to the left here
+            deltas = deltas * deltas.new_tensor([-1, 1, 1, 1])
+        predictions.append((logits.softmax(1), deltas))
+    return predictions
+
+
+def _region_maps(
+    members: Sequence[Member], views: Sequence[View], features: Features, boxes_xyxy: Floats
+) -> Iterator[Tensor]:
+    """For each member (N, 832, 14, 14): regions of its trunk's map, or its trunk's maps of crops.
+
+    Regions of one map, crops of one padding and the passes through common first layers are
+    computed once.
+    """
+    mirrored = views[0].mirrored
+    boxes = features.boxes(boxes_xyxy, mirrored)
+
+    def read_alike(one: tuple[Member, View], other: tuple[Member, View]) -> bool:
+        paddings = [member.model.crop_padding for member, _ in (one, other)]
+        return one[1].pyramid is other[1].pyramid and (
+            one[1].pyramid is not None or paddings[0] == paddings[1]
         )
-        for views in said
-    ]
 
+    def cut(sight: tuple[Member, View]) -> Tensor:
+        model, pyramid = sight[0].model, sight[1].pyramid
+        if pyramid is None:
+            return features.crops(boxes_xyxy, mirrored, model.crop_padding)
+        return model.regions(pyramid, boxes)
 
-def _of_maps(
-    models: Sequence[RegionClassifier], features: Features, view: View, boxes_xyxy: Floats
-) -> list[_Answer]:
-    """What networks say of regions of their maps, which are cut out once for those of a trunk."""
-    boxes, found = features.boxes(boxes_xyxy, view.mirrored), []
-    regions: dict[int, Tensor] = {}
-    for model in models:
-        trunk = id(trunk_of(model))
-        if trunk not in regions:
-            regions[trunk] = model.regions(view.pyramids[trunk], boxes)
-        around = model.around(view.cells[id(model)], boxes)
-        found.append(_answer(model.answer(regions[trunk], around), view.mirrored))
-    return found
+    def share_early(one: tuple[Member, Tensor], other: tuple[Member, Tensor]) -> bool:
+        return one[1] is other[1] and one[0].early is other[0].early
 
+    def early(reading: tuple[Member, Tensor]) -> Tensor:
+        return _early(reading[0].model, reading[1]) if reading[0].reads_crops else reading[1]
 
-def _of_crops(
-    models: Sequence[RegionClassifier], features: Features, mirrored: bool, boxes_xyxy: Floats
-) -> list[_Answer]:
-    """What networks say of crops: cut once for those of a padding, seen once by common layers."""
-    found, crops = [], dict[int, Tensor]()  # by padding
-    early: dict[tuple[int, int], Tensor] = {}  # by padding and first layers
-    for model in models:
-        padding = model.crop_padding
-        key = padding, id(early_of(model))
-        if padding not in crops:
-            crops[padding] = features.crops(boxes_xyxy, mirrored, padding)
-        if key not in early:
-            early[key] = _early(model, crops[padding])
-        found.append(_answer(model.answer(model.network.late(early[key])), mirrored))
-    return found
+    inputs = list(computed_once(list(zip(members, views, strict=True)), read_alike, cut))
+    readings = list(zip(members, inputs, strict=True))
+    for member, maps in zip(members, computed_once(readings, share_early, early), strict=True):
+        yield member.model.network.late(maps) if member.reads_crops else maps
 
 
 def _early(model: RegionClassifier, crops: Tensor) -> Tensor:
-    """Crops through the first layers, few a pass where a processor's cache should hold their maps.
-
-    Those of the other layers are small enough.
-    """
+    """Crops through the first layers, few a pass so that a CPU's cache holds their large maps."""
     if crops.device.type != "cpu":
         return model.network.early(crops)
     return torch.cat([model.network.early(piece) for piece in crops.split(CROPS_PER_PASS)])
-
-
-def _answer(answer: tuple[Tensor, Tensor], mirrored: bool) -> _Answer:
-    """Of one view; in a mirrored one a box to be moved to the right moves to the left here."""
-    logits, deltas = answer[0].float(), answer[1].float()
-    if mirrored:
-        deltas = deltas * deltas.new_tensor([-1, 1, 1, 1])
-    return _Answer(logits.softmax(1), deltas)

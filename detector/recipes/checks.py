@@ -40,17 +40,14 @@ BOUNDS = (  # section, key, lowest, highest
     ("network", "long_side", 32, 8192),
     ("network", "keep", 0, 10**6),
     ("network", "keep_iou", 0.0, 1.0),
-    ("network", "batch", 1, 10**6),
     ("network", "padding", 0, 96),
     ("postprocess", "objectness", 0.0, 10.0),
     ("postprocess", "nms_iou", 0.0, 1.0),
     ("postprocess", "evaluate_threshold", 0.0, 1.0),
     ("postprocess", "visualize_threshold", 0.0, 1.0),
     ("postprocess", "max_detections", 1, 10**6),
-    ("postprocess", "refine", 0, 100),
-    ("postprocess", "refine_boxes", 1, 10**6),
+    ("postprocess", "refine_boxes", 0, 10**6),
     ("postprocess", "vote_iou", 0.0, 1.0),
-    ("postprocess", "support", 0.0, 1.0),
     ("training", "epochs", 0.0, 1e6),
     ("training", "members", 1, 1000),
     ("training", "images_per_step", 1, 10**4),
@@ -78,7 +75,6 @@ BOUNDS = (  # section, key, lowest, highest
 
 LISTS = (  # of `network`: key, lowest and highest of what they may hold
     ("pyramid", 0.1, 10),
-    ("more_scales", 0.1, 10),
     ("context", 1, 100),
     ("cascade", 0, 1),
 )
@@ -106,11 +102,10 @@ def check(recipe: Recipe, where: str) -> None:
         word = getattr(recipe.network, key)
         if word not in words:
             raise DetectorError(f"{where}: network.{key} is {word!r}{suggest(word, words)}")
-    for key in ("context", "more_scales"):
-        if recipe.network.mode == "warp" and getattr(recipe.network, key):
-            raise DetectorError(
-                f"{where}: network.{key} needs network.mode shared; in warp mode set it to []"
-            )
+    if recipe.network.mode == "warp" and recipe.network.context:
+        raise DetectorError(
+            f"{where}: network.context needs network.mode shared; in warp mode set it to []"
+        )
     if recipe.network.mode == "shared" and recipe.network.padding != 16:
         raise DetectorError(f"{where}: network.padding needs network.mode warp; leave it out")
     for section in LOOPS:

@@ -71,9 +71,7 @@ class NetworkOptions:
     # vote) first: a region goes on to the next if its probability of any class, times objectness,
     # is over it. () = all that have a vote see all regions
     cascade: tuple[float, ...] = ()
-    batch: int = 32  # regions per pass through the head: small enough for the processor's cache
     mirror: bool = False  # see the photograph mirrored too, and average
-    more_scales: tuple[float, ...] = ()  # see it at these multiples of the short side too
     mode: str = "shared"  # one trunk pass a photograph; warp = every region alone (the paper)
     padding: int = 16  # warp mode: pixels of a crop on each side of its box, of 224
     average: str = "arithmetic"  # mean of the members' probabilities; unlike ones like geometric
@@ -89,10 +87,8 @@ class PostprocessOptions:
     evaluate_threshold: float = 0.001  # keeps recall for mAP
     visualize_threshold: float = 0.4  # of all from .35 to .55 F1 is much the same (voc20)
     max_detections: int = 100  # of a photograph, all classes together
-    refine: int = 1  # passes that score the regressed boxes again (He et al. 2015, appendix)
-    refine_boxes: int = 60  # boxes of each such pass
+    refine_boxes: int = 60  # best boxes, scored again (He et al. 2015, appendix); 0 = none
     vote_iou: float = 0.5  # 0 = off; else boxes over this IoU average into the kept one
-    support: float = 0.0  # weight, in each score, of the best of its class in the picture; 0 = off
 
 
 @dataclass(frozen=True)

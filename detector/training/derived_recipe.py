@@ -94,7 +94,6 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
         postprocess=replace(
             recipe.postprocess,
             vote_iou=0.6,
-            support=0.33,
             visualize_threshold=0.3,  # smoothed labels make the network say less than it knows
         ),
         multibox=replace(

@@ -11,8 +11,7 @@ from rich.console import Console
 
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_data, hash_of_tensors
-from detector.networks.combine import as_proposer, without_vote
-from detector.networks.ensemble import Member, voters
+from detector.networks.ensemble import Member, as_proposer, voters, without_vote
 from detector.networks.regions import RegionClassifier
 from detector.pipeline import Detector
 from detector.progress import show_training
@@ -160,7 +159,7 @@ def train_network(
         },
         version=__version__,
     )
-    return Detector(members[0].model, recipe, info, job.device, multibox, members)
+    return Detector(members, recipe, info, job.device, multibox)
 
 
 def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
@@ -184,9 +183,9 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     if job.proposer is None or mode != "warp":
         return [Member(model, mode)]
     if job.proposer.info.class_names == job.dataset.class_names:
-        proposer = without_vote(job.proposer).members[0]
+        proposer = without_vote(job.proposer.members)
     else:
-        proposer = as_proposer(job.proposer, classes)
+        proposer = as_proposer(job.proposer.members, classes)
     return [proposer, Member(model, mode)]
 
 

@@ -132,7 +132,8 @@ def squashed_maps(
         for index in track(images[done:], "trunk", len(images), done, console):
             picture = photographs.read(index)
             with torch.inference_mode():
-                squashed = model.squash(detector.multibox_features(picture).map)[0].permute(1, 2, 0)
+                trunk_map = detector.multibox_features(picture).pyramid.maps[0]
+                squashed = model.squash(trunk_map)[0].permute(1, 2, 0)
             cells = squashed.to("cpu", torch.bfloat16).contiguous().view(torch.int16)
             file.write(cells.numpy().tobytes())
     return np.memmap(path, np.int16, "r", shape=(len(images), *shape))

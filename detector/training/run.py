@@ -14,7 +14,6 @@ import torch
 from rich.console import Console
 
 from detector.errors import DetectorError
-from detector.networks.combine import combine
 from detector.networks.ensemble import voters
 from detector.pictures.dataset_folder import find_image_folder
 from detector.pipeline import Detector
@@ -135,7 +134,8 @@ def train(
         elif options.members == 1:
             detector = train_network(job, output, recipe)
         else:
-            detector = combine([_member(job, output, recipe, k) for k in range(options.members)])
+            members = range(options.members)
+            detector = Detector.combine([_member(job, output, recipe, k) for k in members])
         if processes.is_main:
             _finish(job, detector, output, recipe, with_heads=part != "detector")
         processes.wait()

@@ -86,7 +86,7 @@ def _answers(
     cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
     seen = zip(model.cells_of(pyramids), boxes, strict=True)
     around = [context for pair in seen if (context := model.around(*pair)) is not None]
-    logits, deltas = model.answer(torch.cat(cut), torch.cat(around) if around else None)
+    logits, deltas = model.predict(torch.cat(cut), torch.cat(around) if around else None)
     counts = [len(chosen) for chosen in boxes]
     return zip(logits.split(counts), deltas.split(counts), strict=True)
 

@@ -183,7 +183,7 @@ def window_losses(steps: WindowSteps) -> PartLosses:
     def losses(model: RegionClassifier, part: Part, device: torch.device) -> dict[str, Tensor]:
         with torch.no_grad(), torch.autocast(device.type, enabled=False):  # colours to the unit
             crops = part_crops(part, steps.store, steps.padding, device)
-        answers = model.learn_crops(crops)
+        answers = model.predict_crops(crops)
         labels = torch.from_numpy(part.labels).to(device)
 
         def wrong_class(logits: Tensor) -> Tensor:

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from detector import Detector
-from detector.networks.combine import combine
 from tests.detector.command import detect
-from tests.detector.networks.test_combine import biased
+from tests.detector.test_combine import biased
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-NO_REFINE = "postprocess.refine=0"
+NO_REFINE = "postprocess.refine_boxes=0"
+UNMOVED = "postprocess.regress=false"
 GEOMETRIC = "network.average=geometric"
 
 
@@ -34,7 +34,7 @@ def pair(small_weights: Path, tmp_path: Path) -> dict[str, Path]:
     other = biased(one, 2.0)
     with torch.no_grad():
         other.model.classifier.weight[2] += 0.02
-    found = {"one": one, "other": other, "both": combine([one, other])}
+    found = {"one": one, "other": other, "both": Detector.combine([one, other])}
     for name, detector in found.items():
         detector.save(tmp_path / f"{name}.safetensors")
     return {name: tmp_path / f"{name}.safetensors" for name in found}
@@ -59,12 +59,12 @@ def test_rows_are_those_of_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output, limit = tmp_path / "rows", ("--limit", 3)
-    rows = ("--row", NO_REFINE, "--row", "", "--row", GEOMETRIC)
+    rows = ("--row", UNMOVED, "--row", "", "--row", GEOMETRIC)
     about = ("--data", small_dataset, "--output", output, *rows)
     start(members, monkeypatch, pair["both"], *about, *limit)
     said = capsys.readouterr().out
     names = ("member-1-shared", "member-2-shared", "together")
-    plain = [f"{name}-{NO_REFINE}" for name in names]
+    plain = [f"{name}-{UNMOVED}" for name in names]
     assert [name for name in (*plain, *names) if f"| {name} |" in said] == [*plain, *names]
     assert said.count("mean of the 2 members") == 3
 
@@ -72,7 +72,7 @@ def test_rows_are_those_of_the_command(
         folder = tmp_path / "-".join(["evaluated", name, *map(str, words)])
         run = detect(
             "evaluate", "--data", small_dataset, "--weights", pair[name], "--output", folder,
-            "--device", "cpu", *limit, *words,
+            "--device", "cpu", "--set", NO_REFINE, *limit, *words,
         )  # fmt: skip
         assert run.code == 0, run.errors
         return lines(folder)
@@ -80,8 +80,8 @@ def test_rows_are_those_of_the_command(
     assert lines(output / names[0]) == evaluated("one")
     assert lines(output / names[1]) == evaluated("other")
     assert lines(output / names[2]) == evaluated("both")
-    assert lines(output / plain[1]) == evaluated("other", "--set", NO_REFINE)
-    assert lines(output / plain[2]) == evaluated("both", "--set", NO_REFINE)
+    assert lines(output / plain[1]) == evaluated("other", "--set", UNMOVED)
+    assert lines(output / plain[2]) == evaluated("both", "--set", UNMOVED)
     product = output / f"together-{GEOMETRIC}"
     assert lines(product) == evaluated("both", "--set", GEOMETRIC) != lines(output / "together")
     assert lines(output / names[0]) != lines(output / names[1])
@@ -95,17 +95,16 @@ def test_rows_are_those_of_the_command(
     assert counted.calls == 1 and lines(output / names[2]) == evaluated("both")
 
 
-def test_a_network_is_asked_once_for_the_same_boxes(
+def test_all_rows_share_one_prediction_of_each_network(
     members: ModuleType,
     pair: dict[str, Path],
     small_dataset: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(members, "score_each", counted := Counted(members.score_each))
+    monkeypatch.setattr(members, "predict_each", counted := Counted(members.predict_each))
     about = ("--data", small_dataset, "--output", tmp_path / "rows", "--limit", 2)
-    unregressed = f"{NO_REFINE} postprocess.regress=false"
-    start(members, monkeypatch, pair["both"], *about, "--row", NO_REFINE, "--row", unregressed)
+    start(members, monkeypatch, pair["both"], *about, "--row", "", "--row", UNMOVED)
     assert counted.calls == 2  # photographs; all networks together
 
 

@@ -54,7 +54,7 @@ def test_both_pipelines_answer_alike(speed: ModuleType) -> None:
     by_hand = speed.naive([network], image, boxes)
     np.testing.assert_allclose(speed.naive([network], image, boxes, True), by_hand, atol=1e-4)
     network.to(memory_format=torch.channels_last)
-    found = speed.ours([speed.Member(network, "warp")], image, boxes, batch=2)
+    found = speed.ours([speed.Member(network, "warp")], image, boxes)
     assert by_hand.std(0).max() > 0.02  # the boxes do differ
     np.testing.assert_allclose(found, by_hand, atol=0.05)
 
@@ -82,7 +82,7 @@ def test_a_crop_costs_what_table_1_says(gpu: ModuleType) -> None:
     layers = (118.0, 359.7, 128.0, 304.3, 73.6, 87.9, 99.9, 118.5, 170.0, 51.1, 70.7)
     model = RegionClassifier(20).eval()
     with torch.inference_mode(), gpu.counting(model.network) as work:
-        model.classify_crops(torch.zeros(1, 3, 224, 224))
+        model.predict_crops(torch.zeros(1, 3, 224, 224))
     assert sum(work) == pytest.approx(2e6 * sum(layers), rel=1e-3)
 
 

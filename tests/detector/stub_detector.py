@@ -40,7 +40,7 @@ class StubDetector:
         self.members = (SimpleNamespace(model=network, mode="shared"),)
         self.seen: list[str] = []
 
-    def detect_in_stages(self, path: Path, preset: str) -> tuple[Detections, Any]:
+    def trace(self, path: Path, preset: str) -> tuple[Detections, Any]:
         self.seen.append(path.name)
         image = read_image(path)
         rng = np.random.default_rng(image.ravel())

@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 
 from detector import Detector, DetectorError
+from detector.networks.ensemble import Member
 from detector.networks.precision import mixed_precision
-from detector.networks.scoring import objectness
+from detector.networks.scoring import predict_objectness
 from detector.recipes import Recipe, override
 from detector.region_scores import likeliest
 from proposals import Proposals
@@ -60,8 +61,8 @@ def test_detections_lie_in_the_picture_and_fall_in_score(
 
 
 def scored_once(detector: Detector) -> Recipe:
-    """The detector's recipe without refinement and voting."""
-    options = replace(detector.recipe.postprocess, refine=0, vote_iou=0.0)
+    """The detector's recipe without refinement and box voting."""
+    options = replace(detector.recipe.postprocess, refine_boxes=0, vote_iou=0.0)
     return replace(detector.recipe, postprocess=options)
 
 
@@ -72,7 +73,7 @@ def test_the_network_s_deltas_move_the_boxes(detector: Detector, image: np.ndarr
         model.classifier.weight.zero_()  # every class is as likely
         model.regressor.weight.zero_()
         model.regressor.bias.copy_(torch.tensor([1.0, -2, 0, 0]))
-    found = Detector(model, scored_once(detector), detector.info, "cpu")(
+    found = Detector([Member(model)], scored_once(detector), detector.info, "cpu")(
         image, proposals=[[20, 30, 60, 80]], threshold=0.0
     )
     boxes = dict(zip(found.labels.tolist(), found.boxes_xyxy, strict=True))
@@ -88,7 +89,7 @@ def test_threshold_and_count_can_be_chosen_per_picture(
     assert detector(image, threshold=middle) == every[every.scores >= middle]
     assert detector(image, threshold=0.0, max_detections=2) == every[:2]
     few = Detector(
-        detector.model,
+        detector.members,
         replace(
             detector.recipe, postprocess=replace(detector.recipe.postprocess, max_detections=2)
         ),
@@ -98,24 +99,6 @@ def test_threshold_and_count_can_be_chosen_per_picture(
     assert few(image, threshold=0.0) == every[:2]
     # more than the recipe's may be asked for
     assert few(image, threshold=0.0, max_detections=100) == every
-
-
-def test_the_best_of_a_class_supports_the_others(detector: Detector, image: np.ndarray) -> None:
-    def with_support(share: float) -> Detector:
-        recipe = scored_once(detector)
-        options = replace(recipe.postprocess, support=share)
-        recipe = replace(recipe, postprocess=options)
-        return Detector(detector.model, recipe, detector.info, "cpu")
-
-    alone, lifted = (with_support(share)(image, threshold=0.0) for share in (0.0, 0.5))
-    assert len(alone) == len(lifted) < 100  # so none is left out
-    for label in np.unique(alone.labels):
-        before, after = (f.scores[f.labels == label] for f in (alone, lifted))
-        np.testing.assert_allclose(after, np.sqrt(before * before[0]), rtol=1e-5)
-    # What is told of objects that were missed speaks of the same scores
-    stages = with_support(0.5).detect_in_stages(image, threshold=0.0)[1]
-    assert stages.scored.scores.max() == lifted.scores[0]
-    assert set(lifted.scores) <= set(stages.scored.scores)
 
 
 def test_a_preset_names_one_of_the_recipe_s_thresholds(
@@ -250,8 +233,8 @@ def test_classify_gives_a_distribution_per_box(detector: Detector, image: np.nda
 @torch.inference_mode()
 def test_only_the_likeliest_objects_reach_the_head(detector: Detector, image: np.ndarray) -> None:
     boxes = some_boxes(100)
-    features = detector.features(image)
-    likely = objectness(detector.model, features, boxes)
+    features = detector.see(image)
+    likely = predict_objectness(features, boxes)
     with mixed_precision(detector.device):
         logits = detector.model.objectness(features.pyramid, torch.from_numpy(boxes)).float()
     np.testing.assert_allclose(likely, 1 / (1 + np.exp(-logits.numpy())), rtol=1e-4)
@@ -284,10 +267,10 @@ def test_a_score_is_class_probability_times_objectness(
     detector: Detector, image: np.ndarray
 ) -> None:
     boxes = some_boxes(1)
-    likely = objectness(detector.model, detector.features(image), boxes)
+    likely = predict_objectness(detector.see(image), boxes)
     expected = detector.classify(image, boxes)[0, 1:] * likely[0]
     once = scored_once(detector)
-    found = Detector(detector.model, once, detector.info, "cpu")(
+    found = Detector(detector.members, once, detector.info, "cpu")(
         image, proposals=boxes, threshold=0.0
     )
     expected = np.sort(expected[expected > once.postprocess.evaluate_threshold])[::-1]
@@ -301,9 +284,9 @@ def test_objectness_enters_a_score_by_its_exponent(
 ) -> None:
     """With 0 a score is the class's probability."""
     boxes, once = some_boxes(1), scored_once(detector)
-    likely = objectness(detector.model, detector.features(image), boxes)
+    likely = predict_objectness(detector.see(image), boxes)
     recipe = replace(once, postprocess=replace(once.postprocess, objectness=exponent))
-    found = Detector(detector.model, recipe, detector.info, "cpu")(
+    found = Detector(detector.members, recipe, detector.info, "cpu")(
         image, proposals=boxes, threshold=0.0
     )
     expected = detector.classify(image, boxes)[0, 1:] * likely[0] ** exponent

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.ops import batched_nms
 
-from detector.postprocess import Candidates, Scored, candidates, decode, support, suppress
+from detector.postprocess import Candidates, candidates, decode, suppress
 from detector.recipes import PostprocessOptions
 
 # Overlaps with A: B 8/10 = .8, C 5/15 = .333, D 10 x 2 / 180 = .111; C with D 7/13 = .538.
@@ -50,27 +50,15 @@ def test_at_most_so_many_the_best_of_all_classes() -> None:
     assert kept.scores.tolist() == pytest.approx([0.9, 0.5])
 
 
-def test_the_best_of_a_class_supports_the_others_of_it() -> None:
-    every = found((D, 0.01, 0), (A, 0.81, 0), (B, 0.16, 1), (A, 0.04, 1), (C, 0.5, 3))
-    lifted = support(every, 0.5)
-    # sqrt(.01 * .81) = .09, sqrt(.04 * .16) = .08
-    expected = [(D, 0.09, 0), (A, 0.81, 0), (B, 0.16, 1), (A, 0.08, 1), (C, 0.5, 3)]
-    assert as_rows(lifted) == expected
-    # (.2 ** 3) ** (2 / 3) = .2 ** 2
-    lifted = support(found((A, 1.0, 0), (D, 0.008, 0)), 1 / 3)
-    assert lifted.scores.tolist() == pytest.approx([1, 0.04])
-
-
 def test_nothing_found_is_no_error() -> None:
     nothing = Candidates(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, int))
     assert len(suppress(nothing, PostprocessOptions(vote_iou=0.5)).scores) == 0
-    assert len(support(nothing, 0.3).scores) == 0
 
 
-def test_candidates_exceed_the_threshold_and_background_is_none() -> None:
-    probabilities = np.array([[0.5, 0.3, 0.2], [0.9, 0.06, 0.04], [0.0, 0.25, 0.75]], np.float32)
+def test_candidates_exceed_the_threshold() -> None:
+    scores = np.array([[0.3, 0.2], [0.06, 0.04], [0.25, 0.75]], np.float32)
     boxes = np.arange(3 * 2 * 4, dtype=np.float32).reshape(3, 2, 4)  # all 2 x 2 pixels
-    every = candidates(Scored(probabilities, boxes), threshold=0.25)
+    every = candidates(scores, boxes, threshold=0.25)
     pairs = sorted(zip(every.scores.tolist(), every.labels.tolist(), strict=True))
     assert pairs == [(pytest.approx(0.3), 0), (0.75, 1)]
     np.testing.assert_array_equal(every.boxes_xyxy, boxes[[0, 2], [0, 1]])
@@ -78,7 +66,7 @@ def test_candidates_exceed_the_threshold_and_background_is_none() -> None:
 
 def test_boxes_thinner_than_a_pixel_are_no_candidates() -> None:
     boxes = np.array([[[0, 0, 9, 0.9]], [[0, 0, 9, 1]], [[5, 5, 5, 9]]], np.float32)
-    every = candidates(Scored(np.full((3, 2), 0.5, np.float32), boxes), 0.1)
+    every = candidates(np.full((3, 1), 0.5, np.float32), boxes, 0.1)
     np.testing.assert_array_equal(every.boxes_xyxy, boxes[1])
 
 

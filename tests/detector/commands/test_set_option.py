@@ -18,7 +18,7 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
     """The same network several times, read in these modes."""
     one = Detector.load(weights, device="cpu")
     members = [Member(one.model, mode) for mode in modes]
-    Detector(one.model, one.recipe, one.info, "cpu", members=members).save(path)
+    Detector(members, one.recipe, one.info, "cpu").save(path)
     return path
 
 
@@ -71,7 +71,7 @@ def test_what_a_network_learned_to_see_cannot_be_set(
     one = Detector.load(small_weights, device="cpu")
     recipe = override(one.recipe, [f"network.mode={mode}"])
     members = [Member(one.model, mode)]
-    Detector(one.model, recipe, one.info, "cpu", members=members).save(tmp_path / "w.safetensors")
+    Detector(members, recipe, one.info, "cpu").save(tmp_path / "w.safetensors")
     words = ["--weights", tmp_path / "w.safetensors", "--set", setting]
     run = detect(save(tmp_path / "street.png"), *words)
     assert run.code == 1 and len(run.errors.splitlines()) == 1

@@ -16,11 +16,10 @@ import torch
 import detector.networks.cascade
 import detector.networks.scoring
 from detector import Detector
-from detector.networks.cascade import Stage, score_in_stages, stages_of
-from detector.networks.combine import combine, without_vote
-from detector.networks.ensemble import Member
+from detector.networks.cascade import Stage, predict_in_stages, stages_of
+from detector.networks.ensemble import Member, without_vote
 from detector.networks.regions import RegionClassifier
-from detector.recipes import NetworkOptions
+from detector.networks.scoring import Reader
 from tests.made_up import NAMES, rectangles
 
 
@@ -36,22 +35,22 @@ def some_boxes(count: int) -> np.ndarray:
 
 
 def described(stages: Sequence[Stage]) -> list[tuple[list[str], int, float]]:
-    return [([member.mode for member in found], votes, least) for found, votes, least in stages]
+    return [
+        ([reader.member.mode for reader in stage.readers], stage.votes, stage.least)
+        for stage in stages
+    ]
 
 
 def test_every_network_but_the_last_is_a_stage_while_there_are_scores() -> None:
-    models = [RegionClassifier(2) for _ in range(3)]
-    scout, one, two = map(Member, models, ("proposer", "warp", "shared"))
-    lookers = [scout, one, two]
-    assert described(stages_of(lookers, ())) == [(["warp", "shared"], 2, 1.0)]
-    # The proposer, once asked, reads regions as a shared network does, and has no vote
-    in_two = [(["shared"], 0, 0.1), (["warp", "shared"], 2, 1.0)]
-    assert described(stages_of(lookers, (0.1,))) == in_two
-    in_three = [(["shared"], 0, 0.1), (["warp"], 1, 0.2), (["shared"], 1, 1.0)]
-    assert described(stages_of(lookers, (0.1, 0.2))) == in_three
-    assert described(stages_of(lookers, (0.1, 0.2, 0.3))) == in_three
-    assert described(stages_of([one], (0.1,))) == [(["warp"], 1, 1.0)]
-    assert stages_of(lookers, (0.1, 0.2))[0].members[0].model is models[0]
+    modes = ("proposer", "warp", "shared")
+    readers = [Reader(Member(RegionClassifier(2), mode), ()) for mode in modes]
+    in_two = [(["proposer"], 0, 0.1), (["warp", "shared"], 2, 1.0)]
+    assert described(stages_of(readers, (0.1,))) == in_two
+    in_three = [(["proposer"], 0, 0.1), (["warp"], 1, 0.2), (["shared"], 1, 1.0)]
+    assert described(stages_of(readers, (0.1, 0.2))) == in_three
+    assert described(stages_of(readers, (0.1, 0.2, 0.3))) == in_three
+    assert described(stages_of(readers[1:2], (0.1,))) == [(["warp"], 1, 1.0)]
+    assert stages_of(readers, (0.1, 0.2))[0].readers[0] is readers[0]
 
 
 @pytest.mark.parametrize(
@@ -70,25 +69,24 @@ def test_a_region_goes_on_by_its_score_and_has_the_mean_of_its_votes(
     moved = {0: 9.0, 1: 1.0, 2: 2.5}
     asked: list[tuple[int, list[int]]] = []
 
-    def told(members: Any, _: Any, boxes: np.ndarray, batch: int, how: str) -> Any:
-        assert (batch, how) == (7, average)
-        number, rows = members[0].model.number, boxes[:, 0].astype(int)
+    def predicted(readers: Any, _: Any, boxes: np.ndarray, how: str) -> Any:
+        assert how == average
+        number, rows = readers[0].member.model.number, boxes[:, 0].astype(int)
         asked.append((number, rows.tolist()))
         chance = np.array(chances[number], np.float32)[rows]
         deltas = np.full((len(rows), 1, 4), moved[number], np.float32)
         return np.stack([1 - chance, chance], 1), deltas
 
-    monkeypatch.setattr(detector.networks.cascade, "score", told)
+    monkeypatch.setattr(detector.networks.cascade, "predict", predicted)
     models = [RegionClassifier(1) for _ in range(3)]
     for number, model in enumerate(models):
         model.number = number  # type: ignore[assignment]
-    scout, first, last = map(Member, models, ("shared", "warp", "warp"))
+    scout, first, last = (Reader(Member(model, "warp"), ()) for model in models)
     stages = [Stage([scout], 0, 0.1), Stage([first], 1, 0.25), Stage([last, last], 2, 1.0)]
     boxes = np.zeros((5, 4), np.float32)
     boxes[:, 0] = range(5)
     likely = np.array([1, 1, 1, 0.15, 0.25], np.float32)
-    options = NetworkOptions(batch=7, average=average)
-    probabilities, deltas = score_in_stages(stages, Any, boxes, likely, options)  # type: ignore[arg-type]
+    probabilities, deltas = predict_in_stages(stages, Any, boxes, likely, average)  # type: ignore[arg-type]
     # 0: ruled out by the proposer; 3: for want of likelihood (.5 * .15); 2 and 4 (.9 * .25) later
     assert asked == [(0, [0, 1, 2, 3, 4]), (1, [1, 2, 4]), (2, [1])]
     np.testing.assert_allclose(probabilities[:, 1], [0, expected, 0.2, 0, 0.9], rtol=1e-5)
@@ -104,16 +102,16 @@ def test_who_learned_no_boxes_has_no_say_in_where_they_are(
         torch.nn.init.zeros_(parameter)
     moved = {id(models[0]): 3.0, id(models[1]): 0.0, id(models[2]): 6.0}
 
-    def told(members: Any, _: Any, boxes: np.ndarray, *__: Any) -> Any:
-        deltas = np.full((len(boxes), 1, 4), moved[id(members[0].model)], np.float32)
+    def predicted(readers: Any, _: Any, boxes: np.ndarray, *__: Any) -> Any:
+        deltas = np.full((len(boxes), 1, 4), moved[id(readers[0].member.model)], np.float32)
         return np.full((len(boxes), 2), 0.5, np.float32), deltas
 
-    monkeypatch.setattr(detector.networks.cascade, "score", told)
+    monkeypatch.setattr(detector.networks.cascade, "predict", predicted)
     boxes, likely = np.zeros((1, 4), np.float32), np.ones(1, np.float32)
 
     def mean_of(*order: int) -> float:
-        stages = [Stage([Member(models[number], "warp")], 1, 0.0) for number in order]
-        deltas = score_in_stages(stages, Any, boxes, likely, NetworkOptions())[1]  # type: ignore[arg-type]
+        stages = [Stage([Reader(Member(models[number], "warp"), ())], 1, 0.0) for number in order]
+        deltas = predict_in_stages(stages, Any, boxes, likely, "arithmetic")[1]  # type: ignore[arg-type]
         return float(deltas[0, 0, 0])
 
     assert mean_of(0, 1, 2) == mean_of(1, 0, 2) == mean_of(0, 2, 1) == 4.5
@@ -131,12 +129,11 @@ def test_where_nothing_is_ruled_out_a_cascade_finds_the_same_and_else_warps_less
         torch.nn.init.normal_(model.classifier.weight, std=0.3)
         with torch.no_grad():
             model.network.inception_3a.one.weight *= 1.1 + seed  # its own first layers
-        judges.append(
-            Detector(model, single.recipe, single.info, "cpu", members=[Member(model, "warp")])
-        )
-    together = combine([without_vote(single), *judges])
+        judges.append(Member(model, "warp"))
+    members = [without_vote(single.members), *judges]
+    together = Detector(members, single.recipe, single.info, "cpu")
     recipe, image, boxes = together.recipe, rectangles(11)[0], some_boxes(9)
-    recipe = replace(recipe, postprocess=replace(recipe.postprocess, refine=0))
+    recipe = replace(recipe, postprocess=replace(recipe.postprocess, refine_boxes=0))
     warped: dict[int, int] = {}
     for number, member in enumerate(together.members[1:]):
         member.model.network.inception_4a.register_forward_hook(
@@ -166,22 +163,20 @@ def test_a_proposer_that_sees_surroundings_is_asked_with_them(single: Detector) 
     torch.manual_seed(3)
     model = RegionClassifier(len(NAMES), context=(2.0,))
     torch.nn.init.normal_(model.classifier.weight[:, 1024:], std=0.03)  # what is around decides
-    scout = Detector(model, single.recipe, single.info, "cpu")
-    judge = Detector(
-        single.model, single.recipe, single.info, "cpu", members=[Member(single.model, "warp")]
-    )
-    together = combine([without_vote(scout), judge])
+    scout = Detector([Member(model)], single.recipe, single.info, "cpu")
+    members = [Member(model, "proposer"), Member(single.model, "warp")]
+    together = Detector(members, single.recipe, single.info, "cpu")
     image, boxes = rectangles(11)[0], some_boxes(9)
     chances = 1 - scout.classify(image, boxes)[:, 0]
     middle = float(np.sort(chances)[3:5].mean())  # between two, not on one
     assert 0 < chances.min() < middle < chances.max() < 1
     network = replace(together.recipe.network, cascade=(middle,))
     together.recipe = replace(together.recipe, network=network)
-    deltas = together.answers(together.features(image), boxes, np.ones(9, np.float32))[1]
+    features, likely = together.see(image), np.ones(9, np.float32)
+    stages = stages_of(features.readers, network.cascade)
+    deltas = predict_in_stages(stages, features, boxes, likely, "arithmetic").deltas
     np.testing.assert_array_equal(deltas.any((1, 2)), chances > middle)
 
 
-def test_what_proposes_of_a_detector_keeps_its_answers(single: Detector) -> None:
-    scout = without_vote(single)
-    assert scout.members == (Member(single.model, "proposer"),)
-    assert scout.info.class_names == NAMES
+def test_a_detector_without_its_vote_is_the_same_network(single: Detector) -> None:
+    assert without_vote(single.members) == Member(single.model, "proposer")

@@ -12,8 +12,8 @@ from torchvision.ops import roi_align
 
 from detector import Detector
 from detector.errors import DetectorError
-from detector.networks.combine import combine
 from detector.networks.context import enlarge, surroundings
+from detector.networks.ensemble import Member
 from detector.networks.pyramid import Pyramid
 from detector.networks.regions import RegionClassifier
 from detector.recipes import Recipe
@@ -60,7 +60,7 @@ def network(context: tuple[float, ...], seed: int) -> RegionClassifier:
 def detector(model: RegionClassifier) -> Detector:
     recipe = Recipe()
     recipe = replace(recipe, network=replace(recipe.network, short_side=96, pyramid=(0.5,)))
-    return Detector(model, recipe, WeightsInfo(("a", "b", "c"), (1, 2, 3), {}), "cpu")
+    return Detector([Member(model)], recipe, WeightsInfo(("a", "b", "c"), (1, 2, 3), {}), "cpu")
 
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
@@ -96,7 +96,7 @@ def test_what_is_around_a_region_counts() -> None:
 
 
 def test_context_lives_in_the_weights_also_of_an_ensemble(tmp_path: Path) -> None:
-    both = combine([detector(network(FACTORS, 0)), detector(network((), 1))])
+    both = Detector.combine([detector(network(FACTORS, 0)), detector(network((), 1))])
     both.save(tmp_path / "w.safetensors")
     loaded = Detector.load(tmp_path / "w.safetensors", device="cpu")
     contexts = [m.model.context for m in loaded.members]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from detector import Detector, DetectorError
-from detector.networks.ensemble import (
-    Member,
-    distinct_trunks,
-    pack,
-    shared_layers,
-    trunk_of,
-    unpack,
-)
+from detector.networks.ensemble import Member, pack, shared_layers, unpack
 from detector.networks.regions import RegionClassifier
-from detector.weights_file import WeightsInfo, load_tensors, save_tensors, save_weights
+from detector.weights_file import WeightsInfo, load_tensors, save_weights
 from tests.made_up import CATEGORY_IDS, NAMES
 
 
@@ -72,7 +64,7 @@ def test_a_trunk_in_common_is_written_and_held_once(detector: Detector) -> None:
         assert len(held) == (3 if name == "inception_5b" else 1), name
         assert id(layer) in held
     assert len({id(member.model.objectness) for member in found}) == 1
-    assert distinct_trunks(found) == [found[0].model]
+    assert len({id(member.trunk) for member in found}) == 1
 
 
 def test_unlike_trunks_are_written_and_held_each(detector: Detector) -> None:
@@ -84,8 +76,7 @@ def test_unlike_trunks_are_written_and_held_each(detector: Detector) -> None:
         f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
     }
     found = unpack(tensors, ("shared", "shared"), len(NAMES))
-    assert trunk_of(found[0].model) is not trunk_of(found[1].model)
-    assert distinct_trunks(found) == [member.model for member in found]
+    assert found[0].trunk is not found[1].trunk
     assert found[0].model.network.conv2 is found[1].model.network.conv2
     assert same(found[1].model, members[1].model)
 
@@ -103,14 +94,12 @@ def test_every_mix_of_modes_comes_back_from_its_file(
     ]
     members[-1].model.padding = torch.tensor(40)
     path = tmp_path / "weights.safetensors"
-    Detector(models[0], detector.recipe, detector.info, "cpu", members=members).save(path)
+    Detector(members, detector.recipe, detector.info, "cpu").save(path)
     found = Detector.load(path, device="cpu")
     assert found.info.members == modes == tuple(member.mode for member in found.members)
     assert found.model is found.members[0].model
     assert found.members[-1].model.crop_padding == 40
     assert all(same(a.model, b) for a, b in zip(found.members, models, strict=True))
-    read = [member.model for member in found.members if member.mode != "warp"]
-    assert distinct_trunks(found.members) == read
     assert not any(n.startswith("members.1.objectness") for n in load_tensors(path)[0])
 
 
@@ -121,19 +110,6 @@ def test_a_network_may_go_on_from_one_of_another_padding(detector: Detector) -> 
     usual = RegionClassifier(len(NAMES))
     usual.continue_from(wide)
     assert usual.crop_padding == 16 and same(usual, detector.model)
-
-
-def test_files_from_before_ensembles_hold_one_network_in_shared_mode(
-    small_weights: Path, detector: Detector, tmp_path: Path
-) -> None:
-    tensors, metadata = load_tensors(small_weights)
-    content = json.loads(metadata["detector"])
-    del content["members"]
-    path = tmp_path / "old.safetensors"
-    save_tensors(path, tensors, {"detector": json.dumps(content)})
-    found = Detector.load(path, device="cpu")
-    assert [member.mode for member in found.members] == ["shared"]
-    assert same(found.model, detector.model)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
     whole.load_state_dict(state)
     crops = torch.randn(2, 3, 224, 224) * 50
     with torch.inference_mode():
-        logits, deltas = model.classify_crops(crops)
+        logits, deltas, _ = model.predict_crops(crops)
         torch.testing.assert_close(logits, whole(crops))
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
 
@@ -166,14 +166,14 @@ def test_side_classifiers_answer_in_training_and_leave_no_trace_in_weights() -> 
     torch.manual_seed(0)
     model = RegionClassifier(classes=3, auxiliary=True)
     plain = {name: value.shape for name, value in RegionClassifier(3).state_dict().items()}
-    answers = model.learn_crops(torch.randn(2, 3, 224, 224) * 50)
+    answers = model.predict_crops(torch.randn(2, 3, 224, 224) * 50)
     assert [side.shape for side in answers.auxiliary] == [(2, 4), (2, 4)]
     sum(side.sum() for side in answers.auxiliary).backward()
     assert model.network.inception_4d.one.weight.grad.abs().sum() > 0  # the upper one's
     assert model.network.inception_4e.one.weight.grad is None  # lies above both
     model.auxiliary = None
     assert {name: value.shape for name, value in model.state_dict().items()} == plain
-    assert model.learn_crops(torch.zeros(1, 3, 224, 224)).auxiliary == []
+    assert model.predict_crops(torch.zeros(1, 3, 224, 224)).auxiliary == []
 
 
 @torch.inference_mode()

@@ -17,22 +17,21 @@ import detector.networks.pyramid
 import detector.networks.scoring
 import detector.pipeline
 from detector import Detector
-from detector.networks.combine import as_proposer
-from detector.networks.ensemble import Member, pack, unpack
+from detector.networks.ensemble import Member, as_proposer, pack, unpack
 from detector.networks.regions import RegionClassifier
-from detector.networks.scoring import average_members, objectness, score, see
+from detector.networks.scoring import average_members, predict, predict_objectness, see
 from detector.recipes import NetworkOptions
 from proposals.boxes import flip_boxes
 from tests.made_up import NAMES, rectangles
 
 CPU = torch.device("cpu")
-BATCH = 4
 
 
 @pytest.fixture(autouse=True)
 def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some processors would compute in half of it, in which answers differ by a hundredth."""
     monkeypatch.setattr(detector.networks.scoring, "mixed_precision", lambda _: nullcontext())
+    monkeypatch.setattr(detector.networks.scoring, "REGIONS_PER_PASS", 4)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +75,10 @@ def as_detector(single: Detector, members: Sequence[Member], **network: Any) -> 
     """These members under the small recipe, without refinement and box voting."""
     recipe = replace(
         single.recipe,
-        postprocess=replace(single.recipe.postprocess, refine=0, vote_iou=0.0),
+        postprocess=replace(single.recipe.postprocess, refine_boxes=0, vote_iou=0.0),
         network=replace(single.recipe.network, **network),
     )
-    return Detector(members[0].model, recipe, single.info, "cpu", members=members)
+    return Detector(members, recipe, single.info, "cpu")
 
 
 def test_probabilities_and_deltas_are_the_means_of_the_members(
@@ -90,7 +89,8 @@ def test_probabilities_and_deltas_are_the_means_of_the_members(
     boxes, options = some_boxes(6), single.recipe.network
 
     def answers(members: Sequence[Member]) -> tuple[np.ndarray, np.ndarray]:
-        return score(members, see(members, image, options, CPU), boxes, BATCH)
+        features = see(members, image, options, CPU)
+        return predict(features.readers, features, boxes)
 
     alone = [answers([member]) for member in members]
     probabilities, deltas = answers(members)
@@ -114,7 +114,8 @@ def test_deltas_are_those_of_the_members_that_learned_any(
     boxes, options = some_boxes(6), single.recipe.network
 
     def answers(*members: Member) -> tuple[np.ndarray, np.ndarray]:
-        return score(members, see(members, image, options, CPU), boxes, BATCH)
+        features = see(members, image, options, CPU)
+        return predict(features.readers, features, boxes)
 
     both, alone, unmoved = answers(first, second), answers(first), answers(second)
     np.testing.assert_allclose(both[1], alone[1], atol=1e-6)
@@ -134,7 +135,7 @@ def test_the_mean_of_members_by_hand() -> None:
     assert torch.equal(average_members([sure], "geometric"), sure)
 
 
-def test_mirrored_too_a_photograph_and_its_mirror_image_are_told_the_same(
+def test_seen_mirrored_too_a_photograph_and_its_mirror_image_have_one_prediction(
     single: Detector, image: np.ndarray
 ) -> None:
     members = together([single.model, other(single.model, 1)], ["shared", "warp"])
@@ -145,7 +146,8 @@ def test_mirrored_too_a_photograph_and_its_mirror_image_are_told_the_same(
         # The photograph as large as it is: scaling might not be symmetric
         options = NetworkOptions(short_side=96, long_side=128, mirror=mirror)
         pairs = ((image, boxes), (flipped, flip_boxes(boxes, 128)))
-        return [score(members, see(members, i, options, CPU), b, BATCH) for i, b in pairs]
+        seen = [(see(members, picture, options, CPU), own) for picture, own in pairs]
+        return [predict(features.readers, features, own) for features, own in seen]
 
     (probabilities, deltas), mirrored = answers(True)
     np.testing.assert_allclose(mirrored[0], probabilities, atol=1e-3)
@@ -154,19 +156,6 @@ def test_mirrored_too_a_photograph_and_its_mirror_image_are_told_the_same(
     assert np.abs(one[0] - two[0]).max() > 0.01
     # Each view counts as much
     np.testing.assert_allclose(probabilities, (one[0] + two[0]) / 2, atol=1e-3)
-
-
-def test_at_more_scales_answers_are_averaged_over_them(single: Detector, image: np.ndarray) -> None:
-    members, boxes = [Member(single.model)], some_boxes(5)
-
-    def answers(**options: Any) -> tuple[np.ndarray, np.ndarray]:
-        return score(members, see(members, image, NetworkOptions(**options), CPU), boxes, BATCH)
-
-    both = answers(short_side=64, long_side=128, more_scales=(1.5,))
-    small, large = (answers(short_side=side, long_side=2 * side) for side in (64, 96))
-    for found, one, two in zip(both, small, large, strict=True):
-        np.testing.assert_allclose(found, (one + two) / 2, atol=1e-4)
-        assert np.abs(one - two).max() > 0.01
 
 
 def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
@@ -187,7 +176,7 @@ def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
         "roi_align_levels",
         lambda *a: calls.append("align") or roi_align(*a),
     )
-    ensemble = as_detector(single, members, batch=BATCH, keep=0)
+    ensemble = as_detector(single, members, keep=0)
     assert len(ensemble(image, proposals=some_boxes(7), threshold=0.0))
     assert passes == ["trunk"]
     # objectness of all; then regions of two batches, cut out once for the three heads
@@ -203,8 +192,8 @@ def test_each_of_two_trunks_is_passed_once(single: Detector, image: np.ndarray) 
         )
     features = see(members, image, single.recipe.network, CPU)
     assert passes == [member.model.network.inception_3a for member in members]
-    (view,) = features.views
-    assert features.pyramid is next(iter(view.pyramids.values())) and len(view.pyramids) == 2
+    one, two = (reader.views[0].pyramid for reader in features.readers)
+    assert features.pyramid is one is not two
     assert features.atlas is None  # nobody reads crops
 
 
@@ -221,8 +210,8 @@ def test_crops_are_made_once_for_all_members_that_read_them(
 
     monkeypatch.setattr(detector.networks.scoring, "warp_regions", watched)
     features = see(members, image, single.recipe.network, CPU)
-    assert not features.views[0].pyramids  # nobody reads the map
-    score(members, features, some_boxes(6), BATCH)
+    assert all(reader.views[0].pyramid is None for reader in features.readers)
+    predict(features.readers, features, some_boxes(6))
     assert made == [4, 2]
 
 
@@ -248,13 +237,16 @@ def test_each_padding_has_its_crops_and_first_layers_in_common_are_passed_once(
     for layer in {id(m.model.network.conv1): m.model.network.conv1 for m in members}.values():
         layer.register_forward_hook(lambda layer, inputs, _: passes.append(len(inputs[0])))
     boxes = some_boxes(6)
-    found = score(members, see(members, image, single.recipe.network, CPU), boxes, 8)
+    monkeypatch.setattr(detector.networks.scoring, "REGIONS_PER_PASS", 8)
+
+    def predicted(members: Sequence[Member]) -> tuple[np.ndarray, np.ndarray]:
+        features = see(members, image, single.recipe.network, CPU)
+        return predict(features.readers, features, boxes)
+
+    found = predicted(members)
     assert made == [16, 40]
     assert passes == [6, 6, 6]  # of two paddings, and of the network with layers of its own
-    alone = [
-        score([member], see([member], image, single.recipe.network, CPU), boxes, 8)
-        for member in members
-    ]
+    alone = [predicted([member]) for member in members]
     for mean, own in zip(found, zip(*alone, strict=True), strict=True):
         np.testing.assert_allclose(mean, np.mean(own, 0), atol=1e-5)
     assert np.abs(alone[0][0] - alone[2][0]).max() > 0.01
@@ -265,13 +257,13 @@ def test_a_network_that_reads_crops_alone_scores_all_proposals(
 ) -> None:
     boxes = some_boxes(5)
     alone = as_detector(single, [Member(single.model, "warp")], keep=2)
-    found, stages = alone.detect_in_stages(image, proposals=boxes, threshold=0.0)
-    np.testing.assert_array_equal(stages.regions_xyxy, boxes)
+    found, trace = alone.trace(image, proposals=boxes, threshold=0.0)
+    np.testing.assert_array_equal(trace.regions_xyxy, boxes)
     # Its scores are the probabilities: there is no objectness score to multiply them with
     probabilities = alone.classify(image, boxes)[:, 1:]
     limit = alone.recipe.postprocess.evaluate_threshold
     expected = np.sort(probabilities[probabilities > limit])
-    np.testing.assert_allclose(np.sort(stages.scored.scores), expected, rtol=1e-4)
+    np.testing.assert_allclose(np.sort(trace.scored.scores), expected, rtol=1e-4)
     assert len(found) and alone.propose(image).boxes_xyxy.shape[1] == 4
 
 
@@ -279,14 +271,14 @@ def test_a_proposer_chooses_the_regions_and_has_no_vote(
     single: Detector, image: np.ndarray
 ) -> None:
     boxes, judge = some_boxes(8), Member(other(single.model, 1, trunk=True), "warp")
-    pair = as_detector(single, [as_proposer(single, len(NAMES)), judge], keep=3)
+    pair = as_detector(single, [as_proposer(single.members, len(NAMES)), judge], keep=3)
     alone = as_detector(single, [judge])
-    stages = pair.detect_in_stages(image, proposals=boxes, threshold=0.0)[1]
-    likely = objectness(single.model, single.features(image), boxes)
+    trace = pair.trace(image, proposals=boxes, threshold=0.0)[1]
+    likely = predict_objectness(single.see(image), boxes)
     best = np.argsort(-likely)[:3]
-    np.testing.assert_array_equal(stages.regions_xyxy, boxes[best])
+    np.testing.assert_array_equal(trace.regions_xyxy, boxes[best])
     probabilities = alone.classify(image, boxes[best])
     np.testing.assert_allclose(pair.classify(image, boxes[best]), probabilities, atol=1e-5)
     scores = probabilities[:, 1:] * likely[best, None]
     expected = np.sort(scores[scores > pair.recipe.postprocess.evaluate_threshold])
-    np.testing.assert_allclose(np.sort(stages.scored.scores), expected, rtol=1e-3)
+    np.testing.assert_allclose(np.sort(trace.scored.scores), expected, rtol=1e-3)

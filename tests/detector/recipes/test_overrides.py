@@ -15,14 +15,14 @@ from detector.recipes import NetworkOptions, Recipe, override
 def test_values_are_those_of_yaml() -> None:
     settings = [
         "network.mirror=true",
-        "network.more_scales=[0.75, 1.5]",
+        "network.pyramid=[0.75, 1.5]",
         "training.learning_rate=5e-5",
         "training.initial=runs/six",
         "name=mine",
     ]
     changed = override(Recipe(), settings)
     assert changed.network.mirror is True
-    assert changed.network.more_scales == (0.75, 1.5)
+    assert changed.network.pyramid == (0.75, 1.5)
     assert changed.training.learning_rate == 5e-5
     assert (changed.training.initial, changed.name) == ("runs/six", "mine")
     assert changed.postprocess == Recipe().postprocess
@@ -30,9 +30,9 @@ def test_values_are_those_of_yaml() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(32, 4096))
-def test_the_last_of_two_counts_and_nothing_else_moves(batch: int, side: int) -> None:
-    settings = [f"network.short_side={side}", "network.batch=1", f"network.batch={batch}"]
-    expected = replace(Recipe(), network=NetworkOptions(short_side=side, batch=batch))
+def test_the_last_of_two_counts_and_nothing_else_moves(keep: int, side: int) -> None:
+    settings = [f"network.short_side={side}", "network.keep=1", f"network.keep={keep}"]
+    expected = replace(Recipe(), network=NetworkOptions(short_side=side, keep=keep))
     assert override(Recipe(), settings) == expected
 
 
@@ -42,12 +42,12 @@ def test_the_last_of_two_counts_and_nothing_else_moves(batch: int, side: int) ->
         ("network.miror=true", ["miror", "did you mean 'mirror'"]),
         ("netwrok.mirror=true", ["netwrok", "did you mean 'network'"]),
         ("network.mirror=perhaps", ["mirror", "expected bool", "perhaps"]),
-        ("network.batch=0", ["network.batch is 0", "use 1 to"]),
+        ("network.keep=-1", ["network.keep is -1", "use 0 to"]),
         ("network.mirror", ["SECTION.KEY=VALUE"]),
         ("name.first=a", ["SECTION.KEY=VALUE"]),
         ("=3", ["SECTION.KEY=VALUE"]),
         ("network=3", ["network", "expected keys and values"]),
-        ("network.more_scales=[1", ["not YAML"]),
+        ("network.pyramid=[1", ["not YAML"]),
         ("training.short_sides=448", ["short_sides", "a list"]),
     ],
 )

@@ -17,7 +17,6 @@ import detector.training.job
 import detector.training.run
 import detector.training_loop.trainer
 from detector import Detector, DetectorError
-from detector.networks.combine import combine
 from detector.networks.ensemble import Member
 from detector.networks.regions import RegionClassifier
 from detector.recipes import Recipe, recipe_from_dict
@@ -40,9 +39,9 @@ def recipe(mode: str = "shared", proposer: Path | None = None, **training: Any) 
     content = {**SMALL_RECIPE, "multibox": {"boxes": 0}, "training": {**TRAINING, **training}}
     if mode == "warp":
         content["proposer"] = str(proposer or "")
-        content["network"] = {**SMALL_RECIPE["network"], "mode": "warp", "batch": 4}
+        content["network"] = {**SMALL_RECIPE["network"], "mode": "warp"}
         content["network"]["keep"] = 2 if proposer else 0
-        content["postprocess"] = {"refine": 0}
+        content["postprocess"] = {"refine_boxes": 0}
         few = {"images_per_step": 1, "regions_per_image": 4, "crops_per_pass": 2}
         content["training"] |= {**few, "validation_fraction": 0.0}
     return recipe_from_dict(content)
@@ -97,7 +96,7 @@ def test_members_have_run_folders_of_their_own_and_one_file_together(finished: P
     assert ensemble.info.provenance["images"] == 5
     tensors = load_tensors(finished / "weights.safetensors")[0]
     assert not any(name.startswith("members.1.network.inception_4e") for name in tensors)
-    expected = combine(members)
+    expected = Detector.combine(members)
     for found, own in zip(ensemble.members, expected.members, strict=True):
         assert not differing(found.model, own.model)
 
@@ -190,7 +189,7 @@ def test_a_detector_is_gone_on_from(
 ) -> None:
     """In warp mode without its MultiBox."""
     new = Detector.load(small_weights, device="cpu")
-    start = Detector(new.model, new.recipe, new.info, "cpu")
+    start = Detector(new.members, new.recipe, new.info, "cpu")
     start.multibox = torch.nn.Linear(1, 1)  # type: ignore[assignment]  # no file can be read back
     options = recipe(mode, epochs=0.4, learning_rate=0.0, validation_fraction=0.0, freeze="4e")
     if mode == "shared":
@@ -277,9 +276,7 @@ def test_a_proposer_that_cannot_propose_is_refused(
 ) -> None:
     single = Detector.load(small_weights, device="cpu")
     path = tmp_path / "crops.safetensors"
-    Detector(
-        single.model, single.recipe, single.info, "cpu", members=[Member(single.model, "warp")]
-    ).save(path)
+    Detector([Member(single.model, "warp")], single.recipe, single.info, "cpu").save(path)
     with pytest.raises(DetectorError, match="cannot choose regions"):
         run(small_dataset, tmp_path / "run", recipe("warp", path), cache)
     # In shared mode the network proposes itself: what is not there is not missed

@@ -176,7 +176,7 @@ def test_networks_that_read_crops_have_no_maps_to_train_on(
 ) -> None:
     one = Detector.load(small_weights, device="cpu")
     path = tmp_path / "warp.safetensors"
-    Detector(one.model, one.recipe, one.info, "cpu", members=[Member(one.model, "warp")]).save(path)
+    Detector([Member(one.model, "warp")], one.recipe, one.info, "cpu").save(path)
     with pytest.raises(DetectorError, match="has no MultiBox to train; use weights and network"):
         run(path, small_dataset, tmp_path / "run")
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from detector.errors import DetectorError
 from detector.networks.googlenet import MEAN_BGR
-from detector.networks.regions import DELTA_SCALE, CropAnswers, RegionClassifier
+from detector.networks.regions import DELTA_SCALE, CropPredictions, RegionClassifier
 from detector.recipes import NetworkOptions, TrainingOptions
 from detector.training.photograph_store import PhotographStore
 from detector.training.photographs import Photographs
@@ -137,7 +137,7 @@ def test_losses_are_those_of_all_windows_of_the_step(small_dataset: Path) -> Non
         parts = [data.part(0, place) for place in range(3)]
         found = [losses(model, part, CPU) for part in parts]
         crops = torch.cat([part_crops(part, data.store, 16, CPU) for part in parts])
-        answers = model.learn_crops(crops)
+        answers = model.predict_crops(crops)
     labels = torch.from_numpy(np.concatenate([part.labels for part in parts]))
     deltas = torch.from_numpy(np.concatenate([part.deltas for part in parts]))
     mean = {key: sum(loss[key] for loss in found) / 3 for key in found[0]}
@@ -155,11 +155,11 @@ def test_half_precision_is_the_networks_and_not_the_crops(small_dataset: Path) -
     part = data.part(0, 0)
     seen = []
 
-    def network(crops: torch.Tensor) -> CropAnswers:
+    def network(crops: torch.Tensor) -> CropPredictions:
         seen.append(crops)
-        return CropAnswers(torch.zeros(len(crops), 3), torch.zeros(len(crops), 2, 4), [])
+        return CropPredictions(torch.zeros(len(crops), 3), torch.zeros(len(crops), 2, 4), [])
 
-    model = SimpleNamespace(learn_crops=network)
+    model = SimpleNamespace(predict_crops=network)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         window_losses(data)(model, part, CPU)
     assert torch.equal(seen[0], part_crops(part, data.store, 16, CPU))
@@ -214,7 +214,7 @@ def test_without_regression_boxes_stay_where_they_are(small_dataset: Path, tmp_p
     losses = [progress.losses for progress in run.run()]
     assert losses[-1].keys() == {"classes", "auxiliary"}
     with torch.no_grad():
-        deltas = run.model.eval().classify_crops(torch.randn(2, 3, 224, 224) * 50)[1]
+        deltas = run.model.eval().predict_crops(torch.randn(2, 3, 224, 224) * 50)[1]
     assert not deltas.any()
 
 

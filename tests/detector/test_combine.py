@@ -12,9 +12,8 @@ import torch
 import yaml
 
 from detector import Detector, DetectorError
-from detector.networks.combine import as_proposer, combine
-from detector.networks.ensemble import Member, pack
-from detector.networks.scoring import objectness
+from detector.networks.ensemble import Member, as_proposer, pack
+from detector.networks.scoring import predict_objectness
 from tests.made_up import NAMES, rectangles
 
 
@@ -29,7 +28,7 @@ def biased(detector: Detector, amount: float, mode: str = "shared") -> Detector:
     with torch.no_grad():
         model.classifier.bias[1] += amount
     info = replace(detector.info, metrics={"validation_mAP50": 0.5}, version=f"{amount}")
-    return Detector(model, detector.recipe, info, "cpu", members=[Member(model, mode)])
+    return Detector([Member(model, mode)], detector.recipe, info, "cpu")
 
 
 def biases(detector: Detector) -> list[float]:
@@ -39,12 +38,12 @@ def biases(detector: Detector) -> list[float]:
 def test_members_keep_their_order_and_the_first_is_everybody_s(first: Detector) -> None:
     one, two, three = biased(first, 1.0), biased(first, 2.0, "warp"), biased(first, 3.0)
     two.recipe = replace(first.recipe, name="of the second")
-    ensemble = combine([one, combine([two, three])])
+    ensemble = Detector.combine([one, Detector.combine([two, three])])
     assert biases(ensemble) == [1.0, 2.0, 3.0]
     assert ensemble.info.members == ("shared", "warp", "shared")
     assert ensemble.recipe == one.recipe and ensemble.info.version == "1.0"
     assert ensemble.info.metrics == {}  # what was measured was measured on one
-    assert biases(combine([three, one])) == [3.0, 1.0]
+    assert biases(Detector.combine([three, one])) == [3.0, 1.0]
     # nobody's networks have become another's
     assert biases(one) == [1.0] and len(one.members) == 1
 
@@ -94,11 +93,11 @@ def test_a_recipe_s_proposer_has_no_vote(first: Detector, tmp_path: Path) -> Non
     # nothing is drawn at random, or a run could not go on with the same command
     assert all(torch.equal(tensor, again[name]) for name, tensor in pack(found.members).items())
     image, boxes = rectangles(3)[0], np.array([[5, 5, 60 + n, 70] for n in range(9)], np.float32)
-    stages = found.detect_in_stages(image, proposals=boxes)[1]
-    alike = Detector(first.model, found.recipe, first.info, "cpu")
-    likely = objectness(first.model, alike.features(image), boxes)
+    stages = found.trace(image, proposals=boxes)[1]
+    alike = Detector(first.members, found.recipe, first.info, "cpu")
+    likely = predict_objectness(alike.see(image), boxes)
     np.testing.assert_array_equal(stages.regions_xyxy, boxes[np.argsort(-likely)[:3]])
-    voters = combine([Detector.load(one, device="cpu"), Detector.load(two, device="cpu")])
+    voters = Detector.combine([Detector.load(one, device="cpu"), Detector.load(two, device="cpu")])
     expected = voters.classify(image, boxes)
     np.testing.assert_allclose(found.classify(image, boxes), expected, atol=1e-2)
 
@@ -115,7 +114,9 @@ def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path
         detector.recipe = replace(first.recipe, name=f"of {data}", training=training)
         return detector
 
-    combine([combine([made("a", 1), made("b", 2)]), made("c", 3)]).save(tmp_path / "x.safetensors")
+    Detector.combine([Detector.combine([made("a", 1), made("b", 2)]), made("c", 3)]).save(
+        tmp_path / "x.safetensors"
+    )
     provenance = Detector.load(tmp_path / "x.safetensors", device="cpu").info.provenance
     assert (provenance["data"], provenance["images"]) == ("a", 5)  # the first one's, as before
     assert provenance["combined"] == [
@@ -126,21 +127,21 @@ def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path
 
 def test_proposers_of_the_others_are_left_out(first: Detector) -> None:
     judge = biased(first, 1.0, "warp").members[0]
-    members = [as_proposer(first, len(NAMES)), judge]
-    pair = Detector(members[0].model, first.recipe, first.info, "cpu", members=members)
-    assert combine([pair, pair]).info.members == ("proposer", "warp", "warp")
-    assert combine([first, pair]).info.members == ("shared", "warp")
+    members = [as_proposer(first.members, len(NAMES)), judge]
+    pair = Detector(members, first.recipe, first.info, "cpu")
+    assert Detector.combine([pair, pair]).info.members == ("proposer", "warp", "warp")
+    assert Detector.combine([first, pair]).info.members == ("shared", "warp")
 
 
 def test_a_combined_detector_is_the_same_when_it_comes_from_its_file(
     first: Detector, tmp_path: Path
 ) -> None:
     path = tmp_path / "ensemble.safetensors"
-    ensemble = combine([first, biased(first, 1.0), biased(first, 0.5, "warp")])
+    ensemble = Detector.combine([first, biased(first, 1.0), biased(first, 0.5, "warp")])
     ensemble.recipe = replace(
         ensemble.recipe,
         network=replace(ensemble.recipe.network, keep=4),
-        postprocess=replace(ensemble.recipe.postprocess, refine=0),
+        postprocess=replace(ensemble.recipe.postprocess, refine_boxes=0),
     )
     ensemble.save(path)
     image = rectangles(3)[0]
@@ -151,19 +152,18 @@ def test_a_combined_detector_is_the_same_when_it_comes_from_its_file(
 
 
 def test_what_cannot_vote_together_is_refused(first: Detector) -> None:
-    strange = Detector(
-        first.model, first.recipe, replace(first.info, class_names=("red", "blue")), "cpu"
-    )
+    info = replace(first.info, class_names=("red", "blue"))
+    strange = Detector(first.members, first.recipe, info, "cpu")
     with pytest.raises(DetectorError, match=r"^detectors of different .*: red, green; red, blue$"):
-        combine([first, strange])
+        Detector.combine([first, strange])
     with pytest.raises(DetectorError, match="no detector to combine"):
-        combine([])
+        Detector.combine([])
 
 
 def test_a_proposer_needs_an_objectness_score(first: Detector) -> None:
     with pytest.raises(DetectorError, match="warp mode cannot choose regions; name one in shared"):
-        as_proposer(biased(first, 1.0, "warp"), 5)
-    proposer = as_proposer(first, 5)  # whatever the classes
+        as_proposer(biased(first, 1.0, "warp").members, 5)
+    proposer = as_proposer(first.members, 5)  # whatever the classes
     assert proposer.mode == "proposer" and proposer.model.classes == 5
     assert proposer.model.network is first.model.network
     assert np.isfinite(proposer.model.classifier.weight.detach().numpy()).all()
