@@ -80,7 +80,7 @@ def test_its_proposals_come_from_both_methods(detector: Detector) -> None:
     alone = detector.multibox_proposals(PHOTOS / "cat.jpg")
     assert len(alone) == 200 == np.count_nonzero(proposals.source == "multibox")
     assert np.count_nonzero(proposals.source == "selective_search") > 200
-    stages = detector.detect_in_stages(PHOTOS / "cat.jpg")[1]  # there the trunk sees more scales
+    stages = detector.trace(PHOTOS / "cat.jpg")[1]  # there the trunk sees more scales
     np.testing.assert_array_equal(stages.proposals_xyxy, proposals.boxes_xyxy)
     # its surest box holds the face
     x1, y1, x2, y2 = alone.boxes_xyxy[0]

@@ -9,8 +9,8 @@ import pytest
 
 from detector import Detector
 from detector.evaluation.object_traces import object_traces
+from detector.pipeline import Trace
 from detector.postprocess import Candidates
-from detector.region_scores import Stages
 from proposals.boxes import intersection_over_union
 from tests.made_up import rectangles
 
@@ -21,7 +21,7 @@ def boxes(*rows: list[float]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 4)
 
 
-def made_up_stages() -> Stages:
+def made_up_stages() -> Trace:
     proposals = boxes([0, 0, 10, 10], [0, 0, 10, 8], [50, 50, 60, 60], [0, 0, 100, 100])
     scored = Candidates(
         # IoU with [0, 0, 10, 10]: 1, .8, .3, .05, 0
@@ -29,7 +29,7 @@ def made_up_stages() -> Stages:
         np.array([0.125, 0.25, 0.5, 0.75, 0.875], np.float32),
         np.array([0, 1, 1, 1, 1]),
     )
-    return Stages(proposals, proposals[1:3], scored)
+    return Trace(proposals, proposals[1:3], scored)
 
 
 def test_each_stage_by_hand() -> None:
@@ -48,7 +48,7 @@ def test_the_bounds_are_part_of_what_they_bound() -> None:
         boxes([0, 0, 10, 5], [20, 0, 21, 10]), np.array([0.5, 0.25], np.float32), np.array([0, 0])
     )
     objects = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)  # IoU .5 and .1
-    traces = object_traces(Stages(boxes(), boxes(), half), objects, np.array([0, 0]))
+    traces = object_traces(Trace(boxes(), boxes(), half), objects, np.array([0, 0]))
     assert traces["class_score"] == [0.5, 0.0] and traces["near_score"] == [0.5, 0.25]
     assert traces["proposal_iou"] == traces["region_iou"] == [0.0, 0.0]
 
@@ -56,7 +56,7 @@ def test_the_bounds_are_part_of_what_they_bound() -> None:
 def test_nothing_annotated_or_nothing_found() -> None:
     nothing = np.zeros((0, 4)), np.zeros(0, np.int64)
     assert object_traces(made_up_stages(), *nothing) == {name: [] for name in COLUMNS}
-    empty = Stages(boxes(), boxes(), Candidates(boxes(), np.zeros(0, np.float32), np.zeros(0, int)))
+    empty = Trace(boxes(), boxes(), Candidates(boxes(), np.zeros(0, np.float32), np.zeros(0, int)))
     traces = object_traces(empty, np.array([[0.0, 0, 10, 10]]), np.array([0]))
     assert traces == {name: [0.0] for name in COLUMNS}
 
@@ -68,7 +68,7 @@ def detector(small_weights: Path) -> Detector:
 
 def test_the_stages_of_a_real_detector(detector: Detector) -> None:
     image, objects = rectangles(3)
-    found, stages = detector.detect_in_stages(image, preset="evaluate")
+    found, stages = detector.trace(image, preset="evaluate")
     assert found == detector(image, preset="evaluate")
     proposals = detector.propose(image).boxes_xyxy
     np.testing.assert_array_equal(stages.proposals_xyxy, proposals)

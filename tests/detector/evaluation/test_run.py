@@ -236,7 +236,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     tiny: Path, stub: StubDetector, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    detect = stub.detect_in_stages
+    detect = stub.trace
 
     def interrupted(path: Path, preset: str) -> Any:
         if path.name == "3.bmp":
@@ -244,7 +244,7 @@ def test_an_interrupted_run_says_how_to_go_on(
         return detect(path, preset)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stub, "detect_in_stages", interrupted)
+        patch.setattr(stub, "trace", interrupted)
         assert evaluate("--data", tiny, "-o", "run") == 130
     errors = capsys.readouterr().err
     assert "2 pictures are kept in run; the same command goes on from there" in errors

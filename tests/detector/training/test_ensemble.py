@@ -163,7 +163,7 @@ def test_a_network_that_reads_crops_with_a_proposer(
     trained, proposer = (Detector.load(path, device="cpu") for path in (folder, small_weights))
     assert trained.info.members == ("proposer", "warp") and trained.recipe == options
     assert not differing(trained.members[0].model, proposer.model)  # it may be asked in a cascade
-    found, stages = trained.detect_in_stages(small_dataset.parent / "1.png", threshold=0.0)
+    found, stages = trained.trace(small_dataset.parent / "1.png", threshold=0.0)
     assert len(found) and len(stages.regions_xyxy) == 2 < len(stages.proposals_xyxy)
 
     # Going on from there is going on from the network that learned
