@@ -1,8 +1,8 @@
-"""Object proposals: from an image to boxes that may hold an object, best first.
+"""Object proposals: from an image to ranked boxes that may hold an object.
 
-Needs numpy and, once a function is called, OpenCV and llvmlite, which loads the compiled
-kernels. numba is needed only to compile them, once per machine; torch by `proposals.multibox`
-alone.
+The package needs numpy and, once a function is called, OpenCV and llvmlite, which loads the
+compiled kernels. numba is imported only to compile them, once per machine. Only
+`proposals.multibox` and `proposals.multibox_loss` need torch.
 
     from proposals import selective_search
     proposals = selective_search(image, mode="fast", seed=0)
@@ -39,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``segment`` when it is first asked for, because it brings the kernels along."""
+    """Import ``segment`` on first use, because its module imports the compiled kernels."""
     if name == "segment":
         from proposals.search.segmentation import segment
 

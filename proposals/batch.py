@@ -1,4 +1,4 @@
-"""Selective search over many images: one image per processor, results in order.
+"""Selective search over many images: one image per thread, results in order.
 
 readers = [partial(read_image, path) for path in paths]
 for path, proposals in zip(paths, selective_search_many(readers, cache=ProposalCache())):
@@ -17,9 +17,8 @@ from proposals.cache import ProposalCache
 from proposals.checks import check_count
 from proposals.options import SearchOptions, check_options
 from proposals.result import ProposalError, Proposals
-from proposals.search.strategies import processors
 from proposals.selective_search import selective_search
-from proposals.threads import map_in_order
+from proposals.threads import map_in_order, processors
 
 Image = NDArray[np.uint8]
 Source = Image | Callable[[], Image]
@@ -35,41 +34,43 @@ def selective_search_many(
 ) -> Iterator[Proposals]:
     """Propose boxes for many images, several at a time.
 
-    No more images than twice the threads are held at once, so that `images` may be a generator
-    of any length; give functions that read one image each, and the reading is shared too.
+    At most two images per thread are in memory at once, so `images` may be a generator of any
+    length. Functions that read one image each let the threads share the reading too.
 
     Parameters
     ----------
     images
         (H, W, 3) uint8 RGB arrays, or functions without arguments that return one.
     threads
-        Images at a time, each on one thread; None takes the processors available.
+        Number of images processed at the same time, one thread each; None uses one thread per
+        available processor.
     cache
-        Answers what it has and keeps what is computed. None computes everything.
+        Supplies the proposals it holds and stores the others. None computes all.
     progress
-        Show a bar on the standard error.
+        Show a progress bar on the standard error.
     options
-        As for `selective_search`, the same for all images; the seed a whole number.
+        Options of `selective_search`, the same for all images; the seed must be a whole number.
 
     Yields
     ------
     Proposals
-        Of each image, in the order of `images`, the same bytes as one by one.
+        Proposals of each image, in the order of `images`; the same bytes as one by one.
 
     Raises
     ------
     ProposalError
-        At once for wrong options; for an image while iterating, with its number, from 0.
+        Immediately for a wrong option; during iteration for a wrong image, with its number (from
+        0).
     Exception
-        What reading an image raised, with a note of its number. Images after it are given up.
+        Whatever reading an image raised, with a note of its number. Later images are skipped.
     """
     check_options(**options)
     if isinstance(options.get("seed"), np.random.Generator):
         raise ProposalError(
-            "seed: threads would draw from one Generator in any order; give a whole number"
+            "seed: threads would share one Generator in no fixed order; give a whole number"
         )
     if isinstance(images, np.ndarray) and images.ndim == 3:
-        raise ProposalError("images: got one image of 3 axes; put it in a list: [image]")
+        raise ProposalError("images: got a single image (3 axes); put it in a list: [image]")
     if threads is not None:
         threads = check_count("threads", threads, least=1)
     search = selective_search if cache is None else cache.get_or_compute

@@ -1,4 +1,4 @@
-"""Box geometry, the one place of it in the project.
+"""Box geometry: areas, overlaps, clipping, mirroring, and box deltas.
 
 A box is float32 ``[x1, y1, x2, y2]``: 0-based, continuous, width = x2 - x1 (no + 1). The
 pixels a..b of a row span x1 = a, x2 = b + 1.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# exp(delta) beyond this would enlarge a box more than 62.5 times, a 16 px box to 1000 px.
+# Larger log ratios would enlarge a box more than 62.5 times, for example from 16 px to 1000 px.
 MAX_LOG_RATIO = float(np.log(1000.0 / 16.0))
 
 
 def area(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
-    """Area in square pixels; 0 for a box whose sides are turned round.
+    """Area in square pixels; 0 for a box with x2 < x1 or y2 < y1.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def area(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
 
 
 def intersection_over_union(boxes_a: ArrayLike, boxes_b: ArrayLike) -> NDArray[np.float32]:
-    """Overlap of every box of ``boxes_a`` with every box of ``boxes_b``.
+    """IoU of every box of ``boxes_a`` with every box of ``boxes_b``.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def intersection_over_union(boxes_a: ArrayLike, boxes_b: ArrayLike) -> NDArray[n
     intersection = np.maximum(width, 0, out=width)
     intersection *= np.maximum(height, 0, out=height)
     union = area(a)[:, None] + area(b)[None, :] - intersection
-    # An empty union goes with an empty intersection: dividing that by 1 gives the 0 promised.
+    # Where the union is empty the intersection is 0 too, and dividing by 1 yields 0.
     union[union <= 0] = 1
     return np.asarray(intersection / union, np.float32)
 
 
 def covered_share(boxes_xyxy: ArrayLike, others_xyxy: ArrayLike) -> NDArray[np.float32]:
-    """Largest share of each box that lies inside one of the others.
+    """Largest share of each box's area that lies inside one of the others.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def covered_share(boxes_xyxy: ArrayLike, others_xyxy: ArrayLike) -> NDArray[np.f
 
     Returns
     -------
-    (N,) float32 in [0, 1]; 0 where there are no others, and of an empty box.
+    (N,) float32 in [0, 1]; 0 for an empty box, and if there are no others.
     """
     boxes, others = _as_boxes(boxes_xyxy), _as_boxes(others_xyxy)
     if not len(others):
@@ -78,7 +78,7 @@ def covered_share(boxes_xyxy: ArrayLike, others_xyxy: ArrayLike) -> NDArray[np.f
 
 
 def clip_boxes(boxes_xyxy: ArrayLike, height: float, width: float) -> NDArray[np.float32]:
-    """Cut boxes at the borders of an image.
+    """Clip boxes to the borders of an image.
 
     Parameters
     ----------
@@ -89,14 +89,14 @@ def clip_boxes(boxes_xyxy: ArrayLike, height: float, width: float) -> NDArray[np
 
     Returns
     -------
-    (..., 4) float32, a new array. A box wholly outside becomes empty, it is not dropped.
+    (..., 4) float32, a new array. A box that lies outside becomes empty; it is not removed.
     """
     limits = np.array([width, height, width, height], np.float32)
     return np.clip(np.asarray(boxes_xyxy, np.float32), np.float32(0), limits)
 
 
 def flip_boxes(boxes_xyxy: ArrayLike, width: float) -> NDArray[np.float32]:
-    """Mirror boxes left to right, as the image of ``width`` pixels is mirrored.
+    """Mirror boxes left to right in an image of ``width`` pixels.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def encode_boxes(boxes_xyxy: ArrayLike, targets_xyxy: ArrayLike) -> NDArray[np.f
 
     Returns
     -------
-    (N, 4) float32: dx and dy in widths and heights of the box, log dw, log dh.
+    (N, 4) float32: dx and dy as shares of the box's width and height, log dw, log dh.
     """
     boxes = _as_boxes(boxes_xyxy)
     targets = _as_boxes(targets_xyxy)
@@ -130,19 +130,19 @@ def encode_boxes(boxes_xyxy: ArrayLike, targets_xyxy: ArrayLike) -> NDArray[np.f
 
 
 def decode_boxes(boxes_xyxy: ArrayLike, deltas: ArrayLike) -> NDArray[np.float32]:
-    """Apply deltas to boxes (R-CNN, appendix C, equations 1-4): undoes ``encode_boxes``.
+    """Apply deltas to boxes (R-CNN, appendix C, equations 1-4); inverts ``encode_boxes``.
 
     Parameters
     ----------
     boxes_xyxy
         (N, 4) numbers.
     deltas
-        (N, 4) numbers, or (N, K, 4) for K versions of each box, e.g. one per class. The log
-        ratios are clamped at log(1000 / 16), so that no network output overflows.
+        (N, 4) numbers, or (N, K, 4) for K versions of each box, e.g. one per class. Log ratios
+        are clamped at log(1000 / 16), so that no network output overflows.
 
     Returns
     -------
-    float32 of the shape of ``deltas``; not clipped to any image.
+    float32, in the shape of ``deltas``; not clipped to an image.
     """
     boxes = _as_boxes(boxes_xyxy)
     steps = np.asarray(deltas, np.float32)
@@ -154,7 +154,7 @@ def decode_boxes(boxes_xyxy: ArrayLike, deltas: ArrayLike) -> NDArray[np.float32
 
 
 def unique_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.intp]:
-    """Find the first occurrence of every distinct box.
+    """Rows of the first occurrence of every distinct box.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def unique_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.intp]:
     (number of distinct boxes,) int, ascending; ``boxes[unique_boxes(boxes)]`` keeps the order.
     """
     boxes = np.asarray(boxes_xyxy).reshape(-1, 4)
-    # A stable sort by the four columns puts equal boxes side by side, first occurrence first.
+    # A stable sort by all columns puts equal boxes side by side, the first occurrence first.
     order = np.lexsort(boxes.T[::-1])
     ordered = boxes[order]
     is_first = np.ones(len(boxes), bool)
@@ -175,6 +175,6 @@ def unique_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.intp]:
 
 
 def _as_boxes(values: ArrayLike) -> NDArray[np.float32]:
-    # reshape lets an empty list stand for no boxes.
+    # An empty list means no boxes.
     array = np.asarray(values, np.float32)
     return array.reshape(0, 4) if array.size == 0 else array

@@ -1,8 +1,8 @@
-"""Selective search computed once per image and kept on disk.
+"""The proposal cache: selective search runs once per image, and its boxes stay on disk.
 
-An entry is named by a hash of pixels, options and `VERSION`, so that a changed picture or setting
-is never answered with old boxes. It carries a checksum over its name and its boxes: what is
-damaged, cut short or in the place of another is computed again.
+An entry's name is a hash of pixels, options and `VERSION`, so a changed picture or option never
+gets old boxes. Each entry holds a checksum of its name and boxes: a damaged, truncated or misplaced
+entry is computed again.
 
     cache = ProposalCache()
     proposals = cache.get_or_compute(image, mode="fast")
@@ -30,44 +30,45 @@ from proposals.options import SearchOptions, check_options, choose_strategies
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import ranked_proposals, selective_search
 
-VERSION = 2  # raise it when selective search answers differently
+VERSION = 2  # increase it whenever selective search returns other boxes for the same input
 
 MAGIC = b"proposals-cache1"
 HEADER_LENGTH = len(MAGIC) + hashlib.sha256().digest_size
 ENTRY, LEFTOVER = ".boxes", ".part"  # suffixes
-OLD_SECONDS = 3600  # no writer takes that long: its file was left by a process that was killed
+OLD_SECONDS = 3600  # no write takes this long: an older temporary file is a killed process's
 DEFAULTS = {
     name: parameter.default
     for name, parameter in inspect.signature(selective_search).parameters.items()
     if name in SearchOptions.__annotations__
 }
-_flags_lock = threading.Lock()  # not the cache's own: a cache can be sent to another process
+# One lock for all caches: a lock of its own would keep a cache from being sent to other processes.
+_flags_lock = threading.Lock()
 
 
 class CacheSize(NamedTuple):
-    """What a cache holds."""
+    """Size of a cache."""
 
     entries: int
     bytes: int
 
 
 def default_cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/googlenet-rcnn/proposals`, or the same below `~/.cache`."""
+    """`$XDG_CACHE_HOME/googlenet-rcnn/proposals`; without the variable, below `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "googlenet-rcnn" / "proposals"
 
 
 class ProposalCache:
-    """Proposals on disk, for any number of threads and processes at once.
+    """Proposals on disk, shared safely by any number of threads and processes.
 
-    Two that want the same entry at the same time both compute it, to the same bytes. A folder
-    that cannot be written, or a full disk, costs a warning and the time of computing again.
+    Two processes that need the same missing entry at the same time both compute it, with the same
+    bytes. If the folder cannot be written or the disk is full, one warning appears and proposals
+    are computed each time.
 
     Parameters
     ----------
     folder
-        Where entries stand; created when the first is written. None takes
-        `default_cache_folder()`.
+        Folder of the entries, created with the first entry. None takes `default_cache_folder()`.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
@@ -82,27 +83,27 @@ class ProposalCache:
         threads: int | None = None,
         **options: Unpack[SearchOptions],
     ) -> Proposals:
-        """`selective_search(image, **options)`, from disk where it stands there.
+        """`selective_search(image, **options)`, read from disk if its entry exists.
 
         Parameters
         ----------
         image
             (H, W, 3) uint8, RGB.
         threads
-            At most this many where it has to be computed; they do not change the answer.
+            Most threads of a computation; their number does not change the result.
         options
-            As for `selective_search`; the seed a whole number.
+            Options of `selective_search`; the seed must be a whole number.
 
         Returns
         -------
         Proposals
-            The same bytes as computed. With `backend="opencv"`, whose order is drawn anew in
-            every call, those of the first call.
+            The same bytes as `selective_search` returns. `backend="opencv"` ranks differently in
+            every call; the cache returns the first call's ranking.
 
         Raises
         ------
         ProposalError
-            As `selective_search`, and for a Generator as seed: its answer cannot be repeated.
+            As in `selective_search`; also if the seed is a Generator, whose draws do not repeat.
         """
         key = _key(image, options)
         boxes = self._read(key)
@@ -113,22 +114,22 @@ class ProposalCache:
         return proposals
 
     def size(self) -> CacheSize:
-        """Count the entries and the bytes they take; an absent folder holds none."""
+        """Number of entries and their bytes; a missing folder has no entries."""
         sizes = [_file_size(path) for path in self._files(ENTRY)]
         return CacheSize(len(sizes), sum(sizes))
 
     def clear(self) -> CacheSize:
-        """Delete all entries, and nothing else that lies in the folder.
+        """Delete all entries; other files in the folder stay.
 
         Returns
         -------
         CacheSize
-            What was deleted.
+            Number and bytes of the deleted entries.
 
         Raises
         ------
         OSError
-            If an entry cannot be deleted.
+            An entry cannot be deleted.
         """
         removed = 0
         count = 0
@@ -141,7 +142,7 @@ class ProposalCache:
         return CacheSize(count, removed)
 
     def _read(self, key: str) -> NDArray[np.float32] | None:
-        """Boxes (N, 4) of an entry; None where there is none that can be believed."""
+        """Boxes (N, 4) of an entry; None if it is missing or damaged."""
         try:
             content = (self.folder / (key + ENTRY)).read_bytes()
         except OSError:
@@ -152,7 +153,7 @@ class ProposalCache:
         return np.frombuffer(payload, "<f4").astype(np.float32).reshape(-1, 4)
 
     def _write(self, key: str, boxes: NDArray[np.float32]) -> None:
-        """Write under a name of its own, then rename: a reader sees all of an entry or nothing."""
+        """Write to a unique name, then rename: readers see a whole entry or none."""
         payload = boxes.astype("<f4").tobytes()
         temporary = self.folder / f".{key}.{uuid.uuid4().hex}{LEFTOVER}"
         try:
@@ -173,7 +174,7 @@ class ProposalCache:
             self._remove_leftovers()
 
     def _remove_leftovers(self) -> None:
-        """Delete what killed writers left behind, once no living one can be at it."""
+        """Delete temporary files of killed processes, once no running one can still write them."""
         for path in self._files(LEFTOVER):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > OLD_SECONDS:
@@ -184,8 +185,8 @@ class ProposalCache:
             is_first, self._has_warned = not self._has_warned, True
         if is_first:
             warnings.warn(
-                f"proposals cache {self.folder}: {error.strerror or error}; going on without "
-                "keeping the proposals",
+                f"proposal cache {self.folder}: {error.strerror or error}, so nothing is stored; "
+                "free disk space or choose a folder that can be written",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -196,12 +197,12 @@ class ProposalCache:
 
 
 def _key(image: NDArray[np.uint8], options: SearchOptions) -> str:
-    """Hash all that the answer depends on; an option left out equals its default."""
+    """Hash everything the result depends on; a missing option counts as its default."""
     check_image(image)
     options = check_options(**options)  # 500 and NumPy's 500 are the same setting
     if isinstance(options.get("seed"), np.random.Generator):
         raise ProposalError(
-            "seed: a Generator answers differently every time, which no cache can; "
+            "seed: a Generator draws other numbers every time, which a cache cannot repeat; "
             "give a whole number"
         )
     settings: dict[str, Any] = {**DEFAULTS, **options}
@@ -227,5 +228,5 @@ def _header(key: str, payload: bytes) -> bytes:
 def _file_size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:  # another process was quicker
+    except FileNotFoundError:  # another process has deleted it
         return 0

@@ -1,4 +1,4 @@
-"""Checks of what a caller hands in, with messages that tell the remedy."""
+"""Checks of arguments, with messages that name the remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from proposals.result import ProposalError
 
-# Edge codes hold pixel index x 4 in 32 bits.
+# An edge's code is 4 x pixel + direction, in 32 bits.
 MAX_PIXELS = 2**29
 
 
@@ -52,9 +52,12 @@ def check_positive(name: str, value: object) -> None:
 
 
 def check_count(name: str, value: object, least: int) -> int:
-    """The value; ProposalError unless it is a whole number of at least ``least``.
+    """Return the value as Python's int, which cannot overflow.
 
-    One of NumPy's comes back as Python's, which does not overflow.
+    Raises
+    ------
+    ProposalError
+        The value is no whole number, or below ``least``.
     """
     if not is_whole(value) or value < least:
         raise ProposalError(f"{name}: expected a whole number >= {least}, got {value!r}")
@@ -62,12 +65,12 @@ def check_count(name: str, value: object, least: int) -> int:
 
 
 def is_whole(value: object) -> TypeGuard[numbers.Integral]:
-    """Whether a value is a whole number, Python's or NumPy's."""
+    """Whether a value is a whole number of Python's or NumPy's types."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    """Raise ProposalError, with the nearest name, unless the value is one of the choices."""
+    """Raise ProposalError, which suggests the nearest choice, unless the value is a choice."""
     known = list(choices)
     if isinstance(value, str) and value in known:
         return

@@ -1,8 +1,8 @@
 """Selective search and MultiBox as one ranked list (GoogLeNet paper, section 8).
 
-Selective search finds almost everything but hardly knows what is likely; MultiBox knows what is
-likely but has few boxes. MultiBox's leads therefore come first, with a selective-search box
-after every few of them, and the rest of selective search follows.
+Selective search covers almost every object, but its ranking is close to random; MultiBox ranks
+well, but has few boxes. The merged list therefore interleaves a few MultiBox boxes with one box of
+selective search, until one list ends; the rest of the other follows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from proposals.checks import check_count
 from proposals.result import ProposalError, Proposals
 
 DUPLICATE_IOU = 0.9
-# MultiBox boxes for one of selective search; chosen on a validation split
-PER_SEARCH_BOX = 4
+PER_SEARCH_BOX = 4  # MultiBox boxes per box of selective search, chosen on a validation split
 
 
 def merge_proposals(
@@ -26,23 +25,23 @@ def merge_proposals(
     duplicate_iou: float = DUPLICATE_IOU,
     per_search_box: int = PER_SEARCH_BOX,
 ) -> Proposals:
-    """Merge two rankings into one, without near-duplicates between them.
+    """Merge two rankings into one and drop near-duplicates between them.
 
     Parameters
     ----------
     searched, multibox
-        Proposals of one picture, each best first.
+        Proposals of one picture by selective search and by MultiBox, both best first.
     duplicate_iou
-        A selective-search box that overlaps a MultiBox box at least this much is dropped: the
-        latter stays. With 1 or more only exact duplicates go.
+        A selective-search box whose IoU with a MultiBox box reaches this number is dropped. A
+        number of 1 or more drops exact duplicates only.
     per_search_box
-        The merged list has one box of `searched` after this many of `multibox`, until one ends.
+        The merged list has one box of `searched` after this many of `multibox`.
 
     Returns
     -------
     Proposals
-        Best first, ``source`` kept. Scores fall evenly with the rank, from 1 to 1/N: the two
-        methods' own scores do not compare.
+        Best first; ``source`` names each box's method. Scores fall evenly with the rank, from 1
+        to 1/N, because the two methods' own scores are not comparable.
     """
     if not duplicate_iou > 0:
         raise ProposalError(f"duplicate_iou: expected a number above 0, got {duplicate_iou!r}")
@@ -50,7 +49,7 @@ def merge_proposals(
     keep = np.flatnonzero(
         ~_is_duplicate(searched.boxes_xyxy, multibox.boxes_xyxy, min(duplicate_iou, 1.0))
     )
-    # Place in the merged list, were both endless: m, m, m, m, s, m, m, m, m, s ...
+    # Ranks as if both lists were endless: m, m, m, m, s, m, m, m, m, s ...
     place_multibox = np.arange(len(multibox)) * (1 + 1 / per_search_box)
     place_searched = np.arange(len(keep)) * (1.0 + per_search_box) + per_search_box
     order = np.argsort(np.concatenate([place_multibox, place_searched]), kind="stable")
@@ -65,24 +64,24 @@ def merge_proposals(
 def _is_duplicate(
     boxes_xyxy: NDArray[np.float32], others: NDArray[np.float32], iou: float
 ) -> NDArray[np.bool_]:
-    """Which boxes (N,) overlap one of `others` at least `iou`.
+    """Which boxes (N,) have an IoU of at least `iou` with one of `others`.
 
-    Boxes that overlap so much have areas within a factor of `iou`: sorted by area, only those
-    near by need to be compared.
+    The areas of two such boxes differ by a factor of at most 1 / `iou`, so among boxes sorted by
+    area only neighbours need to be compared.
     """
-    found = np.zeros(len(boxes_xyxy), bool)
+    is_duplicate = np.zeros(len(boxes_xyxy), bool)
     if not len(others):
-        return found
+        return is_duplicate
     areas = area(boxes_xyxy)
     order = np.argsort(areas, kind="stable")
     ordered, ordered_areas = boxes_xyxy[order], areas[order]
     for other, size in zip(others, area(others), strict=True):
-        # a little wider than exact, for rounding
+        # The range is slightly wider than exact because areas are rounded.
         low, high = np.searchsorted(ordered_areas, (size * iou * 0.999, size / iou * 1.001))
         if low == high:
             continue
         near = ordered[low:high]
         sides = np.minimum(near[:, 2:], other[2:]) - np.maximum(near[:, :2], other[:2])
         shared = np.maximum(sides, 0).prod(axis=1)
-        found[order[low:high]] |= shared >= iou * (ordered_areas[low:high] + size - shared)
-    return found
+        is_duplicate[order[low:high]] |= shared >= iou * (ordered_areas[low:high] + size - shared)
+    return is_duplicate

@@ -1,7 +1,7 @@
-"""Prior boxes of MultiBox: where objects tend to be, before the picture is looked at.
+"""Prior boxes of MultiBox: typical places and shapes of objects, whatever the picture.
 
 A prior is a mean and a standard deviation for each of the four corner coordinates, in shares of
-the picture's width and height. The network answers in units of the deviation:
+the picture's width and height. The network's outputs are in units of the deviation:
 coordinate = output * std + mean, as in Google's release (github.com/google/multibox).
 """
 
@@ -20,13 +20,12 @@ from proposals.result import ProposalError
 
 Floats = NDArray[np.float32]
 
-# Cells per side of each grid, and priors in each of its cells
-GRIDS = (32, 16, 8, 4, 2)
-SHAPES = (8, 8, 8, 11, 11)
-# A box belongs to the finest grid of which it is at most this many cells wide (geometric mean of
-# its sides): large enough that a cell meets all of it, small enough for a prior to be near it.
+GRIDS = (32, 16, 8, 4, 2)  # cells per side of each grid
+SHAPES = (8, 8, 8, 11, 11)  # priors per cell of each grid
+# A box belongs to the finest grid in which the geometric mean of its sides is at most this many
+# cells: a cell's receptive field then covers the box, and some prior lies close to it.
 CELLS_PER_BOX = 4.0
-STD = 0.1  # of a prior, as a share of its sides: outputs of about 1 for a prior that fits well
+STD = 0.1  # as a share of a prior's sides: a prior that fits well then needs outputs of about 1
 
 
 class Priors(NamedTuple):
@@ -39,15 +38,15 @@ class Priors(NamedTuple):
 def grid_priors(
     boxes_xyxy: ArrayLike, grids: Sequence[int] = GRIDS, shapes: Sequence[int] = SHAPES
 ) -> Priors:
-    """Lay priors with the commonest shapes on grids (MSC-MultiBox, arXiv 1412.1441).
+    """Place priors of the most common shapes on grids (MSC-MultiBox, arXiv 1412.1441).
 
     Parameters
     ----------
     boxes_xyxy
-        (N, 4) boxes to learn from, in shares of their picture's width and height.
+        (N, 4) boxes of objects, in shares of their picture's width and height.
     grids, shapes
-        Cells per side of each grid, finest first, and shapes per cell, found by k-means over the
-        logarithms of the sides of those boxes that are of the grid's size.
+        Cells per side of each grid, finest first, and shapes per cell. The shapes are the k-means
+        centres of the log sides of the boxes that belong to the grid.
 
     Returns
     -------
@@ -59,21 +58,22 @@ def grid_priors(
     sides = boxes[:, 2:] - boxes[:, :2]
     sides = np.clip(sides[(sides > 0).all(axis=1)], 1e-3, 1)
     if len(sides) == 0:
-        raise ProposalError("priors: no boxes to learn shapes from; add annotations")
+        raise ProposalError("priors: no boxes to derive shapes from; add annotations")
     scale = np.sqrt(sides.prod(axis=1))
     means = []
     for number, (grid, count) in enumerate(zip(grids, shapes, strict=True)):
         low = 0.0 if number == 0 else CELLS_PER_BOX / grids[number - 1]
         high = np.inf if number == len(grids) - 1 else CELLS_PER_BOX / grid
-        # Too few boxes of this size: take those nearest to it
+        # A grid with too few boxes takes the boxes nearest to its size.
         distance = np.maximum(low - scale, scale - high)
         wanted = max(np.count_nonzero(distance <= 0), min(8 * count, len(scale)))
         members = np.log(sides[np.argsort(distance, kind="stable")[:wanted]])
         by_shape = members[np.lexsort((members[:, 0] + members[:, 1], members[:, 0]))]
         start = by_shape[np.linspace(0, len(by_shape) - 1, count).astype(int)]
-        start = start + 1e-6 * np.arange(count)[:, None]  # k-means keeps equal centres empty
+        # k-means would leave equal centres without members.
+        start = start + 1e-6 * np.arange(count)[:, None]
         with warnings.catch_warnings():
-            # A cluster that ends up empty, as with few boxes, keeps its start: still a fine shape
+            # With few boxes a cluster may end up empty; it keeps its start, which is a valid shape.
             warnings.simplefilter("ignore", UserWarning)
             centres, _ = kmeans2(members, start, minit="matrix", missing="warn")
         means.append(_spread(np.exp(centres), grid))
@@ -83,7 +83,7 @@ def grid_priors(
 
 
 def _spread(sides: NDArray[np.float64], grid: int) -> NDArray[np.float64]:
-    """(grid * grid * shapes, 4) boxes of these sides around the centre of every cell."""
+    """Boxes (grid * grid * shapes, 4) of these sides around the centre of every cell."""
     centre = (np.arange(grid) + 0.5) / grid
     y, x = np.meshgrid(centre, centre, indexing="ij")
     middle = np.stack([x, y], axis=2).reshape(-1, 1, 2)
@@ -92,18 +92,18 @@ def _spread(sides: NDArray[np.float64], grid: int) -> NDArray[np.float64]:
 
 
 def read_std_mean(path: str | Path) -> Priors:
-    """Priors as Google's MultiBox release has them: a line "std mean" per coordinate.
+    """Read priors in the format of Google's MultiBox release: a line "std mean" per coordinate.
 
-    Four lines a box, xmin, ymin, xmax, ymax (`ipriors800.txt`: 3,200 lines).
+    A box takes four lines: xmin, ymin, xmax, ymax (`ipriors800.txt` has 3,200 lines).
     """
     std, mean = np.split(_read_pairs(path, skip_words=False).reshape(-1, 4, 2), 2, axis=2)
     return _checked(mean[..., 0], std[..., 0], path)
 
 
 def read_mean_std(path: str | Path) -> Priors:
-    """Priors as TensorFlow's Android demo has them: mean, std of each coordinate in turn.
+    """Read priors in the format of TensorFlow's Android demo: mean and std of each coordinate.
 
-    Numbers in any layout, eight a box; words between them are skipped, as the demo does.
+    A box takes eight numbers, on any number of lines; like the demo, this skips words between them.
     """
     mean, std = np.split(_read_pairs(path, skip_words=True).reshape(-1, 4, 2), 2, axis=2)
     return _checked(mean[..., 0], std[..., 0], path)
@@ -123,7 +123,7 @@ def _read_pairs(path: str | Path, skip_words: bool) -> NDArray[np.float64]:
                 raise ProposalError(f"{path}: {word!r} is not a number; remove it") from None
     if not numbers or len(numbers) % 8:
         raise ProposalError(
-            f"{path}: {len(numbers)} numbers; a prior takes 8 (two for each of four coordinates)"
+            f"{path}: {len(numbers)} numbers; give 8 per prior (two for each of four coordinates)"
         )
     return np.array(numbers, np.float64)
 

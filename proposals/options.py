@@ -1,4 +1,4 @@
-"""The options of selective search: their types, for type checkers, and their checks."""
+"""The options of selective search: their types and their checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONNECTIVITIES = (4, 8)
 
 
 class KeywordOptions(TypedDict, total=False):
-    """Options that ``selective_search`` takes by name only."""
+    """Keyword-only options of ``selective_search``."""
 
     width: int | None
     min_side: int
@@ -26,7 +26,7 @@ class KeywordOptions(TypedDict, total=False):
 
 
 class SearchOptions(KeywordOptions, total=False):
-    """All that decides which boxes ``selective_search`` answers, and in which order."""
+    """All options that decide which boxes ``selective_search`` returns, and their order."""
 
     mode: str
     superpixel_scale: float | None
@@ -34,12 +34,12 @@ class SearchOptions(KeywordOptions, total=False):
 
 
 def check_options(**options: Unpack[SearchOptions]) -> SearchOptions:
-    """The options given, whole numbers as Python's.
+    """Return the given options, with NumPy's whole numbers turned into Python's.
 
     Raises
     ------
     ProposalError
-        One of them is not as ``selective_search`` describes it.
+        An option is unknown or has another type or range than ``selective_search`` documents.
     """
     for name in options:
         check_choice("option", name, SearchOptions.__annotations__)
@@ -62,7 +62,7 @@ def check_options(**options: Unpack[SearchOptions]) -> SearchOptions:
 
 
 def choose_strategies(mode: str, superpixel_scale: float | None) -> Mode:
-    """Look up a mode; its scale is the one given, if one is."""
+    """Strategies of a mode; a given scale replaces the mode's own."""
     chosen = MODES[mode]
     if superpixel_scale is None:
         return chosen

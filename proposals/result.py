@@ -1,4 +1,4 @@
-"""What a proposal method returns, and the error it raises."""
+"""Proposals, the result of every proposal method, and the error the methods raise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class ProposalError(ValueError):
-    """Something the caller can mend: the message names what, where and the remedy."""
+    """An error the caller can correct: the message names what is wrong, where, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Proposals:
     boxes_xyxy
         (N, 4) float32, ``[x1, y1, x2, y2]`` in pixels of the original image, continuous.
     scores
-        (N,) float32, higher is better. Selective search knows only an order: its scores
+        (N,) float32, higher is better. Selective search yields only an order, so its scores
         fall evenly with the rank, from 1 to 1/N.
     source
-        (N,) str, the method each box came from, e.g. ``"selective_search"``.
+        (N,) str, the method that proposed each box, e.g. ``"selective_search"``.
 
     Raises
     ------
     ProposalError
-        If a shape or dtype is not the one above.
+        A shape or dtype is not as above.
     """
 
     boxes_xyxy: NDArray[np.float32]
@@ -70,9 +70,9 @@ class Proposals:
         Raises
         ------
         TypeError
-            For a single number: the result would not be a collection.
+            The index is a single number, which would not yield a collection.
         IndexError
-            For an index outside 0..N-1 or a mask of another length.
+            An index is outside 0..N-1, or a mask has another length.
         """
         if not isinstance(index, slice):
             array = np.asarray(index)
@@ -81,7 +81,7 @@ class Proposals:
                     "Proposals are indexed by a slice, a 1-D index array or a mask, "
                     f"got {index!r}; for box i alone use proposals[i : i + 1]"
                 )
-            # An empty Python list has dtype float64, which numpy refuses as an index.
+            # An empty Python list becomes float64, which numpy does not accept as an index.
             index = array if array.size else array.astype(bool if array.dtype == bool else np.intp)
         return Proposals(self.boxes_xyxy[index], self.scores[index], self.source[index])
 

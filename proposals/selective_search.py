@@ -1,7 +1,7 @@
 """Selective search (Uijlings et al. 2013) as R-CNN and GoogLeNet use it.
 
-Superpixels are merged pair by pair until one region is left; every region on the way gives
-a box. Several colour spaces, superpixel sizes and similarities see different objects.
+Superpixels are merged pair by pair until one region is left, and every region on the way yields a
+box. Different colour spaces, superpixel sizes and similarities yield different objects.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proposals.result import ProposalError, Proposals
 from proposals.search.region_tree import RegionTrees
 from proposals.search.strategies import Hierarchy, hierarchies, warm_up
 
-TALLEST = 4  # resized height at most this many times the width asked for
+TALLEST = 4  # limit of the resized height, as a multiple of the requested width
 
 
 @overload
@@ -48,7 +48,7 @@ def selective_search(
     return_hierarchy: bool = False,
     threads: int | None = None,
 ) -> Proposals | tuple[Proposals, RegionTrees]:
-    """Propose boxes that may hold an object, of any class.
+    """Propose boxes that may hold an object of any class.
 
     Parameters
     ----------
@@ -62,42 +62,42 @@ def selective_search(
         (section 8), with about half the boxes. None takes the mode's own scale: 2 for fast, 1 for
         the others.
     seed
-        Of the random part of the order (section 3.3 of the paper): an int or a Generator.
-        The same seed gives the same bytes, whatever the number of threads.
+        Seed of the random part of the ranking (section 3.3 of the paper): an int or a Generator.
+        The same int gives the same bytes, whatever the number of threads.
     width
-        The image is resized to this width first, as R-CNN does; a picture more than 4 times
-        as tall is resized to that height instead; 2**29 pixels are the most. None keeps the
-        image as it is; time then grows with its pixels, and with the square of the regions
-        where thousands of them lie in one background.
+        The image is resized to this width first, as in R-CNN, or to 4 times this height if it
+        is taller than that; at most 2**29 pixels. None keeps the image's size; time then grows
+        with its pixels, and with the square of the number of regions where thousands of them
+        share one background.
     min_side, max_side
-        Boxes narrower or lower than ``min_side`` pixels, or wider or higher than ``max_side``,
-        measured in the resized image, are dropped. The box of the whole image always stays.
+        Boxes with a side below ``min_side`` or above ``max_side`` pixels of the resized image are
+        dropped. The box of the whole image always stays.
     max_boxes
-        Only so many boxes, the first of the order; also that of the whole image may be cut off.
+        Keep only this many boxes, best first, possibly without the box of the whole image.
     connectivity
-        8 as in the papers, or 4: a pixel graph without diagonals, with half the edges; faster,
-        other segments.
+        8 as in the papers, or 4: a pixel graph without diagonals, thus with half the edges, which
+        is faster and yields other segments.
     backend
-        ``"own"``, or ``"opencv"`` for OpenCV's search on the same colour images with the same
-        settings, e.g. to compare. It ranks otherwise, in an order that changes from call to call
-        whatever the seed; its graph has a connectivity of 4, always; threads are its own affair.
+        ``"own"``, or ``"opencv"`` for OpenCV's implementation on the same colour images with the
+        same settings, e.g. for comparison. Its ranking is another one and differs from call to
+        call whatever the seed; it always uses connectivity 4 and its own threads.
     return_hierarchy
-        Also return the regions behind the boxes, with masks. Costs memory: a label image per
-        colour space and k, 16 bytes and more per region.
+        Also return the regions behind the boxes, with masks. This takes memory: a label image per
+        colour space and k, and at least 16 bytes per region.
     threads
-        At most this many strategies run at a time; None takes the processors available.
+        Most strategies that run at the same time; None uses one thread per available processor.
 
     Returns
     -------
     Proposals
-        Boxes in pixels of ``image``, each once, best first; at least one.
+        Boxes in pixels of ``image``, without duplicates, best first; at least one.
     RegionTrees
-        Only with ``return_hierarchy``, as the second of a pair.
+        Only with ``return_hierarchy``: the second item of a pair.
 
     Raises
     ------
     ProposalError
-        If an argument is not as described above, or OpenCV lacks its search.
+        An argument is not as described above, or OpenCV has no selective search.
     """
     check_image(image)
     options = check_options(
@@ -109,10 +109,10 @@ def selective_search(
     if threads is not None:
         threads = check_count("threads", threads, least=1)
     if return_hierarchy and backend != "own":
-        raise ProposalError(f"return_hierarchy: not known of backend {backend!r}; use 'own'")
+        raise ProposalError(f"return_hierarchy: backend {backend!r} has no region trees; use 'own'")
     strategies = choose_strategies(mode, superpixel_scale)
     resized = _resize(image, width)
-    found: list[Hierarchy] = []
+    searched: list[Hierarchy] = []
     if backend == "opencv":
         from proposals.search.opencv_backend import opencv_boxes
 
@@ -120,25 +120,27 @@ def selective_search(
         rows = np.arange(len(boxes))
     else:
         warm_up()
-        found = hierarchies(resized, strategies, threads, connectivity, return_hierarchy)
-        boxes = np.concatenate([hierarchy.boxes for hierarchy in found])
-        priorities = np.concatenate([hierarchy.priorities for hierarchy in found])
+        searched = hierarchies(resized, strategies, threads, connectivity, return_hierarchy)
+        boxes = np.concatenate([hierarchy.boxes for hierarchy in searched])
+        priorities = np.concatenate([hierarchy.priorities for hierarchy in searched])
         rows = _random_order(priorities, seed)
     rows = rows[_has_allowed_size(boxes[rows], resized, min_side, max_side)]
     rows = rows[unique_boxes(boxes[rows])][:max_boxes]
     proposals = ranked_proposals(_to_original_pixels(boxes[rows], resized, image))
     if not return_hierarchy:
         return proposals
-    return proposals, _region_trees(found, rows, image)
+    return proposals, _region_trees(searched, rows, image)
 
 
 def ranked_proposals(boxes_xyxy: NDArray[np.float32]) -> Proposals:
-    """Proposals of boxes (N, 4) of which only the order is known."""
+    """Proposals from boxes (N, 4), best first, that have no scores of their own."""
     count = len(boxes_xyxy)
     return Proposals(
         boxes_xyxy=boxes_xyxy,
         scores=(np.arange(count, 0, -1) / count).astype(np.float32),
-        source=np.broadcast_to(np.array("selective_search"), count),  # 64 bytes each otherwise
+        source=np.broadcast_to(
+            np.array("selective_search"), count
+        ),  # a full array takes 64 bytes per box
     )
 
 
@@ -148,7 +150,7 @@ def _resize(image: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
     image = np.ascontiguousarray(image)
     if width is None:
         return image
-    limited = min(width, MAX_PIXELS + 1)  # too many in any case; a larger one may be no float
+    limited = min(width, MAX_PIXELS + 1)  # a larger whole number might not fit a float
     factor = min(limited / image.shape[1], TALLEST * limited / image.shape[0])
     size = tuple(max(1, round(side * factor)) for side in (image.shape[1], image.shape[0]))
     if size == (image.shape[1], image.shape[0]):
@@ -165,7 +167,7 @@ def _resize(image: NDArray[np.uint8], width: int | None) -> NDArray[np.uint8]:
 def _random_order(
     priorities: NDArray[np.int64], seed: int | np.random.Generator
 ) -> NDArray[np.intp]:
-    """Large regions first, mostly: sort by priority times a random number in [0, 1)."""
+    """Sort by priority times a random number in [0, 1): mostly large regions first."""
     generator = np.random.default_rng(seed)
     return np.argsort(priorities * generator.random(len(priorities)), kind="stable")
 
@@ -190,14 +192,14 @@ def _to_original_pixels(
 
 
 def _region_trees(
-    found: list[Hierarchy], rows: NDArray[np.intp], image: NDArray[np.uint8]
+    searched: list[Hierarchy], rows: NDArray[np.intp], image: NDArray[np.uint8]
 ) -> RegionTrees:
-    """Split row numbers of the joined boxes into a tree and its node."""
-    stops = np.cumsum([len(hierarchy.boxes) for hierarchy in found])
+    """Turn row numbers of the concatenated boxes into pairs of tree and node."""
+    stops = np.cumsum([len(hierarchy.boxes) for hierarchy in searched])
     tree_of = np.searchsorted(stops, rows, side="right")
     starts = np.concatenate([[0], stops])
     return RegionTrees(
-        trees=tuple(hierarchy.tree for hierarchy in found if hierarchy.tree is not None),
+        trees=tuple(hierarchy.tree for hierarchy in searched if hierarchy.tree is not None),
         tree_of=tree_of.astype(np.int32),
         node_of=(rows - starts[tree_of]).astype(np.int32),
         image_size=(image.shape[0], image.shape[1]),

@@ -1,7 +1,8 @@
-"""A function over many items by several threads, results in order."""
+"""Threads: how many to use, and a map over them that keeps the order."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,14 +10,22 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-LOOK_AHEAD = 2  # items per thread that are worked on or waiting to be taken
+LOOK_AHEAD = 2  # items per thread that are in work or finished and not yet taken
+
+
+def processors() -> int:
+    """Number of processors that this process may run on."""
+    # The affinity mask respects containers and `taskset`, but not every system has it.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> Iterator[Result]:
-    """Like the pool's own map, which would take all of `items` before its first result."""
-    if threads == 1:  # a thread more would only be in the way of an interruption
+    """Apply a function by several threads; unlike a pool's `map`, it takes `items` as needed."""
+    if threads == 1:  # without a second thread, an interruption takes effect at once
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()
@@ -28,5 +37,5 @@ def map_in_order(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    finally:  # also where the caller stops early
+    finally:  # also if the caller stops early
         pool.shutdown(cancel_futures=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write to; what was written takes its place if nothing was raised.
+    """Yield a temporary path, and rename it to `target` unless an exception was raised.
 
-    Its name is short, for the target's may be as long as names can be.
+    The temporary name is short because the target's name may have the longest possible length.
     """
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""Fast starts for numba code: compiled once per machine, loaded without numba afterwards."""
+"""Numba code that starts fast: compiled once per machine, then loaded without numba."""
 
 from rcnn_kernels.library import Kernel, Library
 from rcnn_kernels.words import load_word

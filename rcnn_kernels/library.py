@@ -1,9 +1,9 @@
-"""Compiled kernels: numba compiles a package's once per machine, later processes only load them.
+"""Compiled kernels: numba compiles a package's kernels once per machine; later processes load them.
 
-numba's own cache still needs all of numba in memory, more than half a second before the first
-call. Here its machine code is kept as one object file a package, which llvmlite loads in
-milliseconds. A kernel is a function of arrays and numbers that allocates nothing and raises
-nothing, so its code needs nothing of numba.
+With numba's own cache, the first call waits more than half a second for numba's import. Here the
+machine code of a package is one object file, which llvmlite loads in milliseconds. Kernels are
+functions of arrays and numbers that neither allocate memory nor raise errors, so their machine code
+does not depend on numba.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ import numpy as np
 from rcnn_kernels import storage, words
 from rcnn_kernels.words import compiled_load_word, load_word
 
-# Nothing is called from Python: without the wrappers for it compiling is quicker.
+# Python calls none of these functions, and compiling without wrappers is faster.
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 UNWANTED = {
-    "NRT_Allocate": "it allocates an array; hand it one instead",
+    "NRT_Allocate": "it allocates an array; pass one as an argument instead",
     "numba_attempt_nocopy_reshape": "write array.min() and the like as loops",
 }
-# What numba's code calls where an error is raised, which kernels never do
+# Functions that numba's code calls to raise errors, which kernels never do
 RAISING = ("NRT_", "Py", "numba_do_raise", "numba_gil_", "numba_runtime_", "numba_unpickle")
-MATHEMATICS = ("sqrt", "sqrtf")  # of the C library, which every process holds
+MATHEMATICS = ("sqrt", "sqrtf")  # in the C library, which every process has loaded
 _FLOATS = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 class Kernel:
-    """A compiled function; loaded, or else compiled with all of its library, when first called.
+    """A compiled function; its first call loads its library, or compiles it if necessary.
 
     Parameters
     ----------
     function
-        Its Python.
+        The function in Python.
     signature
-        Types as in "f4[2] i8 f8 -> i8": arrays with their number of dimensions (C-contiguous),
-        numbers, and the result, an int64 or none.
+        Types such as "f4[2] i8 f8 -> i8": C-contiguous arrays with their number of dimensions,
+        numbers, and the result: an int64, or no result.
     load
-        Called once, before the first call.
+        Function that loads the library; called once, before the first call.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Kernel:
         self.native: Callable[..., int] | None = None
 
     def __call__(self, *arguments: Any) -> int:
-        """Run it; the interpreter lock is released meanwhile."""
+        """Run the machine code; Python's lock is released meanwhile."""
         if self.native is None:
             self.load()
         assert self.native is not None
         flat: list[Any] = []
         for (dtype, dimensions), argument in zip(self.arguments, arguments, strict=True):
             if dimensions:
-                # Machine code cannot check; a wrong array here would corrupt memory.
+                # Machine code does not check its arguments: a wrong array would corrupt memory.
                 fits = argument.dtype == dtype and argument.ndim == dimensions
                 if not (fits and argument.flags.c_contiguous):
                     raise TypeError(f"{self.function.__name__}: {dtype} x {dimensions} expected")
@@ -80,7 +80,7 @@ class Kernel:
         return self.native(*flat)
 
     def link(self, address: int) -> None:
-        """Take the address of the machine code."""
+        """Connect the kernel with its machine code at an address."""
         types: list[Any] = []
         for dtype, dimensions in self.arguments:
             if dimensions:
@@ -96,11 +96,11 @@ class Library:
     Parameters
     ----------
     package
-        Its name.
+        Name of the package.
     modules
-        Those of its modules that hold kernels or helpers.
+        Names of the package's modules that contain kernels or helpers.
     seconds
-        About how long compiling takes, for the notice.
+        Approximate time of compiling, for the notice.
     """
 
     def __init__(self, package: str, modules: tuple[str, ...], seconds: int) -> None:
@@ -112,7 +112,7 @@ class Library:
         self._engine: Any = None  # keeps the loaded code alive
 
     def kernel(self, signature: str) -> Callable[[Callable[..., Any]], Kernel]:
-        """Make a function a kernel of these types (see Kernel)."""
+        """Decorator: make a function a kernel with these types (see Kernel)."""
 
         def register(function: Callable[..., Any]) -> Kernel:
             name = f"{function.__module__}.{function.__name__}"
@@ -122,14 +122,14 @@ class Library:
         return register
 
     def helper(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Mark a function that kernels call, of its own module or of one that imports it."""
+        """Decorator: mark a function that kernels of its own or of importing modules call."""
         self._helpers.append(function)
         return function
 
     def load(self) -> None:
-        """Load all kernels, once per process; other threads wait for it.
+        """Load all kernels, once per process; other threads wait meanwhile.
 
-        If they have to be compiled first, one line on the standard error tells so.
+        If the kernels must be compiled first, a notice appears on the standard error.
         """
         with self._lock:
             if self._engine is not None:
@@ -145,7 +145,7 @@ class Library:
             self._link(content)
 
     def _fingerprint(self) -> str:
-        """Hash all that the machine code depends on."""
+        """Hash everything the machine code depends on."""
         import llvmlite  # type: ignore[import-untyped]
         import llvmlite.binding as llvm  # type: ignore[import-untyped]
 
@@ -155,7 +155,7 @@ class Library:
             digest.update(Path(inspect.getfile(module)).read_bytes())
         for path in (__file__, words.__file__):
             digest.update(Path(path).read_bytes())
-        # Where numba lies is found without importing it.
+        # find_spec locates numba without importing it.
         numba = find_spec("numba")
         if numba is not None and numba.origin is not None:
             digest.update(Path(numba.origin).with_name("_version.py").read_bytes())
@@ -164,7 +164,7 @@ class Library:
         return digest.hexdigest()[:24]
 
     def _compile(self) -> bytes:
-        """How many functions are called from outside, as a line of text, then the object file."""
+        """Object file, after a line with the number of undefined functions that it refers to."""
         import llvmlite.binding as llvm
         import numba
 
@@ -176,27 +176,27 @@ class Library:
                 part = llvm.parse_assembly(code.inspect_llvm())
                 part.get_function(code.native_name).name = name
                 module.link_in(part)
-        outside = [
+        undefined = [
             function
             for function in module.functions
             if function.is_declaration
             and not function.name.startswith("llvm.")
             and function.name not in MATHEMATICS
         ]
-        for function in outside:
+        for function in undefined:
             if function.name in UNWANTED or not function.name.startswith(RAISING):
-                remedy = UNWANTED.get(function.name, "write it out, kernels have no libraries")
+                remedy = UNWANTED.get(function.name, "write it out, kernels call no libraries")
                 raise RuntimeError(f"a kernel needs {function.name}: {remedy}")
-        # The rest would raise errors. Names of our own, so that numba's stay numba's.
-        for i, function in enumerate(outside):
+        # The others would raise errors. New names keep them apart from numba's own functions.
+        for i, function in enumerate(undefined):
             function.name = self._never(i)
-        return f"{len(outside)}\n".encode() + bytes(_machine(llvm).emit_object(module))
+        return f"{len(undefined)}\n".encode() + bytes(_machine(llvm).emit_object(module))
 
     @contextmanager
     def _helpers_compiled(self, compiler: Callable[..., Any]) -> Iterator[None]:
-        """Let kernels find compiled helpers under the names of the plain ones."""
+        """Replace helpers by their compiled versions while kernels are compiled."""
         modules = [vars(sys.modules[f"{self.package}.{name}"]) for name in self.modules]
-        # A helper stands in its own module and in those that import it.
+        # A helper appears in its own module and in modules that import it.
         places = [
             (module, plain, fast)
             for plain, fast in [
@@ -218,7 +218,7 @@ class Library:
         import llvmlite.binding as llvm
 
         count, _, code = content.partition(b"\n")
-        # They are never reached, but must have an address.
+        # The undefined functions are never called, but need an address.
         address = ctypes.cast(ctypes.pythonapi.Py_FatalError, ctypes.c_void_p).value
         for i in range(int(count)):
             llvm.add_symbol(self._never(i), address)
@@ -234,7 +234,7 @@ class Library:
 
 
 def _entry(one: Kernel) -> tuple[Any, Callable[..., Any]]:
-    """Signature and body of the C function: each array comes as a pointer and its sides."""
+    """Signature and body of the C function, where an array is a pointer and its shape."""
     from numba import carray, from_dtype, njit, types
 
     types_, parameters, arguments = [], [], []

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept between processes: checksummed files, whole or not at all."""
+"""Files of compiled kernels: with checksums, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def find(name: str) -> bytes | None:
-    """Content of a kept file, from the first folder that has it undamaged."""
+    """Content of a file, from the first folder that has it undamaged."""
     return next(filter(None, (read(folder / name) for folder in folders())), None)
 
 
 def folders() -> Iterator[Path]:
-    """Where the files may lie, the first choice first."""
+    """Folders that may contain the files, in order of preference."""
     if os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(os.environ["NUMBA_CACHE_DIR"])
         return
@@ -25,7 +25,7 @@ def folders() -> Iterator[Path]:
 
 
 def read(path: Path) -> bytes | None:
-    """Content of a kept file, None if there is none or it is damaged."""
+    """Content of a file, or None if it is missing or damaged."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -35,11 +35,11 @@ def read(path: Path) -> bytes | None:
 
 
 def write(name: str, content: bytes) -> None:
-    """Keep a file in the first folder that takes it; without one, every process compiles."""
+    """Write a file to the first writable folder; without one, every process compiles."""
     for folder in folders():
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            # Renamed when complete, so that no other process reads half of it.
+            # Renaming the complete file prevents other processes from reading half of it.
             temporary = folder / f".{name}.{os.getpid()}"
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
             os.replace(temporary, folder / name)

@@ -1,4 +1,4 @@
-"""Eight bytes at once, from any place: what NumPy arrays cannot say and kernels want."""
+"""Loads of eight bytes at once from any position, which NumPy arrays do not offer to kernels."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 
 def load_word(text: np.ndarray, at: int) -> np.uint64:
-    """Bytes at..at + 7 of an array of bytes as a uint64, the first byte lowest."""
+    """Bytes at..at + 7 of a byte array as a little-endian uint64."""
     return np.uint64(int.from_bytes(bytes(text[at : at + 8]), "little"))
 
 
 def compiled_load_word() -> Any:
-    """The same for compiled code: one unaligned load, not checked against the array's end."""
+    """`load_word` for compiled code: one unaligned load, without a check of the array's end."""
     from llvmlite import ir  # type: ignore[import-untyped]
     from numba import types
     from numba.extending import intrinsic

@@ -53,7 +53,8 @@ def _selective_search(arguments: Namespace) -> Proposer:
     from detector.recipes import DEFAULT, load_recipe, override
     from detector.recipes.search_options import search_options
     from proposals import ProposalCache, selective_search
-    from proposals.search.strategies import MODES, processors
+    from proposals.search.strategies import MODES
+    from proposals.threads import processors
 
     options = override(load_recipe(arguments.recipe or DEFAULT), arguments.settings).proposals
     if arguments.proposals:

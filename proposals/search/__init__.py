@@ -1,1 +1,1 @@
-"""The steps of selective search, compiled."""
+"""The steps of selective search; the inner loops are compiled."""

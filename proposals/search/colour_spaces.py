@@ -1,7 +1,7 @@
-"""The colour images selective search looks at (Uijlings et al. 2013, section 3.2).
+"""Colour spaces in which selective search runs (Uijlings et al. 2013, section 3.2).
 
-Each is (H, W, 3) uint8 and serves both the segmentation and the histograms, so that a
-difference of one step means the same everywhere.
+Each colour image is (H, W, 3) uint8 and is input to both the segmentation and the histograms, so
+that one step of colour has the same meaning in both.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Image = NDArray[np.uint8]
 
 
 def hsv(image: Image) -> Image:
-    """Hue, saturation, value; hue too runs over 0..255."""
+    """Hue, saturation, value; all three range over 0..255."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL), np.uint8)
 
 
 def lab(image: Image) -> Image:
-    """CIE L*a*b* in the 8-bit coding: L stretched to 0..255, a and b shifted by 128."""
+    """CIE L*a*b* in 8 bits: L stretched to 0..255, a and b shifted by 128."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2LAB), np.uint8)
 
 
 def normalised_rg_intensity(image: Image) -> Image:
-    """Chromaticities r and g, each stretched over 0..255 within the image, and grey."""
+    """Chromaticities r and g, each stretched to 0..255 within the image, and grey."""
     total = image.sum(axis=2, dtype=np.float32)
     is_black = total == 0
     total[is_black] = 1

@@ -1,10 +1,10 @@
-"""This package's compiled kernels (see the package `rcnn_kernels`)."""
+"""The library of this package's compiled kernels (see the package `rcnn_kernels`)."""
 
 from __future__ import annotations
 
 from rcnn_kernels import Library
 
-# All modules that hold kernels or helpers.
+# All modules with kernels or helpers.
 MODULES = (
     "filters",
     "edges",

@@ -1,8 +1,8 @@
-"""Edges between neighbouring pixels: weighed, dealt out to buckets and sorted.
+"""Edges between neighbouring pixels: weights, buckets and sorting.
 
-An edge is one number, its key: the bits of its weight, which order as the weights do, and
-below them its code, 4 x pixel + direction. Sorted keys are edges from light to heavy, equal
-ones in raster order.
+An edge is one number, its key. The upper half holds the bits of its weight, which sort like the
+weights; the lower half holds its code, 4 x pixel + direction. Sorted keys therefore list edges from
+light to heavy, and edges of equal weight in raster order.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from proposals.search.compiled import helper, kernel
 
 INFINITE = 0x7F800000  # as the bits of a float32
 BUCKET_BITS = 22  # two buckets of edges per power of two of their weight
-BUCKETS = (INFINITE >> BUCKET_BITS) + 1  # the last holds edges that leave the image
+BUCKETS = (INFINITE >> BUCKET_BITS) + 1  # the last one holds edges that leave the image
 
 
 @helper
 def _distances(smooth, step, weights):  # type: ignore[no-untyped-def]
-    """Weigh the edges from each pixel to that ``step`` places on, as far as there is one."""
+    """Weights of the edges from each pixel to the pixel ``step`` places on, if it exists."""
     start, other = max(0, -step), max(0, step)
     count = max(0, smooth.shape[1] - abs(step))
     stop = start + count
@@ -35,9 +35,9 @@ def _distances(smooth, step, weights):  # type: ignore[no-untyped-def]
 
 @kernel("f4[2] i8[1] i8 f4[2] i8[1]")
 def weigh(smooth, steps, has_diagonals, weights, counts):  # type: ignore[no-untyped-def]
-    """Weigh all edges, direction by direction, and count the buckets."""
+    """Compute all edge weights, direction by direction, and the number of edges per bucket."""
     pixels, width = smooth.shape[1], steps[1]
-    # Positions in raster order wrap around at the right border; that is mended afterwards.
+    # Raster positions wrap around at the right border; the loops below correct those weights.
     for direction in range(4):
         _distances(smooth, steps[direction], weights[direction])
     infinite = np.float32(np.inf)
@@ -61,7 +61,7 @@ def weigh(smooth, steps, has_diagonals, weights, counts):  # type: ignore[no-unt
 
 @helper
 def sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
-    """Stable radix sort by the upper half, which lies in low..high: 2 or 4 passes."""
+    """Sort keys by their upper half, which lies in low..high: stable radix sort, 2 or 4 passes."""
     bits = 1
     while (high - low) >> bits > 0:
         bits += 1
@@ -93,7 +93,7 @@ def sort(keys, spare, low, high, counters):  # type: ignore[no-untyped-def]
 
 @helper
 def ends_of(key, steps):  # type: ignore[no-untyped-def]
-    """Both pixels of an edge."""
+    """The two pixels of an edge."""
     code = np.uint32(key)
     pixel = np.int64(code >> np.uint32(2))
     return pixel, np.int64(np.uint32(pixel + steps[np.int64(code & np.uint32(3))]))

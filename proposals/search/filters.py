@@ -1,8 +1,8 @@
 """Separable filters with a fixed order of additions.
 
-A library's float filters may add in another order, or fuse multiply and add, from one CPU
-to the next. Here every sum is written out, so that segments and histograms do not depend on
-the machine.
+A library's float filters may add in a different order on each CPU, or fuse multiplications with
+additions. Here every sum is written out, so that segments and histograms do not depend on the
+machine.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from proposals.search.compiled import helper, kernel
 
-SWEEP = 9  # taps that one pass over a row applies; as many as sigma 0.8 has
+SWEEP = 9  # taps applied in one pass over a row; a Gaussian of sigma 0.8 has 9
 
 
 def gaussian_taps(sigma: float) -> NDArray[np.float32]:
-    """Sample a Gaussian that sums to 1, with ceil(4 sigma) taps on each side of the middle."""
+    """Sample a Gaussian with ceil(4 sigma) taps on each side of the middle; the sum is 1."""
     _, weights = _gaussian(sigma)
     return weights.astype(np.float32)
 
 
 def gaussian_derivative_taps(sigma: float) -> NDArray[np.float32]:
-    """Sample its first derivative, signed so that rising values answer positively."""
+    """Sample a Gaussian's first derivative; rising values have a positive response."""
     positions, weights = _gaussian(sigma)
     return (positions / sigma**2 * weights).astype(np.float32)
 
@@ -37,7 +37,7 @@ def filter_separable(
     Parameters
     ----------
     image
-        (H, W, 3) uint8; pixels outside repeat the border.
+        (H, W, 3) uint8; the border pixels continue outside the image.
     taps_x, taps_y
         (2 R + 1,) float32 each, of the same length.
 
@@ -47,7 +47,7 @@ def filter_separable(
     """
     height, width, channels = image.shape
     radius = len(taps_x) // 2
-    # Taps of weight 0 at the end change no sum.
+    # Trailing taps of weight 0 do not change the sums.
     count = -(-len(taps_x) // SWEEP) * SWEEP
     taps = np.zeros((2, count), np.float32)
     taps[:, : len(taps_x)] = taps_x, taps_y
@@ -71,7 +71,7 @@ def _correlate(source, stride, taps, result):  # type: ignore[no-untyped-def]
     count = len(result)
     for i in range(count):
         result[i] = 0
-    # Nine taps a sweep, positions inside: a plain vector operation, the sum in a register.
+    # Nine taps per sweep: the inner loop is a plain vector operation, its sum in a register.
     for first in range(0, len(taps), SWEEP):
         t0, t1, t2 = taps[first], taps[first + 1], taps[first + 2]
         t3, t4, t5 = taps[first + 3], taps[first + 4], taps[first + 5]

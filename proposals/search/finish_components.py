@@ -1,4 +1,4 @@
-"""Finish the segmentation of each k over the few components and edges that are left."""
+"""Finish the segmentation of each k over the few remaining components and edges."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ REPLACED = 0xFFFFFFFFFFFFFFFF  # no edge
 
 @kernel("u4[2] u4[1] i8[1] u8[1] i8[1] u8[1] -> i8")
 def edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-untyped-def]
-    """Write the lightest edge between each two components, in raster order; returns how many.
+    """Write the lightest edge between each two components, in raster order; returns their number.
 
-    A table with one slot per hash forgets some pairs: their edges appear more than once, which
-    costs time and nothing else.
+    A table with one slot per hash forgets some pairs. Such a pair has several edges in the result,
+    which takes time but does not change the segments.
     """
     pixels = len(labels)
     crossing = np.uint64(0)
     for pixel in range(pixels):
         for direction in range(4):
-            # Where an edge leaves the image any pixel will do; its weight tells.
+            # If an edge leaves the image, its infinite weight excludes it below.
             neighbour = min(max(pixel + steps[direction], 0), pixels - 1)
             value = bits[direction, pixel]
             code = np.uint64(4 * pixel + direction)
@@ -30,25 +30,25 @@ def edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-
             crossing += np.uint64(
                 (labels[pixel] != labels[neighbour]) & (value != np.uint32(INFINITE))
             )
-    found = 0
+    written = 0
     for key in keys[:crossing]:
         pixel, neighbour = ends_of(key, steps)
         a, b = labels[pixel], labels[neighbour]
         pair = (np.uint64(min(a, b)) << np.uint64(32)) | np.uint64(max(a, b))
-        # Multiplying by an odd constant (2**64 / golden ratio) spreads near numbers.
+        # Multiplication by 2**64 / golden ratio, an odd number, spreads near numbers.
         mixed = (pair * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
         slot = np.int64(mixed & np.uint64(len(pairs) - 1))
         if pairs[slot] == pair:
             if keys[places[slot]] <= key:
                 continue
-            # Not in its place: that would break the raster order of equal weights.
+            # Overwriting the heavier edge here would break the raster order of equal weights.
             keys[places[slot]] = np.uint64(REPLACED)
         pairs[slot] = pair
-        places[slot] = found
-        keys[found] = key
-        found += 1
+        places[slot] = written
+        keys[written] = key
+        written += 1
     kept = 0
-    for key in keys[:found]:
+    for key in keys[:written]:
         keys[kept] = key
         kept += key != np.uint64(REPLACED)
     return kept
@@ -56,7 +56,7 @@ def edges_between(bits, labels, steps, pairs, places, keys):  # type: ignore[no-
 
 @kernel("u8[1] u8[1] i8 i8 i8[1] u4[1] i8[1] u4[2]")
 def sort_and_look_up(edges, spare, low, high, counters, labels, steps, ends):  # type: ignore[no-untyped-def]
-    """Sort edges; write the labels of their two ends."""
+    """Sort edges and write the labels of their two ends."""
     sort(edges, spare, low, high, counters)
     for i in range(len(edges)):
         pixel, neighbour = ends_of(edges[i], steps)
@@ -68,7 +68,10 @@ def sort_and_look_up(edges, spare, low, high, counters, labels, steps, ends):  #
 def finish(  # type: ignore[no-untyped-def]
     edges, ends, roots, sizes, thresholds, k, min_size, labels, renumbered, result
 ):
-    """Both passes of one k over the edges left, then the labels; returns their number."""
+    """Run both passes of one k over the remaining edges, then write the labels.
+
+    Returns the number of segments.
+    """
     for i in range(len(edges)):
         a = find(roots, np.int64(ends[i, 0]))
         b = find(roots, np.int64(ends[i, 1]))

@@ -1,4 +1,4 @@
-"""Hierarchical grouping: merge the two most alike neighbours until one region is left.
+"""Hierarchical grouping: merge the most similar neighbours until one region is left.
 
 Uijlings et al. 2013, algorithm 1 and section 3.2.
 """
@@ -16,20 +16,20 @@ NONE = -1
 
 
 def merge_order(regions: Regions, terms: str, image_size: int) -> NDArray[np.int32]:
-    """Merge neighbours, most alike first.
+    """Merge neighbours, most similar first.
 
-    Of equally alike pairs the one added last goes first. Pairs are added at the start in the
-    order of ``regions.pairs``; after a merge the new region meets the neighbours of its first
-    part, then those of its second, each list in the order it grew.
+    Among equally similar pairs, the pair added last is merged first. The initial pairs are added in
+    the order of ``regions.pairs``. After a merge, the new region is paired with the neighbours of
+    its first part, then with those of its second, in the order in which each became a neighbour.
 
     Parameters
     ----------
     regions
-        R regions that touch one another, of one segmentation.
+        R regions of one segmentation.
     terms
-        Similarities to average: letters of "CTSF" for colour, texture, size and fill.
+        Similarity terms to average: letters of "CTSF" for colour, texture, size and fill.
     image_size
-        Pixels of the image.
+        Number of pixels of the image.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def merge_order(regions: Regions, terms: str, image_size: int) -> NDArray[np.int
     rows = np.arange(total)
     regions_of = np.full((4, total), NONE, np.int32)
     links = np.full((2, 2 * len(pairs)), NONE, np.int32)
-    # Merging never adds living pairs, so this leaves room for 3 E + R more between clearings.
+    # The number of valid pairs never grows, so 3 E + R pairs fit between two clearings.
     capacity = 4 * len(pairs) + total
     heap = np.empty(capacity, np.uint64)
     ends = np.empty((capacity, 2), np.int32)
@@ -88,7 +88,7 @@ def _push(heap, length, key):  # type: ignore[no-untyped-def]
 
 @helper
 def _pop(heap, length):  # type: ignore[no-untyped-def]
-    """Take the largest key off a max-heap of ``length`` keys."""
+    """Remove the largest key from a max-heap of ``length`` keys."""
     top = heap[0]
     key = heap[length - 1]
     i = 0
@@ -108,13 +108,13 @@ def _pop(heap, length):  # type: ignore[no-untyped-def]
 
 @helper
 def _key(similarity, number):  # type: ignore[no-untyped-def]
-    """Heap key: similarity first, then the pair's number, so that the last added wins ties."""
+    """Heap key: the similarity, then the pair's number, so that the last pair wins ties."""
     return (np.uint64(similarity) << np.uint64(32)) | np.uint64(number)
 
 
 @helper
 def _drop_stale(heap, length, ends, added, union_of, similarities):  # type: ignore[no-untyped-def]
-    """Renumber the pairs of living regions, keeping their order; returns how many there are."""
+    """Remove the pairs of merged regions and renumber the others in order; returns their number."""
     for i in range(length):
         similarities[heap[i] & np.uint64(0xFFFFFFFF)] = heap[i] >> np.uint64(32)
     kept = 0
@@ -129,7 +129,7 @@ def _drop_stale(heap, length, ends, added, union_of, similarities):  # type: ign
 
 @helper
 def _link_neighbours(pairs, heads, tails, nexts, neighbours):  # type: ignore[no-untyped-def]
-    """Neighbour lists as linked nodes; node 2 i is pair i seen from its first region."""
+    """Build linked lists of neighbours; nodes 2 i and 2 i + 1 are the two sides of pair i."""
     for i in range(len(pairs)):
         for side in range(2):
             node = 2 * i + side
@@ -143,8 +143,8 @@ def _link_neighbours(pairs, heads, tails, nexts, neighbours):  # type: ignore[no
 
 
 @helper
-def _living(union_of, region):  # type: ignore[no-untyped-def]
-    """Find the region that now holds ``region``, shortening the way for the next time."""
+def _unmerged(union_of, region):  # type: ignore[no-untyped-def]
+    """Find the unmerged region that contains ``region``, and shorten the chain to it."""
     while union_of[region] != NONE:
         if union_of[union_of[region]] != NONE:
             union_of[region] = union_of[union_of[region]]
@@ -157,9 +157,9 @@ def _merge(  # type: ignore[no-untyped-def]
     histograms, sizes, boxes, pairs, initial, uses, image_size,
     rows, regions_of, links, heap, ends, similarities, merges,
 ):  # fmt: skip
-    """See merge_order. A popped pair is stale, and skipped, once either region was merged.
+    """See merge_order. A popped pair is skipped if one of its regions has been merged already.
 
-    Row i of ``histograms`` serves one living region, that with ``rows`` i.
+    A merged region reuses the histogram row of its first part: ``rows`` maps regions to rows.
     """
     union_of, met_by, heads, tails = regions_of[0], regions_of[1], regions_of[2], regions_of[3]
     nexts, neighbours = links[0], links[1]
@@ -194,12 +194,12 @@ def _merge(  # type: ignore[no-untyped-def]
         rows[union] = rows[a]
         if added + initial > len(ends):
             length = added = _drop_stale(heap, length, ends, added, union_of, similarities)
-        # The list of b follows that of a; nodes of the union itself and repeats are unlinked.
+        # Append b's list to a's; remove nodes of the union itself and repeated neighbours.
         nexts[tails[a]] = heads[b]
         node = heads[a]
         last = NONE
         while node != NONE:
-            other = np.int64(_living(union_of, neighbours[node]))
+            other = np.int64(_unmerged(union_of, neighbours[node]))
             if other != union and met_by[other] != union:
                 met_by[other] = union
                 neighbours[node] = other

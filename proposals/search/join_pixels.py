@@ -1,7 +1,8 @@
-"""Join pixels to components along the edges, as far as every k agrees.
+"""Join pixels to components along the edges, as long as all k agree.
 
-Components are trees in the array ``roots``, the first pixel in raster order at the root. From
-time to time they are flattened: each is numbered, and ``labels`` holds the number per pixel.
+Components are trees in the array ``roots``; the root is a component's first pixel in raster order.
+At intervals they are flattened: each component is numbered, and ``labels`` holds the number of each
+pixel's component.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import numpy as np
 from proposals.search.compiled import helper, kernel
 from proposals.search.edges import BUCKET_BITS, ends_of, sort, weight_of
 
-BLOCK = 128  # edges looked up together
+BLOCK = 128  # edges whose look-ups run together
 PIXELS_AT_A_TIME = 512  # their edges stay in the first-level cache
-FROZEN = np.uint32(1 << 31)  # set in the label of a component that cannot grow any more
+FROZEN = np.uint32(1 << 31)  # bit in the label of a component that can no longer grow
 LABEL = np.uint32((1 << 31) - 1)
 
 
 @helper
 def find(roots, node):  # type: ignore[no-untyped-def]
-    """Two steps without asking: chains are short after flattening, and a guess is dear."""
+    """Find the root of a node.
+
+    The first two steps are unrolled: chains are short after flattening, and a mispredicted branch
+    is expensive.
+    """
     up = np.int64(roots[np.int64(roots[node])])
     roots[node] = up
     while np.int64(roots[up]) != up:
@@ -31,9 +36,9 @@ def find(roots, node):  # type: ignore[no-untyped-def]
 def _flatten(  # type: ignore[no-untyped-def]
     labels, count, roots, sizes, heaviest, lowest, renumbered, weight, largest_k
 ):
-    """Renumber the trees in raster order; returns their number, negative if all are frozen.
+    """Renumber the components in raster order; returns their number, negative if all are frozen.
 
-    A root is the first pixel of its tree, so every node comes after its parent.
+    A root is the first pixel of its tree, so every node has a higher number than its parent.
     """
     fresh = np.uint64(0)
     is_any_live = False
@@ -61,9 +66,9 @@ def _flatten(  # type: ignore[no-untyped-def]
 
 @helper
 def _deal_out_all(bits, chunk_of, chunks, places, keys):  # type: ignore[no-untyped-def]
-    """Write all edges, chunk by chunk, each in raster order, up to where ``places`` says then.
+    """Write all edges, chunk by chunk, each chunk in raster order.
 
-    Those that leave the image come last, as if they were a chunk.
+    ``places`` receives the end of each chunk. Edges that leave the image form the last chunk.
     """
     for chunk in range(len(chunks)):
         places[chunk] = chunks[chunk, 1]
@@ -78,9 +83,12 @@ def _deal_out_all(bits, chunk_of, chunks, places, keys):  # type: ignore[no-unty
 
 @helper
 def _deal_out_useful(  # type: ignore[no-untyped-def]
-    bits, chunk_of, chunks, first, last, places, labels, steps, marks, found, keys
+    bits, chunk_of, chunks, first, last, places, labels, steps, marks, useful, keys
 ):
-    """Write what is still of use of the chunks ``first`` to ``last`` - 1, likewise."""
+    """Write the useful edges of the chunks ``first`` to ``last`` - 1, like `_deal_out_all`.
+
+    An edge is useful if its ends lie in different components that are not both frozen.
+    """
     for chunk in range(first, last):
         places[chunk] = chunks[chunk, 1] - chunks[first, 1]
     lightest = np.uint32(chunks[first, 0] << BUCKET_BITS)
@@ -92,7 +100,7 @@ def _deal_out_useful(  # type: ignore[no-untyped-def]
             marks[i] = 0
         for direction in range(4):
             step = steps[direction]
-            # Where there is no pixel to go to, there is no edge.
+            # Edges to pixels before the first or after the last do not exist.
             low = max(start, -step)
             high = max(low, min(stop, pixels - step))
             _mark(
@@ -106,9 +114,9 @@ def _deal_out_useful(  # type: ignore[no-untyped-def]
                 continue
             for direction in range(4):
                 code = np.uint64(4 * pixel + direction)
-                found[count] = (np.uint64(bits[direction, pixel]) << np.uint64(32)) | code
+                useful[count] = (np.uint64(bits[direction, pixel]) << np.uint64(32)) | code
                 count += (mark >> np.uint64(direction)) & np.uint64(1)
-        for key in found[:count]:
+        for key in useful[:count]:
             chunk = chunk_of[np.int64(key >> np.uint64(32 + BUCKET_BITS))]
             keys[np.uint64(places[chunk])] = key
             places[chunk] += 1
@@ -116,7 +124,7 @@ def _deal_out_useful(  # type: ignore[no-untyped-def]
 
 @helper
 def _mark(bits, labels, others, lightest, span, mark, marks):  # type: ignore[no-untyped-def]
-    """Mark the pixels whose edge to the other label is of use and in a range of weights."""
+    """Mark the pixels whose edge is useful and has a weight in the range."""
     for i in range(len(bits)):
         is_useful = (labels[i] != others[i]) & ((labels[i] & others[i] & FROZEN) == 0)
         is_wanted = is_useful & (np.uint32(bits[i] - lightest) < span)
@@ -125,7 +133,7 @@ def _mark(bits, labels, others, lightest, span, mark, marks):  # type: ignore[no
 
 @helper
 def _keep_useful(keys, labels, steps):  # type: ignore[no-untyped-def]
-    """Move the edges that can still change a component to the front; returns their number."""
+    """Move the useful edges to the front; returns their number."""
     kept = np.uint64(0)
     for key in keys:
         pixel, neighbour = ends_of(key, steps)
@@ -142,7 +150,7 @@ def _join_along(  # type: ignore[no-untyped-def]
     infinite = np.float32(np.inf)
     for start in range(0, len(keys), BLOCK):
         block = keys[start : start + BLOCK]
-        # Look-ups for many edges first: without branches between them they overlap in time.
+        # Look up many edges first: memory accesses overlap if no branches separate them.
         for i in range(len(block)):
             pixel, neighbour = ends_of(block[i], steps)
             ahead[0, i] = roots[np.int64(labels[pixel] & LABEL)]
@@ -160,7 +168,7 @@ def _join_along(  # type: ignore[no-untyped-def]
                 heaviest[first] = weight
                 lowest[first] = weight + least_k / np.float32(size)
             else:
-                # An open component may have grown, for some k, to any threshold.
+                # For some k, an open component may have grown to any threshold.
                 limit_a = heaviest[a] + largest_k / np.float32(sizes[a])
                 limit_b = heaviest[b] + largest_k / np.float32(sizes[b])
                 if lowest[a] < 0:
@@ -182,9 +190,9 @@ def join(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Build the components that all k agree on; returns their number.
 
-    ``lowest`` is the threshold under the smallest k, -1 for open components. Only the edges
-    that are still of use are sorted, chunk by chunk. Those of a large image are dealt out to
-    the chunks in parts: by the time of the later ones most lie inside a component.
+    ``lowest`` is a component's threshold under the smallest k, or -1 if it is open. Only useful
+    edges are sorted, chunk by chunk. In a large image, the edges are dealt out to the chunks in
+    several parts, because by the time of the later parts most edges lie inside a component.
     """
     count = len(labels)
     for pixel in range(count):

@@ -1,8 +1,8 @@
-"""Selective search by OpenCV's ximgproc, with the settings of ours; to compare, mostly.
+"""Selective search by OpenCV's ximgproc with this package's settings, mainly for comparison.
 
-The colour images, k, smallest segments and similarities are the same. What stays different:
-OpenCV joins pixels over 4 neighbours, not 8; it bins histograms in its own way; and it ranks
-small regions first, with an unseeded `rand()`, so that the order changes from call to call.
+Colour images, k, smallest segments and similarities are the same. Three differences remain: OpenCV
+connects pixels to 4 neighbours, not 8; it bins histograms in its own way; and it ranks small
+regions first, with an unseeded `rand()`, so the order changes from call to call.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from proposals.search.strategies import SIGMA, Mode
 
 
 def opencv_boxes(image: NDArray[np.uint8], strategies: Mode) -> NDArray[np.int32]:
-    """Boxes of an RGB image in OpenCV's order, that of the whole image among them.
+    """Boxes of an RGB image in OpenCV's order, including the box of the whole image.
 
     Parameters
     ----------
     image
         (H, W, 3) uint8, RGB.
     strategies
-        Colour spaces, similarities, k and their scale.
+        Colour spaces, similarities, k and scale of a mode.
 
     Returns
     -------
-    (M, 4) int32, at least one; with duplicates.
+    (M, 4) int32, at least one box; duplicates are included.
 
     Raises
     ------
     ProposalError
-        If this OpenCV is built without ximgproc, or its search fails on the image.
+        The installed OpenCV is built without ximgproc, or its search fails on the image.
     """
     height, width = image.shape[:2]
-    # A fresh object for every image: giving an old one another image corrupts memory.
+    # Every image needs its own object: OpenCV corrupts memory when an object gets a second image.
     search = _build(_ximgproc(), image, strategies)
     import cv2
 
     try:
-        found = np.asarray(search.process(), np.int32).reshape(-1, 4)
+        boxes_xywh = np.asarray(search.process(), np.int32).reshape(-1, 4)
     except cv2.error as error:
         raise ProposalError(
             f"backend 'opencv': OpenCV fails on an image of {height} x {width} pixels "
             f"({' '.join(str(error).split())}); use backend='own'"
         ) from None
-    boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
-    # Regions that meet in the first row or column only are no neighbours to OpenCV, and then
-    # it never reaches the whole image.
+    boxes = np.concatenate([boxes_xywh[:, :2], boxes_xywh[:, :2] + boxes_xywh[:, 2:]], axis=1)
+    # OpenCV does not count regions that touch only in the first row or column as neighbours, and
+    # then never merges them into the whole image.
     return np.concatenate([boxes, np.array([[0, 0, width, height]], np.int32)])
 
 
@@ -62,7 +62,7 @@ def _ximgproc() -> Any:
     except (ImportError, AttributeError):
         raise ProposalError(
             "backend 'opencv': the installed OpenCV lacks ximgproc; "
-            "`pip install opencv-contrib-python` in the place of opencv-python, "
+            "run `pip install opencv-contrib-python-headless` in place of opencv-python, "
             "or use backend='own'"
         ) from None
 
@@ -78,7 +78,7 @@ def _build(ximgproc: Any, image: NDArray[np.uint8], strategies: Mode) -> Any:
     for colour_space in strategies.colour_spaces:
         search.addImage(COLOUR_SPACES[colour_space](image))
     for k in strategies.k:
-        # More than the image holds changes nothing, and would overflow OpenCV's integers.
+        # Larger numbers would overflow OpenCV's integers and do not change the segments.
         scaled = min(k * strategies.superpixel_scale, float(image.size))
         search.addGraphSegmentation(ximgproc.createGraphSegmentation(SIGMA, scaled, round(scaled)))
     for similarity in strategies.similarities:

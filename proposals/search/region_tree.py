@@ -1,4 +1,4 @@
-"""The regions behind the boxes: superpixels, the merges over them, a mask for every proposal."""
+"""The regions behind the boxes: superpixels, their merges, and a mask for every proposal."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 
 
 class RegionTree(NamedTuple):
-    """One segmentation and the binary trees that merging built over it, one per similarity.
+    """One segmentation and the binary trees of its merges, one tree per similarity.
 
     A node is a row of ``boxes``: first the R segments, then for each similarity in turn the
-    R - 1 regions its merges made, the last of which is the whole image.
+    R - 1 merged regions, the last of which is the whole image.
     """
 
     colour_space: str
-    k: float  # scale of the segmentation, and its smallest segment, in resized pixels
+    k: float  # scale of the segmentation; also its smallest segment, in resized pixels
     labels: NDArray[np.int32]  # (h, w) of the resized image, segments 0..R-1
-    merges: dict[str, NDArray[np.int32]]  # similarity -> (R - 1, 2); row i made region R + i
+    merges: dict[str, NDArray[np.int32]]  # similarity -> (R - 1, 2); row i creates region R + i
     boxes: NDArray[np.int32]  # (R + S (R - 1), 4), in resized pixels
 
     def segments(self, node: int) -> list[int]:
-        """Labels that a node unites, ascending.
+        """Labels of the segments in a node, ascending.
 
         Raises
         ------
         IndexError
-            If there is no such node.
+            The tree has no such node.
         """
         if not 0 <= node < len(self.boxes):
             raise IndexError(f"node {node}: this tree has nodes 0 to {len(self.boxes) - 1}")
@@ -38,28 +38,28 @@ class RegionTree(NamedTuple):
         if node < segment_count:
             return [node]
         number, step = divmod(node - segment_count, merge_count)
-        found = []
+        labels = []
         waiting = [segment_count + step]
         while waiting:
             region = waiting.pop()
             if region < segment_count:
-                found.append(region)
+                labels.append(region)
             else:
                 waiting.extend(merge_lists[number][region - segment_count].tolist())
-        return sorted(found)
+        return sorted(labels)
 
 
 @dataclass(frozen=True, eq=False)
 class RegionTrees:
-    """Where each proposal of one image comes from.
+    """The region behind each proposal of one image.
 
-    Several regions may share a box; a proposal stands for the one that was ranked first.
-    All nodes of all trees are kept, also those whose boxes were dropped or cut off.
+    Several regions may share a box; the proposal belongs to the region that was ranked first.
+    The trees hold all nodes, including those whose boxes were dropped or cut off.
 
     Attributes
     ----------
     trees
-        One per colour space and k.
+        One tree per colour space and k.
     tree_of
         (N,) int32, index into ``trees`` for every proposal, in the order of the proposals.
     node_of
@@ -78,25 +78,25 @@ class RegionTrees:
         return len(self.tree_of)
 
     def mask(self, proposal: int) -> NDArray[np.bool_]:
-        """Pixels of the region behind a proposal.
+        """Mask of the region behind a proposal.
 
-        Its bounding box is the proposal's box; where the image was shrunk for the search, to
-        within a pixel of the smaller image. Where it was enlarged, parts of the region that are
-        thinner than an original pixel may be lost, of a mere line of them all.
+        The mask's bounding box is the proposal's box. If the image was shrunk for the search, the
+        two agree to within a pixel of the smaller image. If it was enlarged, parts of the region
+        thinner than an original pixel may be missing; the mask of a very thin region may be empty.
 
         Parameters
         ----------
         proposal
-            Row of the proposals that came together with this object.
+            Row of the proposals that `selective_search` returned with this object.
 
         Returns
         -------
-        (H, W) bool in pixels of the original image, nearest neighbour.
+        (H, W) bool in pixels of the original image, by nearest neighbour.
 
         Raises
         ------
         IndexError
-            If there is no such proposal.
+            There is no such proposal.
         """
         tree = self.trees[self.tree_of[proposal]]
         is_inside = np.zeros(tree.labels.max() + 1, bool)
@@ -109,7 +109,7 @@ class RegionTrees:
 
 
 def _enlarge(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Resize (h, w) to ``size``: each pixel takes the value that lies under its centre."""
+    """Resize (h, w) to ``size``: each pixel takes the value below its centre."""
     height, width = picture.shape
     rows = (2 * np.arange(size[0]) + 1) * height // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * width // (2 * size[1])

@@ -1,20 +1,20 @@
 """Graph segmentation into superpixels (Felzenszwalb & Huttenlocher 2004).
 
-Pixels are joined along edges of growing weight, as long as the edge is no heavier than what
-either side already holds together with: its heaviest edge plus k / size. Larger k, larger
-segments.
+Edges join pixels in order of growing weight. An edge joins two components if its weight exceeds the
+threshold of neither: the component's heaviest edge plus k / size. Larger k yield larger segments.
 
-Several k share almost all of the work. While the smallest k accepts an edge, every larger one
-does too, so they all build the same components. An edge that the smallest k refuses and the
-largest would take makes both its components "open": from there on each k goes its own way.
-Open components grow no more in the shared pass. What it leaves, a few thousand components and
-the lightest edge between each two of them (later ones can change nothing: the first is
-accepted, or one side is closed to it for good), is finished for each k alone.
+Several k share almost all of the work. As long as the smallest k accepts an edge, every larger k
+does too, so they all build the same components. An edge that the smallest k rejects and the largest
+would accept makes both its components "open": beyond it the components depend on k, so open
+components stop growing in the shared pass. That pass leaves a few thousand components and the
+lightest edge between each two of them. (Heavier edges between the same two have no effect: the
+lightest one is accepted, or one component rejects all of them.) Each k then finishes alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,38 +26,48 @@ from proposals.search.finish_components import edges_between, finish, sort_and_l
 from proposals.search.join_pixels import BLOCK, PIXELS_AT_A_TIME, join
 
 LARGEST_K = 1e12  # above the heaviest weight, 442, times the most pixels, 2**29
-CHUNKS = 16  # the forest is flattened about that often, after equal shares of the edges
-EDGES_AT_A_TIME = 12_000_000  # dealt out to chunks; their keys take 96 MB
+CHUNKS = 16  # equal shares of the edges; the components are flattened after each
+EDGES_AT_A_TIME = 12_000_000  # edges dealt out to chunks together; their keys take 96 MB
 PAIR_SLOTS = 1 << 14
+
+
+class Components(NamedTuple):
+    """The C components on which all k agree, and the edges between them."""
+
+    labels: NDArray[np.uint32]  # (P,) component of each pixel
+    sizes: NDArray[np.int32]  # (C,) pixels
+    heaviest: NDArray[np.float32]  # (C,) weight of the heaviest edge inside
+    edges: NDArray[np.uint64]  # (E,) sorted keys: the lightest edge of each pair, and some more
+    ends: NDArray[np.uint32]  # (E, 2) components that each edge connects
 
 
 def segment(
     image: NDArray[np.uint8], k: float, min_size: int, sigma: float = 0.8
 ) -> tuple[NDArray[np.int32], int]:
-    """Cut an image into segments of similar colour.
+    """Divide an image into segments of similar colour.
 
     Parameters
     ----------
     image
         (H, W, 3) uint8 in any colour space; distances are Euclidean over the 3 channels.
     k
-        Scale of observation, in colour steps x pixels, above 0. Larger k, larger segments.
+        Scale, in colour steps x pixels, above 0. Larger k yield larger segments.
     min_size
-        Segments of fewer pixels are joined to a neighbour.
+        Smaller segments, in pixels, are joined to a neighbour.
     sigma
-        Width in pixels of the Gaussian that smooths the image first, above 0.
+        Standard deviation in pixels of the Gaussian that smooths the image first, above 0.
 
     Returns
     -------
     labels
-        (H, W) int32, 0..count-1, numbered in the order a raster scan meets them.
+        (H, W) int32, 0..count-1, numbered in raster order.
     count
         Number of segments, at least 1.
 
     Raises
     ------
     ProposalError
-        If the image is not (H, W, 3) uint8, k or sigma not above 0, or min_size negative.
+        The image is not (H, W, 3) uint8, k or sigma is not above 0, or min_size is negative.
     """
     check_image(image)
     check_positive("k", k)
@@ -72,41 +82,38 @@ def segmentations(
     sigma: float,
     connectivity: int = 8,
 ) -> list[tuple[NDArray[np.int32], int]]:
-    """Segment with several (k, min_size) at once: labels and count of each, as of ``segment``.
+    """Segment with several (k, min_size) at once; each result is as returned by ``segment``.
 
-    Equally heavy edges keep raster order and, within a pixel, the order E, S, SE, NE. With a
-    ``connectivity`` of 4 there are no diagonal edges.
+    Edges of equal weight stay in raster order and, within a pixel, in the order E, S, SE, NE.
+    With ``connectivity`` 4 there are no diagonal edges.
     """
     height, width, _ = image.shape
     pixels = height * width
-    # Beyond these limits nothing changes, and float32 and int64 would overflow.
+    # Larger numbers would overflow float32 and int64 and do not change the segments.
     ks = [np.float32(min(k, LARGEST_K)) for k, _ in scales]
     smallest = [round(min(min_size, pixels)) for _, min_size in scales]
     # Neighbour in direction 0 E, 1 S, 2 SE, 3 NE; an edge's code is 4 x pixel + direction.
     steps = np.array([1, width, width + 1, 1 - width])
     weights, counts = _weighed_edges(image, steps, sigma, connectivity)
-    labels = np.empty(pixels, np.uint32)
-    sizes = np.empty(pixels, np.int32)
-    heaviest = np.empty(pixels, np.float32)
-    scratch = np.empty(pixels, np.uint32)
-    count, edges, ends = _shared_part(weights, counts, steps, min(ks), max(ks),
-                                labels, sizes, heaviest, scratch)  # fmt: skip
-    found = []
+    shared = _shared_components(weights, counts, steps, ks)
+    count = len(shared.sizes)
+    renumbered = np.empty(count, np.uint32)
+    results = []
     for k, min_size in zip(ks, smallest, strict=True):
         result = np.empty((height, width), np.int32)
         total = finish(
-            edges, ends, np.arange(count, dtype=np.uint32), sizes[:count].copy(),
-            heaviest[:count] + k / sizes[:count].astype(np.float32), k, min_size,
-            labels, scratch, result.reshape(-1),
+            shared.edges, shared.ends, np.arange(count, dtype=np.uint32), shared.sizes.copy(),
+            shared.heaviest + k / shared.sizes.astype(np.float32), k, min_size,
+            shared.labels, renumbered, result.reshape(-1),
         )  # fmt: skip
-        found.append((result, int(total)))
-    return found
+        results.append((result, int(total)))
+    return results
 
 
 def _weighed_edges(
     image: NDArray[np.uint8], steps: NDArray[np.int64], sigma: float, connectivity: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Weights (4, P) per direction, infinite where an edge leaves the image; bucket sizes."""
+    """Weights (4, P) by direction, infinite for edges that leave the image, and bucket sizes."""
     taps = gaussian_taps(sigma)
     smooth = filter_separable(image, taps, taps).reshape(3, -1)
     weights = np.empty((4, smooth.shape[1]), np.float32)
@@ -115,23 +122,21 @@ def _weighed_edges(
     return weights, counts
 
 
-def _shared_part(
-    weights: NDArray[np.float32], counts: NDArray[np.int64], steps: NDArray[np.int64],
-    least_k: np.float32, largest_k: np.float32,
-    labels: NDArray[np.uint32], sizes: NDArray[np.int32],
-    heaviest: NDArray[np.float32], scratch: NDArray[np.uint32],
-) -> tuple[int, NDArray[np.uint64], NDArray[np.uint32]]:  # fmt: skip
-    """Do what all k agree on.
-
-    Fills labels, sizes and heaviest edges; returns the number of components and the sorted
-    edges (weight bits << 32 | code) between them, the lightest of each pair and some more, with
-    the labels of their ends.
-    """
+def _shared_components(
+    weights: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    ks: list[np.float32],
+) -> Components:
+    """Build the components on which all k agree."""
+    pixels = weights.shape[1]
+    labels, scratch = np.empty(pixels, np.uint32), np.empty(pixels, np.uint32)
+    sizes, heaviest = np.empty(pixels, np.int32), np.empty(pixels, np.float32)
     bits = weights.view(np.uint32)
     starts = np.concatenate([[0], np.cumsum(counts)])
     chunks = _chunks(starts)
     chunk_of = np.searchsorted(chunks[:, 0], np.arange(BUCKETS), "right") - 1
-    # Hardly ever filled; memory never written costs nothing.
+    # An upper bound that is rarely reached: pages never written take no memory.
     keys = np.empty(weights.size, np.uint64)
     largest = np.diff(chunks[:, 1]).max(initial=0)
     spare = np.empty(max(largest, 4 * PIXELS_AT_A_TIME + 1), np.uint64)
@@ -140,19 +145,19 @@ def _shared_part(
     places, marks = np.empty(len(chunks), np.int64), np.empty(PIXELS_AT_A_TIME, np.uint8)
     count = join(
         bits, chunk_of, chunks, EDGES_AT_A_TIME, places, marks, keys, spare, counters,
-        np.empty((2, BLOCK), np.uint32), steps, least_k, largest_k,
+        np.empty((2, BLOCK), np.uint32), steps, min(ks), max(ks),
         labels, roots, sizes, heaviest, lowest, scratch,
     )  # fmt: skip
     pairs, places = np.zeros(PAIR_SLOTS, np.uint64), np.empty(PAIR_SLOTS, np.int64)
-    left = edges_between(bits, labels, steps, pairs, places, keys)
-    edges = keys[:left].copy()
-    ends = np.empty((left, 2), np.uint32)
+    remaining = edges_between(bits, labels, steps, pairs, places, keys)
+    edges = keys[:remaining].copy()
+    ends = np.empty((remaining, 2), np.uint32)
     sort_and_look_up(edges, keys, 0, INFINITE, counters, labels, steps, ends)
-    return count, edges, ends
+    return Components(labels, sizes[:count], heaviest[:count], edges, ends)
 
 
 def _chunks(starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows (first bucket, first edge) of runs of buckets with about equally many edges."""
+    """Rows (first bucket, first edge) of runs of buckets with about the same number of edges."""
     last = BUCKETS - 1
     rows = [(0, 0)]
     for bucket in range(1, last + 1):

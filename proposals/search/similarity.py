@@ -1,8 +1,8 @@
-"""Two neighbouring regions: how alike they are, and the box of both.
+"""The similarity of two neighbouring regions, and the box around both.
 
 Uijlings et al. 2013, section 3.2: the similarity is the mean of up to four terms, each from 0
-to 1. Colour and texture intersect histograms, size prefers small regions, fill prefers two
-that leave little of their common box empty.
+to 1. Colour and texture are histogram intersections, size favours small regions, and fill favours
+two regions that fill most of their common box.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from proposals.search.features import HISTOGRAM_LENGTH, TEXTURE_START
 
 @helper
 def _intersection(first, second, start, stop):  # type: ignore[no-untyped-def]
-    """Histogram intersection in eight running sums: vectorises, yet adds in a fixed order."""
+    """Histogram intersection in eight running sums, which vectorise and keep a fixed order."""
     zero = np.float32(0)
     s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
     for i in range(start, stop, 8):
@@ -32,7 +32,7 @@ def _intersection(first, second, start, stop):  # type: ignore[no-untyped-def]
 
 @helper
 def similarity_of(histograms, rows, sizes, boxes, a, b, uses, image_size):  # type: ignore[no-untyped-def]
-    """Mean of the terms in use, as the bits of a float32: they order as the numbers do."""
+    """Mean of the terms in use, as the bits of a float32, which sort like the numbers."""
     total = 0.0
     if uses[0]:
         total += _intersection(histograms[rows[a]], histograms[rows[b]], 0, TEXTURE_START)

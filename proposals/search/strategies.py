@@ -1,12 +1,11 @@
 """The strategies of selective search: segment in several colour spaces, merge in several ways.
 
-Uijlings et al. 2013, section 3.3. `hierarchies` runs all strategies of a mode over one image;
-what depends on the colour space alone is computed once.
+Uijlings et al. 2013, section 3.3. `hierarchies` runs all strategies of a mode over one image and
+computes whatever depends only on the colour space once.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proposals.search.region_tree import RegionTree
+from proposals.threads import processors
 
-# OpenCV and the kernels are imported inside the functions: `import proposals` stays light.
+# OpenCV and the kernels are imported inside the functions, so that `import proposals` is fast.
 if TYPE_CHECKING:
     from proposals.search.features import PixelFeatures
 
@@ -27,12 +27,12 @@ R = TypeVar("R")
 
 
 class Mode(NamedTuple):
-    """The strategies of a mode: every colour space x k x similarity."""
+    """The strategies of a mode: each colour space with each k and each similarity."""
 
     colour_spaces: tuple[str, ...]
     similarities: tuple[str, ...]  # letters: Colour, Texture, Size, Fill
-    k: tuple[float, ...]  # scale of the segmentation, and its smallest segment in pixels
-    superpixel_scale: float  # multiplies k where the caller gives no scale
+    k: tuple[float, ...]  # scale of the segmentation; also its smallest segment in pixels
+    superpixel_scale: float  # multiplies k unless the caller gives another scale
 
 
 _FAST = Mode(("HSV", "Lab"), ("CTSF", "TSF"), (50, 100), superpixel_scale=1.0)
@@ -45,7 +45,7 @@ MODES: dict[str, Mode] = {
 }  # fmt: skip
 
 SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
-PIXELS_AT_A_TIME = 24_000_000  # of all the colour images in work together; each takes 50 bytes
+PIXELS_AT_A_TIME = 24_000_000  # of all colour images in work at once, at 50 bytes per pixel
 
 
 class Hierarchy(NamedTuple):
@@ -53,7 +53,7 @@ class Hierarchy(NamedTuple):
 
     boxes: NDArray[np.int32]  # (M, 4) initial regions, then the merges of each similarity
     priorities: NDArray[np.int64]  # (M,) 1 for the whole image, more for smaller regions
-    tree: RegionTree | None  # where asked for
+    tree: RegionTree | None  # None unless requested
 
 
 def hierarchies(
@@ -63,29 +63,29 @@ def hierarchies(
     connectivity: int = 8,
     keep_trees: bool = False,
 ) -> list[Hierarchy]:
-    """Run every strategy; what depends on the colour space alone is computed once."""
+    """Run every strategy of a mode over an (H, W, 3) uint8 RGB image."""
     scales = [k * mode.superpixel_scale for k in mode.k]
     most = len(mode.colour_spaces) * max(2, len(scales))
-    found = []
+    results = []
     with _parallel_map(min(threads or processors(), most)) as parallel_map:
         for spaces in _batches(mode.colour_spaces, image):
             colours = parallel_map(partial(_convert, image), spaces)
             jobs: list[Callable[[], Any]] = []
             jobs += [partial(_segment, one, scales, connectivity) for one in colours]
             jobs += [partial(_prepare, one) for one in colours]
-            results = parallel_map(lambda job: job(), jobs)
-            segmented, features = results[: len(spaces)], results[len(spaces) :]
+            done = parallel_map(lambda job: job(), jobs)
+            segmented, features = done[: len(spaces)], done[len(spaces) :]
             work = [
                 (space, segmentation, features_, k)
                 for space, segmentations, features_ in zip(spaces, segmented, features, strict=True)
                 for segmentation, k in zip(segmentations, scales, strict=True)
             ]
-            found += parallel_map(partial(_group, mode.similarities, keep_trees), work)
-    return found
+            results += parallel_map(partial(_group, mode.similarities, keep_trees), work)
+    return results
 
 
 def _batches(colour_spaces: tuple[str, ...], image: NDArray[np.uint8]) -> Iterator[tuple[str, ...]]:
-    """Split into so few colour spaces at a time that a large image does not fill the memory."""
+    """Split the colour spaces into batches, so that a large image does not exhaust memory."""
     size = max(1, PIXELS_AT_A_TIME // (image.shape[0] * image.shape[1]))
     for start in range(0, len(colour_spaces), size):
         yield colour_spaces[start : start + size]
@@ -135,22 +135,15 @@ def _group(
 
 
 def warm_up() -> None:
-    """Load the compiled kernels, or compile them."""
+    """Load the compiled kernels; compile them first if this machine has not done so."""
     from proposals.search.compiled import load_kernels
 
     load_kernels()
 
 
-def processors() -> int:
-    # The affinity mask counts what a container or `taskset` leaves us; not every OS has it.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @contextmanager
 def _parallel_map(threads: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], list[R]]]:
-    """Yield a map that keeps the order; the kernels release the interpreter lock."""
+    """Yield a map that keeps the order; threads pay because kernels release Python's lock."""
     if threads == 1:
         yield lambda function, items: [function(item) for item in items]
         return

@@ -1,4 +1,4 @@
-"""What several test files share: a cache of proposals, and a search that is quick."""
+"""Fixtures of several test files: a proposal cache, and a quick stand-in for the search."""
 
 import pytest
 
@@ -12,16 +12,16 @@ def store(tmp_path) -> ProposalCache:
 
 @pytest.fixture
 def calls(monkeypatch) -> list:
-    """Selective search answers from memory and notes that it was called."""
-    answers, noted = {}, []
+    """Replace the cache's selective search by one that remembers results; lists its calls."""
+    results, noted = {}, []
 
     def remembered(image, **options):
         noted.append(options)
         options.pop("threads", None)
         key = (image.tobytes(), image.shape, repr(sorted(options.items())))
-        if key not in answers:
-            answers[key] = selective_search(image, **options)
-        return answers[key]
+        if key not in results:
+            results[key] = selective_search(image, **options)
+        return results[key]
 
     monkeypatch.setattr(cache, "selective_search", remembered)
     return noted

@@ -1,4 +1,4 @@
-"""Generated pictures for golden hashes: integer arithmetic only, the same on every machine."""
+"""Generated pictures for golden hashes; integer arithmetic alike on every machine."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def noise() -> Image:
 
 
 def stripes() -> Image:
-    """Vertical stripes of 7 pixels: ties everywhere."""
+    """Vertical stripes of 7 pixels, with ties everywhere."""
     image = np.zeros((60, 91, 3), np.uint8)
     image[:, :, 0] = 90
     image[:, (np.arange(91) // 7) % 2 == 0] = (200, 40, 60)
@@ -48,7 +48,7 @@ def stripes() -> Image:
 
 
 def waves() -> Image:
-    """Smooth triangle waves, as out-of-focus photographs have: few edges, slow slopes."""
+    """Smooth triangle waves with few edges, like photographs out of focus."""
     y, x = np.indices((140, 110))
     channels = [abs((x * a + y * b) % 256 - 128) for a, b in ((3, 1), (1, 2), (2, 5))]
     return np.stack(channels, axis=2).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Many images: the same answers as one by one, in order, with a bounded number held at once."""
+"""Many images: the same results as one by one, in order, with few images in memory."""
 
 import itertools
 import threading
@@ -23,9 +23,9 @@ def pictures(count: int = 7) -> list[np.ndarray]:
 def test_results_are_those_of_one_by_one_in_order(threads, lazily):
     images = pictures()
     sources = [partial(np.copy, image) for image in images] if lazily else images
-    found = selective_search_many(sources, threads=threads, mode="single", seed=3)
+    results = selective_search_many(sources, threads=threads, mode="single", seed=3)
     expected = [selective_search(image, "single", seed=3) for image in images]
-    assert [digest(proposals) for proposals in found] == [digest(one) for one in expected]
+    assert [digest(proposals) for proposals in results] == [digest(one) for one in expected]
 
 
 def test_slow_images_do_not_change_the_order():
@@ -36,18 +36,18 @@ def test_slow_images_do_not_change_the_order():
         return images[number]
 
     readers = [partial(late, number) for number in range(4)]
-    found = [digest(one) for one in selective_search_many(readers, threads=4, mode="single")]
-    assert found == [digest(selective_search(image, "single")) for image in images]
+    digests = [digest(one) for one in selective_search_many(readers, threads=4, mode="single")]
+    assert digests == [digest(selective_search(image, "single")) for image in images]
 
 
-def test_no_images_and_one_block_of_them():
+def test_an_empty_list_and_one_array_of_several_images():
     assert list(selective_search_many([])) == []
     block = np.stack([scene(40, 50, seed) for seed in range(3)])
     assert len(list(selective_search_many(block, mode="single"))) == 3
 
 
 class Watched:
-    """Images of an endless generator, with a count of those alive."""
+    """An endless generator of images that counts the images in memory."""
 
     def __init__(self) -> None:
         self.made, self.alive, self.most = 0, 0, 0
@@ -71,38 +71,38 @@ class Watched:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_endless_generator_is_read_as_far_as_needed(threads):
+def test_an_endless_generator_is_read_only_as_far_as_needed(threads):
     watched = Watched()
-    found = selective_search_many(watched, threads=threads, mode="single", width=None)
+    results = selective_search_many(watched, threads=threads, mode="single", width=None)
     assert watched.made == 0
-    for taken, proposals in enumerate(itertools.islice(found, 40), start=1):
+    for taken, proposals in enumerate(itertools.islice(results, 40), start=1):
         assert len(proposals) >= 1
         assert watched.made <= taken + LOOK_AHEAD * threads
-    found.close()
-    # One more is in the hand of the generator, one in that of a thread about to drop it.
+    results.close()
+    # The generator holds one more image, and each thread may still hold one it is about to drop.
     assert watched.most <= (LOOK_AHEAD + 1) * threads + 1
 
 
 def test_stopping_early_ends_the_threads():
     before = threading.active_count()
-    found = selective_search_many(itertools.repeat(scene(30, 40)), threads=3, mode="single")
-    next(found)
-    found.close()
+    results = selective_search_many(itertools.repeat(scene(30, 40)), threads=3, mode="single")
+    next(results)
+    results.close()
     assert threading.active_count() == before
 
 
-def test_a_bad_image_is_named_and_those_before_it_are_answered():
+def test_a_bad_image_is_named_after_the_results_of_earlier_images():
     images = [*pictures(3), np.zeros((9, 9), np.uint8), *pictures(2)]
-    found = selective_search_many(images, threads=2, mode="single")
-    assert len(list(itertools.islice(found, 3))) == 3
+    results = selective_search_many(images, threads=2, mode="single")
+    assert len(list(itertools.islice(results, 3))) == 3
     with pytest.raises(ProposalError, match=r"^image 3: image: .*repeat the grey") as caught:
-        next(found)
+        next(results)
     assert isinstance(caught.value.__cause__, ProposalError)
     with pytest.raises(StopIteration):
-        next(found)
+        next(results)
 
 
-def test_an_error_of_a_reader_keeps_its_kind_and_names_the_image():
+def test_a_reader_s_error_keeps_its_type_and_names_the_image():
     def broken() -> np.ndarray:
         raise FileNotFoundError(2, "No such file", "street.jpg")
 
@@ -112,14 +112,14 @@ def test_an_error_of_a_reader_keeps_its_kind_and_names_the_image():
     assert note.startswith("selective_search_many: image 1 from <function ")
 
 
-def test_an_error_of_the_generator_comes_through():
+def test_a_generator_s_error_is_raised():
     def images():
         yield scene(30, 40)
         raise RuntimeError("the archive ends here")
 
-    found = selective_search_many(images(), threads=1, mode="single")
+    results = selective_search_many(images(), threads=1, mode="single")
     with pytest.raises(RuntimeError, match="the archive ends here"):
-        list(found)
+        list(results)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_wrong_arguments_are_explained_at_once(arguments, message):
         selective_search_many(**arguments)
 
 
-def test_a_cache_answers_the_second_time(tmp_path, monkeypatch):
+def test_a_cache_replaces_the_second_search(tmp_path, monkeypatch):
     store = ProposalCache(tmp_path)
     first = [digest(one) for one in selective_search_many(pictures(), cache=store, mode="single")]
     assert store.size().entries == 7
@@ -149,13 +149,13 @@ def test_a_cache_answers_the_second_time(tmp_path, monkeypatch):
 
 
 def test_progress_shows_on_the_standard_error_only(capsys):
-    found = list(selective_search_many(iter(pictures(3)), progress=True, mode="single"))
-    assert len(found) == 3
+    results = list(selective_search_many(iter(pictures(3)), progress=True, mode="single"))
+    assert len(results) == 3
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "proposals" in captured.err
 
 
 def test_opencv_beside_threads():
-    found = list(selective_search_many(pictures(4), threads=4, mode="single", backend="opencv"))
-    assert all([0, 0, 60, 40 + 3 * i] in one.boxes_xyxy.tolist() for i, one in enumerate(found))
+    results = list(selective_search_many(pictures(4), threads=4, mode="single", backend="opencv"))
+    assert all([0, 0, 60, 40 + 3 * i] in one.boxes_xyxy.tolist() for i, one in enumerate(results))

@@ -1,4 +1,4 @@
-"""The cache never answers wrongly on damaged files, and never stands in the way."""
+"""The cache never returns boxes from damaged files, and failures to write are not errors."""
 
 import errno
 import pickle
@@ -19,16 +19,16 @@ def entry_of(store: ProposalCache) -> Path:
     return path
 
 
-def test_the_second_answer_comes_from_disk_and_is_the_same(store, calls):
+def test_the_second_result_comes_from_disk_and_is_the_same(store, calls):
     first = store.get_or_compute(IMAGE, mode="single")
     second = ProposalCache(store.folder).get_or_compute(IMAGE, mode="single")
     assert len(calls) == 1
     assert digest(first) == digest(second) == digest(selective_search(IMAGE, "single"))
     np.testing.assert_array_equal(first.source, second.source)
-    second.boxes_xyxy[0] = 0  # an array of one's own, not a view of a buffer
+    second.boxes_xyxy[0] = 0  # a writable array, not a view of the file's bytes
 
 
-def test_every_flipped_byte_is_noticed_and_mended(store, calls):
+def test_every_changed_byte_is_detected_and_repaired(store, calls):
     expected = digest(store.get_or_compute(IMAGE, **SHORT))
     path = entry_of(store)
     good = path.read_bytes()
@@ -40,7 +40,7 @@ def test_every_flipped_byte_is_noticed_and_mended(store, calls):
     assert len(calls) == 1 + 3 * len(good)
 
 
-def test_every_truncation_and_extension_is_noticed_and_mended(store, calls):
+def test_every_truncation_and_extension_is_detected_and_repaired(store, calls):
     expected = digest(store.get_or_compute(IMAGE, **SHORT))
     path = entry_of(store)
     good = path.read_bytes()
@@ -53,9 +53,9 @@ def test_every_truncation_and_extension_is_noticed_and_mended(store, calls):
     assert len(calls) == 1 + len(wrong)
 
 
-def test_foreign_and_wrongly_shaped_entries_are_not_believed(store, calls):
+def test_misplaced_and_wrongly_shaped_entries_are_rejected(store, calls):
     other = store.get_or_compute(scene(40, 50, seed=1), mode="single")
-    foreign = entry_of(store).read_bytes()
+    misplaced = entry_of(store).read_bytes()
     entry_of(store).unlink()
     expected = digest(store.get_or_compute(IMAGE, mode="single"))
     path = entry_of(store)
@@ -63,7 +63,7 @@ def test_foreign_and_wrongly_shaped_entries_are_not_believed(store, calls):
     key = path.stem
     boxes = selective_search(IMAGE, "single").boxes_xyxy
     payloads = [b"", bytes(20), boxes.tobytes()[:-4], boxes.tobytes() + bytes(4)]
-    wrong = [foreign, *(cache._header(key, payload) + payload for payload in payloads)]
+    wrong = [misplaced, *(cache._header(key, payload) + payload for payload in payloads)]
     wrong += [b"\x93NUMPY" + good, b"", bytes(len(good)), other.boxes_xyxy.tobytes()]
     for content in wrong:
         path.write_bytes(content)
@@ -77,22 +77,21 @@ def test_a_folder_in_the_place_of_an_entry_is_no_error(store, calls):
     path.unlink()
     path.mkdir()
     (path / "file").touch()
-    with pytest.warns(RuntimeWarning, match="going on without"):
+    with pytest.warns(RuntimeWarning, match="nothing is stored"):
         assert digest(store.get_or_compute(IMAGE, mode="single")) == expected
 
 
-def test_size_and_clear_touch_our_entries_only(store, calls):
+def test_size_and_clear_concern_entries_only(store, calls):
     assert store.size() == store.clear() == (0, 0)
     for seed in range(3):
         store.get_or_compute(IMAGE, seed=seed)
-    (store.folder / "0037dff7.npy").write_bytes(b"of an older version")
-    (store.folder / "notes.txt").write_text("mine")
+    (store.folder / "notes.txt").write_text("not an entry")
     entries = list(store.folder.glob("*.boxes"))
     expected = (3, sum(path.stat().st_size for path in entries))
     assert store.size() == expected
     assert store.clear() == expected
     assert store.size() == (0, 0)
-    assert sorted(path.name for path in store.folder.iterdir()) == ["0037dff7.npy", "notes.txt"]
+    assert sorted(path.name for path in store.folder.iterdir()) == ["notes.txt"]
 
 
 def test_the_default_folder_follows_the_environment(monkeypatch, tmp_path):
@@ -109,17 +108,17 @@ def test_a_cache_can_be_sent_to_another_process(store):
     assert pickle.loads(pickle.dumps(store)).folder == store.folder
 
 
-def test_a_folder_that_cannot_be_made_costs_one_warning(tmp_path, calls):
+def test_a_folder_that_cannot_be_created_causes_one_warning(tmp_path, calls):
     (tmp_path / "file").touch()
     store = ProposalCache(tmp_path / "file" / "cache")
-    with pytest.warns(RuntimeWarning, match="going on without") as noted:
-        answers = [digest(store.get_or_compute(IMAGE, mode="single")) for _ in range(3)]
-    assert set(answers) == {digest(selective_search(IMAGE, "single"))}
+    with pytest.warns(RuntimeWarning, match="nothing is stored") as noted:
+        digests = [digest(store.get_or_compute(IMAGE, mode="single")) for _ in range(3)]
+    assert set(digests) == {digest(selective_search(IMAGE, "single"))}
     assert len(noted) == 1
     assert store.size() == store.clear() == (0, 0)
 
 
-def test_a_full_disk_costs_one_warning_and_leaves_nothing(store, calls, monkeypatch):
+def test_a_full_disk_causes_one_warning_and_leaves_no_file(store, calls, monkeypatch):
     class FullDisk:
         def __init__(self, path, mode):
             self.file = open(path, mode)  # noqa: SIM115
@@ -145,7 +144,7 @@ def test_a_full_disk_costs_one_warning_and_leaves_nothing(store, calls, monkeypa
     assert store.size().entries == 1
 
 
-def test_opencv_answers_are_kept_in_the_order_of_the_first_call(store):
+def test_opencv_s_boxes_keep_the_order_of_the_first_call(store):
     first = store.get_or_compute(scene(), width=None, backend="opencv")
     second = store.get_or_compute(scene(), width=None, backend="opencv")
     assert digest(first) == digest(second)

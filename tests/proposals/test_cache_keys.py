@@ -1,4 +1,4 @@
-"""What the cache takes for the same search, and what for another."""
+"""Which searches share a cache entry, and which do not."""
 
 import inspect
 
@@ -28,7 +28,7 @@ OPTIONS = [
 def test_other_options_have_other_keys():
     keys = {cache._key(IMAGE, options) for options in OPTIONS}
     assert len(keys) == len(OPTIONS)
-    # Each option is among those tried; `threads` changes nothing, regions are not kept.
+    # Every option is covered; `threads` does not change the result, and regions are not stored.
     tried = {name for options in OPTIONS for name in options}
     known = set(inspect.signature(selective_search).parameters)
     assert known - tried == {"image", "threads", "return_hierarchy"}
@@ -44,7 +44,7 @@ def test_other_options_have_other_keys():
         {"width": np.int64(500), "min_side": 20, "max_boxes": None, "backend": "own"},
     ],
 )
-def test_the_same_search_said_otherwise_has_the_same_key(same):
+def test_other_spellings_of_the_same_search_have_the_same_key(same):
     assert cache._key(IMAGE, same) == cache._key(IMAGE, {})
 
 
@@ -67,10 +67,10 @@ def test_another_version_misses(store, calls, monkeypatch):
     assert store.size().entries == 2
 
 
-def test_threads_are_passed_on_and_not_kept(store, calls):
+def test_threads_are_passed_on_and_not_part_of_the_key(store, calls):
     store.get_or_compute(IMAGE, threads=1)
     store.get_or_compute(IMAGE, threads=2)
-    assert [options.get("threads") for options in calls] == [None]  # popped by the stand-in
+    assert [options.get("threads") for options in calls] == [None]  # the stand-in removes them
     assert store.size().entries == 1
 
 

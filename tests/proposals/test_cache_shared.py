@@ -1,4 +1,4 @@
-"""The cache never answers wrongly in a crowd: killed writers, several processes, threads."""
+"""The cache never returns wrong boxes, whatever other processes, threads and killed writers do."""
 
 import os
 import random
@@ -62,7 +62,7 @@ def test_a_writer_killed_in_the_middle(store, moment):
 
     expected = digest(selective_search(IMAGE, "single"))
     assert digest(store.get_or_compute(IMAGE, mode="single")) == expected
-    assert leftover.exists()  # it could belong to a living writer
+    assert leftover.exists()  # a running process could still be writing it
     long_ago = time.time() - 2 * cache.OLD_SECONDS
     os.utime(leftover, (long_ago, long_ago))
     ProposalCache(store.folder).get_or_compute(IMAGE, mode="single", seed=1)
@@ -89,15 +89,15 @@ from tests.proposals.test_selective_search import digest
 
 pictures = pictures()
 expected = [digest(proposals.selective_search(image, "single")) for image in pictures]
-answers = {image.tobytes(): proposals.selective_search(image, "single") for image in pictures}
-# Computing takes no time, so that reading and writing collide all the more.
-cache.selective_search = lambda image, **_: answers[image.tobytes()]
+results = {image.tobytes(): proposals.selective_search(image, "single") for image in pictures}
+# Computing takes no time, so that reads and writes collide often.
+cache.selective_search = lambda image, **_: results[image.tobytes()]
 stop = time.time() + float(sys.argv[2])
 rounds = 0
 while time.time() < stop:
     store = ProposalCache(sys.argv[1])
-    found = [digest(store.get_or_compute(image, mode="single")) for image in pictures]
-    assert found == expected
+    digests = [digest(store.get_or_compute(image, mode="single")) for image in pictures]
+    assert digests == expected
     rounds += 1
 assert rounds > 10
 """
@@ -108,22 +108,22 @@ def pictures() -> list[np.ndarray]:
 
 
 def test_processes_that_share_a_folder_while_its_files_are_damaged(store):
-    """Two readers and writers, one that is killed, and a vandal: no answer is ever wrong."""
+    """Two processes read and write, a third is killed, and this one damages files meanwhile."""
     workers = [python(HAMMER, store.folder, seconds) for seconds in (2, 2, 60)]
     rng = random.Random(0)
     while workers[0].poll() is None or workers[1].poll() is None:
         for path in list(store.folder.glob("*.boxes")) if store.folder.exists() else []:
-            _vandalise(path, rng)
+            _damage(path, rng)
         time.sleep(0.002)
     workers[2].kill()
     assert [worker.wait() for worker in workers] == [0, 0, -signal.SIGKILL]
     for image in pictures():
-        found = store.get_or_compute(image, mode="single")
-        assert digest(found) == digest(selective_search(image, "single"))
+        proposals = store.get_or_compute(image, mode="single")
+        assert digest(proposals) == digest(selective_search(image, "single"))
     assert store.size().entries == 4
 
 
-def _vandalise(path: Path, rng: random.Random) -> None:
+def _damage(path: Path, rng: random.Random) -> None:
     try:
         content = bytearray(path.read_bytes())
         content[rng.randrange(len(content))] ^= rng.randrange(1, 256)
@@ -137,7 +137,7 @@ def _vandalise(path: Path, rng: random.Random) -> None:
         else:
             shutil.copyfile(path, rng.choice(list(path.parent.glob("*.boxes"))))
     except (OSError, ValueError, IndexError, shutil.SameFileError):
-        pass  # another was quicker
+        pass  # another process has deleted or replaced the file
 
 
 def test_threads_that_share_one_cache(store):
@@ -150,8 +150,8 @@ def test_threads_that_share_one_cache(store):
             number = (turn + shift) % len(images)
             if turn % 8 == 7:
                 store.clear()
-            found = digest(store.get_or_compute(images[number], mode="single", width=None))
-            if found != expected[number]:
+            result = digest(store.get_or_compute(images[number], mode="single", width=None))
+            if result != expected[number]:
                 wrong.append(number)
 
     with warnings.catch_warnings():

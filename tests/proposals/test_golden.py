@@ -1,8 +1,8 @@
-"""Selective search answers as it did before it was made fast: hashes of commit ad81747.
+"""Selective search returns the same bytes as before it was optimised: hashes of commit ad81747.
 
-They were taken from the plain implementation whose every step the other tests hold to the
-papers; a change of speed must not change a byte. If a change of behaviour is meant, raise
-`proposals.cache.VERSION` too.
+The hashes come from the plain implementation, each step of which other tests compare with the
+papers. An optimisation must not change a byte. A deliberate change of behaviour must also increase
+`proposals.cache.VERSION`.
 """
 
 import hashlib

@@ -30,7 +30,7 @@ def test_one_box_of_selective_search_after_every_few_of_multibox():
     np.testing.assert_allclose(merged.scores, np.arange(9, 0, -1) / 9, rtol=1e-6)
 
 
-def test_near_duplicates_go_from_selective_search_only():
+def test_near_duplicates_are_dropped_from_selective_search_only():
     multibox = ranked([[0, 0, 100, 100], [0, 0, 100, 98]], "multibox")
     searched = ranked(
         [[0, 0, 100, 95], [0, 0, 100, 89], [200, 200, 300, 300], [0, 0, 100, 100]],
@@ -38,7 +38,7 @@ def test_near_duplicates_go_from_selective_search_only():
     )
     merged = merge_proposals(searched, multibox)
     kept = merged.boxes_xyxy[merged.source == "selective_search"].tolist()
-    # .95 and 1 overlap; .89 of the first, .908 of the second: the latter is over .9 too
+    # Best IoU of each with MultiBox: 0.969, 0.908, 0 and 1; all but 0 exceed 0.9.
     assert kept == [[200, 200, 300, 300]]
     exact = merge_proposals(searched, multibox, duplicate_iou=1.0)
     assert len(exact) == 5
@@ -55,7 +55,7 @@ def test_either_may_be_empty():
 @given(st.integers(0, 40), st.integers(0, 20), st.sampled_from([0.5, 0.7, 0.9, 1.0]),
        st.integers(1, 6), st.integers(0, 10_000))  # fmt: skip
 @settings(max_examples=80, deadline=None)
-def test_nothing_is_lost_but_duplicates(searched_count, multibox_count, iou, per_box, seed):
+def test_only_duplicates_are_dropped(searched_count, multibox_count, iou, per_box, seed):
     rng = np.random.default_rng(seed)
     low = rng.integers(0, 6, (searched_count + multibox_count, 2)) * 10.0
     boxes = np.concatenate([low, low + rng.integers(1, 4, low.shape) * 10], axis=1)
@@ -65,8 +65,8 @@ def test_nothing_is_lost_but_duplicates(searched_count, multibox_count, iou, per
     from_multibox = merged.source == "multibox"
     assert merged.boxes_xyxy[from_multibox].tolist() == multibox.boxes_xyxy.tolist()
     overlap = intersection_over_union(searched.boxes_xyxy, multibox.boxes_xyxy)
-    stays = (overlap < iou).all(axis=1) if multibox_count else np.ones(searched_count, bool)
-    assert merged.boxes_xyxy[~from_multibox].tolist() == searched.boxes_xyxy[stays].tolist()
+    is_kept = (overlap < iou).all(axis=1) if multibox_count else np.ones(searched_count, bool)
+    assert merged.boxes_xyxy[~from_multibox].tolist() == searched.boxes_xyxy[is_kept].tolist()
 
 
 def test_bad_options_are_explained():

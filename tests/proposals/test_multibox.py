@@ -1,4 +1,4 @@
-"""MultiBox: assignment and loss against hand and brute force; heads, decoding, boxes."""
+"""MultiBox: assignment and loss against values by hand and brute force; heads, decoding, boxes."""
 
 from itertools import permutations
 
@@ -31,7 +31,7 @@ def model() -> MultiBox:
 
 
 def test_assignment_minimises_the_sum_not_each_distance():
-    """Both objects are nearest to prior 0; taking it greedily for the first costs more in all."""
+    """Both objects are nearest to prior 0; the greedy choice for the first has a larger sum."""
     priors = priors_of([[0, 0, 0.4, 0.4], [0.5, 0.5, 0.9, 0.9]])
     objects = np.array([[0.05, 0.05, 0.45, 0.45], [0, 0, 0.41, 0.41]], np.float32)
     targets = assign(priors, objects, np.zeros(2, bool))
@@ -42,7 +42,7 @@ def test_assignment_minimises_the_sum_not_each_distance():
 
 @given(st.integers(1, 4), st.integers(4, 6), st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_assignment_is_the_cheapest_of_all(objects, priors, seed):
+def test_assignment_has_the_least_sum_of_all(objects, priors, seed):
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 0.5, (objects + priors, 2))
     boxes = np.concatenate([low, low + rng.uniform(0.1, 0.5, low.shape)], 1).astype(np.float32)
@@ -61,26 +61,26 @@ def test_assignment_is_the_cheapest_of_all(objects, priors, seed):
     assert cost(chosen) == pytest.approx(best, rel=1e-4)
 
 
-def test_priors_in_what_teaches_nothing_are_asked_nothing():
+def test_priors_near_ignored_objects_have_no_confidence_loss():
     priors = priors_of(
         [[0, 0, 0.2, 0.2], [0.3, 0, 0.5, 0.2], [0.5, 0.5, 1, 1], [0.6, 0.6, 0.7, 0.7]]
     )
     objects = np.array([[0.01, 0, 0.2, 0.2], [0.5, 0.5, 1, 0.95]], np.float32)
     targets = assign(priors, objects, np.array([False, True]))
     assert targets.truth.tolist() == [0, BACKGROUND, UNUSED, UNUSED]
-    # a real object inside a crowd is learned all the same
+    # An object inside a crowd keeps its prior.
     inside = np.array([[0.6, 0.6, 0.7, 0.7], [0.5, 0.5, 1, 0.95]], np.float32)
     assert assign(priors, inside, np.array([False, True])).truth[3] == 0
     nothing = assign(priors, np.zeros((0, 4), np.float32), np.zeros(0, bool))
     assert (nothing.truth == BACKGROUND).all() and not nothing.locations.any()
 
 
-def test_near_priors_may_learn_the_object_too():
+def test_near_priors_may_be_assigned_to_the_object_too():
     priors = priors_of([[0, 0, 0.4, 0.4], [0, 0, 0.4, 0.3], [0.6, 0.6, 0.9, 0.9]])
     objects = np.array([[0, 0, 0.4, 0.4]], np.float32)
     ignored = np.zeros(1, bool)
     assert assign(priors, objects, ignored).truth.tolist() == [0, BACKGROUND, BACKGROUND]
-    near = assign(priors, objects, ignored, extra_iou=0.7)  # the second overlaps by .75
+    near = assign(priors, objects, ignored, extra_iou=0.7)  # the second prior has IoU 0.75
     assert near.truth.tolist() == [0, 0, BACKGROUND]
     np.testing.assert_allclose(near.locations[1], [0, 0, 0, 1], atol=1e-5)
 
@@ -94,7 +94,7 @@ def test_the_loss_by_hand():
     locations[0, 0, 0] = 2.0
     losses = multibox_losses(outputs, logits, truth, locations, alpha=0.3)
     assert losses["locations"].item() == pytest.approx(0.3 * 0.5 * (1 + 4))
-    # -log .5, -log(1 - .75), -log(1 - .2)
+    # -log 0.5, -log(1 - 0.75), -log(1 - 0.2)
     assert losses["confidence"].item() == pytest.approx(np.log(2) + np.log(4) + np.log(1.25))
 
 
@@ -108,7 +108,7 @@ def test_a_batch_without_objects_has_a_finite_loss():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 9), (34, 45)])
-def test_maps_of_any_size_give_an_answer_per_prior(model: MultiBox, size):
+def test_maps_of_any_size_give_one_output_per_prior(model: MultiBox, size):
     outputs, logits = model(torch.rand(2, 6, *size))
     count = 4 * 4 * 2 + 2 * 2 * 3
     assert outputs.shape == (2, count, 4) and logits.shape == (2, count)
@@ -123,7 +123,7 @@ def test_zero_outputs_decode_to_the_priors_within_the_picture(model: MultiBox):
 
 
 def test_a_cell_s_outputs_belong_to_priors_around_it(model: MultiBox):
-    """Light one corner of the picture: of the 4x4 grid, only the cells next to it can tell."""
+    """With light in one corner, outputs change only in the cells of the 4x4 grid next to it."""
     quiet, lit = torch.zeros(1, 6, 8, 8), torch.zeros(1, 6, 8, 8)
     lit[..., 6:, :2] = 10  # bottom left
     with torch.no_grad():
@@ -136,11 +136,15 @@ def test_a_cell_s_outputs_belong_to_priors_around_it(model: MultiBox):
 
 def test_boxes_lie_in_the_picture_best_first_and_apart(model: MultiBox):
     with torch.inference_mode():
-        found = model.propose(torch.rand(1, 6, 20, 30), height=120, width=200)
-    assert 0 < len(found) <= 44 and set(found.source) == {"multibox"}
-    assert (found.boxes_xyxy >= 0).all() and (found.boxes_xyxy <= [200, 120, 200, 120]).all()
-    assert (np.diff(found.scores) <= 0).all() and 0 < found.scores.min() <= found.scores.max() < 1
-    overlap = intersection_over_union(found.boxes_xyxy, found.boxes_xyxy)
+        proposals = model.propose(torch.rand(1, 6, 20, 30), height=120, width=200)
+    assert 0 < len(proposals) <= 44 and set(proposals.source) == {"multibox"}
+    assert (proposals.boxes_xyxy >= 0).all() and (
+        proposals.boxes_xyxy <= [200, 120, 200, 120]
+    ).all()
+    assert (
+        np.diff(proposals.scores) <= 0
+    ).all() and 0 < proposals.scores.min() <= proposals.scores.max() < 1
+    overlap = intersection_over_union(proposals.boxes_xyxy, proposals.boxes_xyxy)
     np.fill_diagonal(overlap, 0)
     assert overlap.max() <= 0.5 + 1e-5
     with torch.inference_mode():
@@ -158,13 +162,13 @@ def test_a_state_dict_is_enough_to_rebuild(model: MultiBox):
             torch.testing.assert_close(ours, theirs, atol=2e-2, rtol=1e-2)
 
 
-def test_priors_that_do_not_fit_the_grids_are_refused():
+def test_priors_that_do_not_fit_the_grids_are_rejected():
     with pytest.raises(ProposalError, match="1 priors, but the grids hold 44"):
         MultiBox(priors_of([[0, 0, 1, 1]]), GRIDS, SHAPES)
 
 
 def test_it_learns_where_the_light_is():
-    """A made-up map with one lit square a picture: in 60 steps its box is proposed first."""
+    """Each map has one lit square; after 60 steps the best proposal is that square."""
     torch.manual_seed(0)
     boxes = np.array([[0.1, 0.1, 0.4, 0.4], [0.5, 0.5, 0.8, 0.8], [0.6, 0.1, 0.9, 0.4]], np.float32)
     priors = grid_priors(boxes, GRIDS, SHAPES)
@@ -182,5 +186,5 @@ def test_it_learns_where_the_light_is():
     model.eval()
     with torch.inference_mode():
         for number, box in enumerate(boxes):
-            found = model.propose(maps[number : number + 1], 100, 100)
-            np.testing.assert_allclose(found.boxes_xyxy[0], box * 100, atol=5)
+            proposals = model.propose(maps[number : number + 1], 100, 100)
+            np.testing.assert_allclose(proposals.boxes_xyxy[0], box * 100, atol=5)

@@ -1,4 +1,4 @@
-"""What selective search promises, for any image and any number of threads."""
+"""Documented behaviour of selective search: results, ranking, modes, sizes and errors."""
 
 import hashlib
 import subprocess
@@ -69,7 +69,7 @@ def test_modes_and_superpixel_scale_change_the_number_of_boxes():
 
 
 @pytest.mark.parametrize(
-    ("preset", "mode", "superpixel_scale"),
+    ("mode", "same_strategies", "superpixel_scale"),
     [
         ("single", "single", 1),
         ("fast", "fast", 2),
@@ -77,12 +77,13 @@ def test_modes_and_superpixel_scale_change_the_number_of_boxes():
         ("quality", "quality", 1),
     ],
 )
-def test_presets_are_strategies_with_a_scale(preset, mode, superpixel_scale):
+def test_every_mode_has_its_own_scale(mode, same_strategies, superpixel_scale):
     image = scene(60, 80)
-    expected = digest(selective_search(image, mode, superpixel_scale))
-    assert digest(selective_search(image, preset)) == expected
-    assert digest(selective_search(image, preset, None)) == expected
-    assert digest(selective_search(image, preset, 3)) == digest(selective_search(image, mode, 3.0))
+    expected = digest(selective_search(image, same_strategies, superpixel_scale))
+    assert digest(selective_search(image, mode)) == expected
+    assert digest(selective_search(image, mode, None)) == expected
+    scaled = digest(selective_search(image, same_strategies, 3.0))
+    assert digest(selective_search(image, mode, 3)) == scaled
 
 
 def test_the_command_line_knows_every_mode():
@@ -105,11 +106,11 @@ def test_the_seed_changes_the_order_only():
     assert sorted(first) == sorted(second)
 
 
-def test_same_bytes_in_another_process_and_never_torch():
+def test_same_bytes_in_another_process_without_torch():
     program = (
         "import sys, runpy, proposals\n"
         "heavy = {'torch', 'numba', 'cv2'} & set(sys.modules)\n"
-        "assert not heavy, f'import proposals brought {heavy}'\n"
+        "assert not heavy, f'import proposals imported {heavy}'\n"
         f"module = runpy.run_path({str(Path(__file__))!r})\n"
         "print(module['digest'](proposals.selective_search(module['scene']())))\n"
         "assert 'torch' not in sys.modules\n"
@@ -122,7 +123,7 @@ def test_same_bytes_in_another_process_and_never_torch():
 
 
 def test_large_regions_come_first():
-    """The head of the list must hold larger boxes than the tail."""
+    """The first quarter of the list must hold larger boxes than the last."""
     boxes = selective_search(scene(), seed=3).boxes_xyxy
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     quarter = len(areas) // 4
@@ -165,11 +166,11 @@ def test_enormous_superpixels_leave_the_whole_image():
         {"max_boxes": np.uint8(9), "seed": np.uint8(3)},
     ],
 )
-def test_whole_numbers_of_numpy_are_whole_numbers(options):
+def test_numpy_s_whole_numbers_are_accepted(options):
     image = scene()
     expected = selective_search(image, "single", **{name: int(v) for name, v in options.items()})
-    found = selective_search(image, "single", threads=np.uint8(1), **options)
-    assert digest(found) == digest(expected)
+    result = selective_search(image, "single", threads=np.uint8(1), **options)
+    assert digest(result) == digest(expected)
 
 
 def test_views_of_an_array_are_accepted():
@@ -201,15 +202,15 @@ def test_bad_images_are_explained(image, message):
 
 
 @pytest.mark.parametrize("shape", [(120, 160), (1, 1), (900, 1)])
-@pytest.mark.parametrize("width", [10**6, 10**400], ids=["many", "no float"])
+@pytest.mark.parametrize("width", [10**6, 10**400], ids=["many", "beyond float"])
 def test_a_width_of_too_many_pixels_is_explained(monkeypatch, shape, width):
-    monkeypatch.setattr("cv2.resize", None)  # nothing may be tried
+    monkeypatch.setattr("cv2.resize", None)  # must not be called
     with pytest.raises(ProposalError, match=r"width: 10+ enlarges .* more than 536870912 pixels"):
         selective_search(np.zeros((*shape, 3), np.uint8), width=width)
 
 
-def test_the_most_pixels_are_those_of_the_resized_image(monkeypatch):
-    module = sys.modules["proposals.selective_search"]  # the package's name is the function
+def test_the_limit_of_pixels_applies_to_the_resized_image(monkeypatch):
+    module = sys.modules["proposals.selective_search"]  # the package's attribute is the function
     monkeypatch.setattr(module, "MAX_PIXELS", 120 * 160)
     selective_search(scene(60, 80), "single", width=160)
     with pytest.raises(ProposalError, match="width: 161 enlarges an image of 60 x 80"):

@@ -20,7 +20,7 @@ from tests.proposals.golden_images import IMAGES
 from tests.proposals.test_selective_search import digest, scene
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARP = 0.1  # sigma of no smoothing: values from 1 to 255 stay the exact integers they were
+SHARP = 0.1  # a sigma without effect: values from 1 to 255 remain exact integers
 
 
 @st.composite
@@ -70,19 +70,19 @@ def test_every_image_gives_valid_boxes(
 
 @given(images(), st.integers(0, 30), st.none() | st.integers(1, 60), st.none() | st.integers(1, 9))
 @settings(max_examples=50, deadline=None)
-def test_limits_choose_among_the_boxes_and_keep_their_order(image, min_side, max_side, max_boxes):
+def test_limits_select_boxes_and_keep_their_order(image, min_side, max_side, max_boxes):
     options = {"mode": "single", "superpixel_scale": 0.2, "width": None}
     everything = selective_search(image, min_side=0, **options).boxes_xyxy
     sides = everything[:, 2:] - everything[:, :2]
     is_whole = (sides == [image.shape[1], image.shape[0]]).all(axis=1)
     is_allowed = (sides >= min_side).all(axis=1) & (sides <= (max_side or 70)).all(axis=1)
     expected = everything[is_allowed | is_whole][:max_boxes]
-    found = selective_search(
+    limited = selective_search(
         image, min_side=min_side, max_side=max_side, max_boxes=max_boxes, **options
     )
-    np.testing.assert_array_equal(found.boxes_xyxy, expected)
-    assert found.scores[0] == 1
-    assert found.scores[-1] == np.float32(1 / len(found))
+    np.testing.assert_array_equal(limited.boxes_xyxy, expected)
+    assert limited.scores[0] == 1
+    assert limited.scores[-1] == np.float32(1 / len(limited))
 
 
 def test_limits_are_in_resized_pixels():
@@ -96,13 +96,13 @@ def test_limits_are_in_resized_pixels():
 
 @given(images(), st.permutations(range(3)))
 @settings(max_examples=30, deadline=None)
-def test_a_grey_image_does_not_know_the_order_of_channels(image, order):
+def test_the_order_of_channels_does_not_matter_in_grey_images(image, order):
     grey = np.repeat(image[..., :1], 3, axis=2)
     expected = digest(selective_search(grey, "quality", threads=1, width=None))
     assert digest(selective_search(grey[..., order], "quality", threads=1, width=None)) == expected
 
 
-def test_a_colour_image_does():
+def test_the_order_of_channels_matters_in_colour_images():
     image = scene()
     digests = [
         digest(selective_search(image[..., order])) for order in itertools.permutations(range(3))
@@ -112,7 +112,7 @@ def test_a_colour_image_does():
 
 @given(images(30), st.permutations(range(3)), st.sampled_from([20, 100]), st.integers(0, 9))
 @settings(max_examples=50, deadline=None)
-def test_segments_do_not_know_the_order_of_channels(image, order, k, min_size):
+def test_the_order_of_channels_does_not_change_segments(image, order, k, min_size):
     """Sums of three squared differences of bytes are exact in float32, in any order."""
     image = np.maximum(image, 1)
     expected, _ = segment(image, k, min_size, SHARP)
@@ -124,10 +124,10 @@ def test_segments_do_not_know_the_order_of_channels(image, order, k, min_size):
     st.sampled_from([20, 100, 400]), st.integers(0, 8),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_segments_turn_and_mirror_with_the_image_where_no_weights_tie(
+def test_segments_turn_and_mirror_with_the_image_if_no_weights_tie(
     height, width, seed, k, min_size
 ):
-    """Only the order of equal weights depends on where an edge stands in the raster."""
+    """Only the order of equal weights depends on the position of an edge in the raster."""
     image = np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)
     distances = squared_distances(image)
     assume(len(set(distances)) == len(distances))
@@ -138,12 +138,12 @@ def test_segments_turn_and_mirror_with_the_image_where_no_weights_tie(
         back = np.rot90(labels, -turns)
         back = back[:, ::-1] if is_mirrored else back
         assert moved_count == count
-        # The same partition: every segment here is one segment there.
+        # The partitions are the same if every segment of one is one segment of the other.
         assert len(np.unique(np.stack([expected, back]).reshape(2, -1), axis=1)[0]) == count
 
 
 def squared_distances(image: np.ndarray) -> list[int]:
-    """Of all neighbours, also diagonal ones."""
+    """Squared distances of all neighbours, including diagonal ones."""
     values = image.astype(int)
     pairs = [
         (values[:, 1:], values[:, :-1]),
@@ -157,10 +157,10 @@ def squared_distances(image: np.ndarray) -> list[int]:
 @pytest.mark.parametrize("mode", ["single", "fast", "rcnn-fast"])
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_a_mirrored_image_gives_mirrored_boxes(mode, connectivity):
-    """Of these noisy scenes at least 99 % to the pixel; rounding decides over the rest.
+    """At least 99 % of the boxes in these noisy scenes agree to the pixel; rounding alters others.
 
-    Sums of the smoothing run over the taps the other way round, which moves weights by some
-    1e-5 and swaps a few neighbours in the order of edges.
+    In a mirrored image the smoothing adds its taps in reverse order, which changes weights by about
+    1e-5 and swaps a few edges in the sorted order.
     """
     exact = []
     for seed in range(8):
@@ -176,7 +176,7 @@ def test_a_mirrored_image_gives_mirrored_boxes(mode, connectivity):
 
 @given(images(40), st.sampled_from([4, 8]), st.sampled_from([0.05, 0.3, 1.0]))
 @settings(max_examples=50, deadline=None)
-def test_segments_hold_together_over_as_many_neighbours(image, connectivity, superpixel_scale):
+def test_segments_are_connected_over_4_or_8_neighbours(image, connectivity, superpixel_scale):
     _, trees = selective_search(
         image, "fast", superpixel_scale, width=None, connectivity=connectivity,
         return_hierarchy=True,
@@ -186,7 +186,7 @@ def test_segments_hold_together_over_as_many_neighbours(image, connectivity, sup
         assert pieces.max() == tree.labels.max() + 1
 
 
-def test_a_diagonal_line_is_one_segment_on_a_grid_of_8_only():
+def test_a_diagonal_line_is_one_segment_only_with_8_neighbours():
     image = np.repeat((np.eye(60) * 255).astype(np.uint8)[..., None], 3, axis=2)
     counts = {}
     for connectivity in (4, 8):
@@ -205,11 +205,11 @@ def digest_of(work: tuple[str, str]) -> str:
     return digest(selective_search(IMAGES[name](), mode, width=None, threads=1 + len(name) % 3))
 
 
-def test_threads_that_hammer_it_get_the_same_bytes():
+def test_concurrent_threads_get_the_same_bytes():
     expected = [digest_of(work) for work in WORK]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(digest_of, WORK * 8))
-    assert found == expected * 8
+        digests = list(pool.map(digest_of, WORK * 8))
+    assert digests == expected * 8
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
@@ -217,7 +217,7 @@ def test_other_processes_get_the_same_bytes(hash_seed):
     program = (
         "from tests.proposals.test_selective_search_properties import WORK, digest_of\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "print(*ThreadPoolExecutor(4).map(digest_of, WORK))"  # the first use is a crowd too
+        "print(*ThreadPoolExecutor(4).map(digest_of, WORK))"  # even the first use is concurrent
     )
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False,

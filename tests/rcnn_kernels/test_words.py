@@ -1,4 +1,4 @@
-"""Eight bytes at once: compiled and plain agree, at any place."""
+"""Compiled and plain loads of eight bytes agree at any position."""
 
 import numba
 import numpy as np
@@ -6,7 +6,7 @@ import numpy as np
 from rcnn_kernels.words import compiled_load_word, load_word
 
 
-def test_compiled_and_plain_agree_at_any_place():
+def test_compiled_and_plain_agree_at_any_position():
     text = np.random.default_rng(0).integers(0, 256, 60, dtype=np.uint8)
     compiled = compiled_load_word()
 

@@ -17,7 +17,7 @@ def test_every_colour_space_keeps_shape_and_dtype(name, value):
     assert (result == result[0, 0]).all()
 
 
-def test_hue_runs_over_the_whole_byte():
+def test_hue_ranges_over_the_whole_byte():
     primaries = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
     hues = COLOUR_SPACES["H"](primaries)
     np.testing.assert_allclose(hues[0, :, 0], [0, 85, 170], atol=1)
@@ -28,7 +28,7 @@ def test_hue_runs_over_the_whole_byte():
 def test_chromaticity_is_stretched_and_black_counts_as_grey():
     image = np.array([[[200, 0, 0], [0, 0, 0], [50, 50, 50], [0, 80, 0]]], np.uint8)
     result = COLOUR_SPACES["rgI"](image)[0]
-    # r = 1, 1/3, 1/3, 0 and g = 0, 1/3, 1/3, 1, already over the whole range.
+    # r = 1, 1/3, 1/3, 0 and g = 0, 1/3, 1/3, 1 cover the whole range already.
     assert result[:, 0].tolist() == [255, 85, 85, 0]
     assert result[:, 1].tolist() == [0, 85, 85, 255]
     assert result[:, 2].tolist() == [60, 0, 50, 47]
@@ -39,7 +39,7 @@ def test_taps():
     assert len(taps) == 9
     assert taps.sum() == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_equal(taps, taps[::-1])
-    # Summed over one side, the derivative is its answer to a step of height 1.
+    # The sum over one side is the response to a step of height 1.
     assert gaussian_derivative_taps(0.8)[5:].sum() == pytest.approx(0.427, abs=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""Kernels are compiled once, whoever comes first, and loaded without numba ever after."""
+"""The first process compiles the kernels; later processes load them without numba."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def run(body, folder):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder into which a process with four threads at once has compiled."""
+    """A folder for kernels, filled by a process with four concurrent threads."""
     folder = tmp_path_factory.mktemp("kernels")
     result = run(THREADS, folder)
     assert result.stderr == compiled.library.notice + "\n"
@@ -50,11 +50,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_one_file_is_kept_and_nothing_else(folder):
+def test_only_one_file_is_written(folder):
     assert [path.suffix for path in folder.iterdir()] == [".o"]
 
 
-def test_later_processes_need_no_numba_and_say_nothing(folder):
+def test_later_processes_need_no_numba_and_print_no_notice(folder):
     result = run("selective_search(image); print('numba' in sys.modules)", folder)
     assert (result.stdout, result.stderr) == ("False\n", "")
 

@@ -1,4 +1,4 @@
-"""Histograms and merge order against slow, obvious code written from the description."""
+"""Histograms and merge order against slow, plain code that follows the paper."""
 
 import math
 
@@ -13,7 +13,7 @@ COLOUR, TEXTURE = slice(0, 75), slice(80, 320)
 
 
 def reference_histograms(image, labels, count):
-    """Bin pixel by pixel; colour (count, 75) and texture (count, 240), rows sum to 1."""
+    """Histograms pixel by pixel: colour (count, 75) and texture (count, 240); rows sum to 1."""
     values = image / 255.0
     offsets = np.arange(-4, 5)
     smooth = np.exp(-(offsets**2) / (2 * 0.8**2))
@@ -38,7 +38,7 @@ def reference_histograms(image, labels, count):
 
 
 def reference_merge_order(regions, terms, image_size, follow=None):
-    """Keep a plain list of all pairs; scan it for the maximum, the last one winning ties.
+    """Keep a plain list of all pairs; scan it for the maximum, of which the last one wins ties.
 
     With ``follow`` take its merges instead, after checking that none was more alike.
     """
@@ -123,7 +123,7 @@ def test_a_step_edge_fills_the_top_texture_bin():
     labels = np.zeros((20, 20), np.int32)
     row = describe_regions(labels, 1, pixel_features(image)).histograms[0, TEXTURE]
     bins = row.reshape(3, 8, 10) * 24 * 400
-    # Two columns beside the step answer with 0.427 towards +x, which is bin 9 of 10.
+    # In the two columns beside the step the gradient towards +x is 0.427, which is bin 9 of 10.
     np.testing.assert_allclose(bins[:, 0, 9], 40, atol=1e-3)
     np.testing.assert_allclose(bins[:, 1, 0], 400, atol=1e-3)
 
@@ -149,7 +149,7 @@ def test_merge_order_of_images(seed, terms):
 
 @pytest.mark.parametrize("terms", ["C", "T", "CT"])
 @pytest.mark.parametrize("seed", range(4))
-def test_merges_by_histograms_alone_are_the_most_alike(seed, terms):
+def test_merges_by_histograms_alone_are_the_most_similar(seed, terms):
     """Fractions of a few pixels often tie exactly; then only rounding decides the order."""
     image = patchwork(seed)
     labels, count = segment(image, k=20, min_size=3)
@@ -160,7 +160,7 @@ def test_merges_by_histograms_alone_are_the_most_alike(seed, terms):
 
 @pytest.mark.parametrize("terms", ["S", "F", "SF", "CTSF"])
 def test_ties_go_to_the_pair_added_last(terms):
-    # 8 x 8 equal squares: nothing but ties, and every sum exact in binary.
+    # 8 x 8 equal squares: all pairs tie, and every sum is exact in binary.
     labels = np.kron(np.arange(64).reshape(8, 8), np.ones((4, 4))).astype(np.int32)
     flat = np.full((32, 32, 3), 100, np.uint8)
     regions = describe_regions(labels, 64, pixel_features(flat))
@@ -173,7 +173,7 @@ def test_ties_go_to_the_pair_added_last(terms):
 
 
 def test_a_hub_with_many_neighbours_outgrows_the_pair_store():
-    # A background touching 600 islands: every merge adds hundreds of pairs again.
+    # A background touches 600 islands: every merge adds hundreds of pairs.
     rng = np.random.default_rng(5)
     islands = 600
     pairs = np.stack([np.zeros(islands), np.arange(1, islands + 1)], axis=1).astype(np.int32)
@@ -186,7 +186,7 @@ def test_a_hub_with_many_neighbours_outgrows_the_pair_store():
     sizes = rng.integers(1, 16, islands + 1)
     regions = Regions(histograms, sizes, boxes, pairs)
     merges = merge_order(regions, "S", 10_000)
-    # The hub takes one island after the other, the smallest first.
+    # The hub absorbs one island after the other, the smallest first.
     taken = [max(pair) if i == 0 else min(pair) for i, pair in enumerate(merges.tolist())]
     assert sorted(taken) == list(range(1, islands + 1))
     assert (np.diff(sizes[taken]) >= 0).all()

@@ -1,4 +1,4 @@
-"""OpenCV's search behind the same call: the same promises, but for the order."""
+"""OpenCV's search through the same function: the same guarantees except the order."""
 
 import sys
 
@@ -15,7 +15,7 @@ def boxes_of(image: np.ndarray, *arguments: object, **options: object) -> np.nda
     return selective_search(image, *arguments, backend="opencv", **options).boxes_xyxy
 
 
-def test_it_finds_what_ours_finds():
+def test_it_finds_an_isolated_object():
     image = np.full((100, 140, 3), (30, 90, 160), np.uint8)
     image[30:70, 40:110] = (220, 60, 20)
     boxes = boxes_of(image, width=None)
@@ -39,7 +39,7 @@ def test_every_mode_gives_valid_boxes(mode):
     assert sides.max() <= 150
 
 
-def test_the_settings_are_those_of_ours():
+def test_its_settings_are_the_same():
     image = scene(seed=3)
     same = {"mode": "fast", "width": None, "connectivity": 4}
     for scale in (0.5, 1.0, 2.0):
@@ -66,7 +66,7 @@ def test_narrow_images_do_not_crash(shape, scale):
 
 def test_an_opencv_without_ximgproc_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2.ximgproc", None)
-    with pytest.raises(ProposalError, match="lacks ximgproc; `pip install opencv-contrib-python`"):
+    with pytest.raises(ProposalError, match="lacks ximgproc; run `pip install opencv-contrib"):
         boxes_of(scene(20, 20))
 
 

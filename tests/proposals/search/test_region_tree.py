@@ -1,4 +1,4 @@
-"""The regions behind proposals: binary trees over superpixels, and masks that fit the boxes."""
+"""The regions behind proposals: binary trees over superpixels, and masks within the boxes."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def box_of(mask: np.ndarray) -> list[int]:
     return [x.min(), y.min(), x.max() + 1, y.max() + 1]
 
 
-def test_asking_for_regions_changes_no_proposal():
+def test_returning_regions_does_not_change_the_proposals():
     image = scene()
     proposals, trees = selective_search(image, return_hierarchy=True)
     assert isinstance(trees, RegionTrees)
@@ -88,7 +88,7 @@ def test_merges_form_binary_trees_over_all_segments(name):
         assert len(tree.boxes) == count + 4 * (count - 1)
         for merges in tree.merges.values():
             assert merges.shape == (count - 1, 2)
-            # Every region but the last is a part of exactly one, made before its union.
+            # Every region but the last is a part of exactly one union, which is created later.
             assert sorted(merges.ravel()) == list(range(2 * count - 2))
             assert (merges < count + np.arange(count - 1)[:, None]).all()
 
@@ -101,7 +101,7 @@ def test_a_node_is_the_union_of_its_two_parts(name):
         for label in range(count):
             assert tree.segments(label) == [label]
         for number, merges in enumerate(tree.merges.values()):
-            shift = number * (count - 1)  # of this similarity's unions among the nodes
+            shift = number * (count - 1)  # offset of this similarity's unions among the nodes
             for step, (a, b) in enumerate(merges.tolist()):
                 parts = [tree.segments(part + shift * (part >= count)) for part in (a, b)]
                 node = count + shift + step
@@ -146,7 +146,7 @@ def test_the_smallest_images_have_masks(shape):
     assert trees.mask(whole).all()
 
 
-def test_what_is_not_there_is_explained():
+def test_unknown_nodes_and_missing_trees_are_explained():
     _, trees = selective_search(scene(), "single", return_hierarchy=True)
     with pytest.raises(IndexError):
         trees.mask(len(trees))

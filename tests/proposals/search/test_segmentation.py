@@ -14,7 +14,7 @@ def grey(values) -> np.ndarray:
     return np.repeat(np.asarray(values, np.uint8)[..., None], 3, axis=2)
 
 
-# Sigma 0.1 is no smoothing: edges stay sharp and no strips form along them.
+# Sigma 0.1 does not smooth: edges stay sharp and no strips form along them.
 def test_two_flat_halves():
     image = np.zeros((12, 20, 3), np.uint8)
     image[:, 10:] = (200, 30, 90)
@@ -25,7 +25,7 @@ def test_two_flat_halves():
 
 
 def test_labels_follow_the_raster_scan():
-    # Four quarters; the third is met only once the scan reaches the lower half.
+    # Four quarters; the scan meets the third only in the lower half.
     image = grey(np.kron([[10, 90], [170, 250]], np.ones((8, 8))))
     labels, count = segment(image, k=20, min_size=4, sigma=0.1)
     assert count == 4
@@ -34,7 +34,7 @@ def test_labels_follow_the_raster_scan():
 
 @pytest.mark.parametrize(("min_size", "expected"), [(0, 16), (16, 16), (17, None)])
 def test_checkerboard_at_and_above_the_smallest_segment(min_size, expected):
-    # 4 x 4 squares of 16 pixels; four greys keep equal ones apart.
+    # 4 x 4 squares of 16 pixels; with four greys, equal squares do not touch.
     squares = np.fromfunction(lambda y, x: 60 * ((x + 2 * y) % 4), (4, 4))
     labels, count = segment(grey(np.kron(squares, np.ones((4, 4)))), 5, min_size, sigma=0.1)
     if expected is None:
@@ -44,10 +44,10 @@ def test_checkerboard_at_and_above_the_smallest_segment(min_size, expected):
         assert count == expected
 
 
-def test_diagonal_neighbours_belong_together():
+def test_diagonal_neighbours_are_connected():
     image = grey(np.eye(12) * 255)
     labels, count = segment(image, k=5, min_size=0, sigma=0.1)
-    # The line is one segment, and the two sides of it touch across its corners.
+    # The line is one segment; its two sides touch across the corners of its pixels.
     assert count == 2
     np.testing.assert_array_equal(labels == labels[0, 0], image[..., 0] == 255)
 
@@ -104,9 +104,9 @@ def reference_segments(image, k, min_size, sigma, connectivity=8):
 
 @pytest.mark.parametrize("connectivity", [4, 8])
 @pytest.mark.parametrize("seed", range(6))
-def test_several_scales_at_once_are_what_each_alone_would_give(seed, connectivity):
-    # Few colours bring ties, soft blobs long chains of joins; edges that one k takes and
-    # another refuses occur in all of them.
+def test_several_scales_at_once_equal_each_scale_alone(seed, connectivity):
+    # Few colours cause ties and soft blobs long chains of joins; all images have edges that one k
+    # accepts and another rejects.
     rng = np.random.default_rng(seed)
     image = rng.integers(0, (256, 4)[seed % 2], (30, 24, 3), dtype=np.uint8) * (1, 60)[seed % 2]
     sigma = (0.1, 0.8, 2.5)[seed // 2]
@@ -133,7 +133,7 @@ def test_any_size_gives_connected_segments_numbered_without_gaps(height, width, 
 @pytest.mark.parametrize("picture", ["astronaut", "coffee"])
 @pytest.mark.parametrize("k", [50, 200])
 def test_agrees_with_scikit_image(picture, k):
-    """The same k: scikit-image divides both its values and its scale by 255.
+    """The same k applies: scikit-image divides both its values and its scale by 255.
 
     It smooths with one tap less a side, mirrors the border, computes in float64 and sorts
     unstably, so a few segments differ; boundaries may lie a pixel apart.

@@ -99,7 +99,7 @@ def test_any_picture_any_scales(image, scales, connectivity):
 
 
 def test_equal_weights_keep_raster_order_among_the_lightest_edges():
-    """An even slope: most edges weigh the same but for rounding, and tie in part."""
+    """An even slope: apart from rounding, most edges have the same weight, and many tie."""
     rows, columns = np.indices((11, 7))
     image = np.stack([60 + 8 * (rows + columns) + offset for offset in (0, 5, 36)], axis=2)
     for min_size in range(12):

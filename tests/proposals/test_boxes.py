@@ -28,14 +28,14 @@ def test_overlap_by_hand():
     a = [[0, 0, 10, 10], [20, 20, 20, 20]]
     b = [[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10], [2, 2, 4, 7], [20, 20, 20, 20]]
     result = intersection_over_union(a, b)
-    # 50 / 150 for the half shifted box, 10 / 100 for the one inside, 0 for touching or empty.
+    # 50 / 150 for the box shifted by half, 10 / 100 for the box inside, 0 if touching or empty.
     np.testing.assert_allclose(result, [[1, 1 / 3, 0, 0.1, 0], [0, 0, 0, 0, 0]], atol=1e-7)
     assert result.dtype == np.float32
 
 
 def test_the_share_covered_by_hand():
     boxes = [[0, 0, 10, 10], [20, 0, 30, 10], [5, 5, 5, 9]]
-    # 30 and 50 of the first's 100; the second is inside; the third is empty
+    # The others cover 30 and 50 of the first box's 100 and all of the second; the third is empty.
     others = [[0, 0, 3, 10], [5, 0, 35, 10]]
     np.testing.assert_allclose(covered_share(boxes, others), [0.5, 1, 0], atol=1e-7)
     assert covered_share(boxes, []).tolist() == [0, 0, 0]
@@ -67,7 +67,8 @@ def test_clip_and_flip():
 
 
 def test_encode_by_hand():
-    # Centre (5, 10) moves to (10, 20): half a width, half a height; width x 2, height / 2.
+    # The centre moves from (5, 10) to (10, 20), half a width and half a height; the width doubles
+    # and the height halves.
     deltas = encode_boxes([[0, 0, 10, 20]], [[0, 15, 20, 25]])
     np.testing.assert_allclose(deltas, [[0.5, 0.5, np.log(2), -np.log(2)]], rtol=1e-6)
 

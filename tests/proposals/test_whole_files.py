@@ -7,8 +7,8 @@ import pytest
 from proposals.whole_files import replacing
 
 
-def test_what_was_written_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
-    target = tmp_path / ("n" * 251 + ".txt")  # 255 bytes, as long as names can be
+def test_a_written_file_replaces_the_previous_one(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 251 + ".txt")  # 255 bytes, the longest possible name
     for content in ("first", "second"):
         with replacing(target) as temporary:
             temporary.write_text(content)
@@ -16,7 +16,7 @@ def test_what_was_written_takes_the_place_of_what_was_there(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+def test_after_a_failure_only_the_previous_file_exists(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("before")
     with pytest.raises(KeyboardInterrupt), replacing(target) as temporary:

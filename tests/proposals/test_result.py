@@ -1,4 +1,4 @@
-"""The Proposals container checks what it is given and can be indexed."""
+"""Proposals check their arrays and can be indexed."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_length_and_subsets():
     assert proposals[[2]].source.tolist() == ["test"]
 
 
-def test_a_single_index_is_refused_with_the_remedy():
+def test_a_single_index_is_rejected_with_a_remedy():
     with pytest.raises(TypeError, match=r"proposals\[i : i \+ 1\]"):
         make()[0]
     with pytest.raises(IndexError):

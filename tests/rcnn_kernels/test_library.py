@@ -1,4 +1,4 @@
-"""The store of compiled kernels and the checks before machine code runs."""
+"""Compiled kernels: their files, and the checks before machine code is compiled or run."""
 
 import importlib
 
@@ -8,7 +8,7 @@ import pytest
 from rcnn_kernels import Kernel, Library, storage
 
 
-def test_what_is_written_is_read(tmp_path, monkeypatch):
+def test_a_written_file_is_read(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new"))
     storage.write("kernels.o", b"content")
     path = tmp_path / "new" / "kernels.o"
@@ -26,7 +26,7 @@ def test_a_damaged_file_is_not_loaded(tmp_path, monkeypatch, start, stop):
     assert storage.read(tmp_path / "missing.o") is None
 
 
-def test_a_folder_that_takes_nothing_is_passed_over(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_skipped(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     folders = [tmp_path / "file" / "below", tmp_path / "good"]
     monkeypatch.setattr(storage, "folders", lambda: iter(folders))
@@ -34,7 +34,7 @@ def test_a_folder_that_takes_nothing_is_passed_over(tmp_path, monkeypatch):
     assert storage.read(folders[1] / "kernels.o") == b"content"
 
 
-def test_a_kernel_refuses_arrays_of_another_type_or_layout():
+def test_a_kernel_rejects_arrays_of_another_type_or_layout():
     double = Kernel(lambda values: None, "f4[2]", load=lambda: None)
     double.native = lambda *arguments: 0
     assert double(np.zeros((2, 3), np.float32)) == 0
@@ -46,7 +46,7 @@ def test_a_kernel_refuses_arrays_of_another_type_or_layout():
 
 
 def kernel_of(tmp_path, monkeypatch, name, body):
-    """The kernel `work`, alone in a package; `body` is done for every i of `values`."""
+    """A kernel `work` in a package of its own; it runs `body` for every index i of `values`."""
     (tmp_path / name).mkdir()
     (tmp_path / name / "work.py").write_text(
         "import math\nimport numpy as np\n"
@@ -59,14 +59,14 @@ def kernel_of(tmp_path, monkeypatch, name, body):
     return library.kernel("f8[1]")(module.work)
 
 
-def test_a_square_root_is_the_c_library_s_where_no_vector_is_filled(tmp_path, monkeypatch):
+def test_a_kernel_may_call_the_c_library_s_square_root(tmp_path, monkeypatch):
     work = kernel_of(tmp_path, monkeypatch, "rooted", "values[i] = np.sqrt(values[i])")
     values = np.arange(19.0) ** 2
     work(values)
     np.testing.assert_array_equal(values, np.arange(19))
 
 
-def test_what_the_code_would_miss_is_told_when_it_is_compiled(tmp_path, monkeypatch):
+def test_a_call_without_machine_code_is_an_error_at_compile_time(tmp_path, monkeypatch):
     work = kernel_of(tmp_path, monkeypatch, "error", "values[i] = math.erf(values[i])")
     with pytest.raises(RuntimeError, match="a kernel needs erf: write it out"):
         work(np.zeros(3))
