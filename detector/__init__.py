@@ -9,6 +9,7 @@ Torch is imported when `Detector` is first asked for; `Detections` needs numpy a
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
+from detector.siblings import use_own_siblings
 from detector.version import __version__
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ __all__ = [
     "__version__",
     "read_image",
 ]
+
+use_own_siblings()
 
 
 def __getattr__(name: str) -> Any:

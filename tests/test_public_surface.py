@@ -1,4 +1,4 @@
-"""What users may rely on: the names they import, and what an import does not bring along."""
+"""The public names, and the heavy packages that imports do not load."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ import pytest
         ("eval.why", "compare"),
         ("eval.report", "write_report"),
         ("eval.checking", "check"),
-        ("configs", "load_recipe"),
+        ("detector.recipes", "load_recipe"),
     ],
 )
 def test_public_names_can_be_imported(package: str, name: str) -> None:
     assert getattr(importlib.import_module(package), name)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     import detector
 
     with pytest.raises(AttributeError, match="no attribute 'Detecter'"):
@@ -43,17 +43,17 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def imported_with(statement: str) -> set[str]:
-    """Top-level modules present after a statement in a fresh interpreter."""
+    """Top-level modules loaded after a statement in a fresh interpreter."""
     code = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    return set(found.stdout.split())
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return set(finished.stdout.split())
 
 
-def test_proposals_eval_and_configs_need_neither_torch_nor_the_detector() -> None:
+def test_proposals_and_eval_need_neither_torch_nor_the_detector() -> None:
     statement = (
         "import numpy; from proposals import selective_search; from eval import evaluate, "
-        "read_dataset; import configs; selective_search(numpy.zeros((9, 9, 3), numpy.uint8))"
+        "read_dataset; selective_search(numpy.zeros((9, 9, 3), numpy.uint8))"
     )
     assert not imported_with(statement) & {"torch", "torchvision", "detector"}
 
@@ -61,7 +61,7 @@ def test_proposals_eval_and_configs_need_neither_torch_nor_the_detector() -> Non
 @pytest.mark.parametrize(
     "statement",
     [
-        "import detector, proposals, eval, configs",
+        "import detector, proposals, eval",
         "import detector.cli, detector.commands.parser",
         "from detector import Detections",
     ],
