@@ -26,8 +26,9 @@ from detector import read_image
 from detector.pictures.dataset_folder import find_image_folder
 from eval import Dataset, read_dataset
 from proposals import selective_search
-from proposals.recall.meter import RecallMeter, RecallReport
+from proposals.recall.meter import RecallMeter
 from proposals.recall.plot import plot_reports
+from proposals.recall.report import RecallReport
 
 __all__ = ["assemble_opencv", "run_opencv"]  # other benchmarks take them from here
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from proposals.batch import selective_search_many
 from proposals.cache import ProposalCache
 from proposals.merge import merge_proposals
-from proposals.recall.meter import RecallMeter, RecallReport, measure_recall
+from proposals.recall.meter import RecallMeter, measure_recall
+from proposals.recall.report import RecallReport
 from proposals.result import ProposalError, Proposals
 from proposals.search.region_tree import RegionTree, RegionTrees
 from proposals.selective_search import selective_search

@@ -21,8 +21,6 @@ from proposals.boxes import area, intersection_over_union
 from proposals.recall.report import NEVER, THRESHOLDS, RecallReport
 from proposals.result import ProposalError
 
-__all__ = ["RecallMeter", "RecallReport", "measure_recall"]
-
 
 class RecallMeter:
     """Measures images one after another; keeps a few numbers per object, but no boxes."""
