@@ -33,9 +33,9 @@ from torch import Tensor, nn
 
 from detector.networks.ensemble import Member, pack, unpack
 from detector.networks.googlenet import preprocess
+from detector.networks.operators.response_norm import local_response_norm
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
-from detector.networks.response_norm import local_response_norm
 from detector.networks.scoring import predict, see
 from detector.networks.warp import CROP_SIZE, INSIDE, make_atlas, warp_regions
 from detector.pictures.reading import read_image
@@ -86,7 +86,7 @@ def naive(
     """Mean probabilities (N, classes + 1) of the pipeline (b), or of (c) with `own_norm`."""
     norm = local_response_norm if own_norm else nn.LocalResponseNorm(5, 1e-4, 0.75)
     crops = torch.cat([cut_by_hand(image, box) for box in boxes])
-    with patch("detector.networks.response_norm.local_response_norm", norm):
+    with patch("detector.networks.operators.response_norm.local_response_norm", norm):
         passes = [
             torch.cat([network.predict_crops(part)[0] for part in crops.split(NAIVE_BATCH)])
             for network in networks

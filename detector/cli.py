@@ -71,7 +71,7 @@ def detect_images(arguments: Namespace) -> int:
     imported = time.perf_counter()
     detector = load_detector(arguments)
     loaded = time.perf_counter()
-    from detector.networks.compiled import load_kernels
+    from detector.networks.operators.compiled import load_kernels
 
     load_kernels()  # compiled the first time on a machine: no picture's time
     if arguments.proposals is None or arguments.proposals in MODES:

@@ -28,7 +28,7 @@ CLASSIFIER_BIAS = "loss3/classifier.bias"  # of Caffe's names; as long as there 
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """What a weights file says of itself."""
+    """The metadata of a weights file."""
 
     class_names: tuple[str, ...]
     category_ids: tuple[int | str, ...]

@@ -1,8 +1,8 @@
-"""What lies around a region: 5b's averages over the region enlarged.
+"""The context of a region: 5b's averages over the region enlarged.
 
-A bird is small, the sky around it is not. The fourth max pool, 5a and 5b run once over the maps of
-the whole photograph, which costs what a dozen regions do, and every enlarged region is an average
-of 4x4 points of them (as the context of MR-CNN, arXiv 1505.01749, but shared by all regions).
+A bird is small, but the sky around it is large. The fourth max pool, 5a and 5b run once over the
+maps of the whole photograph, which costs as much as a dozen regions, and every enlarged region is
+an average of 4x4 points of the result (as in MR-CNN, arXiv 1505.01749, but shared by all regions).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def surroundings(cells: Pyramid, boxes_xyxy: Tensor, factors: Tensor) -> Tensor:
     boxes_xyxy
         Regions (N, 4) in the photograph's pixels.
     factors
-        (K,): each multiplies a region's sides, about its centre; a large one is the photograph.
+        (K,): each multiplies a region's sides about its centre; a large factor covers the whole
+        photograph.
 
     Returns
     -------

@@ -7,9 +7,9 @@ The network serves three times:
 - as a *region head*: the fourth max pool, 5a, 5b and the global average pool
   (`GoogLeNet.region_head`), for regions cut out of the trunk's map.
 
-What the paper leaves open follows BVLC's Caffe model, whose weights are used: dense 7x7 stem,
-208 filters in 4a, local response normalisation (size 5, alpha 1e-4, beta .75) after the first
-pool and after conv2, and pools that round their output size up.
+Where the paper leaves details open, the network follows BVLC's Caffe model, whose weights are
+used: a dense 7x7 stem, 208 filters in 4a, local response normalisation (size 5, alpha 1e-4, beta
+0.75) after the first pool and after conv2, and pools that round their output size up.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.networks.pooling import max_pool
+from detector.networks.operators.pooling import max_pool
+from detector.networks.operators.response_norm import rectified_norm
 from detector.networks.precision import in_float32
-from detector.networks.response_norm import rectified_norm
 
 # Table 1: name -> (input, #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj)
 INCEPTION = {
@@ -71,7 +71,7 @@ class Inception(nn.Module):
 
 
 class AuxiliaryClassifier(nn.Module):
-    """The side classifiers on 4a and 4d; the paper adds their losses times .3 and drops them."""
+    """A side classifier on 4a or 4d; the paper adds its loss times 0.3, in training alone."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -134,16 +134,16 @@ class GoogLeNet(nn.Module):
     def early(self, x: Tensor) -> Tensor:
         """The trunk's first layers, to the third pool: (N, 480, ~H/16, ~W/16).
 
-        More than half of all the work, and what fine-tuning leaves as it was (`freeze: 3b`).
+        They are more than half of all the work; fine-tuning with `freeze: 3b` keeps them.
         """
-        # ReLU after the first pool, which is the same, has a quarter of the values
+        # ReLU gives the same result after the first pool, and has a quarter of the values there
         x = rectified_norm(max_pool(self.conv1(x)))
         x = F.relu_(self.conv2_reduce(x))
         x = max_pool(rectified_norm(self.conv2(x)))
         return max_pool(self.inception("3b")(self.inception("3a")(x)))
 
     def late(self, x: Tensor, taps: dict[str, Tensor] | None = None) -> Tensor:
-        """The trunk's other layers, 4a to 4e, on what `early` gives; `taps` as of `trunk`."""
+        """The trunk's other layers, 4a to 4e, on the output of `early`; `taps` as in `trunk`."""
         for name in ("4a", "4b", "4c", "4d", "4e"):
             x = self.inception(name)(x)
             if taps is not None:
@@ -159,7 +159,7 @@ class GoogLeNet(nn.Module):
         return self.inception("5b")(self.inception("5a")(max_pool(regions)))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
-        """(N, 3, 224, 224) -> logits; with `auxiliary` in training also those of 4a and 4d."""
+        """(N, 3, 224, 224) -> logits; in training with `auxiliary` also the logits of 4a and 4d."""
         if self.classifier is None:
             raise RuntimeError("this GoogLeNet was built without a classifier (outputs=None)")
         taps: dict[str, Tensor] = {}
@@ -177,7 +177,7 @@ def preprocess(image_rgb: Tensor) -> Tensor:
 
 
 def initialise(network: nn.Module) -> None:
-    """Xavier weights and bias .2, as BVLC trained it (the paper does not say)."""
+    """Xavier weights and bias 0.2, as in BVLC's training (the paper does not say)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

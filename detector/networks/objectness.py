@@ -1,4 +1,4 @@
-"""A cheap score of every proposal, by which the likeliest objects are chosen."""
+"""A cheap score of every proposal, which ranks them to choose the regions worth classifying."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.networks.pyramid import Pyramid
 class Objectness(nn.Module):
     """Class-agnostic score of a proposal from 64 channels of the trunk's map, 7x7 cells.
 
-    About 1/250 of the head's work per region.
+    It costs about 1/250 of the head's work per region.
     """
 
     channels, size, rows = 64, 7, 256
@@ -26,18 +26,18 @@ class Objectness(nn.Module):
 
     def forward(self, pyramid: Pyramid, boxes_xyxy: Tensor) -> Tensor:
         """Maps and boxes (N, 4) -> logits (N,): higher = likelier to hold an object."""
-        return self.judge(self.reduce(pyramid), boxes_xyxy)
+        return self.score_boxes(self.reduce(pyramid), boxes_xyxy)
 
     def reduce(self, pyramid: Pyramid) -> Pyramid:
-        """The 64 channels of the maps that are looked at."""
+        """The 64 channels of the maps that the score reads."""
         return pyramid.through(lambda m: F.relu(self.project(m)))
 
-    def judge(self, reduced: Pyramid, boxes_xyxy: Tensor) -> Tensor:
-        """What `reduce` gives and boxes (N, 4) -> logits (N,)."""
+    def score_boxes(self, reduced: Pyramid, boxes_xyxy: Tensor) -> Tensor:
+        """The output of `reduce` and boxes (N, 4) -> logits (N,)."""
         regions = reduced.cut(boxes_xyxy, self.size)
-        # flatten channels last: the order the memory has
+        # Channels last is the order in memory
         cells = regions.permute(0, 2, 3, 1).flatten(1)
-        # few numbers of rows, for oneDNN compiles code for every one it meets
+        # oneDNN compiles code for every number of rows, so there should be few different ones
         cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
         hidden = F.relu(self.hidden(cells))
         return in_float32(self.score, hidden)[: len(regions), 0]

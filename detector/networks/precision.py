@@ -1,4 +1,4 @@
-"""Half precision, where it pays."""
+"""Half precision, where it is faster."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 def mixed_precision(
     device: torch.device, training: bool = False
 ) -> contextlib.AbstractContextManager[object]:
-    """Autocast where it pays: half precision on CUDA, bfloat16 on CPUs with instructions for it.
+    """Autocast where it is faster: half precision on CUDA, bfloat16 on CPUs that compute in it.
 
-    Training takes bfloat16 or nothing: float16 gradients underflow.
+    Training uses bfloat16 or float32, since float16 gradients underflow.
     """
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", dtype=torch.bfloat16)
@@ -25,9 +25,9 @@ def mixed_precision(
 
 
 def in_float32(layer: nn.Linear, x: Tensor) -> Tensor:
-    """A last layer's answers (N, outputs), whatever the others compute in.
+    """A last layer's output (N, outputs) in float32, whatever the other layers compute in.
 
-    Half precision makes equals of what is likeliest, and equals have no order.
+    In half precision the highest scores tie, and ties have no order.
     """
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.float())

@@ -1,24 +1,24 @@
-"""A photograph at several scales; each region is read at the one that suits it.
+"""A photograph at several scales; each region is read at the scale that suits it.
 
-GoogLeNet learned from objects that fill 224x224 pixels. Of the scales at hand a region is read at
-that where its area is nearest to this (SPP-net, arXiv 1406.4729, section 4.1), so that what fills
-the photograph and what fills a corner of it look alike to the network. Small scales cost little.
+GoogLeNet learned from objects that fill 224x224 pixels. A region is read at the scale where its
+area is nearest to that (SPP-net, arXiv 1406.4729, section 4.1), so that an object that fills the
+photograph and one that fills a corner of it look alike to the network. Small scales cost little.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from detector.networks.googlenet import TRUNK_STRIDE
-from detector.networks.resizing import resize_for_network
-from detector.networks.roi_align import roi_align_levels
+from detector.networks.operators.roi_align import roi_align_levels
 from detector.recipes import NetworkOptions
 
 NATIVE_SIDE = 224.0  # pixels of GoogLeNet's input
@@ -29,7 +29,7 @@ class Pyramid(NamedTuple):
 
     maps: (1, C, ~height / stride, ~width / stride) each, the recipe's short side first. factors:
     (scales, 4) float32, x, y, x, y: from the photograph's pixels to those of each scale. stride:
-    pixels of a scale to a cell.
+    pixels of a scale per cell.
     """
 
     maps: list[Tensor]
@@ -63,9 +63,10 @@ class Pyramid(NamedTuple):
 
 
 def together(layer: Callable[[Tensor], Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
-    """`layer` of each input (1, C, H, W); those of one shape go through it as one batch.
+    """`layer` of each input (1, C, H, W); inputs of one shape go through it as one batch.
 
-    A small map's time goes into calling the layers: two of them take little longer than one.
+    Most of a small map's time goes into calling the layers, so two maps take little longer than
+    one.
     """
     alike = defaultdict(list)
     for place, x in enumerate(inputs):
@@ -104,3 +105,26 @@ def scaled_pictures(
         for scale in (1.0, *options.pyramid)
     ]
     return [picture for picture, _ in found], np.stack([factors for _, factors in found])
+
+
+def resize_for_network(
+    image: NDArray[np.uint8],
+    short_side: int,
+    long_side: int,
+    interpolation: int | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Scale an (H, W, 3) photograph to a short side, unless its long side would grow too long.
+
+    `interpolation` is OpenCV's; None takes area where the picture shrinks, else linear.
+
+    Returns the picture and the factors (x, y, x, y) that take boxes into it. Both sides are at
+    least one trunk cell long, so that a 1x500 strip has a map.
+    """
+    height, width = image.shape[:2]
+    scale = min(short_side / min(height, width), long_side / max(height, width))
+    new_width, new_height = (max(TRUNK_STRIDE, round(side * scale)) for side in (width, height))
+    if interpolation is None:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (new_width, new_height), interpolation=interpolation)
+    factors = np.array([new_width / width, new_height / height] * 2, np.float32)
+    return cast("NDArray[np.uint8]", resized), factors

@@ -3,13 +3,13 @@
 Shared mode: one trunk pass per photograph, a head per region.
 
     photograph, at each scale -> trunk (to 4e, stride 16) -> maps
-    maps, proposals -> objectness: a cheap score; only the likeliest objects go on
+    maps, proposals -> objectness: a cheap score that chooses the regions to classify
     maps, proposals -> RoIAlign 14x14 -> fourth max pool -> 5a, 5b -> average -> classes, boxes
     maps -> fourth max pool, 5a, 5b -> averages around each proposal -> classes (`context`)
 
-A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so 5a and 5b see 7x7 inputs
-made the way their ImageNet weights were trained on. RoIAlign straight to 7x7 skips the pool and
-costs half the mAP with frozen features.
+A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so that 5a and 5b see 7x7
+inputs like those their ImageNet weights were trained on. RoIAlign straight to 7x7 would skip the
+pool, which halves the mAP with frozen features.
 
 Warp mode (R-CNN and the paper): every region is cut out and goes through the whole network.
 
@@ -42,8 +42,8 @@ from detector.networks.warp import PADDING
 
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
-# Photographs enter the trunk on canvases whose sides are multiples of this: oneDNN compiles every
-# layer anew for each size it meets, which takes twice as long as the pass itself
+# Photographs enter the trunk on canvases whose sides are multiples of this, because oneDNN compiles
+# every layer anew for each size of input, which takes twice as long as the pass itself
 CANVAS = 64  # pixels
 
 
@@ -58,18 +58,18 @@ class CropPredictions(NamedTuple):
 class RegionClassifier(nn.Module):
     """GoogLeNet with a classifier over classes + background and box regression.
 
-    Boxes are regressed alike for all classes, so that rare ones profit from the others', and from
-    the 7x7 cells of 5b: in their average an object's place is lost.
+    Box regression is the same for all classes, so that rare classes profit from the others' boxes.
+    It reads the 7x7 cells of 5b, since their average has lost an object's place.
 
     Parameters
     ----------
     classes
         Number of classes, background not counted.
     context
-        How many times larger than the region what is around it is seen; one or more numbers.
-        Shared mode only.
+        Factors by which a region is enlarged to see its context; none, or one and more. Shared mode
+        only.
     padding
-        Of its crops (`warp_regions`), in warp mode.
+        Pixels of a crop around the box (`warp_regions`), in warp mode.
     auxiliary
         Add the paper's side classifiers on 4a and 4d, which training in warp mode may use. Weights
         files never hold them: set `auxiliary` to None before saving.
@@ -88,8 +88,9 @@ class RegionClassifier(nn.Module):
         self.objectness = Objectness()
         self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
         self.context: Tensor | None
-        self.padding: Tensor | None  # None: the usual
-        # A buffer, so that weights say themselves what they expect to see; half as in their files
+        self.padding: Tensor | None  # None: R-CNN's 16
+        # Buffers are saved with the weights, which were learned with these values; rounded to half
+        # precision as weights files are
         factors = torch.tensor(context).half().float()
         self.register_buffer("context", factors if len(context) else None)
         self.register_buffer("padding", torch.tensor(padding) if padding != PADDING else None)
@@ -111,17 +112,17 @@ class RegionClassifier(nn.Module):
             )
 
     def begin_with(self, other: RegionClassifier) -> None:
-        """All weights of another network but its classifier's, whatever its classes."""
+        """Copy all weights except the classifier's; the class lists may differ."""
         its_own = ("classifier.", "context", "padding")
-        # What is all 0 was never learned, such as `as_proposer`'s boxes, and never would be
+        # A tensor of zeros was never learned (as in `as_proposer`), and would never start to learn
         state = other.state_dict()
         taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
         self.load_state_dict(taken, strict=False)
 
     def continue_from(self, other: RegionClassifier) -> None:
-        """All weights of another network of the same classes.
+        """Copy all weights of another network of the same classes.
 
-        From one that saw no context the classifier begins by ignoring it.
+        If that network saw no context, the classifier begins by ignoring the context.
 
         Raises
         ------
@@ -136,7 +137,7 @@ class RegionClassifier(nn.Module):
                 "use the same, or start from another detector"
             )
         if self.padding is not None:
-            state["padding"] = self.padding  # crops of another padding are soon learned
+            state["padding"] = self.padding  # a network soon adapts to crops of another padding
         if own != theirs:
             state["context"] = self.context
             state["classifier.weight"] = torch.zeros_like(self.classifier.weight)
@@ -145,12 +146,12 @@ class RegionClassifier(nn.Module):
 
     @property
     def moves_boxes(self) -> bool:
-        """Whether it learned box regression; else its deltas are all 0."""
+        """Whether the network learned box regression; its deltas are all 0 otherwise."""
         return any(bool(parameter.any()) for parameter in self.regressor.parameters())
 
     @property
     def crop_padding(self) -> int:
-        """Pixels around the box in the crops that it reads."""
+        """Pixels around the box in the crops that the network reads."""
         return PADDING if self.padding is None else int(self.padding)
 
     def features(self, image: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ class RegionClassifier(nn.Module):
         return self.maps([image])[0]
 
     def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
-        """`features` of each image; those on canvases of one size go through the trunk together."""
+        """`features` of each image; canvases of one size go through the trunk together."""
         canvases = [_canvas(image) for image in images]
         found = together(self.network.trunk, canvases)
         return [
@@ -207,14 +208,14 @@ class RegionClassifier(nn.Module):
         return surroundings(cells, boxes_xyxy, self.context)
 
     def predict_crops(self, crops: Tensor) -> CropPredictions:
-        """(N, 3, 224, 224) of `warp_regions` -> what `forward` gives, and the side classifiers'."""
+        """(N, 3, 224, 224) from `warp_regions` -> `forward`'s outputs and the side classifiers'."""
         taps: dict[str, Tensor] = {}
         logits, deltas = self.predict(self.network.trunk(crops, taps))
         sides = self.auxiliary.items() if self.auxiliary is not None else ()
         return CropPredictions(logits, deltas, [side(taps[name]) for name, side in sides])
 
     def predict(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(N, 832, 14, 14), regions of a map or maps of crops -> what `forward` gives."""
+        """(N, 832, 14, 14), regions of a map or maps of crops -> the outputs of `forward`."""
         cells = self.network.region_cells(regions)
         hidden = cells.mean((2, 3))
         if around is not None:
@@ -232,6 +233,6 @@ def _canvas(image: Tensor) -> Tensor:
     return pixels.contiguous(memory_format=torch.channels_last)
 
 
-# The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises
-# its targets; these are the rounded values everyone uses since).
+# The network predicts deltas in units of about their standard deviation (Fast R-CNN normalises its
+# targets; these rounded values have been in common use since).
 DELTA_SCALE = np.array([0.1, 0.1, 0.2, 0.2], np.float32)

@@ -1,16 +1,16 @@
 """R-CNN's input: each box warped to 224x224 with context around it, in one sampling call.
 
 The geometry is R-CNN's (arXiv 1311.2524, appendix A): a box is enlarged by 224 / (224 - 2 * 16)
-about its centre and its two sides are scaled alone, so that the box itself fills pixels 16 to 207
-of the crop and 16 pixels of context surround it (`padding`, R-CNN's p; a network may have learned
-with another). What lies outside the photograph is the mean
-colour, which is 0 once the mean is subtracted.
+about its centre and its two sides are scaled independently, so that the box itself fills pixels 16
+to 207 of the crop and 16 pixels of context surround it (`padding`, R-CNN's p; a network may have
+learned with another value). Pixels outside the photograph have the mean colour, which is 0 once the
+mean is subtracted.
 
-Photographs are laid into one tall picture, the atlas, with its halvings below, and every crop
-says which rectangle of it to read: one `grid_sample` makes the crops of any number of boxes of any
-number of photographs. A box that must shrink twofold or more, in the geometric mean of its sides,
-is read from a halving, whose pixels are means, so that none is skipped but along the long side of
-very long boxes. (R-CNN's first code resized with MATLAB's antialiasing, its Caffe layer without.)
+Photographs are laid into one tall picture, the atlas, with its halvings below. Every crop is a
+rectangle of the atlas, so one `grid_sample` makes the crops of any number of boxes of any number of
+photographs. A box that must shrink twofold or more, in the geometric mean of its sides, is read
+from a halving, whose pixels are means; so pixels are skipped only along the long side of very long
+boxes. (R-CNN's first code resized with MATLAB's antialiasing, its Caffe layer without.)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shrink_for_warp(
     """Bound the longer side of an (H, W, 3) photograph; a smaller one stays as it is.
 
     Returns the picture and the factors (x, y, x, y) that take boxes into it. Crops are made in
-    float32, so that a camera's twelve megapixels would cost three hundred megabytes.
+    float32, in which a camera's twelve megapixels would take three hundred megabytes.
     """
     height, width = image.shape[:2]
     new_height, new_width = bounded_size(height, width, long_side)
@@ -62,8 +62,8 @@ class Atlas(NamedTuple):
 
     pixels: Tensor  # (3, rows, columns) float32 BGR, the mean subtracted
     places: Tensor  # (photographs, 3) float32: top row, height, width of each
-    rows: int  # of the photographs; the first halving begins there
-    halvings: int  # how many: no box of a photograph needs more
+    rows: int  # of the photographs; the first halving begins below them
+    halvings: int  # no box of a photograph needs more
 
 
 def make_atlas(images: Sequence[Tensor], padding: int = PADDING) -> Atlas:
@@ -74,7 +74,7 @@ def make_atlas(images: Sequence[Tensor], padding: int = PADDING) -> Atlas:
     images
         (3, H, W) RGB uint8 each, of any sizes, all on one device; at least one.
     padding
-        The largest of the crops to come.
+        The largest padding of the crops to come.
     """
     places, rows = [], 0
     for image in images:
@@ -122,18 +122,18 @@ def warp_regions(
     boxes_xyxy
         (N, 4) float32 in pixels of their photograph; they may reach outside it.
     photograph
-        (N,) int64, the row of `atlas.places` that each box belongs to; None: all to the first.
+        (N,) int64, the row of `atlas.places` that each box belongs to; None: row 0 for all.
     mirrored
-        (N,) bool, which crops are turned left to right, their context with them; None: none.
+        (N,) bool, crops to be flipped left to right together with their context; None: no crop.
     colours
         (N, 3, 4) float32, a map of each crop's (red, green, blue, 1) 0..255 to new colours, as
         `photometric.random_matrix` draws them; None: unchanged.
     padding
         Pixels of the crop around the box, on each side.
     interpolation
-        Of `grid_sample`: "bilinear", "bicubic" or "nearest".
+        The mode of `grid_sample`: "bilinear", "bicubic" or "nearest".
     dtype
-        Of the crops.
+        Data type of the crops.
 
     Returns
     -------
@@ -158,10 +158,10 @@ def warp_regions(
 
     halving = _halving(boxes_xyxy, height, width, padding).clamp(max=atlas.halvings)
     scale = torch.exp2(-halving)
-    margin = 1 if interpolation == "bicubic" else 0  # it looks a cell further than its neighbours
+    margin = 1 if interpolation == "bicubic" else 0  # it reads one cell further
     x = _to_cells(x, width, scale, margin)
     y = _to_cells(y, height, scale, margin)
-    y += (2 * atlas.rows * (1 - scale) + top * scale)[:, None]  # `_first_row`, and the place in it
+    y += (2 * atlas.rows * (1 - scale) + top * scale)[:, None]  # `_first_row` + place
     rows, columns = atlas.pixels.shape[1:]
     x = (2 * x + 1) / columns - 1
     y = (2 * y + 1) / rows - 1
@@ -190,7 +190,7 @@ def _change_colours(crops: Tensor, colours: Tensor) -> Tensor:
 
 
 def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor, padding: int) -> Tensor:
-    """How often the photograph is halved before each box is read from it (N,): never enlarged."""
+    """How often the photograph is halved before each box is read from it (N,), 0 or more."""
     sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clamp(min=1)
     shrinking = sides.prod(1).sqrt() / _inside(padding)
     shrinking = torch.minimum(shrinking, torch.minimum(height, width))
@@ -200,8 +200,8 @@ def _halving(boxes_xyxy: Tensor, height: Tensor, width: Tensor, padding: int) ->
 def _to_cells(position: Tensor, limit: Tensor, scale: Tensor, margin: int) -> Tensor:
     """Positions (N, S) in pixels of the photograph -> in cells of its halving, 0 a cell's centre.
 
-    Never beyond the last cell but `margin` that lies wholly in the photograph: what is behind it in
-    the atlas is another's.
+    A position stops `margin` cells before the last cell that lies wholly in the photograph, because
+    the cells behind it in the atlas belong to another picture.
     """
     last = ((limit * scale).floor() - 1 - margin).clamp(min=0)
     cells = position * scale[:, None] - 0.5

@@ -103,11 +103,11 @@ def _lesson(
     device = pyramid.factors.device
     reduced = model.objectness.reduce(pyramid)
     with torch.no_grad():  # of all boxes; gradients only of the few that are learned from
-        scores = model.objectness.judge(reduced, torch.from_numpy(boxes).to(device))
+        scores = model.objectness.score_boxes(reduced, torch.from_numpy(boxes).to(device))
     torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
     hardness = scores.float().cpu().numpy()
     rows, target = sample_objectness(boxes, example.truths, options, rng)
-    logits = model.objectness.judge(reduced, torch.from_numpy(boxes[rows]).to(device))
+    logits = model.objectness.score_boxes(reduced, torch.from_numpy(boxes[rows]).to(device))
     loss = F.binary_cross_entropy_with_logits(
         logits.float(), torch.from_numpy(target).to(device), reduction="sum"
     )

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.networks.operators.roi_align import roi_align
 from detector.networks.pyramid import Pyramid, scaled_pictures, together
-from detector.networks.roi_align import roi_align
 from detector.recipes import NetworkOptions
 
 

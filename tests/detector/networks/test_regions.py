@@ -9,9 +9,8 @@ import torch
 from detector import Detector
 from detector.networks.googlenet import GoogLeNet
 from detector.networks.precision import cpu_has_bfloat16
-from detector.networks.pyramid import Pyramid
+from detector.networks.pyramid import Pyramid, resize_for_network
 from detector.networks.regions import DELTA_SCALE, RegionClassifier
-from detector.networks.resizing import resize_for_network
 from proposals.boxes import decode_boxes, encode_boxes
 from tests.made_up import rectangles
 
@@ -89,7 +88,7 @@ def test_objectness_of_some_boxes_is_theirs_among_all() -> None:
     low = 120 * torch.rand(300, 2, generator=generator)
     boxes = torch.cat([low, low + 70 * torch.rand(300, 2, generator=generator) + 1], 1)
     every, reduced = model.objectness(pyramid, boxes), model.objectness.reduce(pyramid)
-    torch.testing.assert_close(model.objectness.judge(reduced, boxes[7:20]), every[7:20])
+    torch.testing.assert_close(model.objectness.score_boxes(reduced, boxes[7:20]), every[7:20])
 
 
 def test_beside_the_photograph_the_canvas_has_the_mean_colour() -> None:

@@ -1,11 +1,11 @@
-"""Local response normalisation of bfloat16 on a processor, compiled."""
+"""Local response normalisation of bfloat16 on a CPU, compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.networks.compiled import kernel
+from detector.networks.operators.compiled import kernel
 
 Codes = NDArray[np.int16]  # a bfloat16 is the upper half of a float32's code
 
@@ -19,10 +19,11 @@ def rectify_and_normalise(
     squares: NDArray[np.float32],
     strength: float,
 ) -> None:
-    """ReLU, then v / (1 + strength * sum of v^2 over 5 neighbouring channels) ** .75.
+    """ReLU, then v / (1 + strength * sum of v^2 over 5 neighbouring channels) ** 0.75.
 
-    cells, out: (rows, channels). Room to work in: codes (channels,) and values are the same
-    memory, squares (channels + 4,) is 0 at both ends. Arithmetic in float32, rounded once.
+    cells, out: (rows, channels). codes, values: (channels,) views of the same working memory.
+    squares: (channels + 4,) working memory, 0 at both ends. The arithmetic is float32 and rounds
+    once.
     """
     channels = cells.shape[1]
     one, half = np.float32(1), np.int32(0x7FFF)
@@ -35,5 +36,5 @@ def rectify_and_normalise(
             near = squares[c] + squares[c + 1] + squares[c + 2] + squares[c + 3] + squares[c + 4]
             root = np.sqrt(one + strength * near)
             values[c] /= root * np.sqrt(root)
-        for c in range(channels):  # to the nearest; of two as near, to the even one
+        for c in range(channels):  # to the nearest bfloat16, ties to even
             out[row, c] = np.int16((codes[c] + half + ((codes[c] >> 16) & 1)) >> 16)

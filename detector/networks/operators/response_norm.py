@@ -1,9 +1,9 @@
 """Local response normalisation, which GoogLeNet has after the first pool and after conv2.
 
-torch's own pools over a five-dimensional copy and takes a general power, longer than all of
-conv2. Two square roots are a third of the power's time. On a processor in bfloat16, without
-gradients, one compiled pass over the map does all; elsewhere the sum over channels is a
-convolution.
+torch's own operator pools over a five-dimensional copy and takes a general power, which lasts
+longer than all of conv2; two square roots take a third of the power's time. On a CPU in bfloat16,
+without gradients, one compiled pass over the map computes everything; elsewhere the sum over
+channels is a convolution.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from detector.networks.norm_kernel import Codes, rectify_and_normalise
+from detector.networks.operators.norm_kernel import Codes, rectify_and_normalise
 
-SIZE, ALPHA = 5, 1e-4  # channels that a value is held against, and how much (Caffe's; beta is .75)
+SIZE, ALPHA = 5, 1e-4  # Caffe's: channels in a sum, and its weight; beta is 0.75
 
 
 def rectified_norm(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> ReLU, then v / (1 + ALPHA/SIZE * sum of v^2 over SIZE channels) ** .75."""
+    """(N, C, H, W) -> ReLU, then v / (1 + ALPHA/SIZE * sum of v^2 over SIZE channels) ** 0.75."""
     if x.requires_grad or x.device.type != "cpu" or x.dtype != torch.bfloat16:
         return local_response_norm(F.relu(x))
     x = x.contiguous(memory_format=torch.channels_last)
@@ -41,17 +41,17 @@ def rectified_norm(x: Tensor) -> Tensor:
 
 
 def local_response_norm(x: Tensor) -> Tensor:
-    """The norm alone, by torch.
+    """The normalisation alone, by torch.
 
-    1 and the sum over channels are a 1x1 convolution with a banded matrix. In bfloat16 what is
-    lost of 1 + something small is no more than the result's own rounding.
+    The sum over channels and the 1 are a 1x1 convolution with a banded matrix. The bfloat16
+    rounding of 1 + a small number is no larger than the rounding of the result.
     """
     channels = x.shape[1]
     position = torch.arange(channels, device=x.device)
     band = ((position[:, None] - position[None, :]).abs() <= SIZE // 2).to(x.dtype)
-    small = (ALPHA / SIZE) ** 0.5 * x  # or float16 would overflow
+    small = (ALPHA / SIZE) ** 0.5 * x  # scaled first, because float16 would overflow
     totals = F.conv2d(small * small, band[:, :, None, None], x.new_ones(channels))
-    root = totals.rsqrt().to(x.dtype)  # CUDA's autocast takes roots in float32
+    root = totals.rsqrt().to(x.dtype)  # CUDA's autocast computes roots in float32
     return x * (root * root.sqrt())
 
 
@@ -69,5 +69,5 @@ def _work(cells: Codes, results: Codes) -> None:
 
 @lru_cache(maxsize=1)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Of this process: threads do not survive a fork."""
+    """The threads of a process; they do not survive a fork, so its id is part of the key."""
     return ThreadPoolExecutor(threads)

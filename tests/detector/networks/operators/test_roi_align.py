@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import ops
 
-from detector.networks.roi_align import roi_align, roi_align_levels
+from detector.networks.operators.roi_align import roi_align, roi_align_levels
 
 
 def random_boxes(seed: int, count: int, height: int, width: int) -> Tensor:

@@ -1,9 +1,9 @@
 """RoIAlign (He et al. 2017) as one weighted gather.
 
-Every output cell is a weighted sum of a few rows of the map seen as a table of H*W rows of C
-channels (of several maps, one below the other), which is what `embedding_bag` computes: threaded,
-vectorised along the channels, in bfloat16 where the map is. On two CPU cores it takes a seventh of
-the time of torchvision's operator, to which the tests hold it.
+A map is a table of H*W rows of C channels (several maps lie one below the other), and every output
+cell is a weighted sum of a few of its rows. `embedding_bag` computes such sums threaded and
+vectorised along the channels, in bfloat16 if the map is bfloat16. On two CPU cores it takes a
+seventh of the time of torchvision's operator; the tests compare the two.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def roi_align_levels(
     scale: float,
     samples: int = 1,
 ) -> Tensor:
-    """`roi_align` from several maps: box n lies in map `level[n]`, in pixels of its input."""
+    """`roi_align` from several maps: box n is cut from map `level[n]`, in pixels of its input."""
     channels = feature_maps[0].shape[1]
     sides = torch.tensor([m.shape[2:] for m in feature_maps], device=boxes_xyxy.device)
     rows = sides.prod(1)
@@ -74,11 +74,11 @@ def roi_align_levels(
 
 
 class _WeightedRows(torch.autograd.Function):
-    """Bags of a table's rows, summed by weight; and back.
+    """Weighted sums of bags of a table's rows.
 
-    The gradient is the same sum with the two sides changed: a row of the table is a bag of the
-    cells that it went into. In bfloat16 on a CPU torch's own takes three times as long, and rounds
-    at every addition.
+    The gradient is the same kind of sum with the two sides exchanged: each row of the table is a
+    bag of the cells that it contributed to. In bfloat16 on a CPU torch's own gradient takes three
+    times as long and rounds at every addition.
     """
 
     @staticmethod

@@ -1,10 +1,10 @@
-"""Max pooling over 3x3, for networks whose maps are not negative, or made so afterwards.
+"""Max pooling over 3x3, for maps that are not negative or go through a ReLU afterwards.
 
 torch pools bfloat16 on a CPU at a third of the speed that memory allows, which made the pools a
-quarter of GoogLeNet's time. Codes of numbers that are not negative, read as integers, are in the
-order of the numbers and over those of negative ones, and processors compare integers fast; and the
-largest of 3x3 is the largest of three rows' largest of three. The results are the same bits; where
-all nine are negative, one of them.
+quarter of GoogLeNet's time. Read as int16, the codes of nonnegative bfloat16 numbers are in the
+order of the numbers and above those of negative ones, and processors compare integers fast. The
+largest of 3x3 cells is found along the rows first, then along the columns. The results are the same
+bits; where all nine numbers are negative, the result is one of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 
 def max_pool(x: Tensor, stride: int = 2) -> Tensor:
-    """Largest of 3x3 cells of (N, C, H, W); where all are negative, one of them.
+    """Largest of 3x3 cells of (N, C, H, W); one of them where all are negative.
 
     Stride 2 has no padding and rounds its output size up, as in Caffe: 112 -> 56 -> 28 -> 14 -> 7.
     Stride 1 keeps the size.
@@ -29,7 +29,7 @@ def max_pool(x: Tensor, stride: int = 2) -> Tensor:
 
 
 def _largest_of_three(codes: Tensor, stride: int) -> Tensor:
-    """Along the first axis: windows around every cell, or begun at every other one."""
+    """Along the first axis: of windows around every cell, or of windows from every other cell."""
     if stride == 1:
         largest = codes.clone()
         torch.maximum(largest[1:], codes[:-1], out=largest[1:])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from detector.networks.response_norm import local_response_norm, rectified_norm
+from detector.networks.operators.response_norm import local_response_norm, rectified_norm
 
 
 @pytest.mark.parametrize("channels", [3, 64])

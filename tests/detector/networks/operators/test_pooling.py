@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from detector.networks.pooling import max_pool
+from detector.networks.operators.pooling import max_pool
 
 
 def maps(shape: tuple[int, ...], seed: int, layout: torch.memory_format) -> torch.Tensor:
