@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-import detector.networks.cascade
 import detector.networks.scoring
+import detector.region_scores
 from detector import Detector
-from detector.networks.cascade import Stage, predict_in_stages, stages_of
 from detector.networks.ensemble import Member, without_vote
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Reader
+from detector.region_scores import Stage, predict_in_stages, stages_of
 from tests.made_up import NAMES, rectangles
 
 
@@ -77,7 +77,7 @@ def test_a_region_goes_on_by_its_score_and_has_the_mean_of_its_votes(
         deltas = np.full((len(rows), 1, 4), moved[number], np.float32)
         return np.stack([1 - chance, chance], 1), deltas
 
-    monkeypatch.setattr(detector.networks.cascade, "predict", predicted)
+    monkeypatch.setattr(detector.region_scores, "predict", predicted)
     models = [RegionClassifier(1) for _ in range(3)]
     for number, model in enumerate(models):
         model.number = number  # type: ignore[assignment]
@@ -106,7 +106,7 @@ def test_who_learned_no_boxes_has_no_say_in_where_they_are(
         deltas = np.full((len(boxes), 1, 4), moved[id(readers[0].member.model)], np.float32)
         return np.full((len(boxes), 2), 0.5, np.float32), deltas
 
-    monkeypatch.setattr(detector.networks.cascade, "predict", predicted)
+    monkeypatch.setattr(detector.region_scores, "predict", predicted)
     boxes, likely = np.zeros((1, 4), np.float32), np.ones(1, np.float32)
 
     def mean_of(*order: int) -> float:
