@@ -52,9 +52,8 @@ def test_every_data_file_is_installed(settings: ConfigParser, folders: dict[str,
         for pattern in line.split()
     ]
     for folder in folders.values():
-        files = (path for path in folder.rglob("*") if path.is_file())
-        for path in files:
-            if path.suffix not in (".py", ".pyc", ".o"):
+        for path in folder.rglob("*"):
+            if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__":
                 assert any(
                     path.is_relative_to(base) and fnmatch(str(path.relative_to(base)), pattern)
                     for base, pattern in patterns
