@@ -31,7 +31,8 @@ REGIONS_PER_PASS = 32  # on a CPU, whose cache should hold a pass
 CROPS_PER_PASS = 8  # likewise, through the first layers, whose maps are large
 GPU_PASS = 256  # fewer regions do not fill a GPU
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class View(NamedTuple):
