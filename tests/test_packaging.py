@@ -39,9 +39,10 @@ def folders(settings: ConfigParser) -> dict[str, Path]:
     return {name: ROOT / elsewhere.get(name, name.replace(".", "/")) for name in names}
 
 
-def test_every_folder_with_an_init_file_is_a_package(folders: dict[str, Path]) -> None:
-    inits = {path.parent for name in TOP_LEVEL for path in (ROOT / name).rglob("__init__.py")}
-    assert set(folders.values()) == inits | {ROOT / "configs"}
+def test_every_folder_of_code_is_a_package(folders: dict[str, Path]) -> None:
+    code = {path.parent for name in TOP_LEVEL for path in (ROOT / name).rglob("*.py")}
+    assert set(folders.values()) == code | {ROOT / "configs"}
+    assert [folder for folder in code if not (folder / "__init__.py").is_file()] == []
     assert {name.split(".")[0] for name in folders} == TOP_LEVEL
 
 

@@ -1,0 +1,1 @@
+"""Operators of our own, with compiled or fused code where PyTorch has none."""
