@@ -29,7 +29,7 @@ from rich.progress import track
 from detector import Detector, read_image
 from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
 from detector.errors import DetectorError
-from detector.evaluation.results_folder import RunFolder
+from detector.evaluation.results_folder import ResultsFolder
 from detector.evaluation.run import coco_results, match_classes, run_settings
 from detector.networks.ensemble import Member, voters
 from detector.networks.scoring import Prediction, Reader, average_members, predict_each
@@ -117,7 +117,7 @@ def run(
     with ExitStack() as stack:
         folders = [
             stack.enter_context(
-                RunFolder(output / voice.name, run_settings(alone(detector, voice), dataset))
+                ResultsFolder(output / voice.name, run_settings(alone(detector, voice), dataset))
             )
             for voice in voices
         ]

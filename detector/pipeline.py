@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.errors import DetectorError
+from detector.files.digests import hash_of_networks
 from detector.given_boxes import as_boxes
 from detector.loading import Parts, choose_device, combine, load_parts
 from detector.networks.ensemble import Member, pack
@@ -130,6 +131,13 @@ class Detector:
     def model(self) -> RegionClassifier:
         """The first member's network."""
         return self.members[0].model
+
+    def digest(self) -> str:
+        """SHA-256 that identifies classes and networks; the file they came from does not matter."""
+        networks = [member.model for member in self.members]
+        parts = [*networks, self.multibox] if self.multibox is not None else networks
+        modes = [member.mode for member in self.members]
+        return hash_of_networks(self.info.class_names, modes, (p.state_dict() for p in parts))
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""What a detector found in one picture."""
+"""The objects that a detector found in one picture."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ class Detections:
         """The picture with frames and labels, RGB uint8; a small picture comes back enlarged."""
         from detector.pictures.drawing import draw_detections
 
-        return draw_detections(self._picture(), self)
+        image, names = self._picture(), self.class_names
+        return draw_detections(image, self.boxes_xyxy, self.scores, self.labels, names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawn picture; the suffix (.jpg, .png, .webp, ...) says the format.
@@ -148,7 +149,7 @@ class Detections:
         DetectorError
             Unknown suffix, or the file cannot be written there.
         """
-        from detector.pictures.finding import save_picture
+        from detector.pictures.writing import save_picture
 
         save_picture(self.draw(), path)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import DetectorError
-from detector.pictures.finding import find_images, printable
+from detector.files.names import printable
+from detector.pictures.finding import find_images
 
 TRAINING_FOLDERS = ("train", "training")  # inside a data set that has its parts side by side
 VALIDATION_FOLDERS = ("val", "valid", "validation")

@@ -15,10 +15,10 @@ from torch import Tensor
 from detector.classification.class_folder import ClassFolder
 from detector.classification.multi_crop import WINDOW, multi_crop
 from detector.errors import DetectorError
+from detector.files.names import printable
 from detector.loading import choose_device
 from detector.networks.googlenet import GoogLeNet, preprocess
 from detector.networks.precision import mixed_precision
-from detector.pictures.finding import printable
 from detector.weights_file import CLASSIFIER_BIAS, IMAGENET_WEIGHTS, load_imagenet, load_tensors
 
 

@@ -16,10 +16,10 @@ from torch.utils.data import DataLoader
 from detector.classification.class_folder import ClassFolder
 from detector.classification.classifier import Classifier
 from detector.classification.multi_crop import multi_crop
+from detector.console import track
 from detector.errors import DetectorError
-from detector.pictures.finding import printable
+from detector.files.names import printable
 from detector.pictures.reading import read_image
-from detector.progress import track
 from detector.training_loop.parts import start_worker
 
 

@@ -18,15 +18,14 @@ from detector.classification.error_rates import ClassificationReport, measure
 from detector.classification.pretrain_data import Crops, CropSteps
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_tensors
+from detector.files.names import printable
 from detector.networks.googlenet import GoogLeNet, preprocess
-from detector.pictures.finding import printable
-from detector.progress import show_training
 from detector.recipes import PretrainOptions, Recipe
 from detector.training_loop.curves import draw_curves
 from detector.training_loop.distributed import join_processes
 from detector.training_loop.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
 from detector.training_loop.splits import SPLIT_SEED, split_by_class
-from detector.training_loop.trainer import PartLosses, Trainer
+from detector.training_loop.trainer import PartLosses, Trainer, show_training
 from detector.version import __version__
 from detector.weights_file import load_imagenet, load_tensors, save_imagenet
 

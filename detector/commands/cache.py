@@ -1,22 +1,34 @@
-"""`detect cache`: what the store of computed proposals holds, and how to empty it."""
+"""`detect cache`: show the proposal cache and its size, or empty it."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+import argparse
+from typing import TYPE_CHECKING
 
-from detector.pictures.finding import printable
+from detector.files.names import printable
+
+if TYPE_CHECKING:
+    from proposals.cache import CacheSize
+
+HELP = "show or empty the proposal cache"
 
 
-def cache(arguments: Namespace) -> int:
-    """Print folder, entries and size; with --clear delete the entries first."""
-    from proposals.cache import CacheSize, ProposalCache
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect cache`."""
+    parser.add_argument("--clear", action="store_true", help="delete all entries")
 
-    def describe(size: CacheSize) -> str:
-        return f"{size.entries} entries, {size.bytes / 1e6:.1f} MB"
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print folder, entries and size, after deleting the entries if --clear is given."""
+    from proposals.cache import ProposalCache
 
     store = ProposalCache()
     print(f"folder:   {printable(store.folder)}")
     if arguments.clear:
-        print(f"deleted:  {describe(store.clear())}")
-    print(f"holds:    {describe(store.size())}")
+        print(f"deleted:  {_describe(store.clear())}")
+    print(f"holds:    {_describe(store.size())}")
     return 0
+
+
+def _describe(size: CacheSize) -> str:
+    return f"{size.entries} entries, {size.bytes / 1e6:.1f} MB"

@@ -1,45 +1,69 @@
-"""`detect check`: print what the linter finds, in groups."""
+"""`detect check`: print the linter's findings, grouped by kind."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from argparse import Namespace
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from detector.files.names import printable
 from detector.files.whole_files import check_writable, write_file
-from detector.pictures.finding import printable
-from eval.checking import Finding
-from eval.checking import check as find_faults
 
-SHOWN = 20  # of a kind
-SLIGHT = {"box slightly outside its image": 5}  # kinds that matter least: how many are shown
+if TYPE_CHECKING:
+    from eval.checking import Finding
+
+HELP = "list every fault of a data set or of results"
+SHOWN = 20  # findings of a kind
+SLIGHT = {"box slightly outside its image": 5}  # findings shown of the least important kinds
 SEVERITIES = ("error", "warning", "note")
 
 
-def check(arguments: Namespace) -> int:
-    """Print all findings; the exit code is 1 if there are errors among them."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect check`."""
+    add = parser.add_argument
+    add(
+        "path", metavar="DATA",
+        help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; or "
+        "results: COCO JSON, VOC comp4 files, ILSVRC or CSV text, a folder of YOLO text",
+    )  # fmt: skip
+    add("--data", type=Path, metavar="DATA", help="the ground truth that results belong to")
+    add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
+    add("--all", action="store_true", help="print all findings, not only the first 20 of a kind")
+    add("--json", metavar="FILE", help="write all findings here; '-' is standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings; the exit code is 1 if there are errors among them."""
+    from eval.checking import check
+
     if arguments.json and arguments.json != "-":
         check_writable(Path(arguments.json), "--json")
-    findings = find_faults(arguments.path, arguments.data, arguments.split)
+    findings = check(arguments.path, arguments.data, arguments.split)
     if arguments.json:
-        import orjson
-
-        rows = [finding._asdict() for finding in findings]
-        text = orjson.dumps(rows, option=orjson.OPT_INDENT_2, default=str) + b"\n"
-        if arguments.json == "-":
-            sys.stdout.buffer.write(text)
-        else:
-            write_file(Path(arguments.json), text)
+        _write_json(findings, arguments.json)
     if arguments.json != "-":
-        print(report(findings, sys.maxsize if arguments.all else SHOWN))
+        print(_table(findings, sys.maxsize if arguments.all else SHOWN))
     return int(any(finding.severity == "error" for finding in findings))
 
 
-def report(findings: list[Finding], shown: int) -> str:
-    """Lines of text: a heading for each kind, then its first findings, in the end the counts.
+def _write_json(findings: Sequence[Finding], target: str) -> None:
+    import orjson
 
-    By severity, and within by how many records they concern; what matters least comes last.
+    rows = [finding._asdict() for finding in findings]
+    text = orjson.dumps(rows, option=orjson.OPT_INDENT_2, default=str) + b"\n"
+    if target == "-":
+        sys.stdout.buffer.write(text)
+    else:
+        write_file(Path(target), text)
+
+
+def _table(findings: Sequence[Finding], shown: int) -> str:
+    """Lines of text: a heading for each kind, its first findings, and the counts at the end.
+
+    Kinds are sorted by severity, then by the number of records; the least important come last.
     """
     groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:

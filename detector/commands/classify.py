@@ -1,21 +1,47 @@
-"""`detect classify`: what whole pictures show, or the error over labelled ones."""
+"""`detect classify`: the classes of whole pictures, or the error rate over labelled ones."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.cli import FAILED, say
+from detector.commands.options import add_device
+from detector.console import FAILED, notify
 from detector.errors import DetectorError
+from detector.files.names import printable
 
 if TYPE_CHECKING:
     from detector.classification.classifier import Classifier
 
-BEST = 5  # classes printed of each picture
+HELP = "classify whole pictures, or measure the error rate on labelled ones"
+BEST = 5  # classes printed for each picture
 
 
-def classify(arguments: Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect classify`."""
+    add = parser.add_argument
+    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add(
+        "--data", type=Path, metavar="DIR",
+        help="instead of pictures: a folder with one folder of pictures per class, named like the "
+        "network's classes (ImageNet's also by synset), to measure top-1 and top-5 error",
+    )  # fmt: skip
+    add(
+        "--crops", type=int, choices=(1, 10, 144), default=10,
+        help="number of crops per picture, over which probabilities are averaged (default: 10)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, action="append", metavar="FILE",
+        help="file or run folder of `detect pretrain`; may be repeated, and the networks' "
+        "probabilities are averaged (default: the ImageNet weights, included)",
+    )  # fmt: skip
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Print the likeliest classes of pictures, or the table of errors over a folder."""
     if bool(arguments.pictures) == bool(arguments.data):
         raise DetectorError("detect classify: name pictures, or a folder with --data; not both")
@@ -40,17 +66,17 @@ def classify(arguments: Namespace) -> int:
     return 0
 
 
-def _classify_pictures(classifier: Classifier, pictures: list[str], crops: int) -> int:
-    """Five lines a picture; one that cannot be read is reported and the others go on."""
-    from detector.pictures.finding import find_images, printable
+def _classify_pictures(classifier: Classifier, patterns: Sequence[str], crops: int) -> int:
+    """Print each picture with five classes; unreadable ones are reported and the others go on."""
+    from detector.pictures.finding import find_images
     from detector.pictures.reading import read_image
 
     failed = False
-    for path in find_images(pictures):
+    for path in find_images(patterns):
         try:
             image = read_image(path)
         except DetectorError as error:
-            say(str(error))
+            notify(str(error))
             failed = True
             continue
         (probabilities,) = classifier([image], crops)

@@ -1,251 +1,245 @@
-"""`detect evaluate`: run the detector over a data set, or take results, and measure mAP."""
+"""`detect evaluate`: run the detector over a data set, or read results, and measure mAP."""
 
 from __future__ import annotations
 
-import math
-import shlex
-import sys
-import time
-from argparse import Namespace
-from dataclasses import replace
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli import FAILED, say
+from detector.commands.chosen_detector import load_detector, name_of_weights, use_search_mode
+from detector.commands.options import MODES, add_detector, add_part_of_data, count, names
+from detector.console import FAILED, notify
 from detector.errors import DetectorError
+from detector.files.names import printable
 from detector.files.whole_files import check_writable, write_file
-from detector.pictures.finding import printable
 
 if TYPE_CHECKING:
+    from detector.evaluation.outputs import Scored
     from detector.evaluation.run import FinishedRun
-    from eval import Dataset, Report
-    from eval.detections import DetectionTable
+    from eval import Dataset
 
-OF_A_RUN = {  # option -> its name in `arguments`
-    **{name: name for name in ("output", "restart", "recipe", "weights", "device", "proposals")},
-    "set": "settings",
-}
+HELP = "measure mAP on a data set"
+DEFAULT_OUTPUT = Path("evaluations")
 
 
-def evaluate(arguments: Namespace) -> int:
-    """`detect evaluate`: the table on standard output, all else on standard error."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect evaluate`."""
+    add = parser.add_argument
+    add(
+        "--data", type=Path, required=True, metavar="PATH",
+        help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
+        "set, or its data.yaml",
+    )  # fmt: skip
+    add_part_of_data(parser)
+    add(
+        "--detections", type=Path, metavar="FILE", action="append",
+        help="evaluate these results instead of running the detector: COCO JSON, VOC comp4 files "
+        "(their folder, or a quoted pattern), ILSVRC or CSV text, all of them also .gz, or a "
+        "folder of YOLO text; given twice, the second is compared with the first",
+    )  # fmt: skip
+    add(
+        "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
+        help="default: voc",
+    )  # fmt: skip
+    add(
+        "--official", action="store_true",
+        help="reproduce the protocol's official program, including its quirks",
+    )  # fmt: skip
+    add("--classes", type=names, metavar="A,B", help="evaluate these classes only")
+    add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
+    add("--report", type=Path, metavar="DIR", help="write a report: HTML, JSON and CSV")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="folder of the detector's results; an interrupted run in it is continued (default: "
+        "evaluations/DETECTOR-DATA)",
+    )  # fmt: skip
+    add("--restart", action="store_true", help="discard an earlier run in that folder")
+    add("--save", type=Path, metavar="JSON", help="write the detections here too, as COCO results")
+    add(
+        "--proposals", choices=MODES,
+        help="use selective search without MultiBox, in this mode (default: the recipe's, with "
+        "MultiBox)",
+    )  # fmt: skip
+    add_detector(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table on standard output, all else on standard error."""
     from eval import read_dataset
 
-    _check(arguments)
-    whole = read_dataset(arguments.data, **_reader_options(arguments))
+    detector_options = {
+        name: getattr(arguments, name)
+        for name in ("output", "restart", "recipe", "weights", "device", "proposals")
+    } | {"set": arguments.settings}
+    _check_options(arguments.detections or (), detector_options, arguments.save)
+    data = arguments.data
+    whole = read_dataset(data, **_reader_options(data, arguments.split))
     part = whole
     if arguments.limit:
         part = part.subset(range(min(arguments.limit, len(part))))
     if arguments.classes:
         part = part.with_classes(arguments.classes)
+    task = Task(
+        whole, part, arguments.protocol, arguments.official, arguments.save, arguments.report
+    )
     if arguments.detections:
-        return _judge_files(arguments, whole, part)
+        return _evaluate_files(task, arguments.detections, data, arguments.images)
+
     from detector.evaluation.run import run_detector
+    from detector.pictures.dataset_folder import check_image_folder, find_image_folder
 
-    return _judge_run(arguments, whole, part, run_detector(arguments, whole, part))
+    if arguments.images:
+        images = check_image_folder(arguments.images, part)
+    else:
+        images = find_image_folder(data, part)
+    chosen = (arguments.proposals, *arguments.settings)
+    name = _run_name(arguments.recipe, arguments.weights, chosen, data, arguments.split)
+    detector = load_detector(
+        arguments.recipe, arguments.weights, arguments.device, arguments.settings
+    )
+    if arguments.proposals:
+        use_search_mode(detector, arguments.proposals, alone=True)
+    output = arguments.output or DEFAULT_OUTPUT / name
+    about = {"name": name, "data": str(data), "images": str(images)}
+    finished = run_detector(detector, whole, part, images, output, about, restart=arguments.restart)
+    return _evaluate_run(task, finished, images, name)
 
 
-def _check(arguments: Namespace) -> None:
-    """Options that do not go together, and a --save that could not be written in the end."""
-    if arguments.save:
-        check_writable(arguments.save, "--save")
-    if not arguments.detections:
+def _check_options(
+    detections: Sequence[Path], detector_options: dict[str, Any], save: Path | None
+) -> None:
+    """Refuse options that exclude each other, and a --save that cannot be written."""
+    if save:
+        check_writable(save, "--save")
+    if not detections:
         return
-    for option, name in OF_A_RUN.items():
-        if getattr(arguments, name):
+    for option, value in detector_options.items():
+        if value:
             raise DetectorError(
-                f"--{option} is for running the detector; leave it out with --detections"
+                f"--{option}: applies to running the detector; leave it out with --detections"
             )
-    if len(arguments.detections) > 2:
+    if len(detections) > 2:
         raise DetectorError(
-            f"--detections is given {len(arguments.detections)} times; give one file, or two to "
-            "compare"
+            f"--detections is given {len(detections)} times; give one file, or two to compare"
         )
-    if arguments.save and len(arguments.detections) > 1:
-        raise DetectorError("--save writes one file's detections; give --detections once")
+    if save and len(detections) > 1:
+        raise DetectorError("--save: writes the detections of one file; give --detections once")
 
 
-def _reader_options(arguments: Namespace) -> dict[str, str]:
-    if arguments.split and arguments.data.name.lower().endswith((".json", ".json.gz")):
+def _reader_options(data: Path, split: str | None) -> dict[str, str]:
+    if split and data.name.lower().endswith((".json", ".json.gz")):
         raise DetectorError(
-            f"--split {arguments.split}: {printable(arguments.data)} is one file without parts; "
-            "leave it out"
+            f"--split {split}: {printable(data)} is one file without parts; leave it out"
         )
-    return {"split": arguments.split} if arguments.split else {}
+    return {"split": split} if split else {}
 
 
-def _judge_files(arguments: Namespace, whole: Dataset, part: Dataset) -> int:
-    """Finished results: one file, or a second compared with a first."""
-    tables = [_read(path, whole, part) for path in arguments.detections]
-    reports = [_judge(arguments, table, part) for table in tables]
-    names = _names(arguments.detections)
-    text = reports[0].table()
-    if len(reports) > 1:
+def _run_name(
+    recipe: str | None,
+    weights: Path | None,
+    chosen: Sequence[str | None],
+    data: Path,
+    split: str | None,
+) -> str:
+    """Name of a run: the detector, the options `chosen` for it, the data set and its part."""
+    from detector.recipes import DEFAULT
+
+    detector = name_of_weights(weights) if weights else Path(recipe or DEFAULT).stem
+    options = [option.replace("/", "_") for option in chosen if option]
+    data = data.resolve()
+    dataset = data.stem if data.is_file() else data.name
+    return "-".join(part for part in (detector, *options, dataset, split) if part)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to evaluate, how, and where to write it."""
+
+    whole: Dataset
+    part: Dataset  # the pictures and classes of `whole` that are evaluated
+    protocol: str
+    official: bool
+    save: Path | None  # of COCO results
+    page: Path | None  # folder of the report
+
+    def score(self, source: Path) -> Scored:
+        """Detections of the whole data set, evaluated on its part."""
+        from detector.evaluation.outputs import Scored
+        from eval import evaluate, read_detections
+
+        table = read_detections(source, self.whole)
+        if self.part is not self.whole:
+            table = table.restrict(self.whole, self.part)
+        return Scored(evaluate(table, self.part, self.protocol, official=self.official), table)
+
+
+def _evaluate_files(task: Task, paths: Sequence[Path], data: Path, pictures: Path | None) -> int:
+    """Evaluate finished results: one file, or a second in comparison with a first."""
+    from detector.evaluation.outputs import page_pictures, save_detections, write_page
+
+    results = [task.score(path) for path in paths]
+    titles = _titles(paths)
+    text, other = results[0].report.table(), None
+    if len(results) > 1:
         from detector.evaluation.comparison_table import compared
 
-        text = compared(list(zip(reports, tables, strict=True)), part, (names[0], names[1]))
+        text, other = compared(results, task.part, (titles[0], titles[1])), results[0]
     written = ""
-    if arguments.report:
-        # The second file is what the report is about: the first is what it is held against.
-        other = (reports[0], tables[0]) if len(reports) > 1 else None
-        images = _images_if_there(arguments.images, arguments.data, part)
-        title = " against ".join(reversed(names)) + f" on {part.source}"
-        written = _write_report(
-            arguments, reports[-1], tables[-1], part, images, None, other, title
+    if task.page:
+        images = page_pictures(pictures, data, task.part)
+        title = f"{' against '.join(reversed(titles))} on {task.part.source}"
+        written = write_page(
+            task.page, results[-1], task.part, title=title, images=images, other=other
         )
-    if arguments.save:
-        _save(arguments.save, tables[0], part)
+    if task.save:
+        save_detections(task.save, results[0].table, task.part)
     _print(text, written)
     return 0
 
 
-def _save(path: Path, table: DetectionTable, part: Dataset) -> None:
-    """Detections of any format as COCO results, under the ids of the ground truth."""
-    import orjson
-
-    columns = (table.images, table.labels, table.boxes_xywh, table.scores)
-    rows = [
-        {
-            "image_id": part.images[image].id,
-            "category_id": part.category_ids[label],
-            "bbox": box,
-            "score": score,
-        }
-        for image, label, box, score in zip(*(c.tolist() for c in columns), strict=True)
-    ]
-    write_file(path, orjson.dumps(rows) + b"\n")
-    say(f"detections: {printable(path)}")
-
-
-def _judge_run(arguments: Namespace, whole: Dataset, part: Dataset, run: FinishedRun) -> int:
-    """What the detector found, read back from disk."""
-    import orjson
-
+def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) -> int:
+    """Evaluate what the detector has written."""
     from detector.evaluation.object_traces import traces_of_part
+    from detector.evaluation.outputs import interval, save_figures, write_page
 
-    if run.failed == len(part):
-        say(f"none of {len(part)} pictures could be read: there is nothing to judge")
+    done = len(task.part) - finished.failed
+    if not done:
+        notify(f"none of {len(task.part)} pictures could be read: there is nothing to evaluate")
         return FAILED
-    table = _read(run.detections, whole, part)
-    report = _judge(arguments, table, part)
-    report = replace(report, notes=(*report.notes, *run.notes))
-    content = orjson.dumps(_figures(report), option=orjson.OPT_INDENT_2) + b"\n"
-    write_file(run.detections.with_name("report.json"), content)
-    say(f"detections: {printable(run.detections)}")
-    if arguments.save:
-        write_file(arguments.save, run.detections.read_bytes())
-        say(f"detections: {printable(arguments.save)}")
+    scored = task.score(finished.detections)
+    report = replace(scored.report, notes=(*scored.report.notes, *finished.notes))
+    scored = scored._replace(report=report)
+    save_figures(finished.detections.with_name("report.json"), report)
+    notify(f"detections: {printable(finished.detections)}")
+    if task.save:
+        write_file(task.save, finished.detections.read_bytes())
+        notify(f"detections: {printable(task.save)}")
     written = ""
-    if arguments.report:
-        traces = run.objects and traces_of_part(run.objects, whole, part)
-        written = _write_report(arguments, report, table, part, run.images, traces, None, run.name)
-    closing = [*_interval(report, table, part), _per_picture(run, len(part) - run.failed)]
+    if task.page:
+        traces = finished.objects and traces_of_part(finished.objects, task.whole, task.part)
+        written = write_page(task.page, scored, task.part, title=name, images=images, traces=traces)
+    seconds, proposals, regions, _ = (total / done for total in finished.totals)
+    closing = [
+        *interval(scored, task.part),
+        f"{done:,} pictures; per picture {seconds:.2f} s, {proposals:,.0f} proposals, "
+        f"{regions:,.0f} of them classified",
+    ]
     _print("\n".join([report.table(), "", *closing]), written)
-    return FAILED if run.failed else 0
-
-
-def _interval(report: Report, table: DetectionTable, part: Dataset) -> list[str]:
-    """How far chance moves the figure, where the protocol has one overlap to match by."""
-    from eval.why.bootstrap import bootstrap
-
-    if report.protocol == "coco" or report.matches is None or math.isnan(report.map):
-        return []
-    mean = bootstrap(table, part, report.matches).mean
-    spread = f"{mean.low:.3f} to {mean.high:.3f} (95 %)"
-    return [f"mAP {report.map:.3f}; other pictures of the kind: {spread}"]
-
-
-def _per_picture(run: FinishedRun, done: int) -> str:
-    seconds, proposals, regions, _ = (total / max(1, done) for total in run.totals)
-    boxes = f", {proposals:,.0f} proposals, {regions:,.0f} of them classified"
-    # Runs begun with an older version did not count boxes
-    return f"{done:,} pictures; per picture {seconds:.2f} s" + (boxes if proposals else "")
+    return FAILED if finished.failed else 0
 
 
 def _print(text: str, written: str) -> None:
-    """The table, once all files are written: `| head` may close standard output on it."""
+    """Print the table once all files are written, for `| head` may close standard output."""
     try:
         print(text, flush=True)
     finally:
         if written:
-            say(written)
+            notify(written)
 
 
-def _read(source: Path, whole: Dataset, part: Dataset) -> DetectionTable:
-    """Detections of the whole data set, of which only those on the part are kept."""
-    from eval.reading import read_detections
-
-    table = read_detections(source, whole)
-    return table if part is whole else table.restrict(whole, part)
-
-
-def _judge(arguments: Namespace, table: DetectionTable, part: Dataset) -> Report:
-    from eval import evaluate as judge
-
-    return judge(table, part, arguments.protocol, official=arguments.official)
-
-
-def _names(paths: list[Path]) -> list[str]:
-    """What the results are called: their file names without suffix, where those differ."""
-    names = [printable(path.stem) for path in paths]
-    return names if len(set(names)) == len(names) else [printable(path) for path in paths]
-
-
-def _figures(report: Report) -> dict[str, Any]:
-    """The report as JSON has it; null where no object counts."""
-
-    def plain(figures: dict[str, float]) -> dict[str, float | None]:
-        return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-    return {
-        "protocol": report.protocol,
-        "official": report.official,
-        "stats": plain(report.stats),
-        "per_class": plain(report.per_class),
-        "notes": list(report.notes),
-        "quirks": list(report.quirks),
-    }
-
-
-def _images_if_there(given: Path | None, data: Path, part: Dataset) -> Path | None:
-    """The folder for the report's pictures; it can do without."""
-    from detector.pictures.dataset_folder import find_image_folder, pictures_missing
-
-    if given:
-        if pictures_missing(given, part):
-            say(
-                f"none of {len(part)} pictures is in {printable(given)}: the report has no pictures"
-            )
-        return given
-    try:
-        return find_image_folder(data, part)
-    except DetectorError:
-        return None
-
-
-def _write_report(
-    arguments: Namespace,
-    report: Report,
-    table: DetectionTable,
-    part: Dataset,
-    images: Path | None,
-    traces: Path | None,
-    other: tuple[Report, DetectionTable] | None,
-    title: str,
-) -> str:
-    """Write the page; the message that says so."""
-    from eval.report import write_report
-
-    started, command = time.perf_counter(), shlex.join(["detect", *sys.argv[1:]])
-    page = write_report(
-        arguments.report,
-        report,
-        table,
-        part,
-        images=images,
-        traces=traces,
-        other=other,
-        title=title,
-        command=command,
-    )
-    return f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)"
+def _titles(paths: Sequence[Path]) -> list[str]:
+    """Names of results: their file names without suffix if these differ."""
+    titles = [printable(path.stem) for path in paths]
+    return titles if len(set(titles)) == len(titles) else [printable(path) for path in paths]

@@ -1,15 +1,33 @@
-"""Words of the command line as values, and the options that many commands have."""
+"""Options that several commands share, and the types of option values."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+from pathlib import Path
+
+MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
+
+
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """The options that choose a detector: --recipe, --weights, --set, --device."""
+    add = parser.add_argument
+    add(
+        "--recipe", metavar="NAME|YAML",
+        help="settings of the detector (default: pair, the most accurate; voc20 is faster)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, metavar="FILE",
+        help="a .safetensors file, or a run folder of `detect train`",
+    )  # fmt: skip
+    add_settings(parser)
+    add_device(parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Where networks run."""
+    """Where the networks run."""
     parser.add_argument(
-        "--device", metavar="DEVICE", help="cpu, cuda, cuda:1 (default: CUDA where there is one)"
+        "--device", metavar="DEVICE", help="cpu, cuda or cuda:1 (default: CUDA if available)"
     )
 
 
@@ -17,8 +35,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Single values of the recipe."""
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
-        help="a value of the recipe, such as network.mirror=true; may be given several times",
+        help="override a value of the recipe, such as network.mirror=true; may be repeated",
     )  # fmt: skip
+
+
+def add_part_of_data(parser: argparse.ArgumentParser) -> None:
+    """Which part of a data set, and where its pictures are."""
+    add = parser.add_argument
+    add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: in or beside --data)")
 
 
 def fraction(text: str) -> float:
@@ -30,16 +55,16 @@ def fraction(text: str) -> float:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names with commas between them."""
+    """Names separated by commas."""
     found = tuple(name.strip() for name in text.split(","))
     if all(found):
         return found
-    raise argparse.ArgumentTypeError(f"{text!r} is not names with commas between them")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a list of names separated by commas")
 
 
 def count(text: str) -> int:
-    """A whole number, 1 or more."""
+    """An integer of at least 1."""
     with contextlib.suppress(ValueError):
         if int(text) >= 1:
             return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    raise argparse.ArgumentTypeError(f"{text} is not an integer of at least 1")

@@ -1,14 +1,53 @@
-"""`detect pretrain`: learns to classify whole pictures."""
+"""`detect pretrain`: train GoogLeNet to classify whole pictures."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+import argparse
 from pathlib import Path
 
+from detector.commands.options import add_device, count
 
-def pretrain(arguments: Namespace) -> int:
-    """`detect pretrain`: from a folder of classes to a run folder with weights."""
-    from detector.classification.pretrain import pretrain as run
+HELP = "train the network to classify whole pictures, as on ImageNet"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect pretrain`."""
+    add = parser.add_argument
+    add(
+        "--data", type=Path, required=True, metavar="DIR",
+        help="a folder with one folder of pictures per class, or with two such folders, train and "
+        "val",
+    )  # fmt: skip
+    add(
+        "--validation", type=Path, metavar="DIR",
+        help="pictures to validate on, sorted in the same way (default: val in --data, or else a "
+        "tenth of --data, the same in every run, which is not trained on)",
+    )  # fmt: skip
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="run folder; an unfinished run in it is continued (default: runs/pretrain-DATA)",
+    )  # fmt: skip
+    add(
+        "--recipe", metavar="YAML",
+        help="settings, in its section `pretrain` (default: the paper's)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, metavar="FILE|imagenet",
+        help="start from these weights with a new last layer (default: from scratch)",
+    )  # fmt: skip
+    add("--epochs", type=float, metavar="N", help="override the recipe's (default: 250)")
+    add(
+        "--batch", dest="images_per_step", type=count, metavar="N",
+        help="pictures per step; override the recipe's (default: 128)",
+    )  # fmt: skip
+    add("--learning-rate", type=float, metavar="X", help="override the recipe's (default: 0.01)")
+    add("--seed", type=int, metavar="N", help="override the recipe's (default: 0)")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train from a folder of classes; the run folder receives the weights."""
+    from detector.classification.pretrain import pretrain
     from detector.recipes import Recipe, load_recipe, recipe_from_dict
     from detector.weights_file import IMAGENET_WEIGHTS
 
@@ -18,7 +57,7 @@ def pretrain(arguments: Namespace) -> int:
         if getattr(arguments, key) is not None:
             content["pretrain"][key] = getattr(arguments, key)
     weights = arguments.weights
-    run(
+    pretrain(
         arguments.data,
         arguments.output or Path("runs") / f"pretrain-{arguments.data.resolve().name}",
         recipe_from_dict(content, where="options"),

@@ -1,4 +1,4 @@
-"""What a process fetched or compiled once is kept for the next time."""
+"""Settings of a whole process, so that memory and compiled layers are reused."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import ctypes
 import os
 import sys
 
-# glibc's malloc.h; the values are chosen so that nothing goes back before the process ends
+# Parameters of mallopt in glibc's malloc.h, with values that return nothing before the process ends
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER, AHEAD = 2**31 - 1, 64 * 2**20  # bytes
-COMPILED = 8192  # layers at one size each; a full store is slow, for the oldest is looked for
+COMPILED = 8192  # layers at one input size each
 
 
 def keep_freed_memory() -> None:
-    """Let glibc hand freed blocks to the next caller, and not back to the system.
+    """Make glibc reuse freed blocks instead of returning them to the system.
 
-    By default every block over 128 kB, so every tensor, is fetched from the system anew and
-    zeroed page by page. For a whole process, so a command calls this and the library does not.
-    Where the C library is another, nothing changes.
+    By default glibc requests every block over 128 kB, which is every tensor, from the system, which
+    zeroes it page by page. The setting concerns a whole process, so the command calls this and the
+    library does not. Other C libraries are not affected.
     """
     if not sys.platform.startswith("linux"):
         return
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # musl has none
+    except (OSError, AttributeError):  # musl lacks it
         return
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, NEVER)
@@ -31,10 +31,11 @@ def keep_freed_memory() -> None:
 
 
 def keep_compiled_layers() -> None:
-    """Let oneDNN keep what it compiles for each layer and size of input.
+    """Raise the number of compiled layers that oneDNN caches, unless the user has set it.
 
-    It keeps 1,024 by default. GoogLeNet's 57 convolutions, forwards and backwards, at the dozens of
-    sizes of a training recipe are more, and it would compile without end. Only before the first
-    layer runs; what the user has set stays.
+    The default is 1,024. GoogLeNet's 57 convolutions, forwards and backwards, at the dozens of
+    input sizes of a training recipe are more, and would be compiled again and again; a cache that
+    is full is slow besides, since it searches for its oldest entry. The setting takes effect only
+    before the first layer runs.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(COMPILED))

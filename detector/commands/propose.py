@@ -2,163 +2,183 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from detector.cli import FAILED, say
-from detector.commands.propose_methods import Proposer, proposer_of
+from detector.commands.chosen_detector import load_detector, use_search_mode
+from detector.commands.options import MODES, add_detector, add_part_of_data, count
+from detector.console import FAILED
 from detector.errors import DetectorError
-from detector.files.digests import hash_of_data, hash_of_picture, is_another_picture
-from detector.files.locking import locked
+from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
-from detector.pictures.finding import (
-    find_images,
-    leave_out_drawn,
-    printable,
-    refuse_to_draw_over,
-    save_picture,
-    unicode_name,
-)
-from detector.pictures.sides import other_sides, sides_of
-from detector.progress import track
-from proposals.threads import map_in_order
 
 if TYPE_CHECKING:
-    from detector.commands.propose_files import BoxStore, Found, Picture
+    from detector.commands.propose_files import BoxStore, Picture
     from eval import Dataset
-    from proposals import RecallReport
 
+HELP = "find boxes that may hold an object, without classifying them"
 DEFAULT_OUTPUT = Path("proposed")
 
 
-class Outcome(NamedTuple):
-    """What became of one picture."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect propose`."""
+    add = parser.add_argument
+    add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add(
+        "--data", type=Path, metavar="DATA",
+        help="instead of pictures, a data set: COCO JSON, or a folder in the layout of VOC, "
+        "ILSVRC DET or YOLO",
+    )  # fmt: skip
+    add_part_of_data(parser)
+    add("--limit", type=count, metavar="N", help="propose for its first N pictures only")
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="folder for the boxes; an interrupted run in it is continued (default: proposed)",
+    )  # fmt: skip
+    add(
+        "--format", choices=("jsonl", "npz"), default="jsonl",
+        help="one file proposals.jsonl, or boxes/NAME.npz for each picture (default: jsonl)",
+    )  # fmt: skip
+    add(
+        "--method", choices=("merged", "selective_search", "multibox"), default="merged",
+        help="default: merged, the proposals that the detector classifies",
+    )  # fmt: skip
+    add(
+        "--mode", choices=MODES,
+        help="mode of selective search, with its own size of superpixels (default: the recipe's)",
+    )  # fmt: skip
+    add("--max-boxes", type=count, metavar="N", help="keep the best N boxes of each picture")
+    add("--draw", type=count, metavar="N", help="also draw the best N boxes, in NAME.jpg")
+    add(
+        "--recall", action="store_true",
+        help="measure how many objects of --data the boxes cover: table, recall.json, recall.png",
+    )  # fmt: skip
+    add(
+        "--no-cache", action="store_true",
+        help="neither read nor write the proposal cache, which --method selective_search uses "
+        "with --data",
+    )  # fmt: skip
+    add_detector(parser)
 
-    picture: Picture
-    found: Found | None
-    fault: ValueError | None = None  # why it has no boxes, or no drawing
 
+def run(arguments: argparse.Namespace) -> int:
+    """Propose for every picture; a picture that fails is reported and the others go on."""
+    from detector.commands.propose_methods import detector_proposer, selective_search_proposer
+    from detector.commands.propose_run import check_pictures, find_boxes, measure_recall
+    from detector.files.digests import hash_of_data
+    from detector.files.locking import locked
 
-def propose(arguments: Namespace) -> int:
-    """`detect propose`: a failed picture is reported, the others go on."""
-    from detector.commands.propose_files import JsonLines, NpzFolder, unique_stems
-
-    _check(arguments)
+    method, mode, data, draw = arguments.method, arguments.mode, arguments.data, arguments.draw
+    _check_pictures_or_data(
+        arguments.pictures,
+        data,
+        {key: getattr(arguments, key) for key in ("split", "images", "limit", "recall")},
+    )
+    _check_method(method, mode, {"weights": arguments.weights, "device": arguments.device})
     output = arguments.output or DEFAULT_OUTPUT
-    whole = _dataset(arguments)
-    dataset, pictures = _pictures(arguments, output, whole)
-    proposer = proposer_of(arguments)
-    # The whole data set: a run may go on with another --limit.
-    data = {"data": hash_of_data(whole) if whole is not None else None}
+    whole = dataset = None
+    if data:
+        whole = dataset = _read_dataset(data, arguments.split)
+        if arguments.limit:
+            dataset = whole.subset(range(min(arguments.limit, len(whole))))
+        pictures = _dataset_pictures(dataset, data, arguments.images)
+    else:
+        pictures = _named_pictures(arguments.pictures, output if draw else None)
+    if method == "selective_search":
+        proposer = selective_search_proposer(
+            arguments.recipe,
+            arguments.settings,
+            mode,
+            use_cache=bool(data) and not arguments.no_cache,
+            several=bool(data) or len(arguments.pictures) > 1,
+        )
+    else:
+        detector = load_detector(
+            arguments.recipe, arguments.weights, arguments.device, arguments.settings
+        )
+        if mode:
+            use_search_mode(detector, mode, alone=False)
+        proposer = detector_proposer(detector, method)
+    settings = {
+        **proposer.settings,
+        "max_boxes": arguments.max_boxes,
+        # of the whole data set: a run may continue with another --limit
+        "data": hash_of_data(whole) if whole is not None else None,
+    }
     with locked(output):
-        _start_folder(output, {**proposer.settings, "max_boxes": arguments.max_boxes, **data})
-        is_npz = arguments.format == "npz"
-        store: BoxStore
-        store = NpzFolder(output / "boxes") if is_npz else JsonLines(output / "proposals.jsonl")
-        stems = unique_stems((picture.file_name for picture in pictures), store.stems)
-        pictures = [picture._replace(stem=stems[picture.file_name]) for picture in pictures]
-        _check_pictures(pictures, store)
-        failed = _fill(store, pictures, proposer, arguments, output)
+        _start_folder(output, settings)
+        store = _open_store(output, arguments.format)
+        pictures = _with_stems(pictures, store)
+        check_pictures(pictures, store)
+        failed = find_boxes(pictures, proposer, store, output, arguments.max_boxes, draw)
         if arguments.recall and dataset is not None:
-            report = _recall(dataset, pictures, store)
+            report = measure_recall(dataset, pictures, store)
             report.save_json(output / "recall.json")
             report.plot(output / "recall.png")
             print(report.table())
     return FAILED if failed else 0
 
 
-def _fill(
-    store: BoxStore,
-    pictures: Sequence[Picture],
-    proposer: Proposer,
-    arguments: Namespace,
-    output: Path,
-) -> int:
-    """Find the boxes that are not in `store` yet, and draw; how many pictures failed."""
-    waiting = {picture for picture in pictures if picture not in store}
-    to_do = [picture for picture in pictures if arguments.draw or picture in waiting]
-
-    def work(picture: Picture) -> Outcome:
-        return _find(picture, proposer, store, arguments, output)
-
-    there = len(pictures) - len(waiting)
-    added = failed = 0
-    results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
-    for picture, found, fault in track(results, "proposing", len(to_do)):
-        if found is not None and picture in waiting:
-            store.add(picture, found)
-            added += 1
-            if strange := other_sides(picture.path, (found.height, found.width), picture.sides):
-                say(strange)
-        if fault is not None:
-            failed += 1
-            name, message = printable(picture.path), str(fault)
-            say(message if name in message else f"{name}: {message}")
-    print(
-        f"{there + added} of {len(pictures)} pictures have boxes in {printable(output)}"
-        + (f"; {there} had them before" if there else ""),
-        file=sys.stderr,
-    )
-    return failed
-
-
-def _check(arguments: Namespace) -> None:
-    """Options that only make sense beside others."""
-    if bool(arguments.pictures) == bool(arguments.data):
+def _check_pictures_or_data(
+    pictures: Sequence[str], data: Path | None, of_data: dict[str, Any]
+) -> None:
+    """Refuse pictures beside a data set, and options of a data set without one."""
+    if bool(pictures) == bool(data):
         raise DetectorError("propose: name either pictures or --data DATA")
-    for option in ("split", "images", "limit", "recall"):
-        if getattr(arguments, option) and not arguments.data:
-            raise DetectorError(f"--{option} speaks of a data set; give --data DATA")
-    for option in ("weights", "device"):
-        if getattr(arguments, option) and arguments.method == "selective_search":
-            raise DetectorError(f"--{option}: selective search knows none; leave it out")
-    if arguments.method == "multibox" and arguments.proposals:
-        raise DetectorError("--mode is one of selective search; leave it out with multibox")
+    for option, value in of_data.items():
+        if value and not data:
+            raise DetectorError(f"--{option}: applies to a data set; give --data DATA")
 
 
-def _dataset(arguments: Namespace) -> Dataset | None:
-    """The whole data set that --data names."""
-    if not arguments.data:
-        return None
+def _check_method(method: str, mode: str | None, of_detector: dict[str, Any]) -> None:
+    """Refuse options that the method would ignore."""
+    for option, value in of_detector.items():
+        if value and method == "selective_search":
+            raise DetectorError(
+                f"--{option}: does not apply to --method selective_search; leave it out"
+            )
+    if method == "multibox" and mode:
+        raise DetectorError("--mode: does not apply to --method multibox; leave it out")
+
+
+def _read_dataset(data: Path, split: str | None) -> Dataset:
     from eval import read_dataset
 
-    return read_dataset(arguments.data, **({"split": arguments.split} if arguments.split else {}))
+    return read_dataset(data, **({"split": split} if split else {}))
 
 
-def _pictures(
-    arguments: Namespace, output: Path, dataset: Dataset | None
-) -> tuple[Dataset | None, list[Picture]]:
-    """What to work on, and the part of the data set that it is."""
+def _dataset_pictures(dataset: Dataset, data: Path, images: Path | None) -> list[Picture]:
+    """The pictures of a data set read from `data`, in the folder `images` if it is given."""
     from detector.commands.propose_files import Picture
+    from detector.pictures.dataset_folder import (
+        check_image_folder,
+        find_image_folder,
+        stated_size,
+    )
 
-    if dataset is None:
-        paths = find_images(arguments.pictures)
-        if arguments.draw:
-            paths = leave_out_drawn(paths, arguments.pictures, output)
-        names = [unicode_name(path) for path in paths]
-        return None, list(map(Picture, paths, names))
+    folder = check_image_folder(images, dataset) if images else find_image_folder(data, dataset)
+    return [
+        Picture(folder / record.file_name, record.file_name, record.id, stated_size(record))
+        for record in dataset.images
+    ]
 
-    from detector.pictures.dataset_folder import check_image_folder, find_image_folder
 
-    if arguments.limit:
-        dataset = dataset.subset(range(min(arguments.limit, len(dataset))))
-    if arguments.images:
-        folder = check_image_folder(arguments.images, dataset)
-    else:
-        folder = find_image_folder(arguments.data, dataset)
-    names = [record.file_name for record in dataset.images]
-    paths = [folder / name for name in names]
-    identities = [record.id for record in dataset.images]
-    sides = [sides_of(record) for record in dataset.images]
-    return dataset, list(map(Picture, paths, names, identities, sides))
+def _named_pictures(patterns: Sequence[str], drawn: Path | None) -> list[Picture]:
+    """The pictures that the command line names; `drawn` is the folder of drawings, if any."""
+    from detector.commands.propose_files import Picture
+    from detector.pictures.finding import find_images, leave_out_drawn
+
+    paths = find_images(patterns)
+    if drawn is not None:
+        paths = leave_out_drawn(paths, patterns, drawn)
+    return [Picture(path, unicode_name(path)) for path in paths]
 
 
 def _start_folder(output: Path, settings: dict[str, Any]) -> None:
-    """Write the settings, or check that the run to be continued has the same ones."""
+    """Write the settings, or raise DetectorError if a run with other settings is there."""
     path = output / "settings.json"
     settings = json.loads(json.dumps(settings))
     try:
@@ -176,64 +196,15 @@ def _start_folder(output: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _check_pictures(pictures: Sequence[Picture], store: BoxStore) -> None:
-    """Raise DetectorError where boxes there were found in another picture of the same name."""
-    for picture in pictures:
-        if is_another_picture(picture.path, store.digests.get(picture.file_name)):
-            raise DetectorError(
-                f"{printable(store.path)}: its boxes for {printable(picture.file_name)} are of "
-                "another picture, or of what it was before a change; give another --output"
-            )
+def _open_store(output: Path, form: str) -> BoxStore:
+    from detector.commands.propose_files import JsonLines, NpzFolder
+
+    return NpzFolder(output / "boxes") if form == "npz" else JsonLines(output / "proposals.jsonl")
 
 
-def _find(
-    picture: Picture, proposer: Proposer, store: BoxStore, arguments: Namespace, output: Path
-) -> Outcome:
-    """Boxes of one picture, drawn if asked for; what cannot be drawn keeps its boxes."""
-    from detector.commands.propose_files import Found
-    from detector.pictures.reading import read_image
-    from proposals import ProposalError
+def _with_stems(pictures: Sequence[Picture], store: BoxStore) -> list[Picture]:
+    """The pictures with the names of their own files, the same ones as in earlier runs."""
+    from detector.commands.propose_files import unique_stems
 
-    try:
-        image = read_image(picture.path)
-        if picture in store:
-            proposals = store.load(picture).proposals
-        else:
-            proposals = proposer.propose(image)[: arguments.max_boxes]
-    except (DetectorError, ProposalError) as error:
-        return Outcome(picture, None, error)
-    found = Found(image.shape[0], image.shape[1], proposals, hash_of_picture(picture.path))
-    if arguments.draw:
-        from detector.pictures.proposal_drawing import draw_proposals
-
-        drawn = draw_proposals(image, proposals, arguments.draw)
-        try:
-            refuse_to_draw_over(output / f"{picture.stem}.jpg")
-            save_picture(drawn, output / f"{picture.stem}.jpg")
-        except DetectorError as error:
-            return Outcome(picture, found, error)
-    return Outcome(picture, found)
-
-
-def _recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> RecallReport:
-    """What the boxes cover of the data set, as they stand in the files."""
-    from proposals import RecallMeter
-
-    meter = RecallMeter()
-    strange = 0
-    for index, picture in enumerate(pictures):
-        truths = dataset.truths(index)
-        if picture in store:
-            found = store.load(picture)
-            boxes = found.proposals.boxes_xyxy
-            strange += picture.sides not in (None, (found.height, found.width))
-            meter.add(boxes, truths.boxes_xyxy, truths.labels, truths.ignored, truths.areas)
-    report = meter.report(dataset.class_names)
-    if report.images < len(pictures):
-        say(f"recall: {len(pictures) - report.images} pictures without boxes are left out")
-    if strange:
-        say(
-            f"recall: {strange} pictures have not the sides their data set says; its boxes may not "
-            "fit them"
-        )
-    return report
+    stems = unique_stems((picture.file_name for picture in pictures), store.stems)
+    return [picture._replace(stem=stems[picture.file_name]) for picture in pictures]

@@ -1,6 +1,6 @@
-"""Where `detect propose` keeps boxes: one file of JSON lines, or one .npz per picture.
+"""The files of `detect propose`: one file of JSON lines, or one .npz per picture.
 
-Both know what they hold already, so that an interrupted run goes on where it stopped.
+Both kinds list the pictures that they hold, so that an interrupted run continues after them.
 """
 
 from __future__ import annotations
@@ -15,28 +15,25 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from detector.errors import DetectorError
+from detector.files.names import printable
 from detector.files.whole_files import write_file
 from detector.given_boxes import Floats, as_boxes
-from detector.pictures.finding import printable
-from detector.pictures.sides import Sides
+from detector.pictures.dataset_folder import Size
 from proposals.result import Proposals
 
 
 class Picture(NamedTuple):
-    """A picture to be done: its file, how it is named in the output, what its data set says."""
+    """A picture to propose for."""
 
     path: Path
-    file_name: str
+    file_name: str  # in the output
     image_id: int | str | None = None
-    sides: Sides | None = None
-    stem: str = ""  # of files of its own; no two pictures of a folder share it
+    size: Size | None = None  # that its data set states
+    stem: str = ""  # of its own files, different for every picture of a folder
 
 
 def unique_stems(names: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
-    """Stems by file_name: those `taken`, and for the others free ones: street, street-2, ...
-
-    `taken` are of the pictures whose boxes are in the folder.
-    """
+    """A stem for every file_name: street, street-2, ...; pictures in `taken` keep theirs."""
     stems, used = dict(taken), set(taken.values())
     for name in names:
         if name in stems:
@@ -60,14 +57,14 @@ class Found(NamedTuple):
 
 
 class BoxStore(Protocol):
-    """What both kinds of output can do.
+    """Either kind of output.
 
     Attributes
     ----------
     path
         The file, or the folder.
     stems, digests
-        By file_name, of the pictures whose boxes are there; an older version kept no digests.
+        By file_name, of the pictures that it holds; a picture from a pipe has no digest.
     """
 
     path: Path
@@ -82,17 +79,17 @@ class BoxStore(Protocol):
 
 
 class JsonLines:
-    """One JSON object per line and picture: boxes rounded to .01 pixel, scores to 1e-6.
+    """One JSON object per line and picture: boxes rounded to 0.01 pixel, scores to 1e-6.
 
     Parameters
     ----------
     path
-        Continued where it exists; a last line that was cut off half-way is dropped.
+        Continued if it exists; an incomplete last line is dropped.
 
     Raises
     ------
     DetectorError
-        A line holds something else.
+        A line does not hold the boxes of a picture.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,7 +135,7 @@ class JsonLines:
             np.array(row["scores"], np.float32),
             np.array(row["source"], np.str_),
         )
-        return Found(row["height"], row["width"], proposals, row.get("sha256"))
+        return Found(row["height"], row["width"], proposals, row["sha256"])
 
     def _read_places(self) -> None:
         import orjson
@@ -153,26 +150,24 @@ class JsonLines:
                     row = orjson.loads(line)
                     name = row["file_name"]
                     self._places[name] = place
-                    if row.get("stem"):
-                        self.stems[name] = row["stem"]
-                    if row.get("sha256"):
+                    self.stems[name] = row["stem"]
+                    if row["sha256"]:
                         self.digests[name] = row["sha256"]
                 except (ValueError, KeyError, TypeError):
                     raise DetectorError(
-                        f"{printable(self.path)}: line {number} is not a picture's boxes; "
-                        "move the file away or give another --output"
+                        f"{printable(self.path)}: line {number} does not hold the boxes of a "
+                        "picture; move the file away or give another --output"
                     ) from None
                 place += len(line)
-        self.stems = unique_stems(self._places, self.stems)  # an older version wrote none
 
 
 def read_lines(path: Path) -> dict[str, Floats]:
-    """The boxes of each file_name in a file that `JsonLines` wrote; the file is left alone.
+    """The boxes by file_name in a file of `JsonLines`, or of lines with these two fields.
 
     Raises
     ------
     DetectorError
-        A line holds something else.
+        A line lacks file_name or valid boxes_xyxy.
     FileNotFoundError
         There is no such file.
     """
@@ -186,17 +181,17 @@ def read_lines(path: Path) -> dict[str, Floats]:
                 table[row["file_name"]] = as_boxes(row["boxes_xyxy"])
             except (ValueError, KeyError, TypeError):  # a DetectorError is a ValueError too
                 raise DetectorError(
-                    f"{printable(path)}: line {number} is not a picture's file_name and "
-                    "boxes_xyxy [[x1, y1, x2, y2], ...]; write it again, as `detect propose` does"
+                    f"{printable(path)}: line {number} lacks file_name or valid boxes_xyxy, "
+                    "[[x1, y1, x2, y2], ...]; write it as `detect propose` does"
                 ) from None
     return table
 
 
 class NpzFolder:
-    """One .npz per picture, read by `numpy.load` without pickles, each whole or not there.
+    """One .npz per picture, written whole or not at all; `numpy.load` reads it without pickles.
 
     It holds boxes_xyxy (N, 4) float32, scores (N,) float32, source (N,) str, file_name, sha256 of
-    the picture's file, height, width, and image_id where the picture has one.
+    the picture's file, height, width, and, for a picture of a data set, image_id.
     """
 
     def __init__(self, path: Path) -> None:
@@ -206,12 +201,12 @@ class NpzFolder:
         for file in path.glob("*.npz"):
             try:
                 with np.load(file, allow_pickle=False) as content:
-                    name = str(content["file_name"])
-                    self.stems[name] = file.stem
-                    if "sha256" in content:
-                        self.digests[name] = str(content["sha256"])
+                    name, digest = str(content["file_name"]), str(content["sha256"])
+                self.stems[name] = file.stem
+                if digest:
+                    self.digests[name] = digest
             except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
-                continue  # damaged, and computed again
+                continue  # it is damaged, and will be computed again
 
     def __contains__(self, picture: Picture) -> bool:
         return picture.file_name in self.stems

@@ -1,70 +1,79 @@
-"""How `detect propose` finds boxes, and what of it decides which come out."""
+"""The methods of `detect propose`, and the settings that decide their boxes."""
 
 from __future__ import annotations
 
-from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from detector.cli import load_detector
 from detector.errors import DetectorError
-from detector.files.digests import hash_of_weights
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from detector.pipeline import Detector
     from proposals import Proposals
 
 
 class Proposer(NamedTuple):
-    """How boxes are found."""
+    """A method that finds boxes."""
 
     propose: Callable[[np.ndarray], Proposals]
-    settings: dict[str, Any]  # all that decides which boxes come out
+    settings: dict[str, Any]  # everything that decides the boxes
     threads: int  # pictures at a time
 
 
-def proposer_of(arguments: Namespace) -> Proposer:
-    """The method that --method, --mode, --recipe and --weights ask for."""
-    if arguments.method == "selective_search":
-        return _selective_search(arguments)
-    detector = load_detector(arguments)
-    is_merged = arguments.method == "merged"
+def detector_proposer(detector: Detector, method: str) -> Proposer:
+    """The proposals of a detector, `method` "merged", or of its MultiBox, "multibox"."""
+    is_merged = method == "merged"
     if not is_merged and detector.multibox is None:
         raise DetectorError(
             "--method multibox: these weights hold no MultiBox; give --weights that have one"
         )
     recipe = detector.recipe
     settings = {
-        "method": arguments.method,
-        "weights": hash_of_weights(detector),
+        "method": method,
+        "weights": detector.digest(),
         "proposals": asdict(recipe.proposals),
         "multibox": recipe.multibox.boxes if detector.multibox else 0,
         "network": asdict(recipe.network),
     }
-    # One at a time: the network takes all processors for itself.
+    # One picture at a time: the network uses all processors.
     return Proposer(detector.propose if is_merged else detector.multibox_proposals, settings, 1)
 
 
-def _selective_search(arguments: Namespace) -> Proposer:
-    """Selective search as the recipe has it, without a detector and without torch."""
+def selective_search_proposer(
+    recipe: str | None,
+    settings: Sequence[str],
+    mode: str | None,
+    *,
+    use_cache: bool,
+    several: bool,
+) -> Proposer:
+    """Selective search with the recipe's options, without a detector and without torch.
+
+    Parameters
+    ----------
+    settings
+        Values of the recipe to override.
+    mode
+        Mode in place of the recipe's, with its own size of superpixels.
+    several
+        Several pictures will be searched: a processor each is faster than all for one.
+    """
     from detector.recipes import DEFAULT, load_recipe, override
     from detector.recipes.search_options import search_options
     from proposals import ProposalCache, selective_search
     from proposals.search.strategies import MODES
     from proposals.threads import processors
 
-    options = override(load_recipe(arguments.recipe or DEFAULT), arguments.settings).proposals
-    if arguments.proposals:
-        scale = MODES[arguments.proposals].superpixel_scale
-        options = replace(options, mode=arguments.proposals, superpixel_scale=scale)
+    options = override(load_recipe(recipe or DEFAULT), settings).proposals
+    if mode:
+        options = replace(options, mode=mode, superpixel_scale=MODES[mode].superpixel_scale)
     search: Callable[..., Proposals] = selective_search
-    if arguments.data and not arguments.no_cache:
+    if use_cache:
         search = ProposalCache().get_or_compute
-    threads = processors()
-    # A processor per picture is quicker than all for one, where there are several.
-    method = partial(search, threads=1 if arguments.data or len(arguments.pictures) > 1 else None)
-    settings = {"method": arguments.method, "proposals": asdict(options)}
-    return Proposer(partial(method, **search_options(options)), settings, threads)
+    method = partial(search, threads=1 if several else None, **search_options(options))
+    decisive = {"method": "selective_search", "proposals": asdict(options)}
+    return Proposer(method, decisive, processors())

@@ -1,60 +1,105 @@
-"""`detect train`: learns a detector from a data set."""
+"""`detect train`: train a detector on a data set."""
 
 from __future__ import annotations
 
+import argparse
 import os
-from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli import load_detector
+from detector.commands.chosen_detector import load_detector, name_of_weights
+from detector.commands.options import add_device, add_settings, count
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
     from detector.recipes import Recipe
 
-STEPS = {"detector": "training", "multibox": "multibox", "all": "training"}
+HELP = "train a detector on your own boxes"
+# The section of the recipe that --epochs and --seed change
+SECTIONS = {"detector": "training", "multibox": "multibox", "all": "training"}
 
 
-def train(arguments: Namespace) -> int:
-    """`detect train`: from boxes to a run folder with weights."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect train`."""
+    add = parser.add_argument
+    add(
+        "--data", type=Path, required=True, metavar="JSON|DIR",
+        help="boxes in COCO format, or the folder of a VOC, ILSVRC DET or YOLO data set",
+    )  # fmt: skip
+    add("--images", type=Path, metavar="DIR", help="their pictures (default: beside the JSON)")
+    add(
+        "--split", metavar="NAME",
+        help="part of a data set folder to train on (default: trainval, or else train)",
+    )  # fmt: skip
+    add(
+        "-o", "--output", type=Path, metavar="DIR",
+        help="run folder; an unfinished run in it is continued (default: runs/RECIPE-DATA, with "
+        "--weights runs/RECIPE-DATA-from-WEIGHTS)",
+    )  # fmt: skip
+    add(
+        "--recipe", metavar="NAME|YAML",
+        help="training settings (default: derived from the data, and named after their folder)",
+    )  # fmt: skip
+    add(
+        "--part", choices=("all", "detector", "multibox"), default="all",
+        help="train the detector, MultiBox on its trunk, or both in this order (default: all)",
+    )  # fmt: skip
+    add(
+        "--weights", type=Path, metavar="FILE",
+        help="continue from this detector of the same classes (default: start from the network "
+        "that the recipe's training.initial names, or else from the ImageNet weights; --part "
+        "multibox starts from the recipe's detector)",
+    )  # fmt: skip
+    add(
+        "--imagenet-weights", type=Path, metavar="FILE",
+        help="start from a network of `detect pretrain` (default: BVLC GoogLeNet, included)",
+    )  # fmt: skip
+    add(
+        "--members", type=count, metavar="N",
+        help="number of networks in the ensemble (default: the recipe's)",
+    )  # fmt: skip
+    add("--epochs", type=float, metavar="N", help="override the recipe's number of epochs")
+    add("--seed", type=int, metavar="N", help="override the recipe's random seed")
+    add("--no-cache", action="store_true", help="neither read nor write the proposal cache")
+    add_settings(parser)
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; the run folder receives the weights."""
     from detector.recipes import load_recipe
     from detector.training.derived_recipe import derive_recipe, explain
     from detector.training.job import read_training_data
-    from detector.training.run import train as run
+    from detector.training.run import train
     from detector.weights_file import IMAGENET_WEIGHTS
 
-    if arguments.weights and arguments.imagenet_weights:
-        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of both")
-    if arguments.part == "multibox" and arguments.imagenet_weights:
-        raise DetectorError(
-            "--imagenet-weights: MultiBox learns on a detector's trunk; leave it out"
-        )
-    if arguments.weights and any(s.startswith("training.initial=") for s in arguments.settings):
-        raise DetectorError("training.initial: --weights replaces it; leave out one of both")
-    if arguments.part == "multibox" and arguments.members is not None:
-        raise DetectorError("--members: MultiBox is one; leave it out or train --part detector")
+    data, part, weights = arguments.data, arguments.part, arguments.weights
+    _check_start(part, weights, arguments.imagenet_weights, arguments.settings)
+    if part == "multibox" and arguments.members is not None:
+        raise DetectorError("--members: does not apply to --part multibox; leave it out")
     start = dataset = None
-    if arguments.part == "multibox" or arguments.weights:
-        start = load_detector(arguments)
+    if part == "multibox" or weights:
+        start = load_detector(arguments.recipe, weights, arguments.device)
         recipe = start.recipe
     elif arguments.recipe:
         recipe = load_recipe(arguments.recipe)
     else:
-        dataset = read_training_data(arguments.data, arguments.split)
-        recipe = derive_recipe(dataset, arguments.data.resolve().parent.name or "custom")
-    if arguments.imagenet_weights and start is None:  # in place of what was derived
+        dataset = read_training_data(data, arguments.split)
+        recipe = derive_recipe(dataset, data.resolve().parent.name or "custom")
+    if arguments.imagenet_weights and start is None:  # they replace the derived initial network
         recipe = replace(recipe, training=replace(recipe.training, initial=""))
-    recipe = _with_options(recipe, arguments)
-    if dataset is not None and os.environ.get("RANK", "0") == "0":  # one of torchrun's processes
+    values = {"epochs": arguments.epochs, "seed": arguments.seed}
+    recipe = _with_options(recipe, arguments.settings, SECTIONS[part], values, arguments.members)
+    if dataset is not None and os.environ.get("RANK", "0") == "0":  # the first of torchrun's
         print("\n".join(explain(recipe, dataset)), flush=True)
-    run(
-        arguments.data,
-        arguments.output or Path("runs") / _run_name(arguments, recipe),
+    train(
+        data,
+        arguments.output or Path("runs") / _run_name(recipe.name, data, part, weights),
         recipe,
         start=start,
-        part=arguments.part,
+        part=part,
         images=arguments.images,
         split=arguments.split,
         device=arguments.device,
@@ -64,26 +109,42 @@ def train(arguments: Namespace) -> int:
     return 0
 
 
-def _run_name(arguments: Namespace, recipe: Recipe) -> str:
-    """What a run is called: its recipe, its data, what is trained alone, what it goes on from."""
-    data, weights = arguments.data, arguments.weights
-    words = [recipe.name, data.resolve().stem if data.stem in ("", "..") else data.stem]
-    if arguments.part != "all":
-        words.append(arguments.part)
+def _check_start(
+    part: str, weights: Path | None, imagenet_weights: Path | None, settings: Sequence[str]
+) -> None:
+    """Refuse two different networks to start from."""
+    if weights and imagenet_weights:
+        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of both")
+    if part == "multibox" and imagenet_weights:
+        raise DetectorError(
+            "--imagenet-weights: MultiBox is trained on a detector's trunk; leave it out"
+        )
+    if weights and any(setting.startswith("training.initial=") for setting in settings):
+        raise DetectorError("training.initial: --weights replaces it; leave out one of both")
+
+
+def _run_name(recipe: str, data: Path, part: str, weights: Path | None) -> str:
+    """Name of a run: its recipe, data, part (unless all) and initial weights (if given)."""
+    words = [recipe, data.resolve().stem if data.stem in ("", "..") else data.stem]
+    if part != "all":
+        words.append(part)
     if weights:
-        is_run = weights.is_dir() or weights.name == "weights.safetensors"
-        folder = weights if weights.is_dir() else weights.resolve().parent
-        words += ["from", folder.resolve().name if is_run else weights.stem]
+        words += ["from", name_of_weights(weights)]
     return "-".join(words)
 
 
-def _with_options(recipe: Recipe, arguments: Namespace) -> Recipe:
+def _with_options(
+    recipe: Recipe,
+    settings: Sequence[str],
+    section: str,
+    values: dict[str, float | None],
+    members: int | None,
+) -> Recipe:
+    """The recipe with --set, then with the `values` of a section that are given, and --members."""
     from detector.recipes import override, recipe_from_dict
 
-    content: dict[str, Any] = override(recipe, arguments.settings).to_dict()
-    for key in ("epochs", "seed"):
-        if getattr(arguments, key) is not None:
-            content[STEPS[arguments.part]][key] = getattr(arguments, key)
-    if arguments.members is not None:
-        content["training"]["members"] = arguments.members
+    content: dict[str, Any] = override(recipe, settings).to_dict()
+    content[section] |= {key: value for key, value in values.items() if value is not None}
+    if members is not None:
+        content["training"]["members"] = members
     return recipe_from_dict(content, where="options")

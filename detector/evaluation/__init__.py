@@ -1,1 +1,1 @@
-"""The detector over a data set: image by image, resumable."""
+"""The detector over a data set, picture by picture and resumable, and what an evaluation writes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def compared(
-    results: list[tuple[Report, DetectionTable]], part: Dataset, names: tuple[str, str]
+    results: Sequence[tuple[Report, DetectionTable]], part: Dataset, names: tuple[str, str]
 ) -> str:
-    """Two results in one table, then how much better the second is, as a sentence."""
+    """Two results in one table, then a sentence on how much better the second is."""
     from eval.why import compare
 
     first, second = ((table, _all_matches(report, table, part)) for report, table in results)
@@ -24,9 +25,9 @@ def compared(
 
 
 def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
-    """At every IoU threshold over which the protocol averages: ten for COCO."""
+    """The matches at every IoU threshold that the protocol averages over: ten for COCO."""
     if report.coco is None:
-        # Named after the protocol whose rule is to be applied: VOC has two.
+        # The protocol selects the rule of comparison; VOC has two.
         return [replace(report.matches, protocol=report.protocol)] if report.matches else []
     from eval.protocols.coco import match
 
@@ -37,14 +38,14 @@ def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[M
 
 
 def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> str:
-    """Both figures and the second less the first: main figures, then classes, then notes.
+    """Both figures and their difference, second minus first: totals, classes, then notes.
 
     Parameters
     ----------
     first, second
-        Of two results on one data set under one protocol.
+        Reports on one data set under one protocol.
     names
-        What the two are called.
+        The names of the two results.
     """
     title, *_ = first.table().splitlines()
     label = max(len(name) for name in ("class", *first.stats, *first.per_class))
@@ -62,16 +63,16 @@ def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> s
 
     lines = [title, "", line("", *names, "difference"), *figures(first.stats, second.stats)]
     lines += ["", line("class", "AP", "AP", ""), *figures(first.per_class, second.per_class)]
-    said = _said(first, second, names)
-    return "\n".join(text.rstrip() for text in [*lines, *([""] if said else []), *said])
+    notes = _notes(first, second, names)
+    return "\n".join(text.rstrip() for text in [*lines, *([""] if notes else []), *notes])
 
 
 def _figure(value: float, sign: str = "-") -> str:
     return "-" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
-def _said(first: Report, second: Report, names: tuple[str, str]) -> list[str]:
-    """Notes and quirks, those of both once; the others with the name whose they are."""
+def _notes(first: Report, second: Report, names: tuple[str, str]) -> list[str]:
+    """Shared notes and quirks once; the rest with the name of the result they belong to."""
     lines = []
     for kind, a, b in (
         ("Note", first.notes, second.notes),

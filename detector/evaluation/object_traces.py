@@ -1,9 +1,9 @@
-"""What became of each annotated object on its way through the pipeline: why it was missed.
+"""Traces of annotated objects through the pipeline: at which step was an object missed?
 
-An object is found where some box survives every stage: a proposal covers it, the cheap score
-keeps that region for the head, the head gives its class a high score, suppression spares the box.
-(Where networks are a cascade, what an early one rules out has score 0, as if misclassified.)
-The figures here say how near each stage came, so that `eval` can tell the stage that lost it.
+A detector finds an object if a box passes every step: a proposal covers the object, objectness
+keeps that region, the network gives its class a high score, and suppression keeps the box. (In a
+cascade, a region that an early network rejects has score 0, as if it were misclassified.) A trace
+holds how close each step came, from which `eval` derives the step that missed the object.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from detector.pipeline import Trace
     from eval import Dataset
 
-FOUND_IOU = 0.5  # a box this near counts as the object's
-NEAR_IOU = 0.1  # and one this near as an attempt at it (TIDE's bound, arXiv 2008.08115)
+FOUND_IOU = 0.5  # from which a box counts as a detection of the object
+NEAR_IOU = 0.1  # from which a box counts as an attempt at it (TIDE, arXiv 2008.08115)
 
 
 def object_traces(
     trace: Trace, boxes_xyxy: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> dict[str, list[float]]:
-    """Follow the objects of one image through the stages of the detector.
+    """Trace the objects of one image through the steps of the detector.
 
     Parameters
     ----------
     trace
-        What `Detector.trace` gave back.
+        The second result of `Detector.trace`.
     boxes_xyxy
         (M, 4) the objects, pixels.
     labels
-        (M,) the detector's label of each one's class; -1 where it does not know the class.
+        (M,) the detector's label for each object's class; -1 if it does not know the class.
 
     Returns
     -------
     dict of lists of length M, in the objects' order, rounded to 1e-6:
-        proposal_iou, the overlap of the nearest proposal; region_iou, that of the nearest region
-        the head saw; class_score and near_score, the highest score for the object's class of a
-        box with an overlap of at least .5 and .1, before suppression: 0 where there is none over
-        the recipe's `evaluate_threshold`.
+        proposal_iou, the IoU of the closest proposal; region_iou, the IoU of the closest region
+        that was classified; class_score and near_score, the highest score for the object's class
+        of a box with an IoU of at least 0.5 and 0.1, before suppression. It is 0 if no such score
+        exceeds the recipe's `evaluate_threshold`.
     """
     scored = trace.scored
     overlap = intersection_over_union(boxes_xyxy, scored.boxes_xyxy)
@@ -60,9 +60,9 @@ def object_traces(
 
 
 def traces_of_part(path: Path, whole: Dataset, part: Dataset) -> Path:
-    """A copy, beside it, of the objects.jsonl of a data set with what is of a part of it.
+    """Write the traces of a part of a data set beside those of the whole; returns their path.
 
-    The part has some of the images, or of the classes; where it is the whole, `path` is it.
+    The part has fewer images or classes. If it is the whole, `path` itself is returned.
     """
     import orjson
 

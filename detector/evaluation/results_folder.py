@@ -1,15 +1,15 @@
-"""A run of the detector over a data set, kept on disk image by image: it survives `kill -9`.
+"""The results of a detector over a data set, written image by image: they survive `kill -9`.
 
-run.json          what decides the results, written before any of them
-detections.jsonl  a line an image: image_id, seconds, sha256 of its file, proposals and regions
-                  (how many), other_sides where it has not those its data set says, detections
-                  (COCO results)
-objects.jsonl     a line an image, in the same order: image_id, what became of its objects
-failed.jsonl      pictures that could not be read; the next run tries them again
+run.json          the settings that decide the results, written before them
+detections.jsonl  a line per image: image_id, seconds, sha256 of its file, number of proposals and
+                  regions, other_sides (1 if its size is not the one that the data set states),
+                  detections (COCO results)
+objects.jsonl     a line per image, in the same order: image_id, traces of its objects
+failed.jsonl      unreadable pictures; the next run tries them again
 
-Every line goes out in one write, that of objects.jsonl first. A process that is killed leaves at
-most the last line torn, or one file a line ahead of the other; going on cuts both to the lines
-that both have, and the image in between is done again.
+Every line is one write, that of objects.jsonl first. A killed process leaves at most the last line
+torn, or one file a line ahead of the other. The next run cuts both files to the lines that both
+have, and repeats the image after them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import orjson
 
 from detector.errors import DetectorError
 from detector.files.locking import lock
+from detector.files.names import printable
 from detector.files.whole_files import write_file
-from detector.pictures.finding import printable
 from proposals.whole_files import replacing
 
 Identity: TypeAlias = "int | str"
-REMEDY = "give another --output, or --restart to begin anew"
+REMEDY = "give another --output, or --restart to start again"
 
 
 class Totals(NamedTuple):
@@ -37,25 +37,26 @@ class Totals(NamedTuple):
 
     seconds: float
     proposals: float
-    regions: float  # those proposals that the classifier saw
-    other_sides: float  # pictures that have not the sides their data set says
+    regions: float  # proposals that were classified
+    other_sides: float  # pictures whose size is not the one that the data set states
 
 
-class RunFolder:
+class ResultsFolder:
     """The folder of one run, locked while it is open.
 
     Parameters
     ----------
     folder
-        Made where it does not exist; a run found there is continued.
+        Created if missing; a run found there is continued.
     settings
-        Plain values by name: all that decides the results. Another run's are refused.
+        Everything that decides the results, plain values by name. A run with other settings is
+        rejected.
     about
-        What else run.json tells: versions, paths. Not compared.
+        Other content of run.json, such as versions and paths, which is not compared.
     traced
-        Whether there is an objects.jsonl.
+        Whether to write objects.jsonl.
     restart
-        Throw away what is there.
+        Discard what is there.
 
     Raises
     ------
@@ -65,7 +66,7 @@ class RunFolder:
     Attributes
     ----------
     about
-        That of the process that began the run.
+        The one of the process that began the run.
     """
 
     def __init__(
@@ -97,14 +98,14 @@ class RunFolder:
             self.close()
             raise
 
-    def __enter__(self) -> RunFolder:
+    def __enter__(self) -> ResultsFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         for file in (self._main, self._traces):
             if file is not None:
                 os.close(file)
@@ -123,7 +124,7 @@ class RunFolder:
         traces: dict[str, list[float]] | None = None,
         more: Mapping[str, int | str] | None = None,
     ) -> None:
-        """Note an image's detections, its objects' traces in a run that has them, and more."""
+        """Write an image's detections, the traces of its objects if the run has them, and more."""
         if self._traces is not None:
             _append(self._traces, {"image_id": image_id, **(traces or {})})
         about = {"image_id": image_id, "seconds": round(seconds, 4), **(more or {})}
@@ -133,7 +134,7 @@ class RunFolder:
         self._end += length
 
     def add_failure(self, image_id: Identity, file_name: str, reason: str) -> None:
-        """Note a picture that could not be read."""
+        """Write down an unreadable picture."""
         file = _open(self.failures)
         try:
             _append(file, {"image_id": image_id, "file_name": file_name, "reason": reason})
@@ -141,7 +142,7 @@ class RunFolder:
             os.close(file)
 
     def lines(self, image_ids: Iterable[Identity]) -> Iterator[dict[str, Any]]:
-        """The lines of these images, in this order, of those that are done."""
+        """The lines of those of these images that are done, in this order."""
         with self.detections.open("rb") as file:
             for image_id in image_ids:
                 if image_id in self._places:
@@ -149,12 +150,13 @@ class RunFolder:
                     yield orjson.loads(file.readline())
 
     def write_results(self, image_ids: Iterable[Identity]) -> tuple[Path, Totals]:
-        """Write detections.json, COCO results of these images in this order.
+        """Write detections.json, the COCO results of these images in this order.
+
+        The file depends only on the detector and the images: it contains no times.
 
         Returns
         -------
-        Its path, and the sums over all the images. No times are in it: it depends on the
-        detector and the images alone.
+        Its path, and the sums over all these images.
         """
         path, between = self.folder / "detections.json", b""
         totals = dict.fromkeys(Totals._fields, 0.0)
@@ -175,7 +177,7 @@ class RunFolder:
             (self.folder / name).unlink(missing_ok=True)
 
     def _begin(self, settings: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
-        """Write run.json, or hold it against the settings of now; what else stands in it."""
+        """Write run.json, or compare it with the settings; returns its other content."""
         path, where = self.folder / "run.json", printable(self.folder)
         settings = orjson.loads(orjson.dumps(settings))  # tuples become lists, as in the file
         try:
@@ -184,13 +186,13 @@ class RunFolder:
         except FileNotFoundError:
             if os.fstat(self._main).st_size:
                 raise DetectorError(
-                    f"{where}: holds detections but no run.json that says whose; {REMEDY}"
+                    f"{where}: holds detections without the run.json that describes them; {REMEDY}"
                 ) from None
             document = orjson.dumps({"settings": settings, **about}, option=orjson.OPT_INDENT_2)
             write_file(path, document + b"\n")
             return about
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise DetectorError(f"{printable(path)}: describes no run; {REMEDY}") from None
+            raise DetectorError(f"{printable(path)}: does not describe a run; {REMEDY}") from None
         names = [*settings, *(name for name in before if name not in settings)]
         changed = [
             f"{name} {_short(before.get(name))} (now {_short(settings.get(name))})"
@@ -202,7 +204,7 @@ class RunFolder:
         return content
 
     def _read_places(self) -> int:
-        """Find the images that are done, cut off what is not whole; where the next line begins."""
+        """Find the images that are done and cut incomplete lines; returns where the next begins."""
         files = {self._main: self.detections}
         if self._traces is not None:
             files[self._traces] = self.objects
@@ -224,7 +226,7 @@ class _Line(NamedTuple):
 
 
 def _whole_lines(path: Path) -> Iterator[_Line]:
-    """The lines of a file, without a last one that was cut off half-way."""
+    """The lines of a file, except for a last one that is incomplete."""
     begin = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -234,7 +236,7 @@ def _whole_lines(path: Path) -> Iterator[_Line]:
                 yield _Line(begin, begin + len(line), orjson.loads(line)["image_id"])
             except (ValueError, KeyError, TypeError):
                 raise DetectorError(
-                    f"{printable(path)}: line {number} is not an image's; {REMEDY}"
+                    f"{printable(path)}: line {number} is not the result of an image; {REMEDY}"
                 ) from None
             begin += len(line)
 
@@ -251,6 +253,6 @@ def _append(file: int, content: dict[str, Any]) -> int:
 
 
 def _short(value: Any) -> str:
-    """A setting in an error message: long ones, which are hashes, by their first letters."""
+    """A setting in an error message; of a long one, which is a digest, the first characters."""
     text = "missing" if value is None else str(value)
     return text if len(text) <= 24 else f"{text[:8]}..."

@@ -1,10 +1,9 @@
-"""The detector over a data set: image by image into a run folder, going on where it stopped."""
+"""The detector over a data set, picture by picture into a folder; an interrupted run continues."""
 
 from __future__ import annotations
 
 import time
-from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -13,21 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from detector.cli import load_detector, say
+from detector.console import notify, notify_failure, track
 from detector.errors import DetectorError
 from detector.evaluation.object_traces import object_traces
-from detector.evaluation.results_folder import REMEDY, Identity, RunFolder, Totals
-from detector.files.digests import (
-    hash_of_data,
-    hash_of_picture,
-    hash_of_weights,
-    is_another_picture,
-)
-from detector.pictures.dataset_folder import check_image_folder, find_image_folder
-from detector.pictures.finding import printable
-from detector.pictures.sides import other_sides, sides_of
-from detector.progress import track
-from detector.recipes import DEFAULT
+from detector.evaluation.results_folder import REMEDY, Identity, ResultsFolder, Totals
+from detector.files.digests import hash_of_data, hash_of_picture, picture_has_changed
+from detector.files.names import printable
+from detector.pictures.dataset_folder import size_warning, stated_size
 from detector.version import __version__
 from proposals import ProposalError
 
@@ -36,97 +27,90 @@ if TYPE_CHECKING:
     from detector.results import Detections
     from eval import Dataset
 
-DEFAULT_OUTPUT = Path("evaluations")
 PRESET = "evaluate"
-LIBRARIES = ("torch", "numpy", "opencv-contrib-python")  # whose versions may move a last digit
+LIBRARIES = ("torch", "numpy", "opencv-contrib-python")  # their versions may change last digits
 
 
 class FinishedRun(NamedTuple):
-    """What a run left in its folder."""
+    """The files and figures of a run."""
 
     detections: Path
-    objects: Path | None  # traces; none where the data set has no objects
-    images: Path
-    name: str  # of the detector
-    totals: Totals  # over all its pictures
-    failed: int
+    objects: Path | None  # traces of objects; None if the data set has no objects
+    totals: Totals  # over all pictures
+    failed: int  # unreadable pictures
     notes: tuple[str, ...]
 
 
-def run_detector(arguments: Namespace, whole: Dataset, part: Dataset) -> FinishedRun:
-    """Detect on the images of `part` that are not done yet; `whole` is the data set it is of.
+def run_detector(
+    detector: Detector,
+    whole: Dataset,
+    part: Dataset,
+    images: Path,
+    output: Path,
+    about: Mapping[str, Any],
+    *,
+    restart: bool = False,
+) -> FinishedRun:
+    """Detect on the pictures of `part` that are not done yet.
+
+    Parameters
+    ----------
+    whole
+        The data set that `part` belongs to.
+    images
+        Folder of the pictures.
+    output
+        Folder of the run.
+    about
+        Names and paths for run.json, which do not influence the results.
+    restart
+        Discard an earlier run in `output`.
 
     Raises
     ------
     DetectorError
-        Pictures or folder cannot be used, or the data set has none of the detector's classes.
+        The folder belongs to another run, or the data set has none of the detector's classes.
     KeyboardInterrupt
-        After saying how to go on.
+        After a message that tells how to continue.
     """
-    if arguments.images:
-        images = check_image_folder(arguments.images, part)
-    else:
-        images = find_image_folder(arguments.data, part)
-    name = run_name(arguments)
-    output = arguments.output or DEFAULT_OUTPUT / name
-    detector = load_detector(arguments)
     category_ids, notes = match_classes(detector.info.class_names, whole, part.class_names)
-    is_traced = len(whole.all_truths) > 0
-    about = {
-        "name": name,
-        "data": str(arguments.data),
-        "images": str(images),
-        "versions": {"detect": __version__} | {library: version(library) for library in LIBRARIES},
-    }
-    with RunFolder(
+    has_objects = len(whole.all_truths) > 0
+    versions = {"detect": __version__} | {library: version(library) for library in LIBRARIES}
+    with ResultsFolder(
         output,
         run_settings(detector, whole),
-        about,
-        traced=is_traced,
-        restart=arguments.restart,
+        {**about, "versions": versions},
+        traced=has_objects,
+        restart=restart,
     ) as folder:
         _check_pictures(folder, part, images)
         waiting = [index for index, image in enumerate(part.images) if image.id not in folder]
-        if len(folder) and waiting and folder.about.get("versions") != about["versions"]:
-            say(f"{printable(output)}: begun with other versions (run.json); digits may differ")
+        if len(folder) and waiting and folder.about.get("versions") != versions:
+            notify(f"{printable(output)}: begun with other versions (run.json); digits may differ")
         work = partial(_detect_image, detector, part, images, category_ids, folder)
         try:
             done = len(part) - len(waiting)
             failed = sum(not work(i) for i in track(waiting, "detecting", len(part), done))
         except KeyboardInterrupt:
-            say(
-                f"{len(folder)} pictures are kept in {printable(output)}; the same command goes "
-                "on from there"
+            notify(
+                f"the results of {len(folder)} pictures are in {printable(output)}; the same "
+                "command continues"
             )
             raise
         path, totals = folder.write_results(image.id for image in part.images)
     if failed:
-        notes += (f"pictures that could not be read: {failed}; their objects count as missed",)
+        notes += (f"unreadable pictures: {failed}; their objects count as missed",)
     if totals.other_sides:
         notes += (
-            f"pictures that have not the sides their data set says: {totals.other_sides:.0f}; "
-            "its boxes may not fit them",
+            f"pictures whose size is not the one that their data set states: "
+            f"{totals.other_sides:.0f}; its boxes may not fit them",
         )
-    objects = folder.objects if is_traced else None
-    return FinishedRun(path, objects, images, name, totals, failed, notes)
-
-
-def run_name(arguments: Namespace) -> str:
-    """What a run is called: its detector, what was chosen otherwise, its data set."""
-    weights, data = arguments.weights, arguments.data.resolve()
-    detector = Path(arguments.recipe or DEFAULT).stem
-    if weights:
-        is_run = weights.is_dir() or weights.name == "weights.safetensors"
-        folder = weights if weights.is_dir() else weights.resolve().parent
-        detector = folder.resolve().name if is_run else weights.stem
-    dataset = data.stem if data.is_file() else data.name
-    settings = [setting.replace("/", "_") for setting in arguments.settings]
-    parts = [detector, arguments.proposals, *settings, dataset, arguments.split]
-    return "-".join(part for part in parts if part)
+    objects = folder.objects if has_objects else None
+    return FinishedRun(path, objects, totals, failed, notes)
 
 
 def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
-    """All that decides what the detector finds, by name: a run is continued with the same only."""
+    """Everything that decides the results, by name; a run continues only with the same settings."""
     recipe = detector.recipe
     sections = {
         "proposals": asdict(recipe.proposals),
@@ -135,7 +119,7 @@ def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
         "multibox": {"boxes": recipe.multibox.boxes if detector.multibox else 0},
     }
     return {
-        "weights": hash_of_weights(detector),
+        "weights": detector.digest(),
         "data": hash_of_data(dataset),
         "preset": PRESET,
         "device": detector.device.type,
@@ -146,16 +130,16 @@ def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
 
 
 def match_classes(
-    names: tuple[str, ...], dataset: Dataset, judged: tuple[str, ...]
+    names: tuple[str, ...], dataset: Dataset, evaluated: tuple[str, ...]
 ) -> tuple[dict[int, Identity], tuple[str, ...]]:
-    """The data set's category id of each label of the detector, found by name; and notes.
+    """The data set's category id for each label of the detector, matched by name; and notes.
 
-    `judged` are the classes of the data set that will be looked at.
+    `evaluated` are the classes of the data set that the evaluation includes.
 
     Raises
     ------
     DetectorError
-        No class is known to both.
+        Detector and data set have no class in common.
     """
     by_name = dict(zip(dataset.class_names, dataset.category_ids, strict=True))
     known = {label: by_name[name] for label, name in enumerate(names) if name in by_name}
@@ -164,25 +148,25 @@ def match_classes(
             f"{dataset.source}: has none of the detector's classes ({_list(names)}) but "
             f"{_list(dataset.class_names)}; give --weights of a detector trained for them"
         )
-    strange = [name for name in judged if name not in names]
+    unknown = [name for name in evaluated if name not in names]
     absent = [name for name in names if name not in by_name]
     notes = []
-    if strange:
-        notes.append(f"the detector does not know {_list(strange)}: all their objects are missed")
+    if unknown:
+        notes.append(f"the detector does not know {_list(unknown)}: all their objects are missed")
     if absent:
-        notes.append(f"the data set lacks {_list(absent)}: what is found of them is left out")
+        notes.append(f"the data set lacks {_list(absent)}: their detections are left out")
     return known, tuple(notes)
 
 
-def _check_pictures(folder: RunFolder, part: Dataset, images: Path) -> None:
-    """Raise DetectorError where results there were found in another picture of the same name."""
+def _check_pictures(folder: ResultsFolder, part: Dataset, images: Path) -> None:
+    """Raise DetectorError if a picture has changed since its results were written."""
     paths = {image.id: images / image.file_name for image in part.images}
     for line in folder.lines(paths):
         path = paths[line["image_id"]]
-        if is_another_picture(path, line.get("sha256")):
+        if picture_has_changed(path, line.get("sha256")):
             raise DetectorError(
-                f"{printable(folder.folder)}: its results for {printable(path)} are of another "
-                f"picture, or of what it was before a change; {REMEDY}"
+                f"{printable(folder.folder)}: has results for {printable(path)}, but that picture "
+                f"has changed since; {REMEDY}"
             )
 
 
@@ -191,41 +175,40 @@ def _detect_image(
     part: Dataset,
     images: Path,
     category_ids: dict[int, Identity],
-    folder: RunFolder,
+    folder: ResultsFolder,
     index: int,
 ) -> bool:
-    """Detect in one picture and keep what was found; whether it could be read."""
+    """Detect in one picture and write its results; False if it is unreadable."""
     record, truths = part.images[index], part.truths(index)
+    path = images / record.file_name
     started = time.perf_counter()
     try:
-        found, trace = detector.trace(images / record.file_name, preset=PRESET)
+        detections, trace = detector.trace(path, preset=PRESET)
     except (DetectorError, ProposalError) as error:
-        name, message = printable(images / record.file_name), str(error)
-        say(message if name in message else f"{name}: {message}")
-        folder.add_failure(record.id, record.file_name, message)
+        notify_failure(printable(path), error)
+        folder.add_failure(record.id, record.file_name, str(error))
         return False
     seconds = time.perf_counter() - started
-    names = detector.info.class_names
-    label_of = {name: label for label, name in enumerate(names)}
+    label_of = {name: label for label, name in enumerate(detector.info.class_names)}
     labels = np.array([label_of.get(name, -1) for name in part.class_names])[truths.labels]
     traces = object_traces(trace, truths.boxes_xyxy, labels)
     more: dict[str, int | str] = {
-        "sha256": hash_of_picture(images / record.file_name) or "",
+        "sha256": hash_of_picture(path) or "",
         "proposals": len(trace.proposals_xyxy),
         "regions": len(trace.regions_xyxy),
     }
-    if fault := other_sides(images / record.file_name, found.image_size, sides_of(record)):
-        say(fault)
+    if warning := size_warning(path, detections.image_size, stated_size(record)):
+        notify(warning)
         more["other_sides"] = 1
-    folder.add(record.id, seconds, coco_results(found, record.id, category_ids), traces, more)
+    folder.add(record.id, seconds, coco_results(detections, record.id, category_ids), traces, more)
     return True
 
 
 def coco_results(
-    found: Detections, image_id: Identity, category_ids: dict[int, Identity]
+    detections: Detections, image_id: Identity, category_ids: dict[int, Identity]
 ) -> list[dict[str, Any]]:
-    """COCO results of the classes that the data set has, under its ids."""
-    pairs = zip(found.to_coco(image_id), found.labels.tolist(), strict=True)
+    """COCO results under the data set's category ids, without classes that it lacks."""
+    pairs = zip(detections.to_coco(image_id), detections.labels.tolist(), strict=True)
     return [
         {**row, "category_id": category_ids[label]} for row, label in pairs if label in category_ids
     ]

@@ -1,9 +1,9 @@
-"""Digests that tell two detectors, data sets or pictures apart, wherever their files lie."""
+"""SHA-256 digests that identify weights, data sets and pictures by content, not by path."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,21 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.pipeline import Detector
     from eval import Dataset
 
 
-def hash_of_weights(detector: Detector) -> str:
-    """SHA-256 of names and tensors, whatever file they came from."""
-    modes = [member.mode for member in detector.members]
-    digest = hashlib.sha256(repr((detector.info.class_names, modes)).encode())
-    for module in (*(member.model for member in detector.members), detector.multibox):
-        if module is not None:
-            _add(digest, module.state_dict().items())
+def hash_of_networks(
+    class_names: Sequence[str], modes: Sequence[str], networks: Iterable[Mapping[str, Tensor]]
+) -> str:
+    """Digest of a detector: its classes, and how its networks read regions, and their tensors."""
+    digest = hashlib.sha256(repr((tuple(class_names), list(modes))).encode())
+    for tensors in networks:
+        _add(digest, tensors.items())
     return digest.hexdigest()
 
 
 def hash_of_tensors(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of tensors by name, whatever their order. Files of the same ones may differ."""
+    """Digest of tensors by name; neither their order nor the file format matters."""
     digest = hashlib.sha256()
     _add(digest, sorted(tensors.items()))
     return digest.hexdigest()
@@ -40,7 +39,7 @@ def _add(digest: hashlib._Hash, named: Iterable[tuple[str, Tensor]]) -> None:
 
 
 def hash_of_data(dataset: Dataset) -> str:
-    """SHA-256 of images, classes and objects, whatever files they came from."""
+    """Digest of images, classes and objects; the files they were read from do not matter."""
     truths = dataset.all_truths
     names = (dataset.images, dataset.class_names, dataset.category_ids, truths.layout)
     digest = hashlib.sha256(repr(names).encode("utf-8", "backslashreplace"))
@@ -50,7 +49,7 @@ def hash_of_data(dataset: Dataset) -> str:
 
 
 def hash_of_picture(path: Path) -> str | None:
-    """SHA-256 of a picture's file; None where it cannot be read, or not twice, as a pipe."""
+    """Digest of a picture's file; None if it is unreadable or, like a pipe, is no file."""
     if not path.is_file():
         return None
     try:
@@ -60,9 +59,9 @@ def hash_of_picture(path: Path) -> str | None:
         return None
 
 
-def is_another_picture(path: Path, before: str | None) -> bool:
-    """Whether a file is not the picture that had this digest.
+def picture_has_changed(path: Path, before: str | None) -> bool:
+    """Whether a picture's file no longer has the digest `before`.
 
-    It is taken for the same where it is gone, or where an older version kept no digest.
+    A file that is gone, or that had no digest because it was a pipe, counts as unchanged.
     """
     return bool(before) and hash_of_picture(path) not in (before, None)

@@ -1,4 +1,4 @@
-"""One process at a time writes into a folder."""
+"""Locks that let one process at a time write into a folder."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.pictures.finding import printable
+from detector.files.names import printable
 
 _held: set[int] = set()  # descriptors of this process's locks
 
 
-def _let_go() -> None:
-    """A forked process must not hold on to a folder when the one that locked it is killed."""
+def _release_all() -> None:
+    """Close the locks that a fork inherited, or they would outlive the process that took them."""
     for descriptor in _held:
         os.close(descriptor)
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_release_all)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder`, made where it does not exist, for as long as the block runs.
+    """Hold `folder`, created if missing, while the block runs.
 
     Raises
     ------
@@ -39,13 +39,13 @@ def locked(folder: Path) -> Iterator[None]:
         lock(descriptor, folder)
         yield
     finally:
-        if descriptor in _held:  # not in a process forked meanwhile
+        if descriptor in _held:  # a fork made meanwhile has closed it already
             _held.remove(descriptor)
             os.close(descriptor)
 
 
 def lock(descriptor: int, folder: Path) -> None:
-    """Lock an open file or folder until it is closed or the process ends; `folder` to be named."""
+    """Lock an open file or folder until it is closed; errors name `folder`."""
     import fcntl
 
     try:

@@ -1,66 +1,38 @@
-"""Where the pictures of a data set lie. Imports nothing heavy."""
+"""The pictures of a data set: their folder, and the sizes that the data set states.
+
+Imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from detector.errors import DetectorError
-from detector.pictures.finding import printable
+from detector.files.names import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from eval import Dataset
+    from eval import Dataset, ImageRecord
+
+Size: TypeAlias = tuple[int, int]  # height, width
 
 IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this order
-
-
-def check_image_folder(folder: Path, dataset: Dataset) -> Path:
-    """The folder, if it holds a data set's first picture: a wrong one is told at once.
-
-    Raises
-    ------
-    DetectorError
-        No images in the data set, no such folder, or the first picture is not in it.
-    """
-    _check_folder(folder)
-    first = _first_picture(dataset, dataset.source)
-    if not (folder / first).is_file():
-        raise DetectorError(
-            f"--images {printable(folder)}: its first picture {printable(first)} is not there; "
-            "give the folder that the data set's file names start from"
-        )
-    return folder
-
-
-def pictures_missing(folder: Path, dataset: Dataset) -> bool:
-    """Whether no picture of a data set is in the folder, with or without the folders of its name.
-
-    Raises
-    ------
-    DetectorError
-        No such folder.
-    """
-    _check_folder(folder)
-    names = (image.file_name.replace("\\", "/") for image in dataset.images)
-    return not any(
-        (folder / name).is_file() or (folder / PurePosixPath(name).name).is_file() for name in names
-    )
 
 
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
     """The folder that holds a data set's first picture.
 
-    That which the layout names; else it is looked for beside a JSON file, and anywhere in the
-    folder of a data set that is one.
+    The layout's own folder is tried first, then the usual ones beside a JSON file; a data set that
+    is a folder is searched as a whole.
 
     Raises
     ------
     DetectorError
-        No images in the data set, or the first is in none of the usual folders, or in several.
+        The data set lists no images; the first one is in no such folder, or in several.
     """
     first = _first_picture(dataset, data)
     root = data if data.is_dir() else data.parent
@@ -82,24 +54,76 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
     raise DetectorError(f"{data}: its picture {first} is not {where} it; give --images FOLDER")
 
 
-def read_photograph(path: Path, sides: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture, RGB (H, W, 3), whose data set says that it has these sides: height, width.
+def check_image_folder(folder: Path, dataset: Dataset) -> Path:
+    """The same folder, if it holds a data set's first picture.
 
     Raises
     ------
     DetectorError
-        It cannot be read, or has others: its boxes would be wrong.
+        The data set lists no images, the folder is missing, or the first picture is not in it.
+    """
+    _check_folder(folder)
+    first = _first_picture(dataset, dataset.source)
+    if not (folder / first).is_file():
+        raise DetectorError(
+            f"--images {printable(folder)}: does not hold the first picture, {printable(first)}; "
+            "give the folder that the data set's file names start from"
+        )
+    return folder
+
+
+def pictures_missing(folder: Path, dataset: Dataset) -> bool:
+    """Whether a folder holds none of a data set's pictures, not even without their subfolders.
+
+    Raises
+    ------
+    DetectorError
+        There is no such folder.
+    """
+    _check_folder(folder)
+    names = (image.file_name.replace("\\", "/") for image in dataset.images)
+    return not any(
+        (folder / name).is_file() or (folder / PurePosixPath(name).name).is_file() for name in names
+    )
+
+
+def stated_size(record: ImageRecord) -> Size | None:
+    """The size that a data set states for a picture; None if it states none."""
+    return (record.height, record.width) if min(record.height, record.width) > 0 else None
+
+
+def size_warning(path: Path, actual: Size, expected: Size | None) -> str:
+    """Warning for a picture whose size differs from the data set's; "" if it agrees."""
+    if expected is None or actual == expected:
+        return ""
+    return f"{_size_fault(path, actual, expected)}; its boxes may not fit"
+
+
+def read_photograph(path: Path, size: Size) -> NDArray[np.uint8]:
+    """Read a picture as RGB (H, W, 3); `size` is the one that its data set states.
+
+    Raises
+    ------
+    DetectorError
+        The picture cannot be read, or its size is another, so that its boxes would be wrong.
     """
     from detector.pictures.reading import read_image
 
     image = read_image(path)
-    if image.shape[:2] != sides:
-        height, width = image.shape[:2]
+    actual = (image.shape[0], image.shape[1])
+    if actual != size:
         raise DetectorError(
-            f"{printable(path)}: is {width} x {height} pixels, its data set says {sides[1]} x "
-            f"{sides[0]}; enter its true width and height (as it is turned when shown)"
+            f"{_size_fault(path, actual, size)}; correct the data set (width and height count "
+            "after EXIF rotation)"
         )
     return image
+
+
+def _size_fault(path: Path, actual: Size, expected: Size) -> str:
+    return (
+        f"{printable(path)}: is {actual[1]} x {actual[0]} pixels, its data set states "
+        f"{expected[1]} x {expected[0]}"
+    )
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Frames and labels on a picture, legible at any size and on any ground."""
+"""Frames and labels on a picture, legible at any size and on any background."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from detector.pictures.labels import Label, place_labels
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
 
-    from detector.results import Detections
-
 Colour: TypeAlias = tuple[int, int, int]
 
-# A picture whose long side is shorter is enlarged: a word needs some 12 pixels of height.
+# Pictures with a shorter long side are enlarged, for text must be about 12 pixels high.
 SMALLEST_SIDE = 400
 
-# After Okabe and Ito, and Paul Tol: neighbours differ in lightness as well as in hue, which
-# keeps them apart for the colour-blind.
+# After Okabe and Ito, and Paul Tol. Neighbours differ in lightness as well as in hue, so that
+# colour-blind people can distinguish them.
 PALETTE: tuple[Colour, ...] = (
     *((230, 159, 0), (0, 114, 178), (240, 228, 66), (213, 94, 0), (86, 180, 233)),
     *((0, 158, 115), (204, 121, 167), (136, 34, 85), (153, 221, 255), (68, 170, 68)),
@@ -30,28 +28,38 @@ PALETTE: tuple[Colour, ...] = (
     *((187, 204, 51), (0, 225, 205), (255, 170, 187), (119, 72, 24), (170, 136, 238)),
 )
 
-# Tried in turn for names that Pillow's own font (Latin) has no letters for.
+# Tried in turn for names with letters that Pillow's own font (Latin) lacks.
 WIDE_FONTS = (
     *("NotoSansCJK-Regular.ttc", "PingFang.ttc", "msyh.ttc", "wqy-zenhei.ttc", "YuGothM.ttc"),
     *("Arial Unicode.ttf", "NotoSans-Regular.ttf", "DejaVuSans.ttf", "arial.ttf"),
 )
 
 
-def draw_detections(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """Draw every detection's frame, class name and score; the best lie on top.
+def draw_detections(
+    image: np.ndarray,
+    boxes_xyxy: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+) -> np.ndarray:
+    """Draw every box with its class name and score; the best lie on top.
 
     Parameters
     ----------
     image
-        (H, W, 3) uint8 RGB; left as it is.
-    detections
-        Boxes in pixels of `image`.
+        (H, W, 3) uint8 RGB; it is not modified.
+    boxes_xyxy
+        (N, 4) float, pixels of `image`.
+    scores
+        (N,) float.
+    labels
+        (N,) int, index into `class_names`.
 
     Returns
     -------
     ndarray
-        (H * f, W * f, 3) uint8 RGB, where f is 1, or the whole number that brings the long side
-        of a small picture to at least 400 pixels.
+        (H * f, W * f, 3) uint8 RGB. The factor f is 1, or for a small picture the integer that
+        makes its long side at least 400 pixels.
     """
     from PIL import Image, ImageDraw
 
@@ -62,25 +70,26 @@ def draw_detections(image: np.ndarray, detections: Detections) -> np.ndarray:
         canvas = canvas.resize((width * factor, height * factor), Image.Resampling.BICUBIC)
     size = math.sqrt(canvas.width * canvas.height)
     line = max(2, round(size / 220))
-    font = _font(max(13, round(size / 36)), detections.class_names)
-    colours = class_colours(detections.class_names)
-    frames = np.rint(detections.boxes_xyxy * factor).astype(np.int64)
-    # A side beyond the border would not be seen at all.
+    font = _font(max(13, round(size / 36)), class_names)
+    colours = class_colours(class_names)
+    frames = np.rint(boxes_xyxy * factor).astype(np.int64)
+    # A side outside the picture would be invisible.
     frames = np.clip(frames, 0, [*canvas.size, *canvas.size])
-    labels = place_labels(detections, frames, font, line, canvas.size)
+    texts = [class_names[label] for label in labels.tolist()]
+    placed = place_labels(frames, texts, scores.tolist(), font, line, canvas.size)
     painter = ImageDraw.Draw(canvas)
-    for row in np.argsort(detections.scores, kind="stable"):
-        _draw_frame(painter, frames[row].tolist(), colours[detections.labels[row]], line)
-    for label in reversed(labels):
-        _draw_label(painter, label, colours[detections.labels[label.row]], font)
+    for row in np.argsort(scores, kind="stable"):
+        _draw_frame(painter, frames[row].tolist(), colours[labels[row]], line)
+    for label in reversed(placed):
+        _draw_label(painter, label, colours[labels[label.row]], font)
     return np.array(canvas)
 
 
 def class_colours(class_names: Sequence[str]) -> list[Colour]:
-    """One colour per class, all different; a name keeps its colour between runs.
+    """A different colour for every class; a name has the same colour in every run.
 
-    A checksum of the name chooses the colour; where two names choose the same, the later in
-    `class_names` takes the next one free.
+    A checksum of the name chooses the colour. If two names choose the same, the later in
+    `class_names` takes the next free one.
     """
     palette = [*PALETTE, *_more_colours(len(class_names) - len(PALETTE))]
     taken: set[int] = set()
@@ -95,7 +104,7 @@ def class_colours(class_names: Sequence[str]) -> list[Colour]:
 
 
 def _more_colours(count: int) -> list[Colour]:
-    """Any number of colours past the palette: hues by the golden ratio, three lightnesses."""
+    """Any number of colours beyond the palette: hues by the golden ratio, three lightnesses."""
     import colorsys
 
     colours = []
@@ -107,7 +116,7 @@ def _more_colours(count: int) -> list[Colour]:
 
 
 def _ink(colour: Colour) -> Colour:
-    """Black or white, whichever stands out more from a colour (relative luminance, WCAG 2)."""
+    """Black or white, whichever contrasts more with a colour (relative luminance, WCAG 2)."""
     linear = [(part / 255) ** 2.2 for part in colour]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return (0, 0, 0) if luminance > 0.18 else (255, 255, 255)
@@ -116,7 +125,7 @@ def _ink(colour: Colour) -> Colour:
 def _draw_frame(
     painter: ImageDraw.ImageDraw, frame: Sequence[int], colour: Colour, line: int
 ) -> None:
-    """A band in the class colour between two thin ones of black or white."""
+    """A band in the class colour between two thin black or white lines."""
     x1, y1, x2, y2 = frame
     edge = max(1, line // 3)
     # Pixel rectangles are inclusive: the last column of a continuous box is x2 - 1.

@@ -12,13 +12,11 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.pictures.finding import find_images, nearest_name, printable
+from detector.files.names import nearest_name, printable
 from detector.pictures.pixels import array_to_rgb, from_float, sixteen_bit
 
 if TYPE_CHECKING:
     from PIL import Image
-
-__all__ = ["ImageSource", "find_images", "read_image"]
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | Image.Image | np.ndarray"
 

@@ -14,7 +14,6 @@ from detector.files.digests import hash_of_data, hash_of_tensors
 from detector.networks.ensemble import Member, as_proposer, voters, without_vote
 from detector.networks.regions import RegionClassifier
 from detector.pipeline import Detector
-from detector.progress import show_training
 from detector.recipes import Recipe
 from detector.training.photographs import Photographs, StepData
 from detector.training.proposals import MultiBoxSource, kept_multibox, searched_proposals
@@ -23,7 +22,7 @@ from detector.training.warp_mode import WindowSteps, window_losses, without_regr
 from detector.training_loop.distributed import Processes
 from detector.training_loop.parts import Steps
 from detector.training_loop.run_folder import MULTIBOX_BOXES
-from detector.training_loop.trainer import PartLosses, Trainer
+from detector.training_loop.trainer import PartLosses, Trainer, show_training
 from detector.version import __version__
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
 from eval import Dataset, read_dataset

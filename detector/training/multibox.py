@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
+from detector.console import track
 from detector.errors import DetectorError
 from detector.networks.googlenet import TRUNK_CHANNELS
 from detector.pipeline import Detector
-from detector.progress import show_training, track
 from detector.recipes import MultiBoxOptions
 from detector.training.photographs import Photographs
 from detector.training_loop.run_folder import CHECKPOINT, MULTIBOX
-from detector.training_loop.trainer import Trainer
+from detector.training_loop.trainer import Trainer, show_training
 from proposals.boxes import flip_boxes
 from proposals.multibox import MultiBox
 from proposals.multibox_loss import assign, multibox_losses, stack

@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from detector.files.digests import hash_of_weights
+from detector.console import track
 from detector.pictures.dataset_folder import read_photograph
 from detector.pictures.reading import read_image
 from detector.pipeline import Detector
-from detector.progress import track
 from detector.recipes import ProposalOptions
 from detector.recipes.search_options import search_options
 from detector.weights_file import load_tensors, save_tensors
@@ -56,7 +55,7 @@ class MultiBoxSource(NamedTuple):
     def digest(self) -> str:
         """Tells these boxes from any other, but for the rounding of the device."""
         records = [self.dataset.images[index] for index in self.images]
-        words = repr((hash_of_weights(self.proposer), self.boxes, records))
+        words = repr((self.proposer.digest(), self.boxes, records))
         return hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
+from detector.console import track
 from detector.pictures.reading import read_image
 from detector.pipeline import Detector
-from detector.progress import track
 from eval import Dataset, evaluate
 from proposals.recall.meter import RecallMeter
 

@@ -21,8 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
+from detector.console import progress
 from detector.errors import DetectorError
 from detector.training_loop.checkpoint import State, read_checkpoint, restore, write_checkpoint
 from detector.training_loop.curves import draw_curves
@@ -213,6 +215,14 @@ class Trainer:
     def _draw(self) -> None:
         if self.processes.is_main:
             draw_curves(self.folder)
+
+
+def show_training(trainer: Trainer, what: str, console: Console) -> None:
+    """Run a trainer to its end; show progress with the mean losses."""
+    with progress(what, len(trainer.data), trainer.step, console) as update:
+        for reached in trainer.run():
+            losses = (f"{name} {value:.3f}" for name, value in reached.losses.items())
+            update(reached.step, "  ".join(losses))
 
 
 class _PartLosses(nn.Module):

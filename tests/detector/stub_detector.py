@@ -36,9 +36,10 @@ class StubDetector:
         self.info = SimpleNamespace(class_names=NAMES, category_ids=CATEGORY_IDS)
         self.recipe, self.multibox = Recipe(), None
         self.device = SimpleNamespace(type="cpu")
-        network = SimpleNamespace(state_dict=dict)
-        self.members = (SimpleNamespace(model=network, mode="shared"),)
         self.seen: list[str] = []
+
+    def digest(self) -> str:
+        return str(self.info.class_names)
 
     def trace(self, path: Path, preset: str) -> tuple[Detections, Any]:
         self.seen.append(path.name)
@@ -58,7 +59,7 @@ class StubDetector:
 def use(patch: pytest.MonkeyPatch) -> StubDetector:
     """Let `detect evaluate` run a new StubDetector until the test ends."""
     stub = StubDetector()
-    patch.setattr("detector.evaluation.run.load_detector", lambda arguments: stub)
+    patch.setattr("detector.commands.evaluate.load_detector", lambda *_: stub)
     return stub
 
 

@@ -43,8 +43,8 @@ def test_square_brackets_stand_in_the_help_as_written(
     [
         (["--threshold", "1.5", "a.jpg"], "1.5 is not between 0 and 1"),
         (["--threshold", "high", "a.jpg"], "high is not between 0 and 1"),
-        (["--max-detections", "0", "a.jpg"], "0 is not 1 or more"),
-        (["--max-detections", "few", "a.jpg"], "few is not 1 or more"),
+        (["--max-detections", "0", "a.jpg"], "0 is not an integer of at least 1"),
+        (["--max-detections", "few", "a.jpg"], "few is not an integer of at least 1"),
         (["evaluate"], "--data"),
         (["a.jpg", "--nonsense"], "nonsense"),
     ],

@@ -15,7 +15,7 @@ from PIL import Image
 
 from detector.errors import DetectorError
 from detector.pictures.drawing import class_colours, draw_detections
-from detector.pictures.finding import save_picture
+from detector.pictures.writing import save_picture
 from detector.results import Detection, Detections
 
 NAMES = ("cat", "dog")
@@ -209,7 +209,7 @@ def test_frames_and_labels_show_on_any_ground(ground: int) -> None:
     image = np.full((500, 500, 3), ground, dtype=np.uint8)
     boxes = [[100, 100, 300, 300]]
     found = make(boxes_xyxy=boxes, scores=[0.9], labels=[1], image_size=(500, 500), image=image)
-    drawn = draw_detections(image, found)
+    drawn = draw_detections(image, found.boxes_xyxy, found.scores, found.labels, NAMES)
     row = drawn[200].astype(int)
     assert np.abs(row[98:104] - ground).max() > 100 and np.abs(row[296:302] - ground).max() > 100
     assert (row[110:290] == ground).all() and (drawn[400:] == ground).all()
@@ -228,16 +228,10 @@ def test_labels_keep_inside_and_apart() -> None:
     generator = np.random.default_rng(3)
     origins = generator.uniform(-20, 480, (60, 2))
     boxes = np.hstack([origins, origins + generator.uniform(0, 120, (60, 2))])
-    found = make(
-        boxes_xyxy=boxes,
-        scores=np.linspace(1, 0, 60),
-        labels=[0] * 60,
-        image_size=(500, 500),
-        image=None,
-    )
+    frames = np.rint(boxes).astype(int)
     font = ImageFont.load_default(14)
     assert isinstance(font, ImageFont.FreeTypeFont)
-    labels = place_labels(found, np.rint(boxes).astype(int), font, 2, (500, 500))
+    labels = place_labels(frames, ["cat"] * 60, np.linspace(1, 0, 60).tolist(), font, 2, (500, 500))
     assert labels[0].text == "cat 100%" and len(labels) > 40
     covered = np.zeros((500, 500), dtype=int)
     for label in labels:
@@ -253,11 +247,9 @@ def test_a_label_makes_way_for_a_better_one_before_it_is_cut() -> None:
     from detector.pictures.labels import place_labels
 
     boxes = np.array([[100, 100, 300, 300]] * 3)
-    image_size = (400, 400)
-    found = make(boxes_xyxy=boxes, labels=[0, 0, 0], image_size=image_size, image=None)
     font = ImageFont.load_default(14)
     assert isinstance(font, ImageFont.FreeTypeFont)
-    labels = place_labels(found, boxes, font, 2, image_size)
+    labels = place_labels(boxes, ["cat"] * 3, [0.98, 0.5, 0.126], font, 2, (400, 400))
     assert [label.text for label in labels] == ["cat 98%", "cat 50%", "cat 13%"]
     assert labels[0].place[3] == 100 and len({label.place for label in labels}) == 3
 

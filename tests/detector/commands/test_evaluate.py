@@ -219,11 +219,11 @@ def test_pictures_for_the_report_that_are_not_there(
     assert capsys.readouterr().err == "detect: --images none: no such folder; check the path\n"
     assert not (tmp_path / "out").exists()
     (tmp_path / "empty").mkdir()
-    said = f"none of {len(read_dataset(small_dataset))} pictures is in empty: the report has no"
+    said = f"empty holds none of {len(read_dataset(small_dataset))} pictures: the report shows none"
     assert evaluate(*words, "empty") == 0
     assert said in capsys.readouterr().err
     assert evaluate(*words, small_dataset.parent) == 0
-    assert "none of" not in capsys.readouterr().err
+    assert "holds none" not in capsys.readouterr().err
 
 
 def test_the_report_is_there_though_nobody_reads_the_table(
@@ -247,4 +247,4 @@ def test_the_report_is_there_though_nobody_reads_the_table(
 def test_names_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         evaluate("--data", "x.json", "--classes", "cat,,dog")
-    assert "'cat,,dog' is not names" in capsys.readouterr().err
+    assert "'cat,,dog' is not a list of names" in capsys.readouterr().err

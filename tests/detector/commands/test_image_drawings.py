@@ -46,8 +46,8 @@ def test_another_photograph_of_the_name_is_not_drawn_over(
     run = detect("--weights", small_weights, "-o", "ph", word)
     assert run.code == 1 and len(run.errors.splitlines()) == 1
     itself = word.startswith("in")
-    said = "lies in the output folder" if itself else "does not say that `detect` drew it"
-    assert f"detect: ph/dog.jpg: {said} and would be drawn over" in run.errors
+    said = "lies in the output folder" if itself else "was not drawn by `detect`"
+    assert f"detect: ph/dog.jpg: {said} and would be overwritten" in run.errors
     assert photograph.read_bytes() == before and not Path("ph/detections.json").exists()
 
 
@@ -63,7 +63,7 @@ def test_drawings_beside_their_photographs_are_drawn_again(
         save(Path("ph/dog-2.jpg"))
         run = detect("--weights", small_weights, "-o", "ph", *pictures)
         assert run.code == 1 and "1 of 2 pictures" in run.errors
-        assert "else/dog.png: ph/dog-2.jpg: does not say that `detect` drew it" in run.errors
+        assert "else/dog.png: ph/dog-2.jpg: was not drawn by `detect`" in run.errors
         Path("ph/dog-2.jpg").write_bytes(drawn[1])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector import Detector
-from detector.cli import own_proposals
+from detector.commands.chosen_detector import own_proposals
 from tests.detector.command import detect, save
 
 
@@ -60,7 +60,7 @@ def test_own_boxes_that_name_no_pictures_are_refused_once(content: Any, tmp_path
     pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
     run = detect("--proposals", table, "--json", "-", *pictures)
     assert run.code == 1 and len(run.errors.splitlines()) == 1 and run.out == ""
-    assert 'boxes.json: holds no boxes by picture; write it as {"street.jpg": [[' in run.errors
+    assert 'boxes.json: does not list boxes by picture; write it as {"street.jpg": [[' in run.errors
 
 
 def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_wrong_line_of_boxes_is_named(line: str, small_weights: Path, tmp_path
     picture = save(tmp_path / "1.png")
     run = detect("--weights", small_weights, "--json", "-", picture, "--proposals", lines)
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert "boxes.jsonl: line 2 is not a picture's file_name and boxes_xyxy" in run.errors
+    assert "boxes.jsonl: line 2 lacks file_name or valid boxes_xyxy" in run.errors
     assert lines.read_bytes() == before
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ import pytest
 from PIL import Image
 
 from detector import Detector, DetectorError, read_image
-from detector.pictures.finding import save_picture
 from detector.pictures.proposal_drawing import draw_proposals
+from detector.pictures.writing import save_picture
 from eval import read_dataset
 from proposals import Proposals, measure_recall, selective_search
 from proposals.search.strategies import MODES
@@ -79,8 +78,8 @@ class FakeDetector:
 
     def __init__(self, weights: Path, has_multibox: bool) -> None:
         detector = Detector.load(weights, device="cpu")
-        self.recipe, self.info, self.members = detector.recipe, detector.info, detector.members
-        self.multibox = SimpleNamespace(state_dict=dict) if has_multibox else None
+        self.recipe, self.digest = detector.recipe, detector.digest
+        self.multibox = object() if has_multibox else None
 
     def multibox_proposals(self, image: np.ndarray) -> Proposals:
         boxes = np.array([[1, 2, 30, 40], [5, 6, 70, 71]], np.float32)
@@ -94,7 +93,7 @@ def test_multibox_alone(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_multibox: bool
 ) -> None:
     fake = FakeDetector(small_weights, has_multibox)
-    monkeypatch.setattr("detector.commands.propose_methods.load_detector", lambda arguments: fake)
+    monkeypatch.setattr("detector.commands.propose.load_detector", lambda *_: fake)
     paths = [save(tmp_path / f"{number}.png") for number in range(2)]
     run = detect("propose", *paths, "--method", "multibox", "-o", tmp_path / "out")
     if not has_multibox:
@@ -129,7 +128,7 @@ def test_a_data_set_with_recall(search: Any, small_dataset: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("form", ["jsonl", "npz"])
-def test_pictures_of_other_sides_than_their_data_set_says_are_told(
+def test_pictures_whose_size_differs_from_their_data_set_are_reported(
     search: Any, small_dataset: Path, tmp_path: Path, form: str
 ) -> None:
     half, out = tmp_path / "half", tmp_path / "out"
@@ -138,11 +137,11 @@ def test_pictures_of_other_sides_than_their_data_set_says_are_told(
         with Image.open(small_dataset.parent / f"{number}.png") as whole:
             (whole if number == 2 else whole.reduce(2)).save(half / f"{number}.png")
     words = ("--data", small_dataset, "--images", half, "--recall", "-o", out, "--format", form)
-    said = "1.png: is 64 x 48 pixels, its data set says 128 x 96; its boxes may not fit"
+    said = "1.png: is 64 x 48 pixels, its data set states 128 x 96; its boxes may not fit"
     run = search(*words, "--limit", 2)
     assert run.code == 0 and f"detect: {half}/{said}\n" in run.errors
     assert "2.png: is" not in run.errors
-    note = "recall: {} pictures have not the sides their data set says; its boxes may not fit them"
+    note = "recall: pictures whose size is not the one that their data set states: {}; its boxes"
     assert note.format(1) in run.errors
     run = search(*words, "--limit", 3)  # of those that were there before too
     assert run.code == 0 and said not in run.errors and "3.png: is 64 x 48" in run.errors
@@ -207,7 +206,7 @@ def test_boxes_are_kept_where_the_drawing_cannot_be_written(
             raise DetectorError(f"{path}: cannot be written")
         save_picture(image, path)
 
-    monkeypatch.setattr("detector.commands.propose.save_picture", full_disk)
+    monkeypatch.setattr("detector.commands.propose_run.save_picture", full_disk)
     for before in ("", "; 2 had them before"):
         run = search(*paths, "-o", out, "--draw", 5)
         assert run.code == 1
@@ -226,7 +225,7 @@ def test_photographs_are_not_drawn_over(search: Any, small_dataset: Path, tmp_pa
     out = tmp_path / "out"
     photograph = save(out / "a-2.jpg", 3).read_bytes()
     run = search(*paths, "-o", out, "--draw", 5)
-    assert run.code == 1 and "a-2.jpg: does not say that `detect` drew it" in run.errors
+    assert run.code == 1 and "a-2.jpg: was not drawn by `detect`" in run.errors
     assert (out / "a-2.jpg").read_bytes() == photograph
     assert (out / "a.jpg").is_file() and len(proposed(out)) == 2
 
@@ -265,18 +264,21 @@ def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
     [
         ([], "name either pictures or --data"),
         (["a.jpg", "--data", "b.json"], "name either pictures or --data"),
-        (["a.jpg", "--recall"], "--recall speaks of a data set"),
-        (["a.jpg", "--split", "val"], "--split speaks of a data set"),
-        (["a.jpg", "--limit", "3"], "--limit speaks of a data set"),
+        (["a.jpg", "--recall"], "--recall: applies to a data set"),
+        (["a.jpg", "--split", "val"], "--split: applies to a data set"),
+        (["a.jpg", "--limit", "3"], "--limit: applies to a data set"),
         (
             ["a.jpg", "--method", "selective_search", "--weights", "w"],
-            "--weights: selective search",
+            "--weights: does not apply to --method selective_search",
         ),
         (
             ["a.jpg", "--method", "selective_search", "--device", "cpu"],
-            "--device: selective search",
+            "--device: does not apply to --method selective",
         ),
-        (["a.jpg", "--method", "multibox", "--mode", "fast"], "--mode is one of selective search"),
+        (
+            ["a.jpg", "--method", "multibox", "--mode", "fast"],
+            "--mode: does not apply",
+        ),
         (["a.jpg", "--recipe", "voc2", "--method", "selective_search"], "did you mean 'voc20'?"),
         (["--data", "none.json"], "none.json: no such file"),
         (["nothing/*.jpg"], "no pictures in nothing/*.jpg"),

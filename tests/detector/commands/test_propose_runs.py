@@ -87,18 +87,6 @@ def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
         np.testing.assert_allclose(boxes_of(out, path, form), expected, atol=0.0051)
 
 
-def test_lines_of_an_older_version_are_continued(search: Any, tmp_path: Path) -> None:
-    paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq")]
-    out = tmp_path / "out"
-    assert search(*paths, "-o", out).code == 0
-    new = ("stem", "sha256")
-    rows = [json.dumps({k: v for k, v in row.items() if k not in new}) for row in proposed(out)]
-    (out / "proposals.jsonl").write_text("\n".join(rows) + "\n")
-    run = search(paths[1], "-o", out, "--draw", 5)
-    assert run.code == 0 and "1 had them before" in run.errors
-    assert [path.name for path in out.glob("*.jpg")] == ["a-2.jpg"]
-
-
 @pytest.mark.parametrize("form", ["jsonl", "npz"])
 def test_boxes_of_another_picture_of_the_name_are_not_taken(
     search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
@@ -112,7 +100,7 @@ def test_boxes_of_another_picture_of_the_name_are_not_taken(
     for _ in range(2):
         run = search(*words)
         assert run.code == 1 and len(run.errors.splitlines()) == 1
-        assert "its boxes for a.png are of another picture, or of what it was" in run.errors
+        assert "has boxes for a.png, but that picture has changed since;" in run.errors
         assert (tmp_path / "out" / "a.jpg").read_bytes() == drawn
         monkeypatch.chdir(here.parent)  # where the file itself is another, from now on
         here.write_bytes(there.read_bytes())
@@ -128,7 +116,7 @@ def test_pictures_of_a_data_set_may_be_moved_and_not_be_others(
     words = ("--data", small_dataset, "--limit", 3, "--recall", "-o", tmp_path / "out", "--images")
     assert search(*words, first).code == 0
     for folder, said in (
-        (other, "its boxes for 1.png are of another picture"),
+        (other, "has boxes for 1.png, but that picture has changed since"),
         (tmp_path / "none", f"--images {tmp_path / 'none'}: no such folder"),
     ):
         run = search(*words, folder)
@@ -166,7 +154,7 @@ def test_an_interrupted_run_goes_on(
 
     data = ("--data", small_dataset, "--no-cache")
     with monkeypatch.context() as patch:
-        patch.setattr("detector.pictures.reading.read_image", interrupted)
+        patch.setattr("detector.commands.propose_run.read_image", interrupted)
         assert search(*data, "-o", tmp_path / "out").code == 130
     done = len(proposed(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
     assert done < 6
@@ -183,7 +171,7 @@ def test_a_finished_run_computes_nothing(
     data = ("--data", small_dataset, "-o", tmp_path / "out")
     assert search(*data).code == 0
     whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
-    monkeypatch.setattr("detector.pictures.reading.read_image", None)
+    monkeypatch.setattr("detector.commands.propose_run.read_image", None)
     run = search(*data, "--recall")
     assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
     assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
@@ -258,7 +246,7 @@ def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) 
     out.mkdir()
     (out / "proposals.jsonl").write_text('{"name": 1}\n')
     run = search(save(tmp_path / "a.png"), "-o", out)
-    assert run.code == 1 and "line 1 is not a picture's boxes" in run.errors
+    assert run.code == 1 and "line 1 does not hold the boxes of a picture" in run.errors
 
 
 def test_pictures_that_cannot_be_read_are_one_line_each(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from detector import Detector
-from detector.cli import load_detector
-from detector.commands.parser import parse
 from detector.networks.ensemble import Member
-from detector.recipes import override
+from detector.recipes import Recipe, override
 from tests.detector.command import detect, save
 
 
@@ -26,10 +25,10 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
 @pytest.mark.parametrize(
     ("modes", "asked", "said"),
     [
-        (["shared"], "warp", "are shared; "),
-        (["proposer", "warp"], "shared", "are warp; "),
-        (["shared", "warp"], "warp", "are shared and warp; "),
-        (["shared", "warp"], "shared", "are shared and warp; "),
+        (["shared"], "warp", "in mode shared; "),
+        (["proposer", "warp"], "shared", "in mode warp; "),
+        (["shared", "warp"], "warp", "in mode shared and warp; "),
+        (["shared", "warp"], "shared", "in mode shared and warp; "),
     ],
 )
 def test_networks_are_not_read_in_a_mode_they_did_not_learn(
@@ -41,7 +40,7 @@ def test_networks_are_not_read_in_a_mode_they_did_not_learn(
     source = [small_dataset.parent / "1.png"] if command == "image" else ["--data", small_dataset]
     run = detect(command, *source, "--weights", weights, "--set", f"network.mode={asked}")
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set network.mode={asked}: the networks of these weights {said}" in run.errors
+    assert f"--set network.mode={asked}: these weights were trained {said}" in run.errors
 
 
 def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
@@ -59,7 +58,7 @@ def test_what_is_settled_in_a_trained_detector_cannot_be_set(
     picture = save(tmp_path / "street.png")
     run = detect(picture, "--weights", small_weights, "--set", f"{key}={value}")
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set {key}: changes nothing in a detector that is trained; " in run.errors
+    assert f"--set {key}: has no effect on a trained detector; " in run.errors
 
 
 @pytest.mark.parametrize(
@@ -75,10 +74,18 @@ def test_what_a_network_learned_to_see_cannot_be_set(
     words = ["--weights", tmp_path / "w.safetensors", "--set", setting]
     run = detect(save(tmp_path / "street.png"), *words)
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set {setting.partition('=')[0]}: these weights learned what they see" in run.errors
+    assert f"--set {setting.partition('=')[0]}: these weights were trained with" in run.errors
 
 
-def test_training_may_go_on_in_another_mode(small_weights: Path) -> None:
-    words = ["train", "--data", "x.json", "--weights", str(small_weights), "--device", "cpu"]
-    detector = load_detector(parse([*words, "--set", "network.mode=warp"]))
-    assert detector.recipe.network.mode == "warp" and detector.members[0].mode == "shared"
+def test_training_may_continue_in_another_mode(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def train(data: Path, output: Path, recipe: Recipe, **options: Any) -> None:
+        given.update(options, recipe=recipe)
+
+    monkeypatch.setattr("detector.training.run.train", train)
+    words = ["train", "--data", "x.json", "--weights", small_weights, "--device", "cpu"]
+    assert detect(*words, "--set", "network.mode=warp").code == 0
+    assert given["recipe"].network.mode == "warp" and given["start"].members[0].mode == "shared"

@@ -25,11 +25,17 @@ from tests.made_up import CATEGORY_IDS, NAMES
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
         (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
-        (["--part", "multibox", "--imagenet-weights", "b"], "--imagenet-weights: MultiBox learns"),
+        (
+            ["--part", "multibox", "--imagenet-weights", "b"],
+            "--imagenet-weights: MultiBox is trained",
+        ),
         (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
         (["--split", "train"], "its format has no 'split'; leave it out"),
         (["--set", "training.foreground_iou=0"], "training.foreground_iou is 0.0; use 0.001 to"),
-        (["--part", "multibox", "--members", "2"], "--members: MultiBox is one; leave it out"),
+        (
+            ["--part", "multibox", "--members", "2"],
+            "--members: does not apply to --part multibox",
+        ),
         (["--data", "none.json"], "none.json: no such file"),
     ],
 )
@@ -127,7 +133,7 @@ def test_a_picture_of_other_sides_is_told_before_anything_is_learned(
     data.write_text(json.dumps(document))
     words = ["--data", str(data), "-o", str(tmp_path / "run"), "--part", "detector"]
     assert main(["train", *words]) == 1
-    assert "is 128 x 96 pixels, its data set says 96 x 128; enter" in capsys.readouterr().err
+    assert "is 128 x 96 pixels, its data set states 96 x 128; correct" in capsys.readouterr().err
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {"recipe.yaml", "run.json"}
     words[1] = str(small_dataset)  # mended: the same folder serves
     assert main(["train", *words]) == 0

@@ -17,7 +17,7 @@ import pytest
 
 from detector.cli import main
 from detector.errors import DetectorError
-from detector.evaluation.results_folder import RunFolder
+from detector.evaluation.results_folder import ResultsFolder
 from tests.detector.stub_detector import tiny_dataset, use
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ def trace(image_id: str) -> dict[str, list[float]]:
     return {"proposal_iou": [0.5] * len(image_id), "class_score": [0.125] * len(ROWS[image_id])}
 
 
-def fill(run: RunFolder) -> list[str]:
+def fill(run: ResultsFolder) -> list[str]:
     """Add what is missing; which images that was."""
     missing = [image_id for image_id in ROWS if image_id not in run]
     for image_id in missing:
@@ -42,7 +42,7 @@ def fill(run: RunFolder) -> list[str]:
 
 
 def whole(folder: Path) -> tuple[bytes, bytes]:
-    with RunFolder(folder, {}, traced=True) as run:
+    with ResultsFolder(folder, {}, traced=True) as run:
         fill(run)
     return (folder / "detections.jsonl").read_bytes(), (folder / "objects.jsonl").read_bytes()
 
@@ -113,7 +113,7 @@ def test_a_last_line_torn_anywhere_is_done_again(tmp_path: Path, torn: tuple[str
     for step in range(max(map(len, ends.values()))):
         for name, cuts in ends.items():
             os.truncate(tmp_path / name, cuts[min(step, len(cuts) - 1)])
-        with RunFolder(tmp_path, {}, traced=True) as run:
+        with ResultsFolder(tmp_path, {}, traced=True) as run:
             assert fill(run) == ["ç"]
             assert [line["image_id"] for line in run.lines(ROWS)] == list(ROWS)
         for name, content in files.items():
@@ -124,14 +124,14 @@ def test_an_image_whose_objects_are_not_whole_is_done_again(tmp_path: Path) -> N
     detections, objects = whole(tmp_path)
     for cut in range(last_line(objects), len(objects)):
         os.truncate(tmp_path / "objects.jsonl", cut)
-        with RunFolder(tmp_path, {}, traced=True) as run:
+        with ResultsFolder(tmp_path, {}, traced=True) as run:
             assert fill(run) == ["ç"]
         assert (tmp_path / "objects.jsonl").read_bytes() == objects
         assert (tmp_path / "detections.jsonl").read_bytes() == detections
 
 
 def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         for image_id, seconds in (("ç", 2.0), ("a", 0.5), ("b", 1.0)):
             counts = {"proposals": 10 * len(image_id.encode()), "regions": 3}
             if image_id == "b":
@@ -148,18 +148,18 @@ def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> No
 
 def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
     settings = {"weights": "0123456789abcdef" * 4, "proposals.mode": "fast", "sizes": (1, 2)}
-    with RunFolder(tmp_path, settings, {"name": "first"}, traced=True) as run:
+    with ResultsFolder(tmp_path, settings, {"name": "first"}, traced=True) as run:
         fill(run)
-    with RunFolder(tmp_path, settings, {"name": "second"}, traced=True) as run:
+    with ResultsFolder(tmp_path, settings, {"name": "second"}, traced=True) as run:
         assert len(run) == 3 and run.about == {"name": "first"}
     other = {"weights": "fedcba9876543210" * 4, "proposals.mode": "quality", "sizes": (1, 2)}
     with pytest.raises(DetectorError) as caught:
-        RunFolder(tmp_path, other)
+        ResultsFolder(tmp_path, other)
     said = str(caught.value)
     assert "\n" not in said and "--output" in said and "--restart" in said
     assert "weights 01234567... (now fedcba98...), proposals.mode fast (now quality);" in said
     assert "sizes" not in said
-    with RunFolder(tmp_path, other, traced=True, restart=True) as run:
+    with ResultsFolder(tmp_path, other, traced=True, restart=True) as run:
         assert len(run) == 0
     assert not (tmp_path / "detections.jsonl").read_bytes()
     assert not (tmp_path / "objects.jsonl").read_bytes()
@@ -168,46 +168,46 @@ def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("run.json", b"{}", "describes no run"),
-        ("run.json", b'{"settings": 3}', "describes no run"),
-        ("run.json", b'{"settings":', "describes no run"),
-        ("run.json", None, "no run.json that says whose"),
-        ("detections.jsonl", b"[1]\n", "line 1 is not an image's"),
-        ("detections.jsonl", b'{"image_id":1}\n\n', "line 2 is not an image's"),
+        ("run.json", b"{}", "does not describe a run"),
+        ("run.json", b'{"settings": 3}', "does not describe a run"),
+        ("run.json", b'{"settings":', "does not describe a run"),
+        ("run.json", None, "without the run.json that describes them"),
+        ("detections.jsonl", b"[1]\n", "line 1 is not the result of an image"),
+        ("detections.jsonl", b'{"image_id":1}\n\n', "line 2 is not the result of an image"),
     ],
 )
 def test_other_files_of_these_names_are_refused(
     tmp_path: Path, name: str, content: bytes | None, said: str
 ) -> None:
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         fill(run)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
     with pytest.raises(DetectorError, match=said) as caught:
-        RunFolder(tmp_path, {})
+        ResultsFolder(tmp_path, {})
     assert "\n" not in str(caught.value) and "--restart" in str(caught.value)
-    with RunFolder(tmp_path, {}, restart=True) as run:
+    with ResultsFolder(tmp_path, {}, restart=True) as run:
         assert fill(run) == list(ROWS)
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         for restart in (False, True):
             with pytest.raises(DetectorError, match="another process is at work there"):
-                RunFolder(tmp_path, {}, restart=restart)
+                ResultsFolder(tmp_path, {}, restart=restart)
         fill(run)
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         assert len(run) == 3
 
 
 def test_a_full_disk_is_reported_and_the_torn_line_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         run.add("a", 1.0, ROWS["a"])
         write = os.write
         with monkeypatch.context() as patch:
             patch.setattr("os.write", lambda file, line: write(file, line[:9]))
             with pytest.raises(OSError, match="No space left"):
                 run.add("b", 1.0, ROWS["b"])
-    with RunFolder(tmp_path, {}) as run:
+    with ResultsFolder(tmp_path, {}) as run:
         assert fill(run) == ["b", "ç"]

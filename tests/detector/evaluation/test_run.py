@@ -11,7 +11,7 @@ from PIL import Image
 
 from detector import Detector
 from detector.cli import main
-from detector.evaluation.results_folder import RunFolder
+from detector.evaluation.results_folder import ResultsFolder
 from eval import evaluate as judge
 from eval import read_dataset
 from tests.detector.commands.test_evaluate import XML
@@ -148,7 +148,7 @@ def test_a_picture_that_cannot_be_read_is_tried_again(
     for _ in range(2):
         assert evaluate("--data", tiny, "-o", "run") == 1
         printed = capsys.readouterr()
-        assert "4 pictures" in printed.out and "pictures that could not be read: 1;" in printed.out
+        assert "4 pictures" in printed.out and "unreadable pictures: 1;" in printed.out
         assert printed.err.count("3.bmp") == 1
         (failure,) = lines(tmp_path / "run" / "failed.jsonl")
         assert failure["image_id"] == 3 and failure["file_name"] == "3.bmp" and failure["reason"]
@@ -161,28 +161,31 @@ def test_a_picture_that_cannot_be_read_is_tried_again(
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
 
 
-def test_pictures_of_other_sides_than_the_data_set_says_are_told_and_noted(
+def test_pictures_whose_size_differs_from_the_data_set_are_reported_and_noted(
     tiny: Path, stub: StubDetector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(tiny.read_text())
     document["images"][1]["width"] = 40  # it is 32 x 32
     document["images"][2].update(height=0, width=0)  # not known: not told
     tiny.write_text(json.dumps(document))
-    note = "pictures that have not the sides their data set says: 1; its boxes may not fit them"
+    note = "pictures whose size is not the one that their data set states: 1; its boxes"
     assert evaluate("--data", tiny, "-o", "run", "--limit", 1) == 0
     assert note not in capsys.readouterr().out
     for told in (1, 0):
         assert evaluate("--data", tiny, "-o", "run") == 0
         printed = capsys.readouterr()
         assert note in printed.out
-        assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set says 40 x 32") == told
+        assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set states 40 x 32") == told
 
 
 def test_a_wrong_folder_of_pictures_is_told_once(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    for folder, fault in (("none", "no such folder"), ("empty", "first picture 1.bmp is not")):
+    for folder, fault in (
+        ("none", "no such folder"),
+        ("empty", "not hold the first picture, 1.bmp"),
+    ):
         assert evaluate("--data", tiny, "--images", folder, "-o", "run") == 1
         printed = capsys.readouterr()
         assert len(printed.err.splitlines()) == 1 and printed.out == ""
@@ -201,21 +204,17 @@ def test_results_of_other_pictures_are_not_taken_for_these(
     assert evaluate(*words, "other") == 1
     printed = capsys.readouterr()
     assert printed.out == "" and len(printed.err.splitlines()) == 1
-    assert "run: its results for other/1.bmp are of another picture" in printed.err
-    assert "give another --output, or --restart to begin anew" in printed.err
+    assert "run: has results for other/1.bmp, but that picture has changed since" in printed.err
+    assert "give another --output, or --restart to start again" in printed.err
     # the same pictures in another place are no others
     moved = tiny.parent.rename(tmp_path / "moved")
     assert evaluate("--data", moved / "tiny.json", "-o", "run", "--images", moved) == 0
     assert capsys.readouterr().out == first and len(stub.seen) == 5
-    # one that has changed is; what an older version noted nothing of is continued
+    # one that has changed is
     words = ("--data", moved / "tiny.json", "-o", "run")
     (moved / "4.bmp").write_bytes((moved / "3.bmp").read_bytes())
-    assert evaluate(*words) == 1 and "moved/4.bmp are of another" in capsys.readouterr().err
+    assert evaluate(*words) == 1 and "moved/4.bmp, but that" in capsys.readouterr().err
     assert evaluate(*words, "--limit", 3) == 0
-    rows = lines(tmp_path / "run" / "detections.jsonl")
-    text = "".join(json.dumps(row | {"sha256": None}) + "\n" for row in rows)
-    (tmp_path / "run" / "detections.jsonl").write_text(text)
-    assert evaluate(*words) == 0
     assert evaluate(*words, "--restart") == 0 and len(stub.seen) == 10
 
 
@@ -247,7 +246,7 @@ def test_an_interrupted_run_says_how_to_go_on(
         patch.setattr(stub, "trace", interrupted)
         assert evaluate("--data", tiny, "-o", "run") == 130
     errors = capsys.readouterr().err
-    assert "2 pictures are kept in run; the same command goes on from there" in errors
+    assert "the results of 2 pictures are in run; the same command continues" in errors
     assert evaluate("--data", tiny, "-o", "run") == 0
     assert stub.seen == [f"{number}.bmp" for number in range(1, 6)]
 
@@ -255,7 +254,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 def test_two_at_once_are_refused_in_one_line(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with RunFolder(tmp_path / "run", {}):
+    with ResultsFolder(tmp_path / "run", {}):
         assert evaluate("--data", tiny, "-o", "run") == 1
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1 and "run: another process is at work there" in errors[0]
@@ -270,7 +269,7 @@ def test_classes_that_only_one_side_knows(
     assert evaluate("--data", other, "-o", "run") == 0
     printed = capsys.readouterr().out
     assert "Note: the detector does not know blue: all their objects are missed" in printed
-    assert "Note: the data set lacks green: what is found of them is left out" in printed
+    assert "Note: the data set lacks green: their detections are left out" in printed
     rows = json.loads((tmp_path / "run" / "detections.json").read_bytes())
     assert {row["category_id"] for row in rows} == {CATEGORY_IDS[0]}
     blue = [

@@ -1,7 +1,11 @@
-"""Progress of the long commands: a bar in a terminal, a line a minute where it is a log file."""
+"""What the `detect` command writes on standard error: faults, progress; and its exit codes.
+
+Results alone go to standard output. Progress is a bar in a terminal, a line a minute in a log file.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,39 +15,41 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from detector.training_loop.trainer import Trainer
-
 T = TypeVar("T")
 
-LINE_EVERY = 60  # seconds; shorter work has no line
+FAILED, INTERRUPTED = 1, 130  # exit codes
+LINE_EVERY = 60  # seconds between two lines in a log file; shorter work writes none
+
+
+def notify(message: str) -> None:
+    """Write one line on standard error."""
+    print(f"detect: {message}", file=sys.stderr)
+
+
+def notify_failure(name: str, error: Exception) -> None:
+    """Write the error of one picture; `name` comes first unless the message contains it."""
+    message = str(error)
+    notify(message if name in message else f"{name}: {message}")
 
 
 def track(
     items: Iterable[T], what: str, total: int, done: int = 0, console: Console | None = None
 ) -> Iterator[T]:
-    """Iterate over what is left of `total` after `done`; of more than one it shows progress."""
+    """Yield the items that remain of `total` after `done`; show progress if they are several."""
     if total - done < 2:
         yield from items
         return
-    with progress(what, total, done, console) as tell:
+    with progress(what, total, done, console) as update:
         for number, item in enumerate(items, done + 1):
             yield item
-            tell(number, "")
-
-
-def show_training(trainer: Trainer, what: str, console: Console) -> None:
-    """Run a trainer to its end, with its mean losses."""
-    with progress(what, len(trainer.data), trainer.step, console) as tell:
-        for reached in trainer.run():
-            losses = (f"{name} {value:.3f}" for name, value in reached.losses.items())
-            tell(reached.step, "  ".join(losses))
+            update(number, "")
 
 
 @contextmanager
 def progress(
     what: str, total: int, done: int = 0, console: Console | None = None
 ) -> Iterator[Callable[[int, str], None]]:
-    """A function to call with how many of `total` are done, and a word on them."""
+    """Show progress; yields the function that takes how many are done and words to show."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -55,7 +61,7 @@ def progress(
 
     console = console or Console(stderr=True)
     if console.quiet or not console.is_terminal:
-        yield _Lines(what, total, done, console).tell
+        yield _Lines(what, total, done, console).update
         return
     columns = (
         TextColumn(what), BarColumn(), MofNCompleteColumn(),
@@ -67,16 +73,18 @@ def progress(
 
 
 class _Lines:
+    """Progress where there is no terminal."""
+
     def __init__(self, what: str, total: int, done: int, console: Console) -> None:
         self.what, self.total, self.first, self.console = what, total, done, console
-        self.started = self.told = time.monotonic()
+        self.started = self.written = time.monotonic()
 
-    def tell(self, done: int, words: str) -> None:
+    def update(self, done: int, words: str) -> None:
         now = time.monotonic()
-        if now - self.told < LINE_EVERY:
+        if now - self.written < LINE_EVERY:
             return
-        self.told = now
+        self.written = now
         seconds = (now - self.started) / (done - self.first) * (self.total - done)
-        still = timedelta(seconds=round(seconds))
-        line = f"{self.what} {done}/{self.total}, still {still}  {words}"
+        left = timedelta(seconds=round(seconds))
+        line = f"{self.what} {done}/{self.total}, {left} left  {words}"
         self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,133 @@
+"""The detector and the proposals that command-line options choose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.commands.options import MODES
+from detector.errors import DetectorError
+from detector.files.names import printable, unicode_name
+
+if TYPE_CHECKING:
+    from detector.pipeline import Detector
+
+# Sections and keys of a recipe that take effect before a detector runs
+SETTLED = ("weights", "more_weights", "proposer", "training", "pretrain")
+
+
+def load_detector(
+    recipe: str | None, weights: Path | None, device: str | None, settings: Sequence[str] = ()
+) -> Detector:
+    """Load the detector of --recipe and --weights on --device; None means the default.
+
+    Parameters
+    ----------
+    settings
+        Values of the recipe to override, "network.mirror=true", in a detector that is run as it
+        was trained.
+
+    Raises
+    ------
+    DetectorError
+        Missing weights, an unknown recipe, or a setting that the weights do not allow.
+    """
+    from detector.pipeline import Detector
+    from detector.recipes import DEFAULT, override
+
+    if weights and not weights.exists():
+        raise DetectorError(f"--weights {weights}: no such file or run folder; check the path")
+    detector = Detector.load(recipe or weights or DEFAULT, weights=weights, device=device)
+    if settings:
+        detector.recipe = override(detector.recipe, settings)
+        _check_learned(detector, settings)
+    return detector
+
+
+def use_search_mode(detector: Detector, mode: str, *, alone: bool) -> None:
+    """Let a detector search in another mode of selective search; `alone` is without MultiBox."""
+    from proposals.search.strategies import MODES as STRATEGIES
+
+    scale = STRATEGIES[mode].superpixel_scale
+    options = replace(detector.recipe.proposals, mode=mode, superpixel_scale=scale)
+    detector.recipe = replace(detector.recipe, proposals=options)
+    if alone:
+        no_boxes = replace(detector.recipe.multibox, boxes=0)
+        detector.recipe = replace(detector.recipe, multibox=no_boxes)
+
+
+def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
+    """Refuse settings that trained weights fix: their mode, and the context they learned with.
+
+    Only values of --set are checked, for a recipe may have been written for other weights.
+    """
+    mode = detector.recipe.network.mode
+    modes = sorted({member.mode for member in detector.members} - {"proposer"})
+    keys = {setting.partition("=")[0] for setting in settings}
+    for key in sorted(keys):
+        if key.partition(".")[0] in SETTLED:
+            raise DetectorError(
+                f"--set {key}: has no effect on a trained detector; leave it out, or write it into "
+                "a recipe file"
+            )
+    if "network.mode" in keys and modes != [mode]:
+        raise DetectorError(
+            f"--set network.mode={mode}: these weights were trained in mode {' and '.join(modes)}; "
+            "leave it out or give other --weights"
+        )
+    for key in sorted(keys & {"network.context", "network.padding"}):
+        raise DetectorError(
+            f"--set {key}: these weights were trained with another view of a region; leave it out "
+            "or give other --weights"
+        )
+
+
+def own_proposals(word: str | None) -> Callable[[Path], Any]:
+    """Function from a picture's path to the boxes that the file `word` holds for it.
+
+    The function returns None, which makes the detector search, if `word` is None or a mode of
+    selective search.
+    """
+    if word is None or word in MODES:
+        return lambda path: None
+    import orjson
+
+    from detector.commands.propose_files import read_lines
+    from detector.given_boxes import as_boxes
+
+    is_lines = Path(word).suffix.lower() == ".jsonl"  # as `detect propose` writes them
+    try:
+        table = read_lines(Path(word)) if is_lines else orjson.loads(Path(word).read_bytes())
+    except FileNotFoundError:
+        modes = ", ".join(MODES)
+        raise DetectorError(
+            f"--proposals {word}: neither a mode ({modes}) nor a file; check the name"
+        ) from None
+    except orjson.JSONDecodeError as error:
+        raise DetectorError(f"{word}: invalid JSON ({error}); write it again") from None
+    if not isinstance(table, dict):
+        raise DetectorError(
+            f"{word}: does not list boxes by picture; "
+            'write it as {"street.jpg": [[x1, y1, x2, y2], ...]}'
+        )
+    table = {os.path.normpath(key): value for key, value in table.items()} | table
+
+    def boxes(path: Path) -> Any:
+        name = unicode_name(path)
+        for key in (name, os.path.normpath(name), unicode_name(path.name)):
+            if key in table:
+                return as_boxes(table[key])  # rejects null: None would make the detector search
+        remedy = "a line with its path or name as file_name" if is_lines else "its name as a key"
+        raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")
+
+    return boxes
+
+
+def name_of_weights(weights: Path) -> str:
+    """A run folder's name, or a weights file's name without suffix."""
+    is_run = weights.is_dir() or weights.name == "weights.safetensors"
+    folder = weights if weights.is_dir() else weights.resolve().parent
+    return folder.resolve().name if is_run else weights.stem

@@ -1,0 +1,125 @@
+"""What `detect evaluate` writes: detections as COCO results, figures as JSON, the report's page."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from detector.console import notify
+from detector.errors import DetectorError
+from detector.files.names import printable
+from detector.files.whole_files import write_file
+from detector.pictures.dataset_folder import find_image_folder, pictures_missing
+
+if TYPE_CHECKING:
+    from eval import Dataset, Report
+    from eval.detections import DetectionTable
+
+
+class Scored(NamedTuple):
+    """Detections with their figures."""
+
+    report: Report
+    table: DetectionTable
+
+
+def save_detections(path: Path, table: DetectionTable, part: Dataset) -> None:
+    """Write detections of any format as COCO results, under the ids of the ground truth."""
+    import orjson
+
+    columns = (table.images, table.labels, table.boxes_xywh, table.scores)
+    rows = [
+        {
+            "image_id": part.images[image].id,
+            "category_id": part.category_ids[label],
+            "bbox": box,
+            "score": score,
+        }
+        for image, label, box, score in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+    write_file(path, orjson.dumps(rows) + b"\n")
+    notify(f"detections: {printable(path)}")
+
+
+def save_figures(path: Path, report: Report) -> None:
+    """Write a report's figures as JSON; a figure without objects is null."""
+    import orjson
+
+    def plain(figures: dict[str, float]) -> dict[str, float | None]:
+        return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+    content = {
+        "protocol": report.protocol,
+        "official": report.official,
+        "stats": plain(report.stats),
+        "per_class": plain(report.per_class),
+        "notes": list(report.notes),
+        "quirks": list(report.quirks),
+    }
+    write_file(path, orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def interval(scored: Scored, part: Dataset) -> list[str]:
+    """A line with the 95 % interval of mAP, if the protocol matches at a single IoU."""
+    from eval.why.bootstrap import bootstrap
+
+    report, table = scored
+    if report.protocol == "coco" or report.matches is None or math.isnan(report.map):
+        return []
+    mean = bootstrap(table, part, report.matches).mean
+    spread = f"{mean.low:.3f} to {mean.high:.3f} (95 %)"
+    return [f"mAP {report.map:.3f}; on other samples of such pictures: {spread}"]
+
+
+def page_pictures(given: Path | None, data: Path, part: Dataset) -> Path | None:
+    """The folder of the pictures that a report shows; None shows none."""
+    if given:
+        if pictures_missing(given, part):
+            notify(f"{printable(given)} holds none of {len(part)} pictures: the report shows none")
+        return given
+    try:
+        return find_image_folder(data, part)
+    except DetectorError:
+        return None
+
+
+def write_page(
+    folder: Path,
+    scored: Scored,
+    part: Dataset,
+    *,
+    title: str,
+    images: Path | None,
+    traces: Path | None = None,
+    other: Scored | None = None,
+) -> str:
+    """Write the report's page; returns the message that names it.
+
+    Parameters
+    ----------
+    images
+        Folder of the pictures; None shows none.
+    traces
+        An objects.jsonl, which explains missed objects.
+    other
+        Detections to compare with.
+    """
+    from eval.report import write_report
+
+    started, command = time.perf_counter(), shlex.join(["detect", *sys.argv[1:]])
+    page = write_report(
+        folder,
+        scored.report,
+        scored.table,
+        part,
+        images=images,
+        traces=traces,
+        other=other,
+        title=title,
+        command=command,
+    )
+    return f"report: {printable(page)} ({time.perf_counter() - started:.1f} s)"

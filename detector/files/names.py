@@ -1,0 +1,38 @@
+"""File names in messages and in JSON."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path or other text on one line that any terminal can print.
+
+    Control characters and bytes that are not Unicode are escaped.
+    """
+    text = unicode_name(path)
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def unicode_name(path: str | os.PathLike[str]) -> str:
+    """A path as JSON can hold it: bytes that are not Unicode are escaped."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def nearest_name(path: Path) -> str:
+    """Remedy for a missing picture, which follows "no such file"; it suggests similar names."""
+    if "://" in str(path) or re.match(r"https?:/", str(path)):
+        return "web addresses are not supported: download the picture and name the file"
+    if path.is_symlink():
+        target = printable(os.readlink(path))
+        return f"it links to {target}, which does not exist; repair the link or name the picture"
+    if not path.parent.is_dir():
+        return f"the folder {printable(path.parent)} does not exist either; check the path"
+    names = {name.lower(): name for name in os.listdir(path.parent)}
+    close = difflib.get_close_matches(path.name.lower(), names, n=3)
+    if not close:
+        return f"{printable(path.parent.absolute())} holds no similar name; check the path"
+    return "did you mean " + " or ".join(printable(path.parent / names[c]) for c in close) + "?"
