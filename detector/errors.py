@@ -1,12 +1,11 @@
-"""The one exception for faults that the user can mend."""
+"""The exception for faults that the user can mend."""
 
 from __future__ import annotations
 
 
 class DetectorError(ValueError):
-    """A fault in what the user gave: a file, an array, an option.
+    """A fault in the user's input: a file, an array or an option.
 
-    The message is one line: what is wrong, where, and what to do about it. The command line
-    prints it without a traceback and exits non-zero. Faults in the program itself are never
-    of this class.
+    The message is one line that names the fault, its place and the remedy. The command line prints
+    it without a traceback and exits non-zero. Faults of the program itself never have this class.
     """

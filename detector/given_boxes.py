@@ -1,4 +1,4 @@
-"""Boxes that a caller brings, made sure of."""
+"""Validation of boxes passed by the caller."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ Floats = NDArray[np.float32]
 
 
 def as_boxes(boxes: Any) -> Floats:
-    """(N, 4) float32 from Proposals or anything array-like."""
+    """Validate boxes: Proposals or anything array-like -> (N, 4) float32.
+
+    Raises
+    ------
+    DetectorError
+        Another shape, values that are not finite, or x2 < x1 or y2 < y1.
+    """
     expected = "proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got"
     try:
         array = np.asarray(getattr(boxes, "boxes_xyxy", boxes), np.float32)
     except (TypeError, ValueError):
         raise DetectorError(f"{expected} {boxes!r:.60}") from None
-    if array.shape == (0,):  # an empty list: no boxes
+    if array.shape == (0,):  # an empty list
         return array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] != 4:
         got = f"shape {array.shape}" if array.ndim else f"{boxes!r:.60}"
@@ -35,4 +41,4 @@ def as_boxes(boxes: Any) -> Floats:
             f"proposals: box {row} is {array[row].tolist()}, which has x2 < x1 or y2 < y1; "
             "give corners [x1, y1, x2, y2], not sides"
         )
-    return np.require(array, requirements=["C", "W"])  # as torch wants them
+    return np.require(array, requirements=["C", "W"])  # torch needs both

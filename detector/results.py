@@ -32,9 +32,9 @@ class Detection:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Detections:
-    """Objects found in one picture: parallel arrays of length N, by falling score.
+    """The objects of one picture: parallel arrays of length N, highest score first.
 
-    Lists and arrays of other widths are converted.
+    Lists and arrays of other dtypes are converted.
 
     Attributes
     ----------
@@ -43,19 +43,19 @@ class Detections:
     scores
         (N,) float32.
     labels
-        (N,) int64, index into class_names; background has none.
+        (N,) int64, index into class_names, which do not include background.
     class_names, category_ids
-        The K classes of the detector and the data set's id of each, numbers or texts; 1..K unless
-        given.
+        The K classes of the detector, and the data set's id of each: numbers or strings, by
+        default 1..K.
     image_size
         (height, width) in pixels.
     image
-        (H, W, 3) uint8 RGB, kept for drawing; neither compared nor printed.
+        (H, W, 3) uint8 RGB, for drawing; it is neither compared nor printed.
 
     Raises
     ------
     DetectorError
-        Shapes, lengths or values do not fit together.
+        Shapes, lengths or values are inconsistent.
     """
 
     boxes_xyxy: np.ndarray
@@ -129,25 +129,25 @@ class Detections:
         return f"{count}: {', '.join(found + more)}" if found else count
 
     def above(self, threshold: float) -> Detections:
-        """Those whose score is at least `threshold`."""
+        """The detections with a score of at least `threshold`."""
         return self[self.scores >= threshold]
 
     def draw(self) -> np.ndarray:
-        """The picture with frames and labels, RGB uint8; a small picture comes back enlarged."""
+        """The picture with frames and labels, RGB uint8; a small picture is enlarged."""
         from detector.pictures.drawing import draw_detections
 
         image, names = self._picture(), self.class_names
         return draw_detections(image, self.boxes_xyxy, self.scores, self.labels, names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the drawn picture; the suffix (.jpg, .png, .webp, ...) says the format.
+        """Write the drawn picture; the suffix (.jpg, .png, .webp, ...) selects the format.
 
         The file appears whole or not at all.
 
         Raises
         ------
         DetectorError
-            Unknown suffix, or the file cannot be written there.
+            The suffix is unknown, or the file cannot be written.
         """
         from detector.pictures.writing import save_picture
 
@@ -162,7 +162,7 @@ class Detections:
         return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in pairs]
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
-        """COCO results: bbox [x, y, width, height] to .001 pixel, the data set's category ids."""
+        """COCO results: bbox [x, y, width, height] to 0.001 pixel, the data set's category ids."""
         origins = self.boxes_xyxy[:, :2].astype(np.float64)
         sides = self.boxes_xyxy[:, 2:] - origins
         boxes_xywh = np.concatenate([origins, sides], axis=1).round(3).tolist()
@@ -178,7 +178,7 @@ class Detections:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the picture, in types that JSON knows."""
+        """Everything except the picture, in the types of JSON."""
         height, width = self.image_size
         return {
             "height": height,
@@ -193,7 +193,7 @@ class Detections:
     def _picture(self) -> np.ndarray:
         if self.image is None:
             raise DetectorError(
-                "these detections were made without keeping the picture; "
+                "these detections do not include the picture; "
                 "add it with dataclasses.replace(detections, image=read_image(path))"
             )
         return self.image
@@ -218,16 +218,17 @@ def _check(found: Detections) -> None:
     if not len(boxes) == len(found.scores) == len(found.labels):
         raise DetectorError(
             f"{len(boxes)} boxes_xyxy, {len(found.scores)} scores, {len(found.labels)} labels; "
-            "expected as many of each"
+            "expected equal numbers"
         )
     if len(found.category_ids) != classes:
         raise DetectorError(
-            f"{len(found.category_ids)} category_ids for {classes} class_names; expected as many"
+            f"{len(found.category_ids)} category_ids for {classes} class_names; "
+            "expected equal numbers"
         )
     if len(found.image_size) != 2 or min(found.image_size) < 1:
         raise DetectorError(f"image_size is {found.image_size}; expected (height, width) above 0")
     if not (np.isfinite(boxes).all() and np.isfinite(found.scores).all()):
-        raise DetectorError("boxes_xyxy or scores hold NaN or infinity; expected finite numbers")
+        raise DetectorError("boxes_xyxy or scores contain NaN or infinity; expected finite numbers")
     crossed = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
     if crossed.any():
         row = int(np.argmax(crossed))

@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; or "
         "results: COCO JSON, VOC comp4 files, ILSVRC or CSV text, a folder of YOLO text",
     )  # fmt: skip
-    add("--data", type=Path, metavar="DATA", help="the ground truth that results belong to")
+    add("--data", type=Path, metavar="DATA", help="ground truth of the results")
     add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
     add("--all", action="store_true", help="print all findings, not only the first 20 of a kind")
     add("--json", metavar="FILE", help="write all findings here; '-' is standard output")

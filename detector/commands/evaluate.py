@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
-        help="default: voc",
+        help="rules of the evaluation (default: voc)",
     )  # fmt: skip
     add(
         "--official", action="store_true",
@@ -55,8 +55,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="folder of the detector's results; an interrupted run in it is continued (default: "
         "evaluations/DETECTOR-DATA)",
     )  # fmt: skip
-    add("--restart", action="store_true", help="discard an earlier run in that folder")
-    add("--save", type=Path, metavar="JSON", help="write the detections here too, as COCO results")
+    add("--restart", action="store_true", help="discard an earlier run in --output")
+    add("--save", type=Path, metavar="JSON", help="also write the detections here, as COCO results")
     add(
         "--proposals", choices=MODES,
         help="use selective search without MultiBox, in this mode (default: the recipe's, with "

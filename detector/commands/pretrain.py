@@ -35,13 +35,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, metavar="FILE|imagenet",
         help="start from these weights with a new last layer (default: from scratch)",
     )  # fmt: skip
-    add("--epochs", type=float, metavar="N", help="override the recipe's (default: 250)")
+    add(
+        "--epochs",
+        type=float,
+        metavar="N",
+        help="number of epochs; overrides the recipe (default: 250)",
+    )
     add(
         "--batch", dest="images_per_step", type=count, metavar="N",
-        help="pictures per step; override the recipe's (default: 128)",
+        help="pictures per step; overrides the recipe (default: 128)",
     )  # fmt: skip
-    add("--learning-rate", type=float, metavar="X", help="override the recipe's (default: 0.01)")
-    add("--seed", type=int, metavar="N", help="override the recipe's (default: 0)")
+    add("--learning-rate", type=float, metavar="X", help="overrides the recipe (default: 0.01)")
+    add("--seed", type=int, metavar="N", help="random seed; overrides the recipe (default: 0)")
     add_device(parser)
 
 

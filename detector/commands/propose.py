@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--method", choices=("merged", "selective_search", "multibox"), default="merged",
-        help="default: merged, the proposals that the detector classifies",
+        help="source of the boxes (default: merged, the proposals that the detector classifies)",
     )  # fmt: skip
     add(
         "--mode", choices=MODES,

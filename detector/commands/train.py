@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, metavar="JSON|DIR",
         help="boxes in COCO format, or the folder of a VOC, ILSVRC DET or YOLO data set",
     )  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="their pictures (default: beside the JSON)")
+    add("--images", type=Path, metavar="DIR", help="its pictures (default: in or beside --data)")
     add(
         "--split", metavar="NAME",
         help="part of a data set folder to train on (default: trainval, or else train)",
@@ -54,14 +54,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--imagenet-weights", type=Path, metavar="FILE",
-        help="start from a network of `detect pretrain` (default: BVLC GoogLeNet, included)",
+        help="start from this network of `detect pretrain` (default: BVLC GoogLeNet, included)",
     )  # fmt: skip
     add(
         "--members", type=count, metavar="N",
-        help="number of networks in the ensemble (default: the recipe's)",
+        help="number of networks in the ensemble; overrides the recipe",
     )  # fmt: skip
-    add("--epochs", type=float, metavar="N", help="override the recipe's number of epochs")
-    add("--seed", type=int, metavar="N", help="override the recipe's random seed")
+    add("--epochs", type=float, metavar="N", help="number of epochs; overrides the recipe")
+    add("--seed", type=int, metavar="N", help="random seed; overrides the recipe")
     add("--no-cache", action="store_true", help="neither read nor write the proposal cache")
     add_settings(parser)
     add_device(parser)

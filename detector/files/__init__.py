@@ -1,1 +1,1 @@
-"""Names of files, whole files, locks, digests."""
+"""File names, files written whole, locks and digests."""

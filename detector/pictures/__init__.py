@@ -1,1 +1,1 @@
-"""Reading, finding, writing and drawing pictures."""
+"""Pictures: finding, reading, drawing and writing them."""

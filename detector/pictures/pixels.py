@@ -1,4 +1,4 @@
-"""Pixel arrays of every kind a picture comes in -> RGB uint8."""
+"""Pixel arrays of any kind -> RGB uint8."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from detector.errors import DetectorError
 def array_to_rgb(array: np.ndarray, name: str) -> np.ndarray:
     """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, uint16 or bool -> (H, W, 3) uint8.
 
-    Grey is repeated, RGBA laid on white, uint16 divided by 257 and rounded. An RGB uint8 array
-    comes back itself. `name` begins the messages of the DetectorError that anything else raises.
+    Grey is repeated, RGBA is put on white, uint16 is divided by 257 and rounded. An RGB uint8 array
+    is returned itself. Other arrays raise DetectorError, whose message begins with `name`.
     """
     shape = array.shape
     channels = 1 if array.ndim == 2 else shape[-1] if array.ndim == 3 else 0
@@ -48,18 +48,18 @@ def _over_white(rgba: np.ndarray) -> np.ndarray:
 
 
 def sixteen_bit(values: np.ndarray, name: str) -> np.ndarray:
-    """Integers of any width that hold 0..65535 -> uint16; DetectorError for others."""
+    """Integers of any width with values 0..65535 -> uint16; others raise DetectorError."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise DetectorError(
             f"{name}: integer values {low}..{high} lie outside the 16 bits 0..65535; "
-            "save it with 8 or 16 bits a pixel"
+            "save it with 8 or 16 bits per channel"
         )
     return values.astype(np.uint16)
 
 
 def from_float(values: np.ndarray, name: str) -> np.ndarray:
-    """A float picture file, (H, W): 0..1 or else 0..255 -> uint8; DetectorError for others."""
+    """A float picture (H, W) with values 0..1 or 0..255 -> uint8; others raise DetectorError."""
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 255):
         raise DetectorError(

@@ -1,4 +1,4 @@
-"""Proposals on a picture: thin frames, coloured by their source or else by their rank."""
+"""Proposals on a picture: thin frames, coloured by source if there are several, else by rank."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from proposals import Proposals
 
-# From the best to the last: light and warm to dark and cold, told apart without colours too.
+# From the best to the last: from light and warm to dark and cold, distinct in greyscale too.
 RAMP: tuple[Colour, ...] = ((255, 236, 92), (253, 150, 52), (226, 62, 104), (138, 40, 170))
 SOURCES = {"selective_search": PALETTE[0], "multibox": PALETTE[4]}
-DIMMED = 0.72  # of the picture's brightness is left, so that thin lines stand out
+DIMMED = 0.72  # share of the brightness that remains, so that thin lines stand out
 INK, GROUND = (255, 255, 255), (24, 24, 24)
-SMALLEST_SIDE = 800  # a picture whose long side is shorter is enlarged: thin lines hide less then
+SMALLEST_SIDE = 800  # pictures with a shorter long side are enlarged, so that lines hide less
 
 
 def draw_proposals(image: np.ndarray, proposals: Proposals, count: int) -> np.ndarray:
@@ -28,15 +28,15 @@ def draw_proposals(image: np.ndarray, proposals: Proposals, count: int) -> np.nd
     Parameters
     ----------
     image
-        (H, W, 3) uint8 RGB; left as it is.
+        (H, W, 3) uint8 RGB; it is not modified.
     proposals
         Boxes in pixels of `image`, best first.
 
     Returns
     -------
     ndarray
-        (H * f + caption, W * f, 3) uint8 RGB, where f is 1, or the whole number that brings the
-        long side of a small picture to at least 800 pixels.
+        (H * f + caption, W * f, 3) uint8 RGB. The factor f is 1, or for a small picture the
+        integer that makes its long side at least 800 pixels.
     """
     from PIL import Image, ImageDraw
 
@@ -55,7 +55,7 @@ def draw_proposals(image: np.ndarray, proposals: Proposals, count: int) -> np.nd
     for row in reversed(range(len(shown))):
         rank = row / max(1, len(shown) - 1)
         colour = colours.get(str(shown.source[row])) or rank_colour(rank)
-        # The last boxes are many and matter least: they shine through.
+        # The last boxes are many and matter least, so they are translucent.
         _draw_frame(painter, frames[row], (*colour, round(255 - 110 * rank)), line)
     entries = [(source.replace("_", " "), [colours[source]]) for source in colours]
     boxes = f"best {len(shown)} of {len(proposals)} boxes"
@@ -87,7 +87,7 @@ def _draw_frame(
 def _with_caption(
     picture: Image.Image, text: str, entries: list[tuple[str, list[Colour]]]
 ) -> Image.Image:
-    """The picture above a dark strip that holds the text, then colours with their names."""
+    """The picture above a dark strip with the text, then colours with their names."""
     from PIL import Image, ImageDraw, ImageFont
 
     size = max(13, round(math.sqrt(picture.width * picture.height) / 44))

@@ -1,4 +1,4 @@
-"""Any picture a user has -> one RGB uint8 array."""
+"""Any picture -> one RGB uint8 array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | Image.Image | np.ndarray"
 
-# How the EXIF tag 274 says the stored rows and columns must be turned to stand upright.
+# EXIF orientation (tag 274) -> the turn that makes the stored pixels upright.
 EXIF_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -36,28 +36,28 @@ _pillow_limit = threading.Lock()
 
 
 def read_image(source: ImageSource, *, max_pixels: int = 100_000_000) -> np.ndarray:
-    """Read one picture as RGB, upright, on white where it was transparent.
+    """Read one picture as RGB, upright; transparent pixels become white.
 
     Parameters
     ----------
     source
         A path; the bytes of an image file; a PIL image; or an array: uint8, uint16 or bool of
-        shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA. The first frame of a file
-        with several. The same picture gives the same pixels by each way.
+        shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA. Of a file with several frames,
+        the first is read. The same picture gives the same pixels in each of these forms.
     max_pixels
-        Largest height * width; judged by the header, before anything is decoded.
+        Largest height * width; checked in the header, before anything is decoded.
 
     Returns
     -------
     ndarray
         (H, W, 3) uint8, C-contiguous, writable; 16-bit values are divided by 257 and rounded.
-        Shares memory with `source` where that is such an array already.
+        If `source` is such an array already, memory is shared.
 
     Raises
     ------
     DetectorError
-        Missing, unreadable, cut-short or too large picture, or an array whose shape or value
-        range does not say what it shows.
+        A missing, unreadable, truncated or too large picture, or an array whose shape or range of
+        values is ambiguous.
     """
     if isinstance(source, np.ndarray):
         pixels = array_to_rgb(source, "array")
@@ -80,7 +80,7 @@ def _read_file(path: Path, max_pixels: int) -> np.ndarray:
     name = printable(path)
     try:
         with open(path, "rb") as file:
-            # Decoders go back and forth, which a pipe cannot.
+            # Decoders seek, which a pipe cannot do.
             whole = file if file.seekable() else io.BytesIO(file.read())
             return _decode(whole, name, max_pixels)
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> np.ndarray:
     if not start:
         raise DetectorError(f"{name}: the file is empty; copy or download it again")
     try:
-        # Pillow's own limit is a global that would answer first, without the picture's size.
+        # Pillow's own limit is global and would raise first, without naming the picture's size.
         with _pillow_limit:
             pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
@@ -114,7 +114,7 @@ def _decode(file: IO[bytes], name: str, max_pixels: int) -> np.ndarray:
             f"{name}: not a picture that can be read (it begins with {start!r}); "
             "save it as JPEG or PNG"
         ) from None
-    except Exception as error:  # a decoder meets a damaged header with any exception at all
+    except Exception as error:  # a decoder may raise anything for a damaged header
         raise _damaged(name, error) from error
     with image:
         return _pil_to_rgb(image, name, max_pixels)
@@ -130,7 +130,7 @@ def _pil_to_rgb(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
             "shrink the picture, or in Python call read_image(picture, max_pixels=...)"
         )
     if image.format in ("EPS", "WMF"):
-        # Pillow would hand these to another program to draw.
+        # Pillow would run another program to draw these.
         raise DetectorError(f"{name}: {image.format} is a drawing; save it as JPEG or PNG")
     try:
         image.load()
@@ -144,7 +144,7 @@ def _pil_to_rgb(image: Image.Image, name: str, max_pixels: int) -> np.ndarray:
 
 
 def _pil_pixels(image: Image.Image, name: str) -> np.ndarray:
-    """Stored pixels of a loaded image as (H, W, 3) uint8, not yet turned upright."""
+    """Stored pixels of a loaded image as (H, W, 3) uint8, not yet upright."""
     mode = image.mode
     if mode == "RGB" and "transparency" not in image.info:
         return np.array(image)
@@ -166,7 +166,7 @@ def _pil_pixels(image: Image.Image, name: str) -> np.ndarray:
 def _exif_orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # damaged metadata is no reason to refuse sound pixels
+    except Exception:  # damaged metadata must not reject intact pixels
         return 1
 
 
