@@ -123,7 +123,7 @@ def test_what_cannot_be_written_is_told_before_the_work(
         assert run.code == 1 and run.errors.startswith(f"detect: {option} {target}: {said}")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     run = detect(*command, missing, option, tmp_path / "new" / "x.json")
-    assert run.code == 1 and f"x.json: the folder {tmp_path} may not be written to" in run.errors
+    assert run.code == 1 and f"x.json: the folder {tmp_path} is write-protected" in run.errors
     assert list(tmp_path.iterdir()) == [a_file]
 
 
