@@ -226,7 +226,7 @@ def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path:
     words = ("propose", save(tmp_path / "a.png"), "--weights", small_weights)
     words += ("-o", tmp_path / "out")
     assert detect(*words).code == 0
-    run = detect(*words, "--set", "network.more_scales=[2]")
+    run = detect(*words, "--set", "network.pyramid=[0.5]")
     assert run.code == 1 and "other settings (network); give another --output" in run.errors
 
 
