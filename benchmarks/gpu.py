@@ -34,10 +34,12 @@ from detector.networks.ensemble import Member
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import predict, predict_objectness, see
-from detector.recipes import NetworkOptions, TrainingOptions
+from detector.recipes import LoopOptions, NetworkOptions, TrainingOptions
 from detector.training.photographs import Photographs, StepData
 from detector.training.shared_mode import detector_losses, freeze_until
 from detector.training.warp_mode import WindowSteps, window_losses
+from detector.training_loop.distributed import Processes
+from detector.training_loop.machine import Machine
 from detector.training_loop.trainer import Trainer
 from detector.weights_file import load_imagenet
 from eval import read_dataset
@@ -164,29 +166,29 @@ def measure_training(
     steps = size.steps + size.steps // 3 + 1
     images_per_step = size.crops_per_pass // size.regions_per_image if mode == "warp" else 2
     images = range(size.photographs)
+    epochs = steps * images_per_step / len(images)
     options = TrainingOptions(
-        epochs=steps * images_per_step / len(images),
-        images_per_step=images_per_step,
+        loop=LoopOptions(epochs=epochs, images_per_step=images_per_step),
         regions_per_image=size.regions_per_image,
-        crops_per_pass=size.crops_per_pass,
-        images_per_part=2,
+        images_per_scale=2,
         short_sides=size.short_sides,
         photometric=True,
         repeat_threshold=0.0,
-        checkpoint_minutes=60.0,
     )
+    machine = Machine(checkpoint_minutes=60.0, crops_per_pass=size.crops_per_pass)
     network = NetworkOptions()
     model = make_model(auxiliary=mode == "warp")
     freeze_until(model, options.freeze)
     data: Any
     if mode == "warp":
-        data = WindowSteps(photographs, images, network, options, device)
+        data = WindowSteps(photographs, images, network, options, device, machine)
         losses, units, unit = window_losses(data), data.windows_per_step, "crops"
     else:
-        data = StepData(photographs, images, network, options)
-        losses, units, unit = detector_losses(options), options.images_per_step, "photographs"
+        data = StepData(photographs, images, network, options, machine)
+        losses, units, unit = detector_losses(options), images_per_step, "photographs"
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, data, losses, options, Path(folder), device)
+        processes = Processes(device=device)
+        trainer = Trainer(model, data, losses, options.loop, Path(folder), processes, machine)
         model.train()
         with counting(model) as work, mixed_precision(device, training=True):
             losses(model, data.part(0, 0), device)
@@ -210,7 +212,7 @@ def measure_detection(mode: str, networks: int, size: Size, device: torch.device
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)
     boxes = make_boxes(rng, size)
-    options = NetworkOptions(size.short_side, mode=mode)
+    options = NetworkOptions(short_side=size.short_side, mode=mode)
 
     def detect() -> None:
         features, kept = see(members, image, options, device), boxes

@@ -88,7 +88,7 @@ def as_proposer(detector: Parts) -> Parts:
 def _origins(detector: Parts) -> list[dict[str, Any]]:
     """Where each detector in this one comes from; one that was never combined is its own origin."""
     info = detector.info
-    own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.seed}
+    own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.loop.seed}
     alone = [{**info.provenance, **own, "version": info.version}]
     return info.provenance.get("combined", alone)
 

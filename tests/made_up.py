@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from detector.recipes import fill
+from detector.recipes.loading import Options
+
 NAMES, CATEGORY_IDS = ("red", "green"), (17, 18)
 COLOURS = ((220, 30, 30), (30, 200, 40))
 
@@ -20,13 +23,16 @@ SMALL_RECIPE: dict[str, Any] = {
     "training": {
         "short_sides": [64, 80],
         "regions_per_image": 16,
-        "objectness_regions": 32,
         "freeze": "5a",
         "warmup_steps": 2,
-        "checkpoint_minutes": 0.0,
         "validation_fraction": 0.2,
     },
 }
+
+
+def altered(options: Options, **values: Any) -> Options:
+    """Options with some values replaced, by the keys of a recipe's section."""
+    return fill(options, values, where="test")
 
 
 def rectangles(seed: int, height: int = 96, width: int = 128) -> tuple[np.ndarray, list[list[int]]]:

@@ -20,81 +20,90 @@ from detector.errors import DetectorError
 from detector.files.digests import hash_of_tensors
 from detector.files.names import printable
 from detector.networks.googlenet import GoogLeNet, preprocess
-from detector.recipes import PretrainOptions, Recipe
+from detector.recipes import PretrainOptions, to_dict
 from detector.training_loop.curves import draw_curves
 from detector.training_loop.distributed import join_processes
-from detector.training_loop.run_folder import WEIGHTS, log_metrics, read_metrics, start_run_folder
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
+from detector.training_loop.run_folder import (
+    WEIGHTS,
+    Origin,
+    log_metrics,
+    read_metrics,
+    start_run_folder,
+)
 from detector.training_loop.splits import SPLIT_SEED, split_by_class
 from detector.training_loop.trainer import PartLosses, Trainer, show_training
 from detector.version import __version__
 from detector.weights_file import load_imagenet, load_tensors, save_imagenet
 
+AUXILIARY_WEIGHT = 0.3  # of each side classifier's loss (section 5)
+VALIDATION_FRACTION = 0.1  # held out where there is no validation folder
 VALIDATION_CROPS = 1
 
 
 def pretrain(
     data: Path,
     output: Path,
-    recipe: Recipe,
+    options: PretrainOptions,
     *,
     validation: Path | None = None,
     weights: Path | None = None,
     device: str | None = None,
+    machine: Machine = DEFAULT_MACHINE,
     console: Console | None = None,
 ) -> Path:
-    """Train GoogLeNet on a folder of classes by `recipe.pretrain`; returns the weights' path.
+    """Train GoogLeNet on a folder of classes; returns the path of the weights.
 
-    What it writes has the form of the bundled ImageNet weights: `detect classify` reads it, and
-    a detector can be trained from it.
+    They have the form of the bundled ImageNet weights: `detect classify` reads them, and a detector
+    can be trained from them.
 
     Parameters
     ----------
     data
         One folder of pictures a class, or a folder with such folders `train` and `val`.
     output
-        Run folder. An unfinished run found there with the same recipe is continued.
+        Run folder. An unfinished run in it with the same options is continued.
     validation
         Folder of the same classes to measure on; None takes the `val` of `data`, or holds out a
-        part of the pictures.
+        tenth of the pictures.
     weights
-        ImageNet weights (any file of their form) to begin with, under a new last layer; None
-        begins from scratch.
+        ImageNet weights (any file of their form) to start from, under a new last layer; None
+        starts from scratch.
 
     Raises
     ------
     DetectorError
-        Data that cannot be used; a run folder of another recipe, of other data or weights.
+        Data that cannot be used; a run folder of other options, of other data or weights.
     """
-    training, held = _read_data(data, validation, recipe.pretrain)
-    network = _network(training, recipe.pretrain, weights)
-    steps = CropSteps(training, recipe.pretrain)
+    training, held_out = _read_data(data, validation)
+    network = _network(training, options, weights)
+    steps = CropSteps(training, options, machine)
     if not len(steps):
         raise DetectorError(
-            f"{printable(data)}: no training step of {recipe.pretrain.images_per_step} "
+            f"{printable(data)}: no training step of {options.loop.images_per_step} "
             f"pictures in {len(training)}; raise --epochs or lower --batch"
         )
     with ExitStack() as stack:
-        processes, chosen = stack.enter_context(join_processes(device))
+        processes = stack.enter_context(join_processes(device))
         console = console or Console(stderr=True, quiet=not processes.is_main)
         classifier = Classifier(
-            (network,), training.class_names, (), recipe.pretrain.crop_side, chosen
+            (network,), training.class_names, (), options.crop_side, processes.device
         )
-        if held is not None:
-            classifier.columns(held)  # a class that is not trained on is told now
+        if held_out is not None:
+            classifier.columns(held_out)  # refuses an unknown class now, not after hours
         stack.enter_context(processes.holding(output))
         if processes.is_main:
             initial = "scratch" if weights is None else hash_of_tensors(load_tensors(weights)[0])
-            seed = recipe.pretrain.seed
-            content = training.fingerprint()
-            start_run_folder(output, recipe, data, content, len(training), seed, chosen, initial)
+            origin = Origin(data, training.fingerprint(), len(training), initial)
+            seed = options.loop.seed
+            start_run_folder(output, options, origin, seed, processes.device, machine)
         processes.wait()
-        said = console if processes.is_main else Console(stderr=True)
-        losses = classification_losses(recipe.pretrain, said)
+        losses = classification_losses(console if processes.is_main else Console(stderr=True))
         trainer = Trainer(
-            network, steps, losses, recipe.pretrain, output, chosen, processes, uses_all=True
+            network, steps, losses, options.loop, output, processes, machine, uses_all=True
         )
         console.print(
-            f"{len(training):,} pictures to train on, {len(held) if held else 0:,} to validate, "
+            f"{len(training):,} pictures to train on, {len(held_out or ()):,} to validate, "
             f"{len(training.class_names):,} classes, {len(steps):,} steps"
             + (f"; continuing at step {trainer.step}" if trainer.step else "")
         )
@@ -102,10 +111,10 @@ def pretrain(
         trainer.use_average()
         path = output / WEIGHTS
         if processes.is_main:
-            save_imagenet(path, network, describe(training, recipe, None, weights))
-            if held is not None:  # what was learned is safe, whatever befalls its measuring
-                report = measure(classifier, held, VALIDATION_CROPS, console)
-                save_imagenet(path, network, describe(training, recipe, report, weights))
+            save_imagenet(path, network, describe(training, options, None, weights))
+            if held_out is not None:  # the weights are safe by now, whatever validation meets
+                report = measure(classifier, held_out, VALIDATION_CROPS, console)
+                save_imagenet(path, network, describe(training, options, report, weights))
                 _log(output, trainer.step, report)
                 console.print(report.table())
             console.print(f"weights: {path}", markup=False, soft_wrap=True)
@@ -113,29 +122,29 @@ def pretrain(
         return path
 
 
-def classification_losses(options: PretrainOptions, console: Console) -> PartLosses:
+def classification_losses(console: Console) -> PartLosses:
     """Cross entropy of the last layer, and of the side classifiers by their weight (section 5).
 
-    Pictures of a part that could not be read are named on the console, each once.
+    The console names each picture that could not be read once.
     """
-    said: set[str] = set()
+    reported: set[str] = set()
 
     def losses(model: GoogLeNet, part: Crops, device: torch.device) -> dict[str, Tensor]:
         for message in part.unreadable:
-            if message not in said:
+            if message not in reported:
                 console.print(message, markup=False, highlight=False, soft_wrap=True)
-                said.add(message)
+                reported.add(message)
         pixels = preprocess(part.pixels.to(device)).contiguous(memory_format=torch.channels_last)
         labels = part.labels.to(device)
         last, *side = (F.cross_entropy(logits.float(), labels) for logits in model(pixels))
-        return {"classes": last, "auxiliary": options.auxiliary_weight * torch.stack(side).sum()}
+        return {"classes": last, "auxiliary": AUXILIARY_WEIGHT * torch.stack(side).sum()}
 
     return losses
 
 
 def describe(
     training: ClassFolder,
-    recipe: Recipe,
+    options: PretrainOptions,
     report: ClassificationReport | None,
     weights: Path | None,
 ) -> dict[str, str]:
@@ -143,20 +152,20 @@ def describe(
     errors = {} if report is None else asdict(report)
     return {
         "class_names": json.dumps(training.class_names),
-        "crop_side": str(recipe.pretrain.crop_side),
+        "crop_side": str(options.crop_side),
         "architecture": "GoogLeNet (arXiv 1409.4842 Table 1), no auxiliary heads",
         "preprocessing": "BGR, 0..255, subtract 104,117,123",
         "tensor_names": "Caffe layer name + .weight (O,I,H,W) or .bias",
         "source": f"detect pretrain, {len(training)} pictures, "
         + ("from scratch" if weights is None else f"from {weights.name}"),
-        "recipe": json.dumps(asdict(recipe.pretrain)),
+        "recipe": json.dumps(to_dict(options)),
         "validation": json.dumps(errors),
         "version": __version__,
     }
 
 
 def _log(output: Path, step: int, report: ClassificationReport) -> None:
-    """Add the errors to the metrics, once; a finished run that is called again has them."""
+    """Add the errors to the metrics, unless an earlier call of a finished run has done it."""
     errors = {
         "validation_top1_error": report.top1_error,
         "validation_top5_error": report.top5_error,
@@ -167,7 +176,7 @@ def _log(output: Path, step: int, report: ClassificationReport) -> None:
 
 
 def _network(folder: ClassFolder, options: PretrainOptions, weights: Path | None) -> GoogLeNet:
-    torch.manual_seed(options.seed)
+    torch.manual_seed(options.loop.seed)
     network = GoogLeNet(len(folder.class_names), auxiliary=True)
     if weights is not None:
         start = GoogLeNet(outputs=None)
@@ -176,21 +185,19 @@ def _network(folder: ClassFolder, options: PretrainOptions, weights: Path | None
     return network
 
 
-def _read_data(
-    data: Path, validation: Path | None, options: PretrainOptions
-) -> tuple[ClassFolder, ClassFolder | None]:
+def _read_data(data: Path, validation: Path | None) -> tuple[ClassFolder, ClassFolder | None]:
     """Pictures to train on and to measure on."""
     root, beside = find_parts(data)
     folder = read_class_folder(root)
     if len(folder.class_names) < 2:
         raise DetectorError(
-            f"{printable(root)}: holds one class, {folder.class_names[0]!r}; there is nothing to "
-            "tell apart"
+            f"{printable(root)}: has only the class {folder.class_names[0]!r}; add a folder of "
+            "pictures of another class"
         )
     if validation is not None:
         training, found = find_parts(validation)
         return folder, read_class_folder(found or training)
     if beside is not None:
         return folder, read_class_folder(beside)
-    kept, held = split_by_class(folder.labels, options.validation_fraction, SPLIT_SEED)
-    return folder.subset(kept), folder.subset(held) if held else None
+    kept, held_out = split_by_class(folder.labels, VALIDATION_FRACTION, SPLIT_SEED)
+    return folder.subset(kept), folder.subset(held_out) if held_out else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from detector.pipeline import Detector
 
 # Sections and keys of a recipe that take effect before a detector runs
-SETTLED = ("weights", "more_weights", "proposer", "training", "pretrain")
+SETTLED = ("weights", "more_weights", "proposer", "training")
 
 
 def load_detector(
@@ -49,10 +49,7 @@ def load_detector(
 
 def use_search_mode(detector: Detector, mode: str, *, alone: bool) -> None:
     """Let a detector search in another mode of selective search; `alone` is without MultiBox."""
-    from proposals.search.strategies import MODES as STRATEGIES
-
-    scale = STRATEGIES[mode].superpixel_scale
-    options = replace(detector.recipe.proposals, mode=mode, superpixel_scale=scale)
+    options = replace(detector.recipe.proposals, mode=mode)
     detector.recipe = replace(detector.recipe, proposals=options)
     if alone:
         no_boxes = replace(detector.recipe.multibox, boxes=0)

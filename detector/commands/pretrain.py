@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from detector.commands.machine_options import add_machine, machine_of
 from detector.commands.options import add_device, count
 
 HELP = "train the network to classify whole pictures, as on ImageNet"
@@ -28,8 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="run folder; an unfinished run in it is continued (default: runs/pretrain-DATA)",
     )  # fmt: skip
     add(
-        "--recipe", metavar="YAML",
-        help="settings, in its section `pretrain` (default: the paper's)",
+        "--recipe", type=Path, metavar="YAML",
+        help="settings, such as the recipe.yaml of a run folder (default: the paper's)",
     )  # fmt: skip
     add(
         "--weights", type=Path, metavar="FILE|imagenet",
@@ -46,28 +47,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="pictures per step; overrides the recipe (default: 128)",
     )  # fmt: skip
     add("--learning-rate", type=float, metavar="X", help="overrides the recipe (default: 0.01)")
+    add("--crop-side", type=int, metavar="N", help="in pixels; overrides the recipe (default: 224)")
     add("--seed", type=int, metavar="N", help="random seed; overrides the recipe (default: 0)")
     add_device(parser)
+    add_machine(parser, trains_detector=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train from a folder of classes; the run folder receives the weights."""
     from detector.classification.pretrain import pretrain
-    from detector.recipes import Recipe, load_recipe, recipe_from_dict
+    from detector.recipes import PretrainOptions, fill, read_yaml
     from detector.weights_file import IMAGENET_WEIGHTS
 
-    recipe = load_recipe(arguments.recipe) if arguments.recipe else Recipe(name="pretrain")
-    content = recipe.to_dict()
-    for key in ("epochs", "images_per_step", "learning_rate", "seed"):
-        if getattr(arguments, key) is not None:
-            content["pretrain"][key] = getattr(arguments, key)
+    options = PretrainOptions()
+    if arguments.recipe:
+        options = fill(options, read_yaml(arguments.recipe), str(arguments.recipe))
+    keys = ("epochs", "images_per_step", "learning_rate", "crop_side", "seed")
+    given = {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
     weights = arguments.weights
     pretrain(
         arguments.data,
         arguments.output or Path("runs") / f"pretrain-{arguments.data.resolve().name}",
-        recipe_from_dict(content, where="options"),
+        fill(options, given, where="options"),
         validation=arguments.validation,
         weights=IMAGENET_WEIGHTS if weights == Path("imagenet") else weights,
         device=arguments.device,
+        machine=machine_of(arguments),
     )
     return 0

@@ -65,12 +65,11 @@ def selective_search_proposer(
     from detector.recipes import DEFAULT, load_recipe, override
     from detector.recipes.search_options import search_options
     from proposals import ProposalCache, selective_search
-    from proposals.search.strategies import MODES
     from proposals.threads import processors
 
     options = override(load_recipe(recipe or DEFAULT), settings).proposals
     if mode:
-        options = replace(options, mode=mode, superpixel_scale=MODES[mode].superpixel_scale)
+        options = replace(options, mode=mode)
     search: Callable[..., Proposals] = selective_search
     if use_cache:
         search = ProposalCache().get_or_compute

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.chosen_detector import load_detector, name_of_weights
+from detector.commands.machine_options import add_machine, machine_of
 from detector.commands.options import add_device, add_settings, count
 from detector.errors import DetectorError
 
@@ -65,6 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--no-cache", action="store_true", help="neither read nor write the proposal cache")
     add_settings(parser)
     add_device(parser)
+    add_machine(parser, trains_detector=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.training.job import read_training_data
     from detector.training.run import train
     from detector.weights_file import IMAGENET_WEIGHTS
+    from proposals import ProposalCache
 
     data, part, weights = arguments.data, arguments.part, arguments.weights
     _check_start(part, weights, arguments.imagenet_weights, arguments.settings)
@@ -104,7 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         device=arguments.device,
         imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
-        use_cache=not arguments.no_cache,
+        machine=machine_of(arguments),
+        cache=None if arguments.no_cache else ProposalCache(),
     )
     return 0
 

@@ -1,8 +1,15 @@
-"""Recipes: the YAML files in this folder and the dataclasses they fill."""
+"""Recipes: the dataclasses that the YAML files of configs/ fill. Imports no heavy package."""
 
-from detector.recipes.overrides import override
-from detector.recipes.recipe import (
+from detector.recipes.loading import (
     DEFAULT,
+    fill,
+    load_recipe,
+    read_yaml,
+    recipe_from_dict,
+    recipe_names,
+)
+from detector.recipes.options import (
+    LoopOptions,
     MultiBoxOptions,
     NetworkOptions,
     PostprocessOptions,
@@ -10,13 +17,13 @@ from detector.recipes.recipe import (
     ProposalOptions,
     Recipe,
     TrainingOptions,
-    load_recipe,
-    recipe_from_dict,
-    recipe_names,
+    to_dict,
 )
+from detector.recipes.overrides import override
 
 __all__ = [
     "DEFAULT",
+    "LoopOptions",
     "MultiBoxOptions",
     "NetworkOptions",
     "PostprocessOptions",
@@ -24,8 +31,11 @@ __all__ = [
     "ProposalOptions",
     "Recipe",
     "TrainingOptions",
+    "fill",
     "load_recipe",
     "override",
+    "read_yaml",
     "recipe_from_dict",
     "recipe_names",
+    "to_dict",
 ]

@@ -1,26 +1,28 @@
-"""Single settings of a recipe, changed from the command line."""
+"""Change single values of a recipe from the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from detector.errors import DetectorError
-from detector.recipes.recipe import Recipe, recipe_from_dict
+from detector.recipes.loading import fill
+from detector.recipes.options import Recipe
 
 
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     """A recipe with some values replaced, each written as in "network.mirror=true".
 
-    What stands after the equals sign is YAML: `true`, `5e-5`, `[448, 544]`, a word.
+    What follows the equals sign is YAML: `true`, `5e-5`, `[448, 544]`, a word.
 
     Raises
     ------
     DetectorError
-        Not of that form, an unknown key, or a value of the wrong kind.
+        A setting of another form, an unknown key, or a value that does not fit.
     """
     import yaml
 
-    content = recipe.to_dict()
+    content: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         *sections, name = key.split(".")
@@ -37,4 +39,4 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
             raise DetectorError(
                 f"--set {setting!r}: its value is not YAML; put it in quotes"
             ) from None
-    return recipe_from_dict(content, where="--set")
+    return fill(recipe, content, where="--set")

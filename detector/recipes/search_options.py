@@ -1,4 +1,4 @@
-"""A recipe's options of selective search, as `proposals` takes them."""
+"""A recipe's options of selective search, as the package `proposals` takes them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,5 @@ if TYPE_CHECKING:
 
 
 def search_options(options: ProposalOptions) -> SearchOptions:
-    """The keyword arguments of `selective_search` and its relatives; a width of 0 is none."""
-    return {
-        "mode": options.mode,
-        "superpixel_scale": options.superpixel_scale,
-        "width": options.width or None,
-        "min_side": options.min_side,
-        "seed": options.seed,
-    }
+    """The keyword arguments of `selective_search`, for which no width is None."""
+    return {"mode": options.mode, "width": options.width or None, "min_side": options.min_side}

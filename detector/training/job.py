@@ -1,4 +1,4 @@
-"""One run of training: its data, the network it starts from, what that learns, and the result."""
+"""One run of `detect train`: its data, its initial network, and the training of one network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from detector.networks.ensemble import Member, as_proposer, voters, without_vote
 from detector.networks.regions import RegionClassifier
 from detector.pipeline import Detector
 from detector.recipes import Recipe
-from detector.training.photographs import Photographs, StepData
+from detector.training.photographs import Photographs, StepData, images_per_pass
 from detector.training.proposals import MultiBoxSource, kept_multibox, searched_proposals
 from detector.training.shared_mode import detector_losses, freeze_until, trunk_is_frozen
-from detector.training.warp_mode import WindowSteps, window_losses, without_regression
+from detector.training.warp_mode import (
+    WindowSteps,
+    passes_per_step,
+    window_losses,
+    without_regression,
+)
 from detector.training_loop.distributed import Processes
+from detector.training_loop.machine import Machine
 from detector.training_loop.parts import Steps
-from detector.training_loop.run_folder import MULTIBOX_BOXES
+from detector.training_loop.run_folder import MULTIBOX_BOXES, Origin, start_run_folder
 from detector.training_loop.trainer import PartLosses, Trainer, show_training
 from detector.version import __version__
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
@@ -39,20 +45,20 @@ class Job:
     dataset: Dataset
     folder: Path  # of the pictures
     data: Path
-    split: tuple[list[int], list[int]]  # images to learn from, to validate on
-    start: Detector | None  # of the same classes
-    forerunner: Detector | None  # without `start`: whose network is where learning begins
+    split: tuple[list[int], list[int]]  # images to learn from, images to validate on
+    start: Detector | None  # of the same classes; training continues it
+    initial: Detector | None  # the detector whose network training starts from, `start` if given
     proposer: Detector | None
-    imagenet_weights: Path
+    imagenet_weights: Path  # where training starts without `initial`
     output: Path
     cache: ProposalCache | None
-    device: torch.device
     processes: Processes
+    machine: Machine
     console: Console
 
     @cached_property
     def photographs(self) -> Photographs:
-        """With the boxes to learn from, which are found once."""
+        """The data set with the boxes to learn from, which are found once."""
         options = self.recipe.proposals
         with self.processes.main_first():  # the others find them in the cache
             found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
@@ -67,28 +73,30 @@ class Job:
         return Photographs(self.dataset, self.folder, boxes)
 
     @property
-    def initial(self) -> RegionClassifier | None:
-        """The network to go on from: the first of a detector's that has a vote."""
-        detector = self.start or self.forerunner
-        if detector is None:
-            return None
-        return voters(detector.members)[0].model
+    def initial_network(self) -> RegionClassifier | None:
+        """The network that training starts from: the first of a detector's that has a vote."""
+        return None if self.initial is None else voters(self.initial.members)[0].model
 
     @cached_property
-    def data_digest(self) -> str:
-        """Tells the data set from any other."""
-        return hash_of_data(self.dataset)
+    def origin(self) -> Origin:
+        """What another run must have in common with this one to continue it."""
+        network = self.initial_network
+        tensors = (
+            load_tensors(self.imagenet_weights)[0] if network is None else network.state_dict()
+        )
+        content, initial = hash_of_data(self.dataset), hash_of_tensors(tensors)
+        return Origin(self.data, content, len(self.dataset), initial)
 
-    @cached_property
-    def initial_digest(self) -> str:
-        """Tells the weights that all begins with from any others."""
-        if self.initial is None:
-            return hash_of_tensors(load_tensors(self.imagenet_weights)[0])
-        return hash_of_tensors(self.initial.state_dict())
+    def start_folder(self, output: Path, recipe: Recipe, seed: int) -> None:
+        """Start or continue a run folder; the main process does."""
+        device, machine = self.processes.device, self.machine
+        self.processes.from_main(
+            lambda: start_run_folder(output, recipe, self.origin, seed, device, machine)
+        )
 
 
 def read_training_data(data: Path, split: str | None = None) -> Dataset:
-    """The data set, if it can be learned from; `split` None is `part_to_learn`.
+    """The data set, if it can be learned from; without `split` that is `part_to_learn`.
 
     Raises
     ------
@@ -98,44 +106,58 @@ def read_training_data(data: Path, split: str | None = None) -> Dataset:
     split = split or part_to_learn(data)
     dataset = read_dataset(data, **({"split": split} if split else {}))
     if split:
-        dataset = replace(dataset, notes=(f"learns from the part {split}", *dataset.notes))
+        dataset = replace(dataset, notes=(f"trains on the split {split}", *dataset.notes))
     if dataset.all_truths.ignored.all():
         raise DetectorError(
-            f"{data}: holds no boxes to learn from (crowds are none); add annotations"
+            f"{data}: has no usable boxes (crowd annotations do not count); add annotations"
         )
     for image in dataset.images:
         if min(image.height, image.width) < 1:
             raise DetectorError(
                 f"{data}: its picture {image.file_name} has width {image.width} and height "
-                f"{image.height}; enter its true sides"
+                f"{image.height}; enter its true size"
             )
     return dataset
 
 
 def load_named(option: str, name: str, device: torch.device) -> Detector:
-    """The detector that an option names; what is wrong with it is said under the option's name."""
+    """The detector that an option names; an error names the option as well."""
     try:
         return Detector.load(name, device=device)
     except DetectorError as error:
         raise DetectorError(f"{option}: {error}") from None
 
 
-def train_network(
-    job: Job, output: Path, recipe: Recipe, first_seed: int | None = None
-) -> Detector:
-    """One network, from where it starts to its averaged weights."""
+def parts_per_step(recipe: Recipe, machine: Machine) -> int:
+    """Parts into which a step of the detector's training is divided.
+
+    Raises
+    ------
+    DetectorError
+        A step that cannot be divided evenly.
+    """
     options = recipe.training
-    members = _networks(job, recipe, options.seed if first_seed is None else first_seed)
+    if recipe.network.mode == "warp":
+        return passes_per_step(options, machine)
+    return options.loop.images_per_step // images_per_pass(options, machine)
+
+
+def train_network(job: Job, output: Path, recipe: Recipe, first_seed: int) -> Detector:
+    """Train one network, from its initial to its averaged weights.
+
+    `first_seed` seeds the new layers; the recipe's own seeds everything that is drawn after that.
+    """
+    options, images = recipe.training, job.split[0]
+    members = _networks(job, recipe, first_seed)
     model = members[-1].model
     freeze_until(model, options.freeze)
-    images = job.split[0]
-    steps, losses = _lessons(job, recipe, model, images)
+    steps, losses = _lessons(job, recipe, model)
     if not len(steps):
         raise DetectorError(
             f"{job.dataset.source}: no training step in {len(images)} photographs; "
             "add data or epochs"
         )
-    trainer = Trainer(model, steps, losses, options, output, job.device, job.processes)
+    trainer = Trainer(model, steps, losses, options.loop, output, job.processes, job.machine)
     job.console.print(
         f"{len(images)} photographs to train on, {len(job.split[1])} to validate, "
         f"{len(job.dataset.class_names)} classes, {len(steps)} steps"
@@ -146,7 +168,7 @@ def train_network(
     model.auxiliary = None
     multibox = job.proposer.multibox if job.proposer is not None else None
     if job.start is not None and trunk_is_frozen(model) and recipe.network.mode == "shared":
-        multibox = job.start.multibox  # it answers for the trunk it was trained on, and no other
+        multibox = job.start.multibox  # it fits the trunk that it was trained on, and no other
     info = WeightsInfo(
         class_names=job.dataset.class_names,
         category_ids=job.dataset.category_ids,
@@ -158,13 +180,13 @@ def train_network(
         },
         version=__version__,
     )
-    return Detector(members, recipe, info, job.device, multibox)
+    return Detector(members, recipe, info, job.processes.device, multibox)
 
 
 def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
-    """The network to train, with its initial weights, the last; before it the proposer, if any."""
+    """The network to train, with its initial weights, as the last; the proposer before it."""
     options, classes = recipe.training, len(job.dataset.class_names)
-    mode, initial = recipe.network.mode, job.initial
+    mode, initial = recipe.network.mode, job.initial_network
     torch.manual_seed(seed)
     model = RegionClassifier(
         classes,
@@ -194,17 +216,15 @@ def _name_of_initial(job: Job) -> str:
     return job.recipe.training.initial or job.imagenet_weights.name
 
 
-def _lessons(
-    job: Job, recipe: Recipe, model: RegionClassifier, images: list[int]
-) -> tuple[Steps, PartLosses]:
-    """What the network learns from these photographs, and its losses."""
-    options = recipe.training
+def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
+    """The steps that the network learns from, and its losses."""
+    options, images, device = recipe.training, job.split[0], job.processes.device
     if recipe.network.mode == "warp":
-        windows = WindowSteps(job.photographs, images, recipe.network, options, job.device)
+        windows = WindowSteps(job.photographs, images, recipe.network, options, device, job.machine)
         return windows, window_losses(windows)
     count = recipe.multibox.boxes
     multibox = job.start.multibox if job.start is not None and count else None
     if multibox is not None:
-        multibox.to(job.device)
-    data = StepData(job.photographs, images, recipe.network, options)  # minutes of searching
+        multibox.to(device)
+    data = StepData(job.photographs, images, recipe.network, options, job.machine)
     return data, detector_losses(options, multibox, count)

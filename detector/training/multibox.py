@@ -22,8 +22,11 @@ from detector.console import track
 from detector.errors import DetectorError
 from detector.networks.googlenet import TRUNK_CHANNELS
 from detector.pipeline import Detector
-from detector.recipes import MultiBoxOptions
+from detector.recipes import LoopOptions
 from detector.training.photographs import Photographs
+from detector.training_loop.distributed import Processes
+from detector.training_loop.machine import Machine
+from detector.training_loop.photometric import MIRRORED
 from detector.training_loop.run_folder import CHECKPOINT, MULTIBOX
 from detector.training_loop.trainer import Trainer, show_training
 from proposals.boxes import flip_boxes
@@ -32,6 +35,8 @@ from proposals.multibox_loss import assign, multibox_losses, stack
 from proposals.multibox_priors import GRIDS, SHAPES, Priors, grid_priors
 
 Floats = NDArray[np.float32]
+LOCATION_WEIGHT = 1.0  # the paper's 0.3 weighs errors in shares of the picture, not of deviations
+EXTRA_IOU = 0.5  # priors that overlap an object by as much learn it too; the paper's one each
 MAPS = "multibox_maps-{}.bin"  # of the photographs whose digest stands there
 MAP_BYTES = 2 * GRIDS[0] ** 2 * TRUNK_CHANNELS  # of a photograph
 
@@ -48,14 +53,15 @@ def train_multibox(
     detector: Detector,
     photographs: Photographs,
     images: Sequence[int],
-    options: MultiBoxOptions,
     folder: Path,
+    machine: Machine,
     console: Console,
 ) -> MultiBox:
-    """Heads on the detector's trunk, trained on some of the photographs (`check_multibox`).
+    """Train heads on the detector's trunk, by its recipe, on some of the photographs.
 
-    An unfinished run in `folder` is continued.
+    An unfinished run in `folder` is continued. `check_multibox` comes before it.
     """
+    options = detector.recipe.multibox.loop
     boxes = [_normalised(photographs, index) for index in images]
     priors = grid_priors(np.concatenate([found[~ignored] for found, ignored in boxes]))
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,9 +72,10 @@ def train_multibox(
     def losses(model: MultiBox, batch: Batch, device: torch.device) -> dict[str, Tensor]:
         outputs, logits = model(batch.maps.to(device).float())  # autocast, where on, takes it back
         truth, locations = batch.truth.to(device), batch.locations.to(device)
-        return multibox_losses(outputs, logits, truth, locations, options.alpha)
+        return multibox_losses(outputs, logits, truth, locations, LOCATION_WEIGHT)
 
-    trainer = Trainer(model, steps, losses, options, folder, detector.device)
+    alone = Processes(device=detector.device)
+    trainer = Trainer(model, steps, losses, options, folder, alone, machine)
     path = folder / MAPS.format(_digest(photographs, images))
     if trainer.step < len(steps):
         steps.maps = squashed_maps(detector, model, photographs, images, path, console)
@@ -80,13 +87,13 @@ def train_multibox(
     return model
 
 
-def multibox_steps(photographs: int, options: MultiBoxOptions) -> int:
+def multibox_steps(photographs: int, options: LoopOptions) -> int:
     """Steps of a run on so many photographs."""
     size = min(options.images_per_step, max(1, photographs))
     return round(options.epochs * photographs) // size
 
 
-def check_multibox(photographs: int, options: MultiBoxOptions, folder: Path) -> None:
+def check_multibox(photographs: int, options: LoopOptions, folder: Path) -> None:
     """Tell, before a detector is trained, what would end its MultiBox's training after that.
 
     Raises
@@ -154,7 +161,7 @@ class MultiBoxSteps:
         self,
         boxes: Sequence[tuple[Floats, NDArray[np.bool_]]],
         priors: Priors,
-        options: MultiBoxOptions,
+        options: LoopOptions,
     ) -> None:
         self.parts_per_step = 1
         self.boxes, self.priors, self.options = boxes, priors, options
@@ -177,7 +184,7 @@ class MultiBoxSteps:
         """The batch of a step, of which there is one."""
         size = min(self.options.images_per_step, len(self.boxes))
         rows = self.order[step * size : (step + 1) * size]
-        mirrored = np.random.default_rng([self.options.seed, 6, step]).random(size) < 0.5
+        mirrored = np.random.default_rng([self.options.seed, 6, step]).random(size) < MIRRORED
         maps, targets = [], []
         for row, mirror in zip(rows, mirrored, strict=True):
             cells = torch.from_numpy(np.array(self.maps[row])).view(torch.bfloat16)
@@ -185,7 +192,7 @@ class MultiBoxSteps:
             if mirror:
                 cells, boxes = cells.flip(1), flip_boxes(boxes, 1.0)
             maps.append(cells)
-            targets.append(assign(self.priors, boxes, ignored, self.options.extra_iou))
+            targets.append(assign(self.priors, boxes, ignored, EXTRA_IOU))
         return Batch(torch.stack(maps).permute(0, 3, 1, 2), *stack(targets))
 
 

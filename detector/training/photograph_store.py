@@ -1,4 +1,4 @@
-"""Photographs decoded in memory, on the device that cuts crops out of them."""
+"""Decoded photographs in the memory of the device that cuts crops out of them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from detector.pictures.dataset_folder import read_photograph
 
 
 class PhotographStore:
-    """Photographs by number, (3, H, W) RGB uint8, the long side bounded.
+    """Photographs by number, (3, H, W) RGB uint8, with a limit to the long side.
 
-    Which of them are held is decided by their sizes beforehand, so that workers that only prepare
-    work know what the process with the device need not be handed.
+    Their sizes decide beforehand which of them are held, so a worker process knows which pixels the
+    process with the device already has.
 
     Parameters
     ----------
     paths
         Files of the photographs.
     sizes
-        Height and width of each, as the data set has them.
+        Height and width of each, according to the data set.
     long_side
-        Larger photographs are shrunk to it; boxes times `factors` of a photograph fit it.
+        Larger photographs are shrunk to it; `factors` scale the boxes of a photograph along.
     memory_gb
-        How much is held, 10^9 bytes: the first photographs that fit.
+        Limit of what is held, in 10^9 bytes: the first photographs that fit.
     device
         Where they are held.
     """
@@ -52,12 +52,12 @@ class PhotographStore:
         self._photographs: dict[int, Tensor] = {}
 
     def read(self, number: int) -> Tensor:
-        """Decode a photograph, in the processor's memory.
+        """Decode a photograph into the processor's memory.
 
         Raises
         ------
         DetectorError
-            As of `read_photograph`.
+            See `read_photograph`.
         """
         whole = read_photograph(self.paths[number], self.originals[number])
         image, _ = shrink_for_warp(whole, self.long_side)
@@ -69,9 +69,9 @@ class PhotographStore:
 
     def get(self, number: int) -> Tensor:
         """A photograph on the device."""
-        found = self._photographs.get(number)
-        if found is None:
-            found = self.read(number).to(self.device)
+        photograph = self._photographs.get(number)
+        if photograph is None:
+            photograph = self.read(number).to(self.device)
             if self.holds(number):
-                self._photographs[number] = found
-        return found
+                self._photographs[number] = photograph
+        return photograph

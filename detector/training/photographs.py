@@ -1,6 +1,6 @@
-"""Training examples: photographs, their proposals and truths, in an order fixed by the seed.
+"""Training examples of shared mode: photographs with proposals and truths, in a seeded order.
 
-What a part is depends on (seed, step, place) alone, so that a resumed run continues exactly.
+A part of a step depends on (seed, step, place) alone, so a continued run learns the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from detector.networks.pyramid import scaled_pictures
 from detector.pictures.dataset_folder import read_photograph
 from detector.recipes import NetworkOptions, TrainingOptions
 from detector.training.region_sampling import Truths
-from detector.training_loop.photometric import INTERPOLATIONS, distort
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
+from detector.training_loop.photometric import INTERPOLATIONS, MIRRORED, distort
 from detector.training_loop.splits import classes_present
 from eval import Dataset
 from proposals.boxes import flip_boxes
@@ -55,26 +56,27 @@ class Photographs:
 
     def truths(self, index: int) -> Truths:
         """Objects of a photograph; labels count from 1, 0 is background."""
-        found = self.dataset.truths(index)
-        return Truths(found.boxes_xyxy.astype(np.float32), found.labels + 1, found.ignored)
+        truths = self.dataset.truths(index)
+        return Truths(truths.boxes_xyxy.astype(np.float32), truths.labels + 1, truths.ignored)
 
 
 def image_order(
     photographs: Photographs, images: Sequence[int], options: TrainingOptions
 ) -> NDArray[np.int64]:
-    """Indices of all photographs the run will see, in order.
+    """Indices of all photographs that the run will see, in order.
 
-    Photographs of rare classes come max(1, sqrt(threshold / frequency)) times per epoch (repeat
+    A photograph of rare classes comes max(1, sqrt(threshold / frequency)) times per epoch (repeat
     factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn anew for every epoch.
     """
     present = classes_present(photographs.dataset)[np.asarray(images, np.int64)]
     repeats = repeat_factors(present, options.repeat_threshold)
+    count, seed = options.loop.epochs, options.loop.seed
     epochs = []
-    for epoch in range(int(np.ceil(options.epochs))):
-        rng = np.random.default_rng([options.seed, 2, epoch])
+    for epoch in range(int(np.ceil(count))):
+        rng = np.random.default_rng([seed, 2, epoch])
         times = np.floor(repeats + rng.random(len(images))).astype(np.int64)
         order = rng.permutation(np.repeat(np.asarray(images, np.int64), times))
-        share = min(1.0, options.epochs - epoch)
+        share = min(1.0, count - epoch)
         epochs.append(order[: round(len(order) * share)])
     return np.concatenate(epochs) if epochs else np.zeros(0, np.int64)
 
@@ -87,28 +89,31 @@ def repeat_factors(present: NDArray[np.bool_], threshold: float) -> NDArray[np.f
     return best
 
 
-def parts_per_step(options: TrainingOptions) -> int:
-    """Passes of a step in shared mode.
+def images_per_pass(options: TrainingOptions, machine: Machine) -> int:
+    """Photographs that go through the network together in shared mode.
 
     Raises
     ------
     DetectorError
-        A step that cannot be cut into such parts.
+        A step cannot be divided into passes, or into groups of one scale, of that size.
     """
-    parts, left = divmod(options.images_per_step, options.images_per_part)
-    if left:
-        raise DetectorError(
-            f"training.images_per_step ({options.images_per_step}): use a multiple of "
-            f"training.images_per_part ({options.images_per_part})"
-        )
-    return parts
+    step, scale = options.loop.images_per_step, options.images_per_scale
+    size = machine.images_per_pass or scale
+    for name, count in (("training.images_per_scale", scale), ("--images-per-pass", size)):
+        if step % count:
+            raise DetectorError(
+                f"training.images_per_step ({step}): use a multiple of {name} ({count})"
+            )
+    return size
 
 
 class StepData:
-    """The photographs of a run.
+    """The photographs of a run in shared mode; a part of a step holds those of one pass.
 
-    A part of a step is `images_per_part` of them, at one short side: those of one shape go through
-    the network together.
+    Raises
+    ------
+    DetectorError
+        A step that cannot be divided evenly.
     """
 
     def __init__(
@@ -117,13 +122,16 @@ class StepData:
         images: Sequence[int],
         network: NetworkOptions,
         options: TrainingOptions,
+        machine: Machine = DEFAULT_MACHINE,
     ) -> None:
         self.photographs, self.network, self.options = photographs, network, options
-        self.parts_per_step = parts_per_step(options)
+        self.seed, self.images_per_step = options.loop.seed, options.loop.images_per_step
+        self.images_per_pass = images_per_pass(options, machine)
+        self.parts_per_step = self.images_per_step // self.images_per_pass
         self.order = image_order(photographs, images, options)
 
     def fingerprint(self) -> str:
-        """Tells this data, in this order, from any other."""
+        """Digest of this data in this order."""
         return self._digest
 
     @cached_property
@@ -132,35 +140,40 @@ class StepData:
         digest = hashlib.sha256(repr((dataset.class_names, dataset.images)).encode())
         digest.update(self.order.tobytes())
         for index in range(len(dataset)):
-            for part in self.photographs.truths(index):
-                digest.update(f"{part.shape}".encode() + part.tobytes())
+            for array in self.photographs.truths(index):
+                digest.update(f"{array.shape}".encode() + array.tobytes())
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        return len(self.order) // self.options.images_per_step
+        return len(self.order) // self.images_per_step
 
     def part(self, step: int, place: int) -> list[Example]:
-        """The photographs of one pass, at one of the short sides."""
-        count = self.options.images_per_part
-        rng = np.random.default_rng([self.options.seed, 7, step, place])
-        short_side = int(rng.choice(self.options.short_sides))
-        return [self._example(step, place * count + k, short_side) for k in range(count)]
+        """The photographs of one pass."""
+        first = place * self.images_per_pass
+        return [self._example(step, first + k) for k in range(self.images_per_pass)]
 
-    def _example(self, step: int, place: int, short_side: int) -> Example:
+    def _short_side(self, step: int, place: int) -> int:
+        """The short side for a photograph, which its neighbours in the step may share."""
+        group = place // self.options.images_per_scale
+        rng = np.random.default_rng([self.seed, 7, step, group])
+        return int(rng.choice(self.options.short_sides))
+
+    def _example(self, step: int, place: int) -> Example:
         """The photograph at a place of a step, mirrored or not."""
-        index = self.order[step * self.options.images_per_step + place]
-        rng = np.random.default_rng([self.options.seed, 3, step, place])
+        index = self.order[step * self.images_per_step + place]
+        rng = np.random.default_rng([self.seed, 3, step, place])
         photographs = self.photographs
         picture = photographs.read(index)
         truths = photographs.truths(index)
         boxes = np.concatenate([truths.boxes_xyxy[~truths.ignored], photographs.proposals[index]])
         truth_boxes = truths.boxes_xyxy
-        if self.options.flip and rng.random() < 0.5:
+        if rng.random() < MIRRORED:
             width = picture.shape[1]
             picture = picture[:, ::-1]
             boxes, truth_boxes = flip_boxes(boxes, width), flip_boxes(truth_boxes, width)
         picture = np.ascontiguousarray(picture)
         method = int(rng.choice(INTERPOLATIONS)) if self.options.random_interpolation else None
+        short_side = self._short_side(step, place)
         pictures, factors = scaled_pictures(picture, self.network, short_side, method)
         if self.options.photometric:
             light = int(rng.integers(2**31))  # the same for every scale

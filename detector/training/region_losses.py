@@ -13,7 +13,7 @@ from detector.training.region_sampling import Regions
 
 
 class RegionLosses(NamedTuple):
-    """Losses of each of R regions, (R,) both; boxes is 0 for background."""
+    """Losses of R regions, (R,) each; `boxes` is 0 for background."""
 
     classes: Tensor
     boxes: Tensor
@@ -22,12 +22,12 @@ class RegionLosses(NamedTuple):
 def region_losses(
     logits: Tensor, deltas: Tensor, regions: Regions, options: TrainingOptions
 ) -> RegionLosses:
-    """Cross-entropy of the class, and Fast R-CNN's smooth L1 of the right class's box.
+    """Cross-entropy of the class, and Fast R-CNN's smooth L1 loss of the true class's box.
 
     Parameters
     ----------
     logits, deltas
-        (R, classes + 1) and (R, classes, 4), as the network answers.
+        (R, classes + 1) and (R, classes, 4), as predicted by the network.
     """
     labels = torch.from_numpy(regions.labels).to(logits.device)
     classes = F.cross_entropy(
@@ -35,6 +35,6 @@ def region_losses(
     )
     target = torch.from_numpy(regions.deltas).to(logits.device)
     rows = torch.arange(len(labels), device=logits.device)
-    found = deltas.float()[rows, (labels - 1).clamp(min=0)]
-    error = F.smooth_l1_loss(found, target, reduction="none").sum(1)
+    predicted = deltas.float()[rows, (labels - 1).clamp(min=0)]
+    error = F.smooth_l1_loss(predicted, target, reduction="none").sum(1)
     return RegionLosses(classes, options.box_weight * error * (labels > 0))

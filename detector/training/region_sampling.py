@@ -1,9 +1,9 @@
-"""Which regions of a photograph one training step looks at, and what they should answer.
+"""The regions that a training step learns from, and the classes and boxes that they stand for.
 
-R-CNN's rule (IoU >= .5 with a truth: its class, else background; a quarter positive), with two
-changes: regions that lie in something marked difficult or in a crowd teach nothing, and part of
-the background is drawn from what the objectness score would keep, since that is what the head will
-meet.
+R-CNN's rule (a region with IoU >= 0.5 with an object has its class, any other is background; a
+quarter are objects), with two changes. Background inside a difficult object or a crowd is not used,
+and part of the background is drawn from the regions that the objectness score would keep, since
+those are the ones that the head has to classify.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from detector.recipes import TrainingOptions
 from proposals.boxes import covered_share, encode_boxes, intersection_over_union
 
 Floats = NDArray[np.float32]
+FOREGROUND_IOU = 0.5  # R-CNN's: least overlap of an object and a region that stands for it
+OBJECTNESS_REGIONS = 256  # regions of a photograph that train the objectness score
+HARD_FRACTION = 0.5  # share of background regions that are drawn from the likeliest objects
 
 
 class Truths(NamedTuple):
@@ -31,7 +34,7 @@ class Truths(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """For each of N boxes: best IoU with a truth (N,), that truth's row (N,), usable (N,) bool."""
+    """For N boxes: best IoU with a truth (N,), that truth's row (N,), and usable (N,) bool."""
 
     overlap: Floats
     truth: NDArray[np.int64]
@@ -46,8 +49,8 @@ class Regions(NamedTuple):
     deltas: Floats
 
 
-def assign(boxes_xyxy: Floats, truths: Truths, foreground_iou: float) -> Assignment:
-    """Match boxes to truths; background inside an ignored truth (over half of it) is unusable."""
+def assign(boxes_xyxy: Floats, truths: Truths) -> Assignment:
+    """Match boxes to truths; background of which over half lies in an ignored truth is unusable."""
     real = np.flatnonzero(~truths.ignored)
     overlap = np.zeros(len(boxes_xyxy), np.float32)
     truth = np.zeros(len(boxes_xyxy), np.int64)
@@ -56,7 +59,7 @@ def assign(boxes_xyxy: Floats, truths: Truths, foreground_iou: float) -> Assignm
         truth = real[table.argmax(1)]
         overlap = table.max(1)
     covered = covered_share(boxes_xyxy, truths.boxes_xyxy[truths.ignored]) > 0.5
-    return Assignment(overlap, truth, (overlap >= foreground_iou) | ~covered)
+    return Assignment(overlap, truth, (overlap >= FOREGROUND_IOU) | ~covered)
 
 
 def sample_regions(
@@ -66,21 +69,22 @@ def sample_regions(
     options: TrainingOptions,
     rng: np.random.Generator,
 ) -> Regions:
-    """Draw `regions_per_image` regions: foreground up to its share, background for the rest.
+    """Draw `regions_per_image` regions: foreground up to its fraction, then background.
 
-    `hardness` (N,) is the objectness score. With too few foreground regions the background fills
-    up; with too few of both, fewer regions are returned, never the same one twice.
+    `hardness` (N,) is the objectness score. No region is drawn twice: if there are too few
+    foreground regions, background takes their places; if there are too few of both, fewer are
+    returned.
     """
-    matched = assign(boxes_xyxy, truths, options.foreground_iou)
-    is_foreground = matched.overlap >= options.foreground_iou
+    matched = assign(boxes_xyxy, truths)
+    is_foreground = matched.overlap >= FOREGROUND_IOU
     wanted = round(options.regions_per_image * options.foreground_fraction)
     foreground = _draw(np.flatnonzero(is_foreground), wanted, rng)
 
     background = np.flatnonzero(~is_foreground & matched.usable)
     wanted = options.regions_per_image - len(foreground)
     by_hardness = background[np.argsort(-hardness[background], kind="stable")]
-    pool = by_hardness[: 4 * wanted]  # about what the objectness score keeps
-    hard = _draw(pool, round(wanted * options.hard_fraction), rng)
+    pool = by_hardness[: 4 * wanted]  # about as many as the objectness score keeps
+    hard = _draw(pool, round(wanted * HARD_FRACTION), rng)
     easy = _draw(np.setdiff1d(background, hard), wanted - len(hard), rng)
 
     rows = np.concatenate([foreground, hard, easy])
@@ -96,14 +100,14 @@ def sample_regions(
 
 
 def sample_objectness(
-    boxes_xyxy: Floats, truths: Truths, options: TrainingOptions, rng: np.random.Generator
+    boxes_xyxy: Floats, truths: Truths, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Rows for the objectness score, at most half of them objects, and their 0/1 targets."""
-    matched = assign(boxes_xyxy, truths, options.foreground_iou)
-    is_object = matched.overlap >= options.foreground_iou
-    objects = _draw(np.flatnonzero(is_object), options.objectness_regions // 2, rng)
+    """Rows of the boxes that train the objectness score, at most half objects, and 0/1 targets."""
+    matched = assign(boxes_xyxy, truths)
+    is_object = matched.overlap >= FOREGROUND_IOU
+    objects = _draw(np.flatnonzero(is_object), OBJECTNESS_REGIONS // 2, rng)
     rest = np.flatnonzero(~is_object & matched.usable)
-    rest = _draw(rest, options.objectness_regions - len(objects), rng)
+    rest = _draw(rest, OBJECTNESS_REGIONS - len(objects), rng)
     target = np.zeros(len(objects) + len(rest), np.float32)
     target[: len(objects)] = 1
     return np.concatenate([objects, rest]), target
@@ -111,20 +115,20 @@ def sample_objectness(
 
 @dataclass(frozen=True)
 class Windows:
-    """All boxes of many photographs, sorted by what they teach in warp mode.
+    """All boxes of many photographs, sorted into foreground and background for warp mode.
 
-    Foreground rows are in order of label. Boxes that would teach nothing are in neither.
+    Foreground rows are in order of label. Unusable boxes (`assign`) are in neither.
     """
 
-    boxes_xyxy: list[Floats]  # of each photograph (N, 4)
-    foreground: NDArray[np.int64]  # (F, 2) photograph, row of its boxes
+    boxes_xyxy: list[Floats]  # (N, 4) of each photograph
+    foreground: NDArray[np.int64]  # (F, 2) photograph, and row of its boxes
     labels: NDArray[np.int64]  # (F,)
-    targets_xyxy: Floats  # (F, 4) the truth of each
-    background: list[NDArray[np.int64]]  # of each photograph: rows of its boxes
+    targets_xyxy: Floats  # (F, 4) box of the object
+    background: list[NDArray[np.int64]]  # rows of each photograph's boxes
 
 
 class DrawnWindows(NamedTuple):
-    """R windows; `targets_xyxy` is the window itself where the label is 0."""
+    """R windows; where the label is 0, the target is the window itself."""
 
     photograph: NDArray[np.int64]  # (R,)
     boxes_xyxy: Floats  # (R, 4)
@@ -132,14 +136,12 @@ class DrawnWindows(NamedTuple):
     targets_xyxy: Floats  # (R, 4)
 
 
-def sort_windows(
-    boxes_xyxy: Sequence[Floats], truths: Sequence[Truths], foreground_iou: float
-) -> Windows:
+def sort_windows(boxes_xyxy: Sequence[Floats], truths: Sequence[Truths]) -> Windows:
     """Sort the boxes of each photograph into foreground and background, by `assign`'s rule."""
     foreground, labels, targets, background = [], [], [], []
     for photograph, (boxes, objects) in enumerate(zip(boxes_xyxy, truths, strict=True)):
-        matched = assign(boxes, objects, foreground_iou)
-        is_foreground = matched.overlap >= foreground_iou
+        matched = assign(boxes, objects)
+        is_foreground = matched.overlap >= FOREGROUND_IOU
         rows = np.flatnonzero(is_foreground)
         foreground.append(np.stack([np.full_like(rows, photograph), rows], 1))
         labels.append(objects.labels[matched.truth[rows]] if len(rows) else rows)
@@ -158,12 +160,12 @@ def sort_windows(
 def draw_windows(
     windows: Windows, count: int, options: TrainingOptions, rng: np.random.Generator
 ) -> DrawnWindows:
-    """Draw `count` windows of all photographs, R-CNN's way: 32 objects in 128, with replacement.
+    """Draw `count` windows of all photographs as in R-CNN: 32 objects in 128, with replacement.
 
-    Every foreground window is as likely as another, and so is every background window: a
-    photograph of many counts more. `class_balance` b makes a class of n windows as likely as
-    n^(1 - b). Where foreground windows are few they come again and again, with
-    another mirroring; where there is no background all are foreground.
+    All foreground windows are equally likely, and so are all background windows, so a photograph
+    with many of them contributes more. `class_balance` b gives a class of n windows the weight
+    n^(1 - b). A few foreground windows are drawn again and again; without any background, all
+    windows are foreground.
     """
     per_photograph = np.array([len(rows) for rows in windows.background])
     ends = np.cumsum(per_photograph)
@@ -184,7 +186,7 @@ def draw_windows(
 def _draw_balanced(
     labels: NDArray[np.int64], count: int, balance: float, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Rows of sorted labels: a class by its share to the power 1 - balance, then any row of it."""
+    """Draw rows of labels: a class by its size to the power 1 - balance, and a row of it."""
     sizes = np.bincount(labels)
     weights = np.where(sizes > 0, np.maximum(sizes, 1.0) ** (1 - balance), 0.0)
     drawn = rng.choice(len(sizes), size=count, p=weights / weights.sum())

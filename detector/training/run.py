@@ -1,12 +1,11 @@
 """`detect train`: from a data set to a run folder with weights.
 
-ImageNet weights (or a detector's) -> member 1, 2, ... of the ensemble, or one network alone
--> MultiBox on the first one's trunk -> validation -> weights.safetensors
+ImageNet weights, or a detector's -> one network, or the members of an ensemble one by one
+-> MultiBox on the trunk of the first -> validation -> weights.safetensors
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,32 +13,29 @@ import torch
 from rich.console import Console
 
 from detector.errors import DetectorError
-from detector.networks.ensemble import voters
 from detector.pictures.dataset_folder import find_image_folder
 from detector.pipeline import Detector
-from detector.recipes import NetworkOptions, Recipe, TrainingOptions
-from detector.training.job import Job, load_named, read_training_data, train_network
+from detector.recipes import Recipe
+from detector.training.checks import check_classes, check_has_trunk, check_is_one, check_mode
+from detector.training.job import (
+    Job,
+    load_named,
+    parts_per_step,
+    read_training_data,
+    train_network,
+)
 from detector.training.multibox import check_multibox, train_multibox
-from detector.training.photographs import Photographs, parts_per_step
+from detector.training.photographs import Photographs
 from detector.training.validation import validate
-from detector.training.warp_mode import passes_per_step
 from detector.training_loop.curves import add_validation
 from detector.training_loop.distributed import join_processes
-from detector.training_loop.run_folder import MULTIBOX, WEIGHTS, start_run_folder
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
+from detector.training_loop.run_folder import MULTIBOX, WEIGHTS
 from detector.training_loop.splits import SPLIT_SEED, split_validation
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
 LARGEST_SEED = 2**31  # a recipe's
-# What a mode does where the other one has an option of `training`
-WITHOUT_OPTION: dict[str, dict[str, bool | float | str]] = {
-    "shared": {
-        "box_regression": True,
-        "auxiliary_weight": 0.0,
-        "class_balance": 0.0,
-    },
-    "warp": {"hard_fraction": 0.0, "repeat_threshold": 0.0},
-}
 
 
 def train(
@@ -51,10 +47,10 @@ def train(
     part: str = "all",
     images: Path | None = None,
     split: str | None = None,
-    device: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
-    cache_folder: Path | None = None,
-    use_cache: bool = True,
+    cache: ProposalCache | None = None,
+    device: str | None = None,
+    machine: Machine = DEFAULT_MACHINE,
     console: Console | None = None,
 ) -> Path:
     """Train a detector, then MultiBox on its trunk; returns the path of the weights of both.
@@ -65,105 +61,70 @@ def train(
         COCO JSON with boxes, or the folder of a data set. A validation split is cut from it;
         nothing is chosen on other data.
     output
-        Run folder. An unfinished run found there with the same recipe is continued. The members
-        of an ensemble have run folders of their own in it.
+        Run folder. An unfinished run in it with the same recipe is continued. The members of an
+        ensemble have run folders of their own in it.
     start
-        Go on from this detector, of the same classes; None starts from the network of the recipe's
-        `training.initial`, or from the ImageNet weights. Its MultiBox, if it has one, proposes
-        regions to learn from.
+        Continue from this detector, of the same classes; None starts from the network of the
+        recipe's `training.initial`, or from the ImageNet weights. Its MultiBox, if it has one,
+        proposes regions to learn from.
     part
-        "all"; "detector" leaves out MultiBox, as a recipe with no MultiBox boxes does; "multibox"
-        trains it on the trunk of `start`, whose other weights are kept.
+        "all"; "detector" leaves out MultiBox, as a recipe without MultiBox boxes does; "multibox"
+        trains it on the trunk of `start`, whose other weights stay as they are.
     images
         Folder of the pictures; None looks beside the JSON.
     split
-        Part of a folder that has several; None is its trainval or train.
-    cache_folder
-        Where proposals are kept for the next run; None takes that of all runs.
-    use_cache
-        False computes all proposals anew and keeps none.
+        Part of a data set folder that has several; None is its trainval or train.
+    cache
+        Keeps proposals for the next run; None computes them all anew.
 
     Raises
     ------
     DetectorError
         Data that cannot be learned from or do not fit `start`; a run folder of another run; two
-        networks to begin with; an option that the recipe's mode would ignore; a step that
-        processes cannot share evenly.
+        networks to start from; an option that the recipe's mode would ignore; a step that cannot
+        be divided evenly among the processes.
     """
     dataset = read_training_data(data, split)
-    if start is not None and start.info.class_names != dataset.class_names:
-        remedy = (
-            "give --weights of a detector trained on them"
-            if part == "multibox"
-            else "leave out --weights; --set training.initial=FILE begins with its network alone"
-        )
-        raise DetectorError(
-            f"{dataset.source}: its classes are not those of the detector to start from; {remedy}"
-        )
+    if start is not None:
+        check_classes(dataset, start, part)
     folder = images or find_image_folder(data, dataset)
-    options, is_warp = recipe.training, recipe.network.mode == "warp"
     if part == "multibox":
-        _check_has_trunk(recipe, start)
+        check_has_trunk(recipe, start)
     else:
-        _check_mode(recipe)
-        _check_is_one(start, "--weights")
-    forerunner = _forerunner(recipe, imagenet_weights) if start is None else None
-    parts = passes_per_step(options) if is_warp else parts_per_step(options)
-    parted = split_validation(dataset, options.validation_fraction, SPLIT_SEED)
-    with join_processes(device) as (processes, chosen), processes.holding(output):
-        if part != "multibox":  # told before minutes of selective search
+        check_mode(recipe)
+    if start is not None and part != "multibox":
+        check_is_one(start, "--weights")
+    initial = start or _initial(recipe, imagenet_weights)
+    parts = parts_per_step(recipe, machine)
+    learned, held_out = split_validation(dataset, recipe.training.validation_fraction, SPLIT_SEED)
+    with join_processes(device) as processes, processes.holding(output):
+        if part != "multibox":  # refused now, not after minutes of selective search
             processes.places(parts)
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         for note in dataset.notes:
             console.print(note, markup=False, highlight=False, soft_wrap=True)
         proposer = None
-        if recipe.proposer and is_warp:
-            proposer = load_named("proposer", recipe.proposer, chosen)
+        if recipe.proposer and recipe.network.mode == "warp":
+            proposer = load_named("proposer", recipe.proposer, processes.device)
             recipe = _at_sizes_of(proposer, recipe)
         if processes.is_main and part != "detector" and _has_multibox(recipe):
-            check_multibox(len(parted[0]), recipe.multibox, output)
-        cache = ProposalCache(cache_folder) if use_cache else None
+            check_multibox(len(learned), recipe.multibox.loop, output)
         job = Job(
-            recipe=recipe, dataset=dataset, folder=folder, data=data, split=parted, start=start,
-            forerunner=forerunner, proposer=proposer, imagenet_weights=imagenet_weights,
-            output=output, cache=cache, device=chosen, processes=processes, console=console,
+            recipe=recipe, dataset=dataset, folder=folder, data=data, split=(learned, held_out),
+            start=start, initial=initial, proposer=proposer, imagenet_weights=imagenet_weights,
+            output=output, cache=cache, processes=processes, machine=machine, console=console,
         )  # fmt: skip
-        _start_folder(job, output, recipe, recipe.multibox.seed if part == "multibox" else None)
-        if start is not None and part == "multibox":
-            detector = start
-        elif options.members == 1:
-            detector = train_network(job, output, recipe)
-        else:
-            members = range(options.members)
-            detector = Detector.combine([_member(job, output, recipe, k) for k in members])
+        loop = recipe.multibox.loop if part == "multibox" else recipe.training.loop
+        job.start_folder(output, recipe, loop.seed)
+        detector = start if start is not None and part == "multibox" else _train_members(job)
         if processes.is_main:
-            _finish(job, detector, output, recipe, with_heads=part != "detector")
+            _finish(job, detector, output, recipe, with_multibox=part != "detector")
         processes.wait()
     console.print(f"weights: {output / WEIGHTS}", markup=False)
     return output / WEIGHTS
 
 
-def _check_has_trunk(recipe: Recipe, start: Detector | None) -> None:
-    """Refuse what MultiBox cannot be trained on: no maps of photographs, or no boxes wanted."""
-    reads_crops = start is not None and start.members[0].mode == "warp"
-    if reads_crops or recipe.network.mode == "warp" or not recipe.multibox.boxes:
-        raise DetectorError(
-            f"recipe {recipe.name!r}: has no MultiBox to train; "
-            "use weights and network.mode shared, and multibox.boxes over 0"
-        )
-
-
-def _check_is_one(start: Detector | None, where: str) -> None:
-    """Refuse an ensemble to go on from: all but one of its networks would be lost."""
-    networks = voters(start.members) if start is not None else []
-    if len(networks) > 1:
-        raise DetectorError(
-            f"{where}: {len(networks)} networks, training goes on from one; give the weights of "
-            "one of them, or leave it out"
-        )
-
-
-def _forerunner(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
+def _initial(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
     """The detector that `training.initial` names, if any."""
     initial = recipe.training.initial
     if not initial:
@@ -173,72 +134,63 @@ def _forerunner(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
             f"training.initial: {initial!r} would replace the ImageNet weights "
             f"{imagenet_weights}; leave out one of both"
         )
-    forerunner = load_named("training.initial", initial, torch.device("cpu"))
-    _check_is_one(forerunner, "training.initial")
-    return forerunner
-
-
-def _check_mode(recipe: Recipe) -> None:
-    """Refuse an option that was set and would be ignored; defaults stand in recipes of any mode."""
-    mode = recipe.network.mode
-    for key in () if recipe.proposer or mode == "shared" else ("keep", "keep_iou"):
-        if getattr(recipe.network, key) not in (0, getattr(NetworkOptions(), key)):
-            raise DetectorError(
-                f"recipe {recipe.name!r}: network.{key} needs a detector that knows likely "
-                "objects, and crops alone tell none; set proposer=voc20 or leave it out"
-            )
-    for key, without in WITHOUT_OPTION[mode].items():
-        value = getattr(recipe.training, key)
-        if value not in (without, getattr(TrainingOptions(), key)):
-            raise DetectorError(
-                f"recipe {recipe.name!r}: training.{key} is {value!r}, but network.mode {mode} "
-                "has no such option; leave it out or use the other mode"
-            )
+    detector = load_named("training.initial", initial, torch.device("cpu"))
+    check_is_one(detector, "training.initial")
+    return detector
 
 
 def _at_sizes_of(proposer: Detector, recipe: Recipe) -> Recipe:
-    """The recipe with the sizes that the proposer's trunk learned; crops have their own."""
+    """The recipe with the sizes that the proposer's trunk was trained at; crops have their own."""
     theirs = proposer.recipe.network
     sizes = {key: getattr(theirs, key) for key in ("short_side", "long_side", "pyramid")}
     return replace(recipe, network=replace(recipe.network, **sizes))
 
 
-def _member(job: Job, output: Path, recipe: Recipe, number: int) -> Detector:
-    """Member `number` of an ensemble: the same start, other draws; from its file where it is done.
+def _train_members(job: Job) -> Detector:
+    """Train the networks that the recipe wants; several are combined to an ensemble."""
+    options = job.recipe.training
+    if options.members == 1:
+        return train_network(job, job.output, job.recipe, options.loop.seed)
+    return Detector.combine([_train_member(job, number) for number in range(options.members)])
 
-    What is combined is always read from the files, so that a run that was interrupted combines
-    the same numbers. Ensembles of one size and of neighbouring seeds have no draws in common.
+
+def _train_member(job: Job, number: int) -> Detector:
+    """Member `number` of an ensemble: from the same weights with other draws, or from its file.
+
+    An ensemble always combines what stands in the files, so a continued run combines the same
+    numbers. Ensembles of one size and of neighbouring seeds have no draws in common.
     """
-    seed = (recipe.training.seed * recipe.training.members + number) % LARGEST_SEED
-    options = replace(recipe.training, members=1, seed=seed)
-    own = replace(recipe, training=options)
-    folder = output / f"member{number + 1}"
+    options = job.recipe.training
+    seed = (options.loop.seed * options.members + number) % LARGEST_SEED
+    own = replace(options, members=1, loop=replace(options.loop, seed=seed))
+    recipe = replace(job.recipe, training=own)
+    folder = job.output / f"member{number + 1}"
     weights = folder / WEIGHTS
-    _start_folder(job, folder, own)
+    job.start_folder(folder, recipe, seed)
     if not job.processes.from_main(weights.exists):
-        job.console.print(f"member {number + 1} of {recipe.training.members}")
-        detector = train_network(job, folder, own, first_seed=recipe.training.seed)
+        job.console.print(f"member {number + 1} of {options.members}")
+        detector = train_network(job, folder, recipe, first_seed=options.loop.seed)
         if job.processes.is_main:
-            _finish(job, detector, folder, own, with_heads=False)
+            _finish(job, detector, folder, recipe, with_multibox=False)
         job.processes.wait()
-    return Detector.load(weights, device=job.device)
+    return Detector.load(weights, device=job.processes.device)
 
 
 def _finish(
-    job: Job, detector: Detector, output: Path, recipe: Recipe, *, with_heads: bool
+    job: Job, detector: Detector, output: Path, recipe: Recipe, *, with_multibox: bool
 ) -> None:
-    """MultiBox and validation: minutes, which one process does alone; then the weights."""
+    """MultiBox and validation, minutes that one process works alone; then the weights."""
     detector.recipe = recipe
-    # Figures of the detector it started from are not those of what comes out
+    # The figures of the detector that training started from are not those of the result
     detector.info = replace(detector.info, metrics={})
-    if with_heads and _has_multibox(recipe):
+    learned, held_out = job.split
+    if with_multibox and _has_multibox(recipe):
         photographs = Photographs(job.dataset, job.folder, ())
         detector.multibox = train_multibox(
-            detector, photographs, job.split[0], recipe.multibox, output / MULTIBOX, job.console
+            detector, photographs, learned, output / MULTIBOX, job.machine, job.console
         )
-    held_out: Sequence[int] = job.split[1]
     if held_out:
-        figures = validate(detector, job.dataset, job.folder, list(held_out), job.console)
+        figures = validate(detector, job.dataset, job.folder, held_out, job.console)
         detector.info.metrics.update(figures)
         if figures:
             add_validation(output, figures)
@@ -248,11 +200,3 @@ def _finish(
 def _has_multibox(recipe: Recipe) -> bool:
     """Whether a network of this recipe gets a MultiBox, which needs maps of whole photographs."""
     return recipe.multibox.boxes > 0 and recipe.network.mode == "shared"
-
-
-def _start_folder(job: Job, output: Path, recipe: Recipe, seed: int | None = None) -> None:
-    seed = recipe.training.seed if seed is None else seed
-    about = job.data, job.data_digest, len(job.dataset)
-    job.processes.from_main(
-        lambda: start_run_folder(output, recipe, *about, seed, job.device, job.initial_digest)
-    )

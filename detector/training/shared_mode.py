@@ -1,4 +1,4 @@
-"""Fine-tuning a RegionClassifier: losses of photographs, and layers that stay as they are."""
+"""Fine-tuning in shared mode: the losses of photographs, and the layers that are frozen."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from detector.training_loop.trainer import PartLosses
 from proposals.multibox import BOXES, MultiBox
 
 Floats = NDArray[np.float32]
-HEAD = ("5a", "5b")  # the stages that the trunk's map goes into
+HEAD = ("5a", "5b")  # the layers after the trunk
 
 
 class Lesson(NamedTuple):
-    """What one photograph teaches."""
+    """What one photograph teaches: regions to the head, and the loss of the objectness score."""
 
     regions: Regions
-    objectness: Tensor  # its loss
+    objectness_loss: Tensor
 
 
 def part_losses(
@@ -40,10 +40,10 @@ def part_losses(
     multibox: MultiBox | None = None,
     multibox_boxes: int = BOXES,
 ) -> dict[str, Tensor]:
-    """Losses of photographs: classes, boxes (Fast R-CNN's) and the objectness score's.
+    """Losses of a part: of classes and boxes, both as in Fast R-CNN, and of objectness.
 
-    Every photograph weighs alike. With `multibox` its best boxes join the examples', found on the
-    maps of this very pass.
+    Every photograph has the same weight. With `multibox`, the best boxes that it finds on the maps
+    of this pass join the proposals.
     """
     pyramids = _pyramids(model, examples, device)
     lessons = []
@@ -54,14 +54,14 @@ def part_losses(
                 best = multibox.propose(pyramid.maps[0], *example.size, multibox_boxes)
             proposals = np.concatenate([proposals, best.boxes_xyxy])
         lessons.append(_lesson(model, pyramid, proposals, example, options))
-    answers = _answers(model, pyramids, [lesson.regions for lesson in lessons])
+    predictions = _predict(model, pyramids, [lesson.regions for lesson in lessons])
     losses = []
-    for lesson, answer in zip(lessons, answers, strict=True):
-        found = region_losses(*answer, lesson.regions, options)
-        # Regression counts on foreground only, but is divided by all regions: each weighs the
-        # same. Sums over counts, not means: a picture that is all crowd has no regions and loss 0
+    for lesson, (logits, deltas) in zip(lessons, predictions, strict=True):
+        classes, boxes = region_losses(logits, deltas, lesson.regions, options)
+        # Only foreground has a box loss, but all regions divide it, so that they all have the same
+        # weight. A mean would be undefined for a photograph without regions: one that is all crowd
         count = max(1, len(lesson.regions.labels))
-        losses.append((found.classes.sum() / count, found.boxes.sum() / count, lesson.objectness))
+        losses.append((classes.sum() / count, boxes.sum() / count, lesson.objectness_loss))
     means = [torch.stack(values).mean() for values in zip(*losses, strict=True)]
     return dict(zip(("classes", "boxes", "objectness"), means, strict=True))
 
@@ -69,7 +69,7 @@ def part_losses(
 def _pyramids(
     model: RegionClassifier, examples: Sequence[Example], device: torch.device
 ) -> list[Pyramid]:
-    """Maps of each photograph; pictures of one size go through the trunk together."""
+    """The maps of each photograph; images of one size go through the trunk together."""
     maps = iter(model.maps([image.to(device) for example in examples for image in example.images]))
     return [
         Pyramid([next(maps) for _ in example.images], example.factors.to(device))
@@ -77,10 +77,10 @@ def _pyramids(
     ]
 
 
-def _answers(
+def _predict(
     model: RegionClassifier, pyramids: Sequence[Pyramid], regions: Sequence[Regions]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Logits and deltas of the regions of each photograph; all go through the head together."""
+    """Logits and deltas for the regions of each photograph; all go through the head together."""
     device = pyramids[0].factors.device
     boxes = [torch.from_numpy(chosen.boxes_xyxy).to(device) for chosen in regions]
     cut = [model.regions(*pair) for pair in zip(pyramids, boxes, strict=True)]
@@ -98,15 +98,15 @@ def _lesson(
     example: Example,
     options: TrainingOptions,
 ) -> Lesson:
-    """What a photograph with these boxes (N, 4) teaches the objectness score, and the head."""
-    rng = np.random.default_rng([options.seed, 4, *example.key])
+    """What a photograph with these proposals (N, 4) teaches."""
+    rng = np.random.default_rng([options.loop.seed, 4, *example.key])
     device = pyramid.factors.device
     reduced = model.objectness.reduce(pyramid)
-    with torch.no_grad():  # of all boxes; gradients only of the few that are learned from
+    with torch.no_grad():  # all boxes are scored, but only a few are learned from
         scores = model.objectness.score_boxes(reduced, torch.from_numpy(boxes).to(device))
-    torch.clear_autocast_cache()  # else the next pass might reuse casts made without gradients
+    torch.clear_autocast_cache()  # so that no later pass reuses casts made without gradients
     hardness = scores.float().cpu().numpy()
-    rows, target = sample_objectness(boxes, example.truths, options, rng)
+    rows, target = sample_objectness(boxes, example.truths, rng)
     logits = model.objectness.score_boxes(reduced, torch.from_numpy(boxes[rows]).to(device))
     loss = F.binary_cross_entropy_with_logits(
         logits.float(), torch.from_numpy(target).to(device), reduction="sum"
@@ -120,7 +120,7 @@ def detector_losses(
     multibox: MultiBox | None = None,
     multibox_boxes: int = BOXES,
 ) -> PartLosses:
-    """The losses of a part's photographs, as the training loop asks for them."""
+    """`part_losses` in the form that the training loop calls."""
 
     def losses(
         model: RegionClassifier, part: Sequence[Example], device: torch.device
@@ -131,7 +131,7 @@ def detector_losses(
 
 
 def freeze_until(model: RegionClassifier, last: str) -> None:
-    """Keep the initial weights of the trunk's layers up to and including `last`."""
+    """Freeze the layers of GoogLeNet up to and including `last`; "" freezes none."""
     names = [name for name, _ in model.network.stages()]
     if last and last not in names:
         raise DetectorError(f"training.freeze: no layer {last!r}; use one of {', '.join(names)}")
@@ -141,6 +141,6 @@ def freeze_until(model: RegionClassifier, last: str) -> None:
 
 
 def trunk_is_frozen(model: RegionClassifier) -> bool:
-    """Whether all that makes the trunk's map keeps its weights."""
+    """Whether every layer that the trunk's map depends on is frozen."""
     trunk = [layer for name, layer in model.network.stages() if name not in HEAD]
     return not any(parameter.requires_grad for layer in trunk for parameter in layer.parameters())

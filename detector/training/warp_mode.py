@@ -1,8 +1,8 @@
-"""Fine-tuning in warp mode, the R-CNN way: a step learns from windows of all photographs.
+"""Fine-tuning in warp mode, as in R-CNN: a step learns from windows of all photographs.
 
 A step is 128 windows, 32 of them objects (arXiv 1311.2524, section 2.3), each warped to 224x224
-and sent through the whole network. The side classifiers' losses count .3 (GoogLeNet paper,
-section 5). Parts hold numbers, not pixels: crops are made on the device that learns from them.
+and sent through the whole network. The side classifiers' losses have the weight 0.3 (GoogLeNet
+paper, section 5). A part holds boxes instead of pixels: the device that trains cuts the crops.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ from detector.recipes import NetworkOptions, TrainingOptions
 from detector.training.photograph_store import PhotographStore
 from detector.training.photographs import Photographs
 from detector.training.region_sampling import draw_windows, sort_windows
-from detector.training_loop.photometric import random_matrix
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
+from detector.training_loop.photometric import MIRRORED, random_matrix
 from detector.training_loop.trainer import PartLosses
 from proposals.boxes import encode_boxes
 
-INTERPOLATIONS = ("bilinear", "bicubic", "nearest")  # area is what halvings do
+INTERPOLATIONS = ("bilinear", "bicubic", "nearest")  # halving averages over areas already
 
 
 class Part(NamedTuple):
-    """R windows of one pass, and what they should answer."""
+    """R windows of one pass, with the labels and deltas that the network should predict."""
 
-    photographs: list[int]  # numbers in the store, P of them
-    pixels: dict[int, Tensor]  # of those that the store does not hold
+    photographs: list[int]  # P numbers in the store
+    pixels: dict[int, Tensor]  # by number, of the photographs that the store does not hold
     photograph: NDArray[np.int64]  # (R,) rows of `photographs`
     boxes_xyxy: NDArray[np.float32]  # (R, 4)
     labels: NDArray[np.int64]  # (R,), 0 = background
-    deltas: NDArray[np.float32]  # (R, 4) over DELTA_SCALE, of the crop as it is mirrored
+    deltas: NDArray[np.float32]  # (R, 4) over DELTA_SCALE, of the mirrored crop where it is one
     mirrored: NDArray[np.bool_]  # (R,)
-    colours: NDArray[np.float32] | None  # (R, 3, 4)
+    colours: NDArray[np.float32] | None  # (R, 3, 4) of `random_matrix`
     interpolation: str
 
 
-def passes_per_step(options: TrainingOptions) -> int:
-    """Parts of a step: its windows, `crops_per_pass` at a time."""
-    windows = options.images_per_step * options.regions_per_image
-    return -(-windows // options.crops_per_pass)
+def passes_per_step(options: TrainingOptions, machine: Machine) -> int:
+    """Parts of a step, whose windows go through the network `crops_per_pass` at a time."""
+    windows = options.loop.images_per_step * options.regions_per_image
+    return -(-windows // machine.crops_per_pass)
 
 
 class WindowSteps:
@@ -59,16 +60,16 @@ class WindowSteps:
     Parameters
     ----------
     photographs
-        The data set with its proposals; true boxes join them, as in R-CNN.
+        The data set with its proposals, which the true boxes join, as in R-CNN.
     images
-        Numbers of the photographs to learn from.
+        Indices of the photographs to learn from.
     network
-        `long_side` bounds the photographs that crops are cut from, `padding` is the crops'.
+        `long_side` limits the photographs that crops are cut from, `padding` surrounds each crop.
     options
-        A step is `images_per_step` * `regions_per_image` windows, in passes of `crops_per_pass`;
-        there are as many steps as in shared mode.
+        A step is `images_per_step` * `regions_per_image` windows; there are as many steps as in
+        shared mode.
     device
-        Where crops will be cut; photographs are held there.
+        Where crops are cut and photographs are held.
 
     Raises
     ------
@@ -83,17 +84,18 @@ class WindowSteps:
         network: NetworkOptions,
         options: TrainingOptions,
         device: torch.device,
+        machine: Machine = DEFAULT_MACHINE,
     ) -> None:
         self.photographs, self.images, self.options = photographs, images, options
-        self.padding = network.padding
-        self.windows_per_step = options.images_per_step * options.regions_per_image
-        self.parts_per_step = passes_per_step(options)
+        self.padding, self.seed = network.padding, options.loop.seed
+        self.windows_per_step = options.loop.images_per_step * options.regions_per_image
+        self.parts_per_step = passes_per_step(options, machine)
         truths = [photographs.truths(index) for index in images]
         boxes = [
-            np.concatenate([known.boxes_xyxy[~known.ignored], photographs.proposals[index]])
-            for index, known in zip(images, truths, strict=True)
+            np.concatenate([objects.boxes_xyxy[~objects.ignored], photographs.proposals[index]])
+            for index, objects in zip(images, truths, strict=True)
         ]
-        self.windows = sort_windows(boxes, truths, options.foreground_iou)
+        self.windows = sort_windows(boxes, truths)
         if not len(self.windows.labels):
             raise DetectorError(
                 f"{photographs.dataset.source}: no object to learn from in {len(images)} "
@@ -104,15 +106,16 @@ class WindowSteps:
             [photographs.folder / record.file_name for record in records],
             [(record.height, record.width) for record in records],
             network.long_side,
-            options.memory_gb,
+            machine.memory_gb,
             device,
         )
 
     def __len__(self) -> int:
-        return int(len(self.images) * self.options.epochs) // self.options.images_per_step
+        loop = self.options.loop
+        return int(len(self.images) * loop.epochs) // loop.images_per_step
 
     def fingerprint(self) -> str:
-        """Tells these windows from any other."""
+        """Digest of these windows."""
         return self._digest
 
     @cached_property
@@ -126,20 +129,20 @@ class WindowSteps:
         return digest.hexdigest()
 
     def part(self, step: int, place: int) -> Part:
-        """The windows of one pass; windows of one photograph come together."""
+        """The windows of one pass; those of one photograph are neighbours."""
         options = self.options
-        rng = np.random.default_rng([options.seed, 5, step])
+        rng = np.random.default_rng([self.seed, 5, step])
         drawn = draw_windows(self.windows, self.windows_per_step, options, rng)
         order = np.argsort(drawn.photograph, kind="stable")
         rows = np.array_split(order, self.parts_per_step)[place]
 
-        rng = np.random.default_rng([options.seed, 6, step, place])
+        rng = np.random.default_rng([self.seed, 6, step, place])
         boxes, labels = drawn.boxes_xyxy[rows], drawn.labels[rows]
         targets = drawn.targets_xyxy[rows]
         deltas = np.zeros_like(boxes)
         objects = labels > 0
         deltas[objects] = encode_boxes(boxes[objects], targets[objects]) / DELTA_SCALE
-        mirrored = rng.random(len(rows)) < (0.5 if options.flip else 0)
+        mirrored = rng.random(len(rows)) < MIRRORED
         deltas[mirrored, 0] *= -1
         colours = None
         if options.photometric:
@@ -176,43 +179,44 @@ def part_crops(part: Part, store: PhotographStore, padding: int, device: torch.d
 
 
 def window_losses(steps: WindowSteps) -> PartLosses:
-    """The losses of a part, as the training loop asks for them."""
+    """The losses of a part's windows, in the form that the training loop calls."""
     options = steps.options
-    per_part = steps.windows_per_step / steps.parts_per_step
+    # Mean number of windows in a part, by which the sums over a part are divided: parts differ in
+    # size, but every window of a step must have the same weight
+    mean_count = steps.windows_per_step / steps.parts_per_step
 
     def losses(model: RegionClassifier, part: Part, device: torch.device) -> dict[str, Tensor]:
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # colours to the unit
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # exact colours
             crops = part_crops(part, steps.store, steps.padding, device)
-        answers = model.predict_crops(crops)
+        predicted = model.predict_crops(crops)
         labels = torch.from_numpy(part.labels).to(device)
 
-        def wrong_class(logits: Tensor) -> Tensor:
-            # Over the windows of a mean part, not of this one: every window of a step weighs alike
+        def class_loss(logits: Tensor) -> Tensor:
             smoothing = options.label_smoothing
-            return (
-                F.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
-                / per_part
+            total = F.cross_entropy(
+                logits.float(), labels, reduction="sum", label_smoothing=smoothing
             )
+            return total / mean_count
 
-        found = {"classes": wrong_class(answers.logits)}
+        losses_by_name = {"classes": class_loss(predicted.logits)}
         if options.box_regression:
             foreground = labels.nonzero()[:, 0]
             error = F.smooth_l1_loss(
-                answers.deltas.float()[foreground, labels[foreground] - 1],
+                predicted.deltas.float()[foreground, labels[foreground] - 1],
                 torch.from_numpy(part.deltas).to(device)[foreground],
                 reduction="sum",
             )
-            found["boxes"] = options.box_weight * error / per_part
-        if answers.auxiliary:
-            sides = torch.stack([wrong_class(logits) for logits in answers.auxiliary])
-            found["auxiliary"] = options.auxiliary_weight * sides.sum()
-        return found
+            losses_by_name["boxes"] = options.box_weight * error / mean_count
+        if predicted.auxiliary:
+            sides = torch.stack([class_loss(logits) for logits in predicted.auxiliary])
+            losses_by_name["auxiliary"] = options.auxiliary_weight * sides.sum()
+        return losses_by_name
 
     return losses
 
 
 def without_regression(model: RegionClassifier) -> None:
-    """Let every box stay the proposal it is: deltas 0, and never learned."""
+    """Leave every box the proposal it is: all deltas are 0 and the layer is frozen."""
     for parameter in model.regressor.parameters():
         torch.nn.init.zeros_(parameter)
         parameter.requires_grad_(False)

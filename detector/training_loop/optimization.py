@@ -1,56 +1,30 @@
-"""What a step does to the weights: optimizer, learning rate, precision, randomness."""
+"""What a step of the training loop does to the weights: optimizer, learning rate, precision."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from detector.networks.precision import mixed_precision
+from detector.recipes import LoopOptions
 
 MOMENTUM = 0.9  # GoogLeNet paper, section 6
-PRETRAINED = ("network.", "conv1.", "conv2", "inception_")  # of a detector; of GoogLeNet itself
+GRADIENT_CLIP = 10.0  # norm of all gradients together; longer ones are scaled down to it
+# Names of layers with ImageNet weights: of a detector, and of GoogLeNet itself
+PRETRAINED = ("network.", "conv1.", "conv2", "inception_")
 PAPER_FACTOR, PAPER_EPOCHS = 0.96, 8.0  # section 6: the rate falls by 4 % every 8 epochs
-
-
-class LoopOptions(Protocol):
-    """What the loop needs to know; the options of all that is trained have it."""
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def epochs(self) -> float: ...
-    @property
-    def optimizer(self) -> str: ...  # adamw, sgd
-    @property
-    def schedule(self) -> str: ...  # cosine, paper
-    @property
-    def precision(self) -> str: ...  # auto, bf16, fp32
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def head_factor(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def warmup_steps(self) -> int: ...
-    @property
-    def gradient_clip(self) -> float: ...
-    @property
-    def averaging(self) -> float: ...
-    @property
-    def checkpoint_minutes(self) -> float: ...
 
 
 def make_optimizer(
     parameters: Mapping[str, nn.Parameter], options: LoopOptions
 ) -> torch.optim.Optimizer:
-    """AdamW, or SGD with momentum. New layers learn faster; biases do not decay."""
+    """AdamW, or SGD with momentum. New layers have a rate of their own; biases do not decay."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
         key = (name.startswith(PRETRAINED), parameter.ndim > 1)
@@ -65,7 +39,7 @@ def make_optimizer(
         }
         for (pretrained, decays), members in groups.items()
     ]
-    # On CPUs torch goes through every tensor a dozen times if it is not told otherwise
+    # On a CPU torch's default passes over every tensor a dozen times, the fused optimizer once
     fused = all(parameter.device.type == "cpu" for parameter in parameters.values()) or None
     if options.optimizer == "sgd":
         return torch.optim.SGD(described, momentum=MOMENTUM, fused=fused)
@@ -73,9 +47,9 @@ def make_optimizer(
 
 
 def learning_rate_factor(step: int, total: int, options: LoopOptions) -> float:
-    """The learning rate of a step, relative to the peak.
+    """The learning rate of a step, relative to its peak.
 
-    Linear warm-up, then half a cosine to zero, or the paper's steps down (section 6).
+    Linear warm-up, then half a cosine down to zero, or the paper's staircase (section 6).
     """
     warmup = min(options.warmup_steps, total // 10)
     if step < warmup:
@@ -94,6 +68,6 @@ PRECISIONS: dict[str, Callable[[torch.device], contextlib.AbstractContextManager
 
 
 def seed_part(seed: int, step: int, place: int) -> None:
-    """Dropout's noise depends on these three alone: on no other part, and on no other process."""
+    """Seed dropout for one part of a step, whatever other parts and processes do."""
     (word,) = np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)
     torch.manual_seed(int(word))

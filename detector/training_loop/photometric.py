@@ -25,6 +25,7 @@ HUE = 18.0  # degrees to either side
 
 GREY = np.array([0.299, 0.587, 0.114])  # luminance (BT.601)
 
+MIRRORED = 0.5  # share of training pictures that are mirrored
 # Section 6: late in training the paper chose among these with equal probability
 INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 

@@ -1,11 +1,11 @@
-"""A run folder: what was trained, from what, with what, and how it went.
+"""A run folder: what was trained, from what and how, and with which result.
 
-recipe.yaml             everything that decided the run
-run.json                seed, data, versions, device, command line, dates
+recipe.yaml             everything that decides what is learned
+run.json                data, initial weights, seed, machine, versions, command line, dates
 metrics.jsonl           a line per logged step: mean losses; figures of validation
-curves.png              the same as a picture (and TensorBoard's events, where installed)
-checkpoint.safetensors  everything needed to go on
-multibox_boxes.safetensors  in warp mode: the boxes of another detector's MultiBox, learned from
+curves.png              the same as a picture (TensorBoard's events too, where it is installed)
+checkpoint.safetensors  all that an interrupted run needs to continue
+multibox_boxes.safetensors  in warp mode: the boxes of the proposer's MultiBox to learn from
 weights.safetensors     the result
 """
 
@@ -18,6 +18,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,75 +26,74 @@ from typing import Any
 import torch
 
 from detector.errors import DetectorError
-from detector.recipes import Recipe, load_recipe
+from detector.recipes import PretrainOptions, Recipe, fill, read_yaml, to_dict
+from detector.training_loop.machine import Machine
 from detector.version import __version__
 from proposals.whole_files import replacing
 
 RECIPE, RUN, METRICS, CURVES = "recipe.yaml", "run.json", "metrics.jsonl", "curves.png"
 CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "weights.safetensors"
 MULTIBOX_BOXES = "multibox_boxes.safetensors"
-MULTIBOX = "multibox"  # folder of what learns MultiBox's heads
+MULTIBOX = "multibox"  # folder in which MultiBox is trained
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run learns from and starts from; a run with another origin cannot continue it."""
+
+    data: Path
+    content: str  # digest of the data set that `data` holds
+    photographs: int
+    initial: str  # digest of the weights that it starts from, or "scratch"
 
 
 def start_run_folder(
     folder: Path,
-    recipe: Recipe,
-    data: Path,
-    content: str,
-    photographs: int,
+    recipe: Recipe | PretrainOptions,
+    origin: Origin,
     seed: int,
     device: torch.device,
-    initial: str = "",
+    machine: Machine,
 ) -> None:
-    """Write recipe.yaml and run.json, or add a date to those of the run to be continued.
+    """Write recipe.yaml and run.json, or add a date to those of the run that is continued.
 
-    `content` tells what lies at `data` from any other data, `initial` the weights it starts from
-    from any others. A run that was refused before it had learned anything leaves nothing to
-    continue; another one may begin in its folder.
+    A run that ended before it had learned anything has nothing to continue: another run may start
+    in its folder. Another machine may continue a run.
 
     Raises
     ------
     DetectorError
-        The folder holds a run of another recipe or of other data, or one that started from other
-        weights.
+        The folder holds a run of another recipe, of other data or from other initial weights.
     """
     import yaml
 
     folder.mkdir(parents=True, exist_ok=True)
-    path, begun = folder / RECIPE, _has_begun(folder)
-    if not (begun and path.exists()):
-        text = yaml.safe_dump(_plain(recipe.to_dict()), sort_keys=False, allow_unicode=True)
+    path, has_begun = folder / RECIPE, _has_begun(folder)
+    if not (has_begun and path.exists()):
+        text = yaml.safe_dump(to_dict(recipe), sort_keys=False, allow_unicode=True)
         write_text(path, text)
-    elif load_recipe(path) != recipe:
+    elif fill(type(recipe)(), read_yaml(path), str(path)) != recipe:
         raise DetectorError(f"{path}: another recipe was used here; give another --output")
     path = folder / RUN
-    if begun and path.exists():
+    if has_begun and path.exists():
         about = json.loads(path.read_text(encoding="utf-8"))
-        before = about.get("data", {})
-        if "content" in before:
-            is_other = before["content"] != content
-            from_other = about.get("initial_weights", initial) != initial
-        else:  # begun with an older version, which took digests of files
-            known = before.get("sha256") and data.is_file()
-            is_other, from_other = known and before["sha256"] != sha256(data), False
-        if from_other:
+        if about.get("initial_weights") != origin.initial:
             raise DetectorError(
                 f"{path}: the run here started from other weights; give another --output"
             )
-        if is_other:
+        if about.get("data", {}).get("content") != origin.content:
             raise DetectorError(
-                f"{path}: the run here learned from other data than {data} holds now; "
+                f"{path}: the run here learned from other data than {origin.data} holds now; "
                 "give another --output"
             )
         about["continued"] = [*about.get("continued", []), _now()]
     else:
-        about = describe_run(data, content, photographs, seed, device)
-        about |= {"initial_weights": initial} if initial else {}
+        about = describe_run(origin, seed, device, machine)
     write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
 
 
 def _has_begun(folder: Path) -> bool:
-    """Whether anything that was learned lies there, or in the folders of its members."""
+    """Whether the folder, or that of a member in it, holds anything that was learned."""
     described = (RECIPE, RUN, MULTIBOX_BOXES)
     return any(
         path.is_file() and path.name not in described and not path.name.startswith(".")
@@ -102,14 +102,15 @@ def _has_begun(folder: Path) -> bool:
 
 
 def describe_run(
-    data: Path, content: str, photographs: int, seed: int, device: torch.device
+    origin: Origin, seed: int, device: torch.device, machine: Machine
 ) -> dict[str, Any]:
-    """What one needs to know to repeat a run, besides its recipe."""
+    """All that is needed to repeat a run, besides its recipe."""
     import cv2
     import numpy as np
 
     cuda = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if cuda else platform.processor()
+    data = origin.data
     return {
         "command": shlex.join(sys.argv),
         "started": _now(),
@@ -117,11 +118,13 @@ def describe_run(
         "data": {
             "file": str(data),
             "sha256": sha256(data) if data.is_file() else None,
-            "content": content,
-            "photographs": photographs,
+            "content": origin.content,
+            "photographs": origin.photographs,
         },
+        "initial_weights": origin.initial,
         "device": f"{device} ({name or platform.machine()})",
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "machine": asdict(machine),
         "versions": {
             "googlenet-rcnn": __version__,
             "python": platform.python_version(),
@@ -177,9 +180,3 @@ def sha256(path: Path) -> str:
     """Of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -26,12 +26,14 @@ from torch import Tensor, nn
 
 from detector.console import progress
 from detector.errors import DetectorError
+from detector.recipes import LoopOptions
 from detector.training_loop.checkpoint import State, read_checkpoint, restore, write_checkpoint
 from detector.training_loop.curves import draw_curves
 from detector.training_loop.distributed import ALONE, Processes
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
 from detector.training_loop.optimization import (
+    GRADIENT_CLIP,
     PRECISIONS,
-    LoopOptions,
     learning_rate_factor,
     make_optimizer,
     seed_part,
@@ -90,21 +92,22 @@ class Trainer:
         losses: PartLosses,
         options: LoopOptions,
         folder: Path,
-        device: torch.device,
         processes: Processes = ALONE,
+        machine: Machine = DEFAULT_MACHINE,
         *,
         uses_all: bool = False,
     ) -> None:
-        self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
+        self.device = processes.device
+        self.model: nn.Module = model.to(self.device).to(memory_format=torch.channels_last)
         self.data, self.losses, self.options = data, losses, options
-        self.folder, self.device, self.processes = folder, device, processes
+        self.folder, self.processes, self.machine = folder, processes, machine
         self.places = processes.places(data.parts_per_step)
         learned = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         average = {n: p.detach().clone() for n, p in learned.items()}
         self.state = State(learned, average, make_optimizer(learned, options))
         self.step = self._resume()
-        whole = _PartLosses(self.model, losses, device)
-        self.part_losses = processes.parallel(whole, device, uses_all=uses_all)
+        whole = _PartLosses(self.model, losses, self.device)
+        self.part_losses = processes.parallel(whole, uses_all=uses_all)
 
     def run(self) -> Iterator[Progress]:
         """Train to the end, yielding progress after every step; checkpoints by the clock."""
@@ -119,7 +122,7 @@ class Trainer:
             self.step += 1
             if self.step % LOG_EVERY == 0 or self.step == total:
                 self._log(_means(recent[-LOG_EVERY:]), board)
-            if time.monotonic() - saved > 60 * self.options.checkpoint_minutes:
+            if time.monotonic() - saved > 60 * self.machine.checkpoint_minutes:
                 self.save_checkpoint()
                 saved = time.monotonic()
                 if saved - drawn > DRAW_EVERY:
@@ -156,8 +159,7 @@ class Trainer:
                 f"training step {self.step}: the loss is {losses}; lower the learning_rate"
             )
         parameters = list(self.state.parameters.values())
-        longest = self.options.gradient_clip or math.inf
-        if not nn.utils.clip_grad_norm_(parameters, longest).isfinite():
+        if not nn.utils.clip_grad_norm_(parameters, GRADIENT_CLIP).isfinite():
             raise DetectorError(
                 f"training step {self.step}: the gradient is not finite; lower the learning_rate"
             )
@@ -174,7 +176,7 @@ class Trainer:
             part = next(parts)
             seed_part(self.options.seed, self.step, place)
             with self._talking(last=place == self.places[-1]):
-                with PRECISIONS[self.options.precision](self.device):
+                with PRECISIONS[self.machine.precision](self.device):
                     found = self.part_losses(part)
                 names = list(found)
                 values = torch.stack(list(found.values())) / len(self.places)

@@ -14,7 +14,7 @@ from detector.cli import main
 from tests.made_up import rectangles
 
 # Options of `selective_search` that suit pictures of a hundred pixels
-SEARCH = {"mode": "single", "width": 96, "min_side": 8, "superpixel_scale": 1.0}
+SEARCH = {"mode": "single", "width": 96, "min_side": 8}
 
 
 class Run(NamedTuple):

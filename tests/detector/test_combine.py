@@ -14,7 +14,7 @@ import yaml
 from detector import Detector, DetectorError
 from detector.networks.ensemble import Member, as_proposer, pack
 from detector.networks.scoring import predict_objectness
-from tests.made_up import NAMES, rectangles
+from tests.made_up import NAMES, altered, rectangles
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path
     def made(data: str, seed: int) -> Detector:
         detector = biased(first, float(seed))
         detector.info = replace(detector.info, provenance={"data": data, "images": 5})
-        training = replace(first.recipe.training, seed=seed)
+        training = altered(first.recipe.training, seed=seed)
         detector.recipe = replace(first.recipe, name=f"of {data}", training=training)
         return detector
 

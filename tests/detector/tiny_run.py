@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.recipes import TrainingOptions
+from detector.recipes import LoopOptions
 from detector.training_loop.distributed import ALONE, Processes, join_processes
+from detector.training_loop.machine import Machine
 from detector.training_loop.trainer import Progress, Trainer
 
-OPTIONS = TrainingOptions(
-    epochs=1.0, optimizer="sgd", precision="fp32", learning_rate=0.05, head_factor=1.0,
-    warmup_steps=2, checkpoint_minutes=0.0, averaging=0.8, seed=3,
+OPTIONS = LoopOptions(
+    epochs=1.0, optimizer="sgd", learning_rate=0.05, head_factor=1.0, warmup_steps=2, averaging=0.8,
+    seed=3,
 )  # fmt: skip
+MACHINE = Machine(precision="fp32", checkpoint_minutes=0.0)
 STEPS, PARTS = 9, 4
 
 
@@ -64,9 +66,7 @@ def losses(model: TinyModel, part: tuple[Tensor, int], device: torch.device) -> 
 def make(folder: Path, processes: Processes = ALONE, optimizer: str = "sgd") -> Trainer:
     folder.mkdir(parents=True, exist_ok=True)
     options = replace(OPTIONS, optimizer=optimizer)
-    return Trainer(
-        TinyModel(), TinySteps(), losses, options, folder, torch.device("cpu"), processes
-    )
+    return Trainer(TinyModel(), TinySteps(), losses, options, folder, processes, MACHINE)
 
 
 def finish(trainer: Trainer) -> list[Progress]:
@@ -82,8 +82,8 @@ def advance(trainer: Trainer, steps: int) -> None:
 def main(folder: Path) -> None:
     """Both processes: a run in one go, a run in two, and what only the main process does."""
     torch.set_num_threads(1)
-    with join_processes("cpu") as (processes, device):
-        assert device == torch.device("cpu") and processes.count == 2
+    with join_processes("cpu") as processes:
+        assert processes.device == torch.device("cpu") and processes.count == 2
         own = folder / ("main" if processes.is_main else "other")
         whole = make(own / "whole", processes)
         last = finish(whole)[-1]
@@ -101,7 +101,7 @@ def main(folder: Path) -> None:
             assert name.exists() is not processes.is_main
             name.touch()
         assert processes.from_main(lambda: processes.rank) == 0
-        with join_processes("cpu") as (again, _):  # as a run within a run does
+        with join_processes("cpu") as again:  # as a run within a run does
             assert again == processes
 
 

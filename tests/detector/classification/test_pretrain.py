@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,26 +26,27 @@ from detector.classification.pretrain_data import Crops, CropSteps
 from detector.errors import DetectorError
 from detector.networks.googlenet import GoogLeNet
 from detector.networks.regions import RegionClassifier
-from detector.recipes import PretrainOptions, Recipe
+from detector.recipes import PretrainOptions
+from detector.training_loop.machine import Machine
 from detector.training_loop.splits import split_by_class
 from detector.weights_file import IMAGENET_WEIGHTS, load_imagenet, load_tensors, save_tensors
-from tests.made_up import colour_noise
+from tests.made_up import altered, colour_noise
 
 CPU = torch.device("cpu")
 COLOURS = {"blue": (40, 60, 220), "red": (220, 40, 40)}
 QUIET = Console(quiet=True)
 # Ten pictures, four a step in two parts, from scratch: three steps.
-OPTIONS = PretrainOptions(
-    epochs=1.2, images_per_step=4, images_per_part=2, crop_side=32, checkpoint_minutes=0.0
-)
-RECIPE = Recipe(name="small", pretrain=OPTIONS)
+OPTIONS = altered(PretrainOptions(), epochs=1.2, images_per_step=4, crop_side=32)
+MACHINE = Machine(crops_per_pass=2, checkpoint_minutes=0.0)
+USUAL: dict[str, Any] = {"device": "cpu", "machine": MACHINE, "console": Console(quiet=True)}
 
 # Trains like the test itself, and is killed in the middle of a step.
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 import detector.classification.pretrain_data
-from tests.detector.classification.test_pretrain import RECIPE, QUIET
+from tests.detector.classification.test_pretrain import OPTIONS, USUAL
 from detector.classification.pretrain import pretrain
 
 part = detector.classification.pretrain_data.CropSteps.part
@@ -56,7 +57,7 @@ def part_or_death(self, step, place):
     return part(self, step, place)
 
 detector.classification.pretrain_data.CropSteps.part = part_or_death
-pretrain(*map(Path, sys.argv[1:]), RECIPE, device="cpu", console=QUIET)
+pretrain(*map(Path, sys.argv[1:]), OPTIONS, **USUAL)
 """
 
 
@@ -75,7 +76,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    weights = pretrain(data, folder, RECIPE, device="cpu", console=QUIET)
+    weights = pretrain(data, folder, OPTIONS, **USUAL)
     assert weights == folder / "weights.safetensors"
     return folder
 
@@ -91,7 +92,7 @@ def test_a_killed_run_continues_to_the_same_weights(
     assert load_tensors(folder / "checkpoint.safetensors")[1]["step"] == "1"
     assert not (folder / "weights.safetensors").exists()
 
-    pretrain(data, folder, RECIPE, device="cpu", console=QUIET)
+    pretrain(data, folder, OPTIONS, **USUAL)
     expected = load_file(finished / "weights.safetensors")
     continued = load_file(folder / "weights.safetensors")
     assert continued.keys() == expected.keys()
@@ -99,7 +100,7 @@ def test_a_killed_run_continues_to_the_same_weights(
 
     metrics = (folder / "metrics.jsonl").read_bytes()
     assert metrics.count(b"validation_top1_error") == 1
-    pretrain(data, folder, RECIPE, device="cpu", console=QUIET)  # there is nothing left to do
+    pretrain(data, folder, OPTIONS, **USUAL)  # there is nothing left to do
     again = load_file(folder / "weights.safetensors")
     assert all(torch.equal(again[name], expected[name]) for name in expected)
     assert (folder / "metrics.jsonl").read_bytes() == metrics
@@ -137,23 +138,23 @@ def test_a_detector_and_a_classifier_start_from_the_weights(finished: Path) -> N
 def test_another_recipe_or_other_data_in_the_run_folder_are_refused(
     finished: Path, data: Path, tmp_path: Path
 ) -> None:
-    changed = replace(RECIPE, pretrain=replace(OPTIONS, learning_rate=0.5))
+    other = altered(OPTIONS, learning_rate=0.5)
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
-        pretrain(data, finished, changed, device="cpu", console=QUIET)
+        pretrain(data, finished, other, **USUAL)
     with pytest.raises(DetectorError, match=r"started from other weights; .* --output"):
-        pretrain(data, finished, RECIPE, weights=IMAGENET_WEIGHTS, device="cpu", console=QUIET)
+        pretrain(data, finished, OPTIONS, weights=IMAGENET_WEIGHTS, **USUAL)
     for name, colour in COLOURS.items():
         for number in range(5):
             colour_noise(tmp_path / name / f"other{number}.png", colour, number)
     val = data / "val"
     with pytest.raises(DetectorError, match="other data"):
-        pretrain(tmp_path, finished, RECIPE, validation=val, device="cpu", console=QUIET)
+        pretrain(tmp_path, finished, OPTIONS, validation=val, **USUAL)
 
 
 def test_a_run_folder_stands_for_its_weights_however_their_file_was_written(
     finished: Path, data: Path, tmp_path: Path
 ) -> None:
-    once = replace(RECIPE, pretrain=replace(OPTIONS, epochs=1.0))
+    once = altered(OPTIONS, epochs=1.0)
     path = finished / "weights.safetensors"
     tensors, metadata = load_tensors(path)
     try:
@@ -161,32 +162,27 @@ def test_a_run_folder_stands_for_its_weights_however_their_file_was_written(
             items = list(metadata.items())[:: -1 if turned else 1]
             save_tensors(path, tensors, dict(items))
             weights = path if turned else finished
-            pretrain(data, tmp_path, once, weights=weights, device="cpu", console=QUIET)
+            pretrain(data, tmp_path, once, weights=weights, **USUAL)
     finally:
         save_tensors(path, tensors, metadata)
     assert "continued" in json.loads((tmp_path / "run.json").read_text())
     with pytest.raises(DetectorError, match="no such file"):
-        pretrain(data, tmp_path / "x", once, weights=tmp_path / "none", device="cpu", console=QUIET)
+        pretrain(data, tmp_path / "x", once, weights=tmp_path / "none", **USUAL)
 
 
 def test_it_learns_to_tell_two_colours_from_the_imagenet_weights(
     data: Path, tmp_path: Path
 ) -> None:
-    options = replace(
-        OPTIONS, epochs=5.0, images_per_step=10, images_per_part=10, photometric=False,
-        averaging=0.5, checkpoint_minutes=60.0,
-    )  # fmt: skip
-    recipe = replace(RECIPE, pretrain=options)
-    weights = pretrain(
-        data, tmp_path, recipe, weights=IMAGENET_WEIGHTS, device="cpu", console=QUIET
-    )
+    options = altered(OPTIONS, epochs=5.0, images_per_step=10, averaging=0.5)
+    words = {"device": "cpu", "console": QUIET}
+    weights = pretrain(data, tmp_path, options, weights=IMAGENET_WEIGHTS, **words)
     validation = json.loads(load_tensors(weights)[1]["validation"])
     assert validation["top1_error"] == 0 and validation["pictures"] == 4
 
 
 def test_every_epoch_shows_every_picture_once_and_each_time_otherwise(data: Path) -> None:
     folder = read_class_folder(data / "train")
-    steps = CropSteps(folder, replace(OPTIONS, epochs=3.0))
+    steps = CropSteps(folder, altered(OPTIONS, epochs=3.0), MACHINE)
     assert (len(steps), steps.parts_per_step) == (7, 2)  # 30 pictures in steps of 4
     epochs = [[steps.index(epoch * 10 + place) for place in range(10)] for epoch in range(3)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(10))] * 3
@@ -199,13 +195,13 @@ def test_every_epoch_shows_every_picture_once_and_each_time_otherwise(data: Path
 
 def test_a_part_depends_on_its_place_alone(data: Path) -> None:
     folder = read_class_folder(data / "train")
-    steps = CropSteps(folder, OPTIONS)
+    steps = CropSteps(folder, OPTIONS, MACHINE)
     found = {key: steps.part(*key).pixels for key in [(3, 1), (0, 0), (4, 0), (3, 0)]}
-    fresh = CropSteps(folder, OPTIONS)
+    fresh = CropSteps(folder, OPTIONS, MACHINE)
     for key, pixels in found.items():
         assert torch.equal(fresh.part(*key).pixels, pixels)
     assert found[3, 1].shape == (2, 3, 32, 32)
-    other = CropSteps(folder, replace(OPTIONS, seed=1))
+    other = CropSteps(folder, altered(OPTIONS, seed=1), MACHINE)
     assert not torch.equal(other.part(3, 1).pixels, found[3, 1])
 
 
@@ -215,15 +211,15 @@ def test_a_part_depends_on_its_place_alone(data: Path) -> None:
 def test_a_step_is_cut_into_the_largest_equal_parts(
     step: int, part: int, parts: int, data: Path
 ) -> None:
-    options = replace(OPTIONS, images_per_step=step, images_per_part=part)
-    steps = CropSteps(read_class_folder(data / "train"), options)
+    options, machine = altered(OPTIONS, images_per_step=step), Machine(crops_per_pass=part)
+    steps = CropSteps(read_class_folder(data / "train"), options, machine)
     assert steps.parts_per_step == parts
     assert len(steps.part(0, 0).labels) == step // parts
 
 
 def test_a_step_of_many_small_parts_is_refused(data: Path) -> None:
-    options = replace(OPTIONS, images_per_step=97, images_per_part=32)
-    with pytest.raises(DetectorError, match=r"is 97; use a multiple of .*part \(32"):
+    options = altered(OPTIONS, images_per_step=97)
+    with pytest.raises(DetectorError, match=r"is 97; use a multiple of .*pass \(32"):
         CropSteps(read_class_folder(data / "train"), options)
 
 
@@ -232,9 +228,8 @@ def test_a_run_whose_validation_cannot_be_read_has_its_weights(tmp_path: Path, d
     for name in sorted(path.name for path in (data / "train").iterdir()):
         (val / name).mkdir(parents=True)
         (val / name / "1.png").write_bytes(b"no picture")
-    recipe = Recipe(name="tiny", pretrain=OPTIONS)
     with pytest.raises(DetectorError, match=r"none of its .* pictures can be read"):
-        pretrain(data / "train", tmp_path / "run", recipe, validation=val, device="cpu")
+        pretrain(data / "train", tmp_path / "run", OPTIONS, validation=val, **USUAL)
     assert load_classifier((tmp_path / "run",), "cpu").side == OPTIONS.crop_side
 
 
@@ -264,7 +259,7 @@ class Fixed(nn.Module):
 def test_auxiliary_losses_count_three_tenths() -> None:
     model = Fixed([2.0, 0.0], [0.0, 0.0], [0.0, 1.0])
     part = Crops(torch.zeros(3, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0, 0]), ())
-    found = classification_losses(OPTIONS, QUIET)(model, part, CPU)
+    found = classification_losses(QUIET)(model, part, CPU)
     assert float(found["classes"]) == pytest.approx(0.126928, abs=1e-6)  # log(1 + e^-2)
     # log 2 + log(1 + e) = .693147 + 1.313262
     assert float(found["auxiliary"]) == pytest.approx(0.3 * 2.006409, abs=1e-6)
@@ -288,9 +283,9 @@ def test_a_picture_that_cannot_be_read_is_named_once_and_replaced(
     for number in range(3):
         colour_noise(tmp_path / "red" / f"{number}.png", (220, 40, 40), number)
     (tmp_path / "red" / "1.png").write_bytes(b"no picture")
-    steps = CropSteps(read_class_folder(tmp_path), replace(OPTIONS, epochs=10.0))
+    steps = CropSteps(read_class_folder(tmp_path), altered(OPTIONS, epochs=10.0), MACHINE)
     console = Console(record=True, file=io.StringIO(), width=1000)
-    losses = classification_losses(OPTIONS, console)
+    losses = classification_losses(console)
     for step in range(len(steps)):
         for place in range(2):
             part = steps.part(step, place)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.classification.training_crops import draw_crop, training_crop
+from detector.classification.pretrain_data import draw_crop, random_crop
 
 # Section 6: area 8 % to 100 %, aspect ratio 3/4 to 4/3
 
@@ -58,30 +57,17 @@ def test_the_crop_of_a_strip_is_its_largest_central_one(
     assert {draw_crop(*size, np.random.default_rng(seed)) for seed in range(20)} == {expected}
 
 
-def test_a_training_crop_is_a_window_of_the_picture_or_its_mirror() -> None:
+def test_a_random_crop_is_a_window_of_the_picture_or_its_mirror() -> None:
     y, x = np.mgrid[:96, :120]
     image = np.stack([2 * x, 2 * y, 0 * x], 2).astype(np.uint8)
     mirrored = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        crop = training_crop(image, 48, rng, photometric=False).astype(int)
+        crop = random_crop(image, 48, rng).astype(int)
         assert crop.shape == (48, 48, 3)
         across, down = crop[24, -1, 0] - crop[24, 0, 0], crop[-1, 24, 1] - crop[0, 24, 1]
         mirrored += across < 0
         assert down > 0 and 3 / 4 - 0.1 < abs(across) / down < 4 / 3 + 0.1
-        again = training_crop(image, 48, np.random.default_rng(seed), photometric=False)
+        again = random_crop(image, 48, np.random.default_rng(seed))
         np.testing.assert_array_equal(crop, again)
     assert 20 < mirrored < 40
-
-
-@pytest.mark.parametrize("side", [20, 200])
-def test_without_random_interpolation_crops_shrink_by_area_and_grow_linearly(side: int) -> None:
-    image = np.random.default_rng(1).integers(0, 256, (90, 110, 3), np.uint8)
-    for seed in range(5):
-        crop = training_crop(
-            image, side, np.random.default_rng(seed), photometric=False, random_interpolation=False
-        )
-        x1, y1, x2, y2 = draw_crop(90, 110, np.random.default_rng(seed))
-        method = cv2.INTER_AREA if side == 20 else cv2.INTER_LINEAR
-        expected = cv2.resize(image[y1:y2, x1:x2], (side, side), interpolation=method)
-        assert np.array_equal(crop, expected) or np.array_equal(crop, expected[:, ::-1])

@@ -52,4 +52,4 @@ def test_train_is_told_whether_to_keep_proposals(
     given: dict[str, Any] = {}
     monkeypatch.setattr(detector.training.run, "train", lambda *_, **options: given.update(options))
     assert detect("train", "--data", small_dataset, "-o", tmp_path / "run", *words).code == 0
-    assert given["use_cache"] is expected
+    assert (given["cache"] is not None) is expected

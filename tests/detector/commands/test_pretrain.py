@@ -25,15 +25,16 @@ def data(tmp_path: Path) -> Path:
     [
         (["--data", "gone"], "gone: no such folder"),
         (["--data", "data/espresso"], "espresso: holds no folders"),
-        (["--data", "data", "--epochs", "-1"], "pretrain.epochs is -1.0; use 0.0 to"),
-        (["--data", "data", "--learning-rate", "nan"], "pretrain.learning_rate is nan"),
+        (["--data", "data", "--epochs", "-1"], "options: epochs is -1.0; use 0.0 to"),
+        (["--data", "data", "--learning-rate", "nan"], "options: learning_rate is nan"),
         (["--data", "data", "--epochs", "1"], "data: no training step of 128 pictures in 4"),
-        (["--data", "data", "--batch", "97"], "use a multiple of pretrain.images_per_part (32)"),
+        (["--data", "data", "--batch", "97"], "use a multiple of --crops-per-pass (32)"),
         (["--data", "data", "--validation", "none"], "none: no such folder"),
         (["--data", "data", "--validation", "other"], "unicorn: no class of that name among the 2"),
         (["--data", "data", "--weights", "no.safetensors"], "no.safetensors: no such file"),
-        (["--data", "data", "--recipe", "voc2"], "did you mean 'voc20'?"),
-        (["--data", "single"], "single: holds one class, 'unicorn'"),
+        (["--data", "data", "--recipe", "voc2"], "voc2: cannot be read (No such file"),
+        (["--data", "data", "--crop-side", "8"], "options: crop_side is 8; use 32 to 1024"),
+        (["--data", "single"], "single: has only the class 'unicorn'"),
     ],
 )
 def test_bad_input_of_pretrain_is_one_line(

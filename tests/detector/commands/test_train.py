@@ -21,7 +21,7 @@ from tests.made_up import CATEGORY_IDS, NAMES
     [
         (["--epochs", "-1"], "training.epochs is -1.0; use 0.0 to"),
         (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
-        (["--set", "training.images_per_part=3"], "images_per_step (2): use a multiple of"),
+        (["--images-per-pass", "3"], "use a multiple of --images-per-pass (3)"),
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
         (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
@@ -31,7 +31,7 @@ from tests.made_up import CATEGORY_IDS, NAMES
         ),
         (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
         (["--split", "train"], "its format has no 'split'; leave it out"),
-        (["--set", "training.foreground_iou=0"], "training.foreground_iou is 0.0; use 0.001 to"),
+        (["--set", "training.box_weight=-1"], "training.box_weight is -1.0; use 0.0 to"),
         (
             ["--part", "multibox", "--members", "2"],
             "--members: does not apply to --part multibox",
@@ -59,7 +59,7 @@ def test_a_data_set_with_nothing_to_learn_from_is_refused(
     data = tmp_path / "bare.json"
     data.write_text(json.dumps({**document, emptied: [], "annotations": []}))
     assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
-    assert "bare.json: holds no boxes to learn from" in capsys.readouterr().err
+    assert "bare.json: has no usable boxes" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert main(["train", "--data", str(small_dataset)]) == 0
     printed = capsys.readouterr().out
     for said in (
-        "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (times 0.7)",
-        "learned at 64\n", "begins with the network of voc20", "1 epochs, about 6 pictures",
+        "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (scaled by 0.7)",
+        "trained at 64\n", "starts from the network of voc20", "1 epochs, about 6 pictures",
         "too few pictures to hold any out",
     ):  # fmt: skip
         assert said in printed, said
@@ -155,7 +155,7 @@ def test_imagenet_weights_take_the_place_of_what_is_derived(
 ) -> None:
     words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
     assert main(["train", *words, "--imagenet-weights", str(IMAGENET_WEIGHTS)]) == 0
-    assert "begins with the ImageNet weights" in capsys.readouterr().out
+    assert "starts from the ImageNet weights" in capsys.readouterr().out
     loaded = Detector.load(tmp_path / "run", device="cpu")
     assert loaded.recipe.training.initial == ""
     assert loaded.info.provenance["initial"] == IMAGENET_WEIGHTS.name
@@ -170,7 +170,7 @@ def test_a_network_to_begin_with_that_is_not_there_is_told(
     assert "training.initial: recipe 'voc21'" in errors and "voc20" in errors
     assert errors.count("\n") == 1
     assert main(["train", *words, "--set", "training.initial=pair"]) == 1
-    assert "training.initial: 2 networks, training goes on from one" in capsys.readouterr().err
+    assert "training.initial: 2 networks, but training starts from one" in capsys.readouterr().err
     words += ["--imagenet-weights", str(tmp_path / "own"), "--set", "training.initial=voc20"]
     assert main(["train", *words]) == 1
     assert "'voc20' would replace the ImageNet weights" in capsys.readouterr().err
@@ -200,7 +200,7 @@ def test_the_plan_that_is_told_is_the_one_that_runs(
     assert main(["train", *words, "--epochs", "0.5", "--set", "network.context=[]"]) == 0
     printed = capsys.readouterr().out
     assert "0.5 epochs, about 3 pictures" in printed
-    assert "large objects at 43 and 28" in printed and "what is around" not in printed
+    assert "large objects at 43 and 28" in printed and "surroundings" not in printed
 
 
 def test_crowds_alone_are_nothing_to_learn_from(
@@ -212,7 +212,7 @@ def test_crowds_alone_are_nothing_to_learn_from(
     data = tmp_path / "crowds.json"
     data.write_text(json.dumps(document))
     assert main(["train", "--data", str(data), "-o", str(tmp_path / "run")]) == 1
-    assert "crowds.json: holds no boxes to learn from" in capsys.readouterr().err
+    assert "crowds.json: has no usable boxes" in capsys.readouterr().err
 
 
 def test_pictures_without_a_size_are_told_in_one_line(

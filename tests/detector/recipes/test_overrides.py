@@ -23,7 +23,7 @@ def test_values_are_those_of_yaml() -> None:
     changed = override(Recipe(), settings)
     assert changed.network.mirror is True
     assert changed.network.pyramid == (0.75, 1.5)
-    assert changed.training.learning_rate == 5e-5
+    assert changed.training.loop.learning_rate == 5e-5
     assert (changed.training.initial, changed.name) == ("runs/six", "mine")
     assert changed.postprocess == Recipe().postprocess
 
@@ -42,9 +42,9 @@ def test_the_last_of_two_counts_and_nothing_else_moves(keep: int, side: int) -> 
         ("network.miror=true", ["miror", "did you mean 'mirror'"]),
         ("netwrok.mirror=true", ["netwrok", "did you mean 'network'"]),
         ("network.mirror=perhaps", ["mirror", "expected bool", "perhaps"]),
-        ("network.keep=-1", ["network.keep is -1", "use 0 to"]),
+        ("network.short_side=0", ["network.short_side is 0", "use 32 to"]),
         ("network.mirror", ["SECTION.KEY=VALUE"]),
-        ("name.first=a", ["SECTION.KEY=VALUE"]),
+        ("name.first=a", ["name: expected str"]),
         ("=3", ["SECTION.KEY=VALUE"]),
         ("network=3", ["network", "expected keys and values"]),
         ("network.pyramid=[1", ["not YAML"]),

@@ -11,6 +11,7 @@ import pytest
 
 from detector.errors import DetectorError
 from detector.recipes import (
+    LoopOptions,
     Recipe,
     TrainingOptions,
     load_recipe,
@@ -36,13 +37,6 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
     assert load_recipe(path) == Recipe()
 
 
-def test_objectness_was_a_switch_once() -> None:
-    """Weights of before hold true or false; nothing else takes these for numbers."""
-    for value, exponent in ((True, 1.0), (False, 0.0), (0.5, 0.5)):
-        recipe = recipe_from_dict({"postprocess": {"objectness": value}})
-        assert recipe.postprocess.objectness == exponent
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -54,7 +48,7 @@ def test_objectness_was_a_switch_once() -> None:
         ({"network": {"keep": True}}, "keep: expected int, got True"),
         ({"training": {"epochs": True}}, "epochs: expected float, got True"),
         ({"training": {"epochs": "some"}}, "epochs: expected float, got 'some'"),
-        ({"training": {"flip": 1}}, "flip: expected bool, got 1"),
+        ({"training": {"photometric": 1}}, "photometric: expected bool, got 1"),
         ({"training": {"short_sides": 448}}, "short_sides: expected a list"),
         ({"training": {"short_sides": []}}, "short_sides: expected a list"),
         ({"training": {"short_sides": [448, 0]}}, "training.short_sides holds 0; use 32 to 4096"),
@@ -74,7 +68,8 @@ def test_objectness_was_a_switch_once() -> None:
         ({"training": {"seed": -1}}, "training.seed is -1"),
         ({"multibox": {"seed": -1}}, "multibox.seed is -1"),
         ({"training": {"learning_rate": -1.0}}, "training.learning_rate is -1.0; use 0.0 to 100.0"),
-        ({"pretrain": {"warmup_steps": -3}}, "pretrain.warmup_steps is -3"),
+        ({"training": {"warmup_steps": -3}}, "training.warmup_steps is -3"),
+        ({"training": {"loop": {"epochs": 2}}}, "training: unknown key 'loop'"),
         ({"postprocess": {"objectness": -1}}, "postprocess.objectness is -1.0; use 0.0 to 10.0"),
         ({"postprocess": {"vote_iou": 7.0}}, "postprocess.vote_iou is 7.0; use 0.0 to 1.0"),
         ({"training": {"label_smoothing": 1.0}}, "training.label_smoothing is 1.0; use 0.0 to 0.9"),
@@ -83,7 +78,6 @@ def test_objectness_was_a_switch_once() -> None:
             {"multibox": {"schedule": "step"}},
             "multibox.schedule is 'step'; use one of: cosine, paper",
         ),
-        ({"pretrain": {"precision": "fp16"}}, "pretrain.precision is 'fp16'; did you mean '"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, said: str) -> None:
@@ -96,8 +90,9 @@ def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, said: str) -
 def test_whole_numbers_and_powers_of_ten_are_floats_too() -> None:
     # YAML 1.1 takes 5e-5, without a point, for text
     recipe = recipe_from_dict({"training": {"epochs": 3, "learning_rate": "5e-5"}})
-    assert recipe.training.epochs == 3.0 and isinstance(recipe.training.epochs, float)
-    assert recipe.training.learning_rate == 5e-5
+    loop = recipe.training.loop
+    assert loop.epochs == 3.0 and isinstance(loop.epochs, float)
+    assert loop.learning_rate == 5e-5
 
 
 def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
@@ -114,8 +109,8 @@ def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
 
 
 def test_a_recipe_comes_back_from_the_metadata_of_weights() -> None:
-    recipe = replace(
-        load_recipe("voc20"), training=TrainingOptions(short_sides=(64, 96), learning_rate=1e-5)
-    )
+    loop = LoopOptions(learning_rate=1e-5)
+    training = TrainingOptions(short_sides=(64, 96), loop=loop)
+    recipe = replace(load_recipe("voc20"), training=training)
     assert recipe_from_dict(recipe.to_dict()) == recipe
     assert recipe_from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe

@@ -39,7 +39,7 @@ def bounded(recipe: Recipe) -> bool:
     assert min(sizes) >= 240 and max(sizes) <= 1440
     # No scale of training is cut short by the long side in a picture of the usual shape
     assert max(training.short_sides) <= network.long_side
-    return 1 <= training.epochs <= 40 and 5 <= recipe.multibox.epochs <= 100
+    return 1 <= training.loop.epochs <= 40 and 5 <= recipe.multibox.loop.epochs <= 100
 
 
 def test_the_median_object_is_seen_eleven_cells_wide() -> None:
@@ -50,7 +50,7 @@ def test_the_median_object_is_seen_eleven_cells_wide() -> None:
     assert bounded(recipe) and recipe.name == "mine"
     # 10,700 pictures of 925 that are learned from, and 16,000
     assert recipe.training.validation_fraction == 0.075
-    assert recipe.training.epochs == 12 and recipe.multibox.epochs == 17
+    assert recipe.training.loop.epochs == 12 and recipe.multibox.loop.epochs == 17
     # Half as large objects are seen twice as large
     assert derive_recipe(dataset(30, 300, 400, 82.5), "").network.short_side == 640
 
@@ -73,7 +73,7 @@ def test_any_data_gives_a_recipe_that_can_be_used(
     source = dataset(count, height, width, side)
     recipe = derive_recipe(source, "mine")
     assert bounded(recipe)
-    assert recipe.network.short_side == short and recipe.training.epochs == epochs
+    assert recipe.network.short_side == short and recipe.training.loop.epochs == epochs
     # Objects of a pixel are not looked for, large ones not alone
     assert 8 <= recipe.proposals.min_side <= 20
     held_out = 0.05 if count > 10_000 else 0.1
@@ -93,8 +93,8 @@ def test_rare_classes_come_again_and_are_counted(classes: int, times: float) -> 
     )  # fmt: skip
     recipe = derive_recipe(source, "mine")
     learned = len(split_validation(source, recipe.training.validation_fraction, SPLIT_SEED)[0])
-    assert recipe.training.epochs == round(10_700 / (800 - 75) / times)
-    said = f"about {round(recipe.training.epochs * learned * times):,} pictures seen"
+    assert recipe.training.loop.epochs == round(10_700 / (800 - 75) / times)
+    said = f"about {round(recipe.training.loop.epochs * learned * times):,} pictures seen"
     assert any(said in line for line in explain(recipe, source))
 
 
@@ -123,11 +123,12 @@ def test_what_was_derived_is_told() -> None:
     text = "\n".join(explain(derive_recipe(source, "mine"), source))
     for said in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
-        "measures 165 pixels, the median picture's short side 300", "short side 320 (times 1.1)",
-        "176 pixels of the median object", "256, 320, 384",
-        "large objects at 213 and 142; what is around them, 1.5, 2.5, 10 times as large; all "
-        "of it mirrored",
-        "begins with the network of voc20", "12 epochs, about 11,100 pictures",
+        "measures 165 pixels, the median picture's short side 300",
+        "short side 320 (scaled by 1.1), so that the median object measures 176 pixels",
+        "trained at 256, 320, 384",
+        "large objects at 213 and 142; the surroundings, 1.5, 2.5, 10 times as large as the "
+        "region; everything mirrored",
+        "training starts from the network of voc20", "12 epochs, about 11,100 pictures",
         "MultiBox 17 epochs", "75 pictures held out to validate on, about 7.5% of each class",
     ):  # fmt: skip
         assert said in text, said

@@ -25,12 +25,15 @@ from detector.training.job import Job, read_training_data
 from detector.training.proposals import MultiBoxSource, kept_multibox
 from detector.training.run import train
 from detector.training.validation import validate
+from detector.training_loop.machine import Machine
 from detector.weights_file import load_tensors
 from eval import read_dataset
 from eval.datasets import Truths
+from proposals.cache import ProposalCache
 from proposals.result import Proposals
 from tests.made_up import NAMES, SMALL_RECIPE, rectangles
 
+MACHINE = Machine(checkpoint_minutes=0.0, crops_per_pass=2)
 TRAINING = SMALL_RECIPE["training"]
 
 
@@ -42,7 +45,7 @@ def recipe(mode: str = "shared", proposer: Path | None = None, **training: Any) 
         content["network"] = {**SMALL_RECIPE["network"], "mode": "warp"}
         content["network"]["keep"] = 2 if proposer else 0
         content["postprocess"] = {"refine_boxes": 0}
-        few = {"images_per_step": 1, "regions_per_image": 4, "crops_per_pass": 2}
+        few = {"images_per_step": 1, "regions_per_image": 4}
         content["training"] |= {**few, "validation_fraction": 0.0}
     return recipe_from_dict(content)
 
@@ -52,8 +55,8 @@ PAIR = recipe(members=2, epochs=0.8, seed=4)
 
 
 def run(data: Path, output: Path, options: Recipe, cache: Path, **others: Any) -> Path:
-    console = Console(quiet=True)
-    train(data, output, options, device="cpu", cache_folder=cache, console=console, **others)
+    words = {"cache": ProposalCache(cache), "console": Console(quiet=True), "machine": MACHINE}
+    train(data, output, options, device="cpu", **words, **others)
     return output
 
 
@@ -105,7 +108,7 @@ def test_training_goes_on_from_one_network_not_from_an_ensemble(
     finished: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
     start = Detector.load(finished, device="cpu")
-    with pytest.raises(DetectorError, match="--weights: 2 networks, training goes on from one; "):
+    with pytest.raises(DetectorError, match="--weights: 2 networks, but training starts from"):
         run(small_dataset, tmp_path / "run", PAIR, cache, start=start)
 
 
@@ -153,7 +156,7 @@ def test_members_begin_with_the_same_weights(
 def test_a_network_that_reads_crops_with_a_proposer(
     small_weights: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
-    options = recipe("warp", small_weights, epochs=0.4, learning_rate=1e-3)
+    options = recipe("warp", small_weights, epochs=0.4)
     other_sizes = replace(options.network, short_side=48, pyramid=(0.5,))
     asked = replace(options, network=other_sizes)  # the proposer sees what it learned to see
     folder = run(small_dataset, tmp_path / "run", asked, cache)
@@ -211,7 +214,7 @@ def test_a_proposer_s_multibox_is_asked_once_for_as_many_boxes_as_are_wanted(
     asked = []
 
     class Proposer(SimpleNamespace):
-        info, members, multibox = SimpleNamespace(class_names=NAMES), (), None
+        digest = staticmethod(lambda: "one")
 
         def multibox_proposals(self, image: np.ndarray, count: int) -> Proposals:
             asked.append((image.shape, count))

@@ -21,7 +21,6 @@ def recipe(mode: str, **training: Any) -> Recipe:
 @pytest.mark.parametrize(
     ("mode", "key", "value"),
     [
-        ("warp", "hard_fraction", 0.9),
         ("warp", "repeat_threshold", 0.1),
         ("shared", "box_regression", False),
         ("shared", "auxiliary_weight", 0.5),
@@ -45,7 +44,7 @@ def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
     key: str, value: float, small_dataset: Path, tmp_path: Path
 ) -> None:
     crops = recipe_from_dict({"name": "mine", "network": {"mode": "warp", key: value}})
-    with pytest.raises(DetectorError, match=rf"network\.{key} needs a detector that knows likely "):
+    with pytest.raises(DetectorError, match=rf"network\.{key} ranks regions by objectness, which"):
         train(small_dataset, tmp_path / "run", crops, device="cpu")
     assert not (tmp_path / "run").exists()
 
@@ -55,7 +54,7 @@ def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
     [
         ("warp", {}),
         ("shared", {}),
-        ("warp", {"repeat_threshold": 0.0, "hard_fraction": 0.0, "class_balance": 0.5}),
+        ("warp", {"repeat_threshold": 0.0, "class_balance": 0.5}),
         ("shared", {"auxiliary_weight": 0.0, "repeat_threshold": 0.1}),
         ("warp", {"label_smoothing": 0.1}),
         ("shared", {"label_smoothing": 0.1}),

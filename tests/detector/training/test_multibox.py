@@ -25,16 +25,16 @@ from detector.recipes import recipe_from_dict
 from detector.training.multibox import MultiBoxSteps, squashed_maps, train_multibox
 from detector.training.photographs import Photographs
 from detector.training.run import train
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
 from eval import read_dataset
 from proposals.boxes import flip_boxes
+from proposals.cache import ProposalCache
 from proposals.multibox import MultiBox
 from proposals.multibox_priors import GRIDS, SHAPES, grid_priors
-from tests.made_up import SMALL_RECIPE
+from tests.made_up import SMALL_RECIPE, altered
 
 # Five of six pictures, two a step: ten steps
-RECIPE = recipe_from_dict(
-    {**SMALL_RECIPE, "multibox": {"epochs": 4, "images_per_step": 2, "checkpoint_minutes": 0.0}}
-)
+RECIPE = recipe_from_dict({**SMALL_RECIPE, "multibox": {"epochs": 4, "images_per_step": 2}})
 
 # Is killed once during the maps of the trunk and once in the middle of a step.
 KILLED_RUN = """
@@ -64,7 +64,9 @@ def run(weights: Path, data: Path, folder: Path) -> Path:
     detector = Detector.load(weights, device="cpu")
     detector.recipe = RECIPE
     detector.info.metrics["voc20_test_mAP50"] = 0.9
-    return train(data, folder, RECIPE, start=detector, part="multibox", console=Console(quiet=True))
+    often = Machine(checkpoint_minutes=0.0)
+    words = {"start": detector, "part": "multibox", "console": Console(quiet=True)}
+    return train(data, folder, RECIPE, machine=often, **words)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_what_would_end_it_is_told_before_a_detector_is_trained(
 
     monkeypatch.setattr("detector.training.run.train_network", trained)
     for epochs in (0.0, 0.2):  # of five pictures, two a step
-        multibox = replace(RECIPE.multibox, epochs=epochs)
+        multibox = altered(RECIPE.multibox, epochs=epochs)
         with pytest.raises(DetectorError, match=r"multibox\.epochs is 0.*: no step of 2 in 5 "):
             train(small_dataset, tmp_path / "run", replace(RECIPE, multibox=multibox))
     disk = SimpleNamespace(free=8_000_000)  # five maps of 1.7 MB are 8.5
@@ -158,9 +160,10 @@ def test_maps_of_other_photographs_are_made_anew(
     monkeypatch.setattr(Photographs, "read", once)
     dataset = read_dataset(small_dataset)
     start = Detector.load(small_weights, device="cpu")
+    start.recipe = RECIPE
     for images in ([0, 1, 2, 3], [1, 2, 3]):
         photographs = Photographs(dataset, small_dataset.parent, ())
-        words = (start, photographs, images, RECIPE.multibox, tmp_path, Console(quiet=True))
+        words = (start, photographs, images, tmp_path, DEFAULT_MACHINE, Console(quiet=True))
         if 0 in images:
             with pytest.raises(DetectorError, match="unreadable"):
                 train_multibox(*words)
@@ -234,7 +237,7 @@ def test_a_mirrored_item_mirrors_map_and_boxes(small_weights: Path, small_datase
     maps = squashed_maps(
         detector, model, photographs, [0], small_dataset.parent / "one.bin", Console(quiet=True)
     )
-    options = replace(RECIPE.multibox, epochs=40.0, images_per_step=1)
+    options = altered(RECIPE.multibox, epochs=40.0, images_per_step=1).loop
     steps = MultiBoxSteps(boxes, priors, options)
     steps.maps = maps
     assert len(steps) == 40
@@ -260,17 +263,17 @@ def test_the_command(
     words += ["--data", str(small_dataset), "--epochs", "1", "-o", str(tmp_path / "run")]
     assert main(words) == 0, capsys.readouterr().err
     detector = Detector.load(tmp_path / "run", device="cpu")
-    assert detector.multibox is not None and detector.recipe.multibox.epochs == 1
+    assert detector.multibox is not None and detector.recipe.multibox.loop.epochs == 1
 
 
 def test_going_on_from_a_detector_with_its_own_proposals(
     finished: Path, small_dataset: Path, tmp_path: Path
 ) -> None:
     start = Detector.load(finished, device="cpu")
-    training = replace(RECIPE.training, epochs=1.0, freeze="4e")
+    training = altered(RECIPE.training, epochs=1.0, freeze="4e")
     recipe = replace(RECIPE, training=training)
     words = {"start": start, "part": "detector", "console": Console(quiet=True)}
-    train(small_dataset, tmp_path / "run", recipe, cache_folder=tmp_path, **words)
+    train(small_dataset, tmp_path / "run", recipe, cache=ProposalCache(tmp_path), **words)
     before = load_file(finished / "weights.safetensors")
     after = load_file(tmp_path / "run" / "weights.safetensors")
     assert before.keys() == after.keys()
@@ -283,16 +286,16 @@ def test_going_on_from_a_detector_with_its_own_proposals(
         (small_dataset.parent / "blue.json").write_text(document)
         words["start"] = Detector.load(finished, device="cpu")
         other = tmp_path / "other"
-        train(small_dataset.parent / "blue.json", other, recipe, cache_folder=tmp_path, **words)
+        train(small_dataset.parent / "blue.json", other, recipe, **words)
 
 
 def test_a_trunk_that_learns_leaves_its_multibox_behind(
     finished: Path, small_dataset: Path, tmp_path: Path
 ) -> None:
-    training = replace(RECIPE.training, epochs=1.0, freeze="4c")
+    training = altered(RECIPE.training, epochs=1.0, freeze="4c")
     train(
         small_dataset, tmp_path / "run", replace(RECIPE, training=training), part="detector",
-        start=Detector.load(finished, device="cpu"), cache_folder=tmp_path,
+        start=Detector.load(finished, device="cpu"), cache=ProposalCache(tmp_path),
         console=Console(quiet=True),
     )  # fmt: skip
     assert Detector.load(tmp_path / "run", device="cpu").multibox is None

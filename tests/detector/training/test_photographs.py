@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from detector.training.photographs import (
 )
 from detector.training_loop.splits import split_at_random
 from eval import read_dataset
+from tests.made_up import altered
 
+NETWORK = NetworkOptions(short_side=32, long_side=400)
 RED, GREY = (230, 20, 20), (128, 128, 128)
 OBJECT, OTHER = [20.0, 10.0, 60.0, 40.0], [70.0, 50.0, 110.0, 80.0]
 
@@ -51,12 +54,12 @@ def photographs(folder: Path, classes_of: list[list[int]], **extra: Any) -> Phot
 
 
 def options(**changes: Any) -> TrainingOptions:
-    return TrainingOptions(**{"images_per_step": 1, "epochs": 1.0, **changes})
+    return altered(TrainingOptions(), **{"images_per_step": 1, "epochs": 1.0, **changes})
 
 
 def steps(source: Photographs, **changes: Any) -> StepData:
     images = range(len(source.dataset))
-    return StepData(source, images, NetworkOptions(32, 400), options(**changes))
+    return StepData(source, images, NETWORK, options(**changes))
 
 
 def painted(example: Example) -> list[float]:
@@ -114,7 +117,7 @@ def test_photographs_of_one_pass_have_one_short_side(tmp_path: Path) -> None:
     source = photographs(tmp_path, [[1], [2], [3], [1, 2]])
     changes = {"epochs": 30.0, "images_per_step": 4}
     alone = steps(source, **changes, short_sides=(96,))
-    pairs = steps(source, **changes, short_sides=(64, 96), images_per_part=2)
+    pairs = steps(source, **changes, short_sides=(64, 96), images_per_scale=2)
     assert (len(alone), alone.parts_per_step) == (30, 4)
     assert (len(pairs), pairs.parts_per_step) == (30, 2)
     sides = []
@@ -128,8 +131,8 @@ def test_photographs_of_one_pass_have_one_short_side(tmp_path: Path) -> None:
             np.testing.assert_array_equal(example.truths.labels, expected.truths.labels)
     assert sides.count({64}) + sides.count({96}) == 60 and 15 < sides.count({64}) < 45
     assert any(one != other for one, other in zip(sides[::2], sides[1::2], strict=True))
-    with pytest.raises(DetectorError, match=r"images_per_step \(4\): use a multiple of .* \(3\)"):
-        steps(source, images_per_step=4, images_per_part=3)
+    with pytest.raises(DetectorError, match=r"step \(4\): use a multiple of .*scale \(3\)"):
+        steps(source, images_per_step=4, images_per_scale=3)
 
 
 def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
@@ -173,7 +176,7 @@ def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) 
 
 def test_a_photograph_comes_at_all_scales_in_the_same_light(tmp_path: Path) -> None:
     source = photographs(tmp_path, [[1]])
-    network = NetworkOptions(32, 400, pyramid=(0.5, 2.0))
+    network = replace(NETWORK, pyramid=(0.5, 2.0))
     data = StepData(source, [0], network, options(short_sides=(64,), photometric=True))
     (example,) = data.part(0, 0)
     assert [tuple(image.shape[1:]) for image in example.images] == [(64, 85), (32, 43), (128, 171)]

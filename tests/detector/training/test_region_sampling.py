@@ -99,7 +99,7 @@ def test_what_lies_in_something_ignored_is_never_background() -> None:
     assert (regions.labels > 0).sum() == 3
     np.testing.assert_array_equal(regions.boxes_xyxy[regions.labels == 0], half)
     in_crowd = truths(TRUTH, (-50, -50, 500, 500), ignored=[False, True])
-    assert assign(near(3), in_crowd, 0.5).usable.all()
+    assert assign(near(3), in_crowd).usable.all()
 
 
 def test_a_box_on_an_ignored_truth_is_no_object() -> None:
@@ -112,12 +112,13 @@ def test_ignored_truths_do_not_shift_the_labels_of_real_ones() -> None:
     assert set(sampled(near(20), of).labels.tolist()) == {9}
 
 
-def test_hard_background_comes_from_the_likeliest_objects() -> None:
+def test_hard_background_comes_from_the_likeliest_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     hardness = np.random.default_rng(1).permutation(1000).astype(np.float32)
     hardest = far(1000)[hardness >= 1000 - 4 * 64, 0]
 
     def share(fraction: float) -> float:
-        regions = sampled(far(1000), truths(), hardness, hard_fraction=fraction)
+        monkeypatch.setattr("detector.training.region_sampling.HARD_FRACTION", fraction)
+        regions = sampled(far(1000), truths(), hardness)
         return float(np.isin(regions.boxes_xyxy[:, 0], hardest).mean())
 
     assert share(1.0) == 1.0
@@ -136,17 +137,17 @@ def test_the_seed_decides() -> None:
 def test_objectness_learns_from_at_most_half_objects() -> None:
     boxes = np.concatenate([near(200), far(300)])
     rng = np.random.default_rng(0)
-    rows, target = sample_objectness(boxes, truths(TRUTH), OPTIONS, rng)
+    rows, target = sample_objectness(boxes, truths(TRUTH), rng)
     assert len(rows) == len(np.unique(rows)) == 256 and target.sum() == 128
     np.testing.assert_array_equal(rows < 200, target == 1)
     crowd = truths((0, 0, 9999, 9999), ignored=[True])
-    assert len(sample_objectness(boxes, crowd, OPTIONS, rng)[0]) == 0
+    assert len(sample_objectness(boxes, crowd, rng)[0]) == 0
 
 
 def many(counts: dict[int, int], background: int = 400) -> Windows:
     """Photograph k - 1 holds an object of class k and `counts[k]` windows near it."""
     boxes = [np.concatenate([near(n), far(background)]) for n in counts.values()]
-    return sort_windows(boxes, [truths(TRUTH, labels=[k]) for k in counts], 0.5)
+    return sort_windows(boxes, [truths(TRUTH, labels=[k]) for k in counts])
 
 
 def test_windows_are_sorted_by_what_they_teach() -> None:
@@ -155,7 +156,6 @@ def test_windows_are_sorted_by_what_they_teach() -> None:
     windows = sort_windows(
         [np.concatenate([far(3), near(2)]), np.concatenate([in_crowd, near(1)]), far(4)],
         [truths(TRUTH, labels=[7]), crowd, truths()],
-        0.5,
     )
     assert windows.foreground.tolist() == [[1, 2], [0, 3], [0, 4]]  # class 2 before class 7
     assert windows.labels.tolist() == [2, 7, 7]
@@ -177,7 +177,7 @@ def test_a_step_is_32_objects_and_96_background_windows_of_all_photographs() -> 
 
 def test_every_background_window_is_as_likely_as_any_other() -> None:
     boxes = [far(10), far(40), far(0)]
-    windows = sort_windows([*boxes, near(1)], [truths()] * 3 + [truths(TRUTH)], 0.5)
+    windows = sort_windows([*boxes, near(1)], [truths()] * 3 + [truths(TRUTH)])
     rng = np.random.default_rng(3)
     drawn = draw_windows(windows, 20_000, OPTIONS, rng)
     assert drawn.labels.sum() == 5_000  # the only one, again and again

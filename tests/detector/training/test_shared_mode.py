@@ -18,6 +18,7 @@ from detector.training.photographs import Example, StepData
 from detector.training.region_sampling import Truths
 from detector.training.shared_mode import detector_losses, freeze_until, part_losses
 from tests.detector.training_loop.test_trainer import CPU, RECIPE, trainer
+from tests.made_up import altered
 
 
 def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
@@ -28,7 +29,7 @@ def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
     run.model.eval()  # without dropout
     network = replace(RECIPE.network, pyramid=(0.5, 2.0))
     source = run.data.photographs
-    data = StepData(source, range(4), network, replace(run.options, images_per_step=4))
+    data = StepData(source, range(4), network, altered(run.data.options, images_per_step=4))
     examples = [data.part(0, place)[0] for place in range(4)]
     narrow = [image[:, :, : image.shape[2] // 2].contiguous() for image in examples[1].images]
     examples[1] = examples[1]._replace(images=narrow)
@@ -42,7 +43,7 @@ def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
         sums: dict[str, float] = {}
         run.model.zero_grad()
         for part in parts:
-            losses = part_losses(run.model, part, run.options, CPU)
+            losses = part_losses(run.model, part, run.data.options, CPU)
             (sum(losses.values()) / len(parts)).backward()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0) + float(value.detach()) / len(parts)
@@ -56,10 +57,10 @@ def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
 
 def test_every_layer_learns_in_half_precision(small_dataset: Path, tmp_path: Path) -> None:
     """Scores without gradients come first; no cast or map made for them stands in the way."""
-    run = trainer(small_dataset, tmp_path, epochs=1.0, precision="bf16")
+    run = trainer(small_dataset, tmp_path, epochs=1.0)
     run.model.train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        losses = part_losses(run.model, run.data.part(0, 0), run.options, CPU)
+        losses = part_losses(run.model, run.data.part(0, 0), run.data.options, CPU)
         sum(losses.values()).backward()
     learned = {n: p for n, p in run.model.named_parameters() if p.requires_grad}
     silent = [n for n, p in learned.items() if p.grad is None or not p.grad.any()]
@@ -107,6 +108,6 @@ def test_as_many_of_multibox_s_boxes_are_learned_from_as_asked(
             return SimpleNamespace(boxes_xyxy=np.zeros((0, 4), np.float32))
 
     run = trainer(small_dataset, tmp_path, epochs=1.0)
-    losses = detector_losses(run.options, Heads(), multibox_boxes=7)  # type: ignore[arg-type]
+    losses = detector_losses(run.data.options, Heads(), multibox_boxes=7)  # type: ignore[arg-type]
     losses(run.model, run.data.part(0, 0), CPU)
     assert asked == [7]

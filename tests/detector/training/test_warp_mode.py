@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,23 +27,23 @@ from detector.training.warp_mode import (
     window_losses,
     without_regression,
 )
+from detector.training_loop.machine import Machine
 from detector.training_loop.trainer import Trainer
 from detector.weights_file import load_imagenet
 from eval import read_dataset
 from proposals.boxes import decode_boxes, intersection_over_union
-from tests.made_up import COLOURS, NAMES
+from tests.made_up import COLOURS, NAMES, altered
 
 CPU = torch.device("cpu")
 # Eight crops a step in two passes; freezing nearly everything makes a step cheap.
-OPTIONS = TrainingOptions(
+OPTIONS = altered(
+    TrainingOptions(),
     images_per_step=2,
     regions_per_image=4,
-    crops_per_pass=4,
     epochs=4 / 3,
     freeze="5a",
     warmup_steps=1,
     learning_rate=2e-4,
-    checkpoint_minutes=60.0,
 )
 
 
@@ -57,7 +57,10 @@ def source(data: Path) -> Photographs:
 
 def steps(data: Path, **changes: Any) -> WindowSteps:
     network = NetworkOptions(long_side=changes.pop("long_side", 960))
-    return WindowSteps(source(data), range(6), network, replace(OPTIONS, **changes), CPU)
+    of_machine = {item.name for item in fields(Machine)} & changes.keys()
+    machine = Machine(**{"crops_per_pass": 4, **{key: changes.pop(key) for key in of_machine}})
+    options = altered(OPTIONS, **changes)
+    return WindowSteps(source(data), range(6), network, options, CPU, machine)
 
 
 def same(one: Part, other: Part) -> bool:
@@ -107,10 +110,13 @@ def test_crops_show_what_their_labels_say(
     assert not part.deltas[part.labels == 0].any()
 
 
-def test_mirrored_deltas_point_the_other_way(small_dataset: Path) -> None:
+def test_mirrored_deltas_point_the_other_way(
+    small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wide = {"regions_per_image": 16, "crops_per_pass": 32}
-    flipped = steps(small_dataset, flip=True, **wide).part(0, 0)
-    plain = steps(small_dataset, flip=False, **wide).part(0, 0)
+    flipped = steps(small_dataset, **wide).part(0, 0)
+    monkeypatch.setattr("detector.training.warp_mode.MIRRORED", 0.0)
+    plain = steps(small_dataset, **wide).part(0, 0)
     assert not plain.mirrored.any() and plain.deltas[:, 0].any()
     sign = np.where(flipped.mirrored, -1, 1)
     np.testing.assert_array_equal(flipped.deltas[:, 0], plain.deltas[:, 0] * sign)
@@ -174,7 +180,7 @@ def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
     if not training.options.box_regression:
         without_regression(model)
     folder.mkdir(exist_ok=True)
-    return Trainer(model, training, window_losses(training), training.options, folder, CPU)
+    return Trainer(model, training, window_losses(training), training.options.loop, folder)
 
 
 def first_loss(run: Trainer) -> float:

@@ -19,7 +19,7 @@ from detector.classification.pretrain_data import Crops
 from detector.errors import DetectorError
 from detector.loading import choose_device
 from detector.networks.googlenet import GoogLeNet
-from detector.recipes import PretrainOptions, recipe_from_dict
+from detector.recipes import recipe_from_dict
 from detector.training.run import train
 from detector.training_loop.distributed import ALONE, Processes, join_processes
 from detector.training_loop.parts import made_parts
@@ -102,13 +102,13 @@ def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
     assert list(Processes(1, 3).places(6)) == [1, 4]
     assert list(ALONE.places(3)) == [0, 1, 2]
     with pytest.raises(
-        DetectorError, match=r"^a step has 3 parts for 2 processes; make .*s$"
+        DetectorError, match=r"^a step has 3 passes for 2 processes; make .*s$"
     ) as caught:
         Processes(0, 2).places(3)
     for lever in (
         "training.images_per_step",
-        "images_per_part",
-        "training.crops_per_pass",
+        "--images-per-pass",
+        "--crops-per-pass",
         "--batch",
     ):
         assert lever in str(caught.value)
@@ -118,10 +118,10 @@ def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
 def test_a_step_for_too_few_is_refused_before_boxes_are_searched(
     mode: str, parts: int, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eight = nullcontext((Processes(0, 8), torch.device("cpu")))
+    eight = nullcontext(Processes(0, 8))
     monkeypatch.setattr("detector.training.run.join_processes", lambda device: eight)
     recipe = recipe_from_dict({"name": "mine", "network": {"mode": mode}})
-    with pytest.raises(DetectorError, match=f"a step has {parts} parts for 8 processes; "):
+    with pytest.raises(DetectorError, match=f"a step has {parts} passes for 8 processes; "):
         train(small_dataset, tmp_path / "run", recipe, device="cpu")
 
 
@@ -134,27 +134,25 @@ def test_layers_left_out_are_looked_for_unless_there_are_none(
         "detector.training_loop.distributed.DistributedDataParallel",
         lambda module, **words: given.update(words),
     )
-    module, device = torch.nn.Linear(1, 1), torch.device("cpu")
-    Processes(0, 2).parallel(module, device, uses_all=uses_all)
+    module = torch.nn.Linear(1, 1)
+    Processes(0, 2).parallel(module, uses_all=uses_all)
     assert given == {"device_ids": None, "find_unused_parameters": not uses_all}
-    assert ALONE.parallel(module, device, uses_all=uses_all) is module
+    assert ALONE.parallel(module, uses_all=uses_all) is module
 
 
 def test_pretraining_goes_through_all_its_layers() -> None:
     """Which it promises to the processes that train together."""
     network = GoogLeNet(2, auxiliary=True)
     part = Crops(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), torch.tensor([0, 1]), ())
-    losses = classification_losses(PretrainOptions(), Console(quiet=True))
+    losses = classification_losses(Console(quiet=True))
     sum(losses(network, part, torch.device("cpu")).values()).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with join_processes("cpu") as (processes, device):
-        assert (
-            processes == ALONE and device.type == "cpu" and not torch.distributed.is_initialized()
-        )
+    with join_processes("cpu") as processes:
+        assert processes == ALONE and not torch.distributed.is_initialized()
         assert processes.from_main(lambda: 7) == 7
 
 

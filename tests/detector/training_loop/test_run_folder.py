@@ -18,7 +18,9 @@ from PIL import Image
 from detector.errors import DetectorError
 from detector.recipes import Recipe, load_recipe, recipe_from_dict
 from detector.training_loop.curves import add_validation, draw_curves, read_curves, smooth
+from detector.training_loop.machine import DEFAULT_MACHINE, Machine
 from detector.training_loop.run_folder import (
+    Origin,
     forget_after,
     log_metrics,
     read_metrics,
@@ -32,9 +34,10 @@ RECIPE = recipe_from_dict(SMALL_RECIPE)
 
 
 def start(
-    folder: Path, data: Path, recipe: Recipe = RECIPE, content: str = "red"
-) -> dict[str, Any]:
-    start_run_folder(folder, recipe, data, content, 12, 4, CPU)
+    folder: Path, data: Path, recipe: Recipe = RECIPE, content: str = "red", initial: str = "one",
+    machine: Machine = DEFAULT_MACHINE,
+) -> dict[str, Any]:  # fmt: skip
+    start_run_folder(folder, recipe, Origin(data, content, 12, initial), 4, CPU, machine)
     return json.loads((folder / "run.json").read_text())
 
 
@@ -69,6 +72,15 @@ def test_a_continued_run_keeps_its_first_description(tmp_path: Path) -> None:
     assert (tmp_path / "recipe.yaml").read_bytes() == recipe
 
 
+def test_another_machine_may_continue_a_run(tmp_path: Path) -> None:
+    first = start(tmp_path, tmp_path)
+    (tmp_path / "checkpoint.safetensors").touch()
+    other = Machine("fp32", 60.0, 16.0, images_per_pass=4, crops_per_pass=128)
+    again = start(tmp_path, tmp_path, machine=other)
+    assert len(again["continued"]) == 1 and again["machine"] == first["machine"]
+    assert first["machine"]["crops_per_pass"] == 32
+
+
 def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) -> None:
     start(tmp_path, tmp_path)
     (tmp_path / "member1").mkdir()
@@ -84,20 +96,19 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
 def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> None:
     (tmp_path / "member1").mkdir()
     start(tmp_path / "member1", tmp_path)
-    start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "one")
+    start(tmp_path, tmp_path)
     other = replace(RECIPE, training=replace(RECIPE.training, photometric=True))
-    start_run_folder(tmp_path, other, tmp_path, "red", 12, 5, CPU, "another")
+    about = start(tmp_path, tmp_path, other, initial="another")
     assert load_recipe(tmp_path / "recipe.yaml") == other
-    about = json.loads((tmp_path / "run.json").read_text())
-    assert (about["seed"], about["initial_weights"]) == (5, "another")
+    assert about["initial_weights"] == "another" and "continued" not in about
 
 
 def test_a_run_that_started_from_other_weights_is_refused(tmp_path: Path) -> None:
     for _ in range(2):
-        start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "one")
+        start(tmp_path, tmp_path)
         (tmp_path / "checkpoint.safetensors").touch()
     with pytest.raises(DetectorError, match=r"run\.json: .* started from other weights; .* --outp"):
-        start_run_folder(tmp_path, RECIPE, tmp_path, "red", 12, 4, CPU, "another")
+        start(tmp_path, tmp_path, initial="another")
 
 
 def test_a_run_on_data_that_have_changed_is_refused(tmp_path: Path) -> None:
@@ -109,19 +120,6 @@ def test_a_run_on_data_that_have_changed_is_refused(tmp_path: Path) -> None:
     start(run, data.rename(tmp_path / "elsewhere"), content="blue")
     with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*elsewhere holds"):
         start(run, tmp_path / "elsewhere", content="red")
-
-
-def test_a_run_of_an_older_version_is_held_against_its_file(tmp_path: Path) -> None:
-    data, run = tmp_path / "mine.json", tmp_path / "run"
-    data.write_bytes(b"[1]")
-    about = start(run, data) | {"initial_weights": "of a file"}
-    (run / "checkpoint.safetensors").touch()
-    del about["data"]["content"]
-    (run / "run.json").write_text(json.dumps(about))
-    start(run, data, content="blue")
-    data.write_bytes(b"[2]")
-    with pytest.raises(DetectorError, match=r"run\.json: .* other data than .*mine\.json holds"):
-        start(run, data)
 
 
 def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path: Path) -> None:

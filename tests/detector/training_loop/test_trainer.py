@@ -24,24 +24,28 @@ from detector.files.locking import locked
 from detector.networks.googlenet import GoogLeNet
 from detector.networks.regions import RegionClassifier
 from detector.pictures.reading import read_image
-from detector.recipes import PretrainOptions, Recipe, TrainingOptions, recipe_from_dict
+from detector.recipes import LoopOptions, Recipe, TrainingOptions, recipe_from_dict
 from detector.training.photographs import Photographs, StepData
 from detector.training.run import train
 from detector.training.shared_mode import detector_losses, freeze_until, part_losses
+from detector.training_loop.machine import Machine
 from detector.training_loop.optimization import learning_rate_factor, make_optimizer
 from detector.training_loop.trainer import Trainer
 from detector.weights_file import load_imagenet, load_tensors
 from eval import read_dataset
-from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE
+from proposals.cache import ProposalCache
+from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE, altered
 
 CPU = torch.device("cpu")
 # Five of the six pictures are trained on, two per step and pass: seven steps.
 RECIPE = recipe_from_dict(
     {
         **SMALL_RECIPE,
-        "training": {**SMALL_RECIPE["training"], "epochs": 3.0, "seed": 4, "images_per_part": 2},
+        "training": {**SMALL_RECIPE["training"], "epochs": 3.0, "seed": 4, "images_per_scale": 2},
     }
 )
+
+OFTEN = Machine(checkpoint_minutes=0.0)
 
 # Trains like the test itself, and is killed in the middle of a step.
 KILLED_RUN = """
@@ -63,8 +67,8 @@ run(*map(Path, sys.argv[1:]))
 
 
 def run(data: Path, output: Path, cache: Path, recipe: Recipe = RECIPE) -> Path:
-    console = Console(quiet=True)
-    return train(data, output, recipe, device="cpu", cache_folder=cache, console=console)
+    words = {"cache": ProposalCache(cache), "console": Console(quiet=True), "machine": OFTEN}
+    return train(data, output, recipe, device="cpu", **words)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +125,9 @@ def test_another_recipe_in_the_run_folder_is_refused(
     finished: Path, small_dataset: Path, cache: Path
 ) -> None:
     before = (finished / "weights.safetensors").read_bytes()
-    changed = replace(RECIPE, training=replace(RECIPE.training, learning_rate=0.5))
+    other = replace(RECIPE, training=altered(RECIPE.training, learning_rate=0.5))
     with pytest.raises(DetectorError, match=r"recipe\.yaml: another recipe .* --output"):
-        run(small_dataset, finished, cache, changed)
+        run(small_dataset, finished, cache, other)
     assert (finished / "weights.safetensors").read_bytes() == before
 
 
@@ -159,18 +163,12 @@ def trainer(data: Path, folder: Path, context: tuple[float, ...] = (), **options
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 90, (60, 2))
     boxes = np.concatenate([low, low + rng.uniform(8, 40, (60, 2))], 1).astype(np.float32)
-    training = replace(
-        RECIPE.training,
-        images_per_step=1,
-        images_per_part=1,
-        flip=False,
-        short_sides=(64,),
-        **options,
-    )
+    one = {"images_per_step": 1, "images_per_scale": 1, "short_sides": (64,)}
+    training = altered(RECIPE.training, **one, **options)
     source = Photographs(dataset, data.parent, [boxes] * len(dataset))
     steps = StepData(source, [0], RECIPE.network, training)
     freeze_until(model, training.freeze)
-    return Trainer(model, steps, detector_losses(training), training, folder, CPU)
+    return Trainer(model, steps, detector_losses(training), training.loop, folder)
 
 
 def total_loss(run: Trainer, options: TrainingOptions) -> float:
@@ -183,11 +181,12 @@ def total_loss(run: Trainer, options: TrainingOptions) -> float:
 def test_the_loss_falls_on_a_picture_seen_again_and_again(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    run = trainer(small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3, checkpoint_minutes=60.0)
+    run = trainer(small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3)
     frozen = run.model.network.inception_4e.one.weight.clone()
-    before = total_loss(run, run.options)
+    options = run.data.options
+    before = total_loss(run, options)
     assert [progress.step for progress in run.run()] == list(range(1, 13))
-    assert total_loss(run, run.options) < before / 2
+    assert total_loss(run, options) < before / 2
     assert torch.equal(run.model.network.inception_4e.one.weight, frozen)
 
 
@@ -196,24 +195,24 @@ def test_a_checkpoint_of_other_classes_is_refused(small_dataset: Path, tmp_path:
     run.save_checkpoint()
     other = RegionClassifier(7)
     with pytest.raises(DetectorError, match=r"checkpoint\.safetensors: belongs to another model"):
-        Trainer(other, run.data, run.losses, run.options, tmp_path, CPU)
+        Trainer(other, run.data, run.losses, run.options, tmp_path)
 
 
 def test_the_learning_rate_warms_up_and_falls_like_a_cosine() -> None:
-    options = TrainingOptions(warmup_steps=99)
+    options = LoopOptions(warmup_steps=99)
     factors = [learning_rate_factor(step, 1000, options) for step in range(1000)]
     assert factors[0] == pytest.approx(0.01) and factors[49] == pytest.approx(0.5)
     assert factors[99] == 1.0 == max(factors)
-    longer = TrainingOptions(warmup_steps=100)
+    longer = LoopOptions(warmup_steps=100)
     assert learning_rate_factor(550, 1000, longer) == pytest.approx(0.5)
     assert learning_rate_factor(325, 1000, longer) == pytest.approx(0.5 + 0.5 * 0.5**0.5)
     assert 0 < factors[-1] < 1e-4
     # a short run warms up for a tenth of its steps at most
-    assert learning_rate_factor(2, 20, TrainingOptions(warmup_steps=200)) == 1.0
+    assert learning_rate_factor(2, 20, LoopOptions(warmup_steps=200)) == 1.0
 
 
 def test_the_paper_s_learning_rate_falls_by_4_percent_every_8_epochs() -> None:
-    options = TrainingOptions(schedule="paper", epochs=20.0, warmup_steps=10)
+    options = LoopOptions(schedule="paper", epochs=20.0, warmup_steps=10)
     # ten steps an epoch: the rate falls at steps 80 and 160
     expected = {0: 1 / 11, 10: 1, 79: 1, 80: 0.96, 159: 0.96, 160: 0.9216, 199: 0.9216}
     found = {step: learning_rate_factor(step, 200, options) for step in expected}
@@ -235,23 +234,26 @@ def test_a_picture_that_is_missing_stops_the_run_by_name(
     assert read_image(tmp_path / "2.png").shape == (96, 128, 3)
 
 
-def test_a_clip_of_zero_is_no_clip(small_dataset: Path, tmp_path: Path) -> None:
-    """As one that no gradient reaches; SGD, whose steps are as long as the gradients are."""
-    ends = []
-    for clip in (0.0, 1e9, 1e-3):
-        run = trainer(
-            small_dataset, tmp_path / str(clip), epochs=2.0, optimizer="sgd", gradient_clip=clip
-        )
-        list(run.run())
-        ends.append(run.model.classifier.weight.detach())
-    assert torch.equal(ends[0], ends[1]) and not torch.equal(ends[0], ends[2])
-
-
-@pytest.mark.parametrize("clip", [0.0, 10.0])
-def test_a_gradient_that_is_not_finite_ends_the_run_before_it_is_learned(
-    clip: float, small_dataset: Path, tmp_path: Path
+def test_long_gradients_are_shortened(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = trainer(small_dataset, tmp_path, epochs=2.0, gradient_clip=clip)
+    """With SGD, whose first step is as long as the gradients are."""
+    lengths = []
+    for clip in (1e9, 1e-3):
+        monkeypatch.setattr("detector.training_loop.trainer.GRADIENT_CLIP", clip)
+        words = {"optimizer": "sgd", "weight_decay": 0.0, "head_factor": 1.0, "learning_rate": 1.0}
+        run = trainer(small_dataset, tmp_path / str(clip), epochs=1.0, **words)
+        before = [p.detach().clone() for p in run.state.parameters.values()]
+        list(run.run())
+        pairs = zip(run.state.parameters.values(), before, strict=True)
+        lengths.append(sum(float((p.detach() - b).square().sum()) for p, b in pairs) ** 0.5)
+    assert lengths[0] > 0.01 and lengths[1] == pytest.approx(1e-3, rel=0.01)
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_before_it_is_learned(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    run = trainer(small_dataset, tmp_path, epochs=2.0)
     before = run.model.classifier.weight.detach().clone()
     run.model.classifier.weight.register_hook(lambda gradient: gradient * torch.inf)
     with pytest.raises(DetectorError, match="step 0: the gradient is not finite; lower the learn"):
@@ -268,7 +270,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_its_log_anew(
 
 
 def test_a_factor_of_the_rate_is_of_the_new_layers_alone() -> None:
-    options = PretrainOptions(head_factor=10.0, learning_rate=0.01)
+    options = LoopOptions(head_factor=10.0, learning_rate=0.01)
     network = GoogLeNet(5, auxiliary=True)
     groups = make_optimizer(dict(network.named_parameters()), options).param_groups
     fast = {id(p) for group in groups if group["peak"] == 0.1 for p in group["params"]}
