@@ -77,8 +77,8 @@ def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
         )
     for key in sorted(keys & {"network.context", "network.padding"}):
         raise DetectorError(
-            f"--set {key}: these weights were trained with another view of a region; leave it out "
-            "or give other --weights"
+            f"--set {key}: the weights determine what a network sees around a region; leave it "
+            "out or give other --weights"
         )
 
 

@@ -52,7 +52,8 @@ class ResultsFolder:
         Everything that decides the results, plain values by name. A run with other settings is
         rejected.
     about
-        Other content of run.json, such as versions and paths, which is not compared.
+        Other content of run.json, such as versions and paths, which is not compared. As an
+        attribute it is that of the process that began the run.
     traced
         Whether to write objects.jsonl.
     restart
@@ -62,11 +63,6 @@ class ResultsFolder:
     ------
     DetectorError
         Another process is at work there, or the run there has other settings.
-
-    Attributes
-    ----------
-    about
-        The one of the process that began the run.
     """
 
     def __init__(
@@ -142,7 +138,7 @@ class ResultsFolder:
             os.close(file)
 
     def lines(self, image_ids: Iterable[Identity]) -> Iterator[dict[str, Any]]:
-        """The lines of those of these images that are done, in this order."""
+        """The lines of these images in this order; images that are not done are skipped."""
         with self.detections.open("rb") as file:
             for image_id in image_ids:
                 if image_id in self._places:
@@ -150,13 +146,9 @@ class ResultsFolder:
                     yield orjson.loads(file.readline())
 
     def write_results(self, image_ids: Iterable[Identity]) -> tuple[Path, Totals]:
-        """Write detections.json, the COCO results of these images in this order.
+        """Write the COCO results of these images in this order, without times.
 
-        The file depends only on the detector and the images: it contains no times.
-
-        Returns
-        -------
-        Its path, and the sums over all these images.
+        Returns the path of the file, detections.json, and the sums over all these images.
         """
         path, between = self.folder / "detections.json", b""
         totals = dict.fromkeys(Totals._fields, 0.0)

@@ -74,7 +74,7 @@ def test_what_a_network_learned_to_see_cannot_be_set(
     words = ["--weights", tmp_path / "w.safetensors", "--set", setting]
     run = detect(save(tmp_path / "street.png"), *words)
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set {setting.partition('=')[0]}: these weights were trained with" in run.errors
+    assert f"--set {setting.partition('=')[0]}: the weights determine what" in run.errors
 
 
 def test_training_may_continue_in_another_mode(
