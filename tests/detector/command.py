@@ -1,4 +1,4 @@
-"""Calls `detect` in this process and reads what it wrote."""
+"""Calls `detect` in this process and reads its output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEARCH = {"mode": "single", "width": 96, "min_side": 8}
 
 
 class Run(NamedTuple):
-    """One call of `detect`: exit code, both streams, what stands in detections.json."""
+    """One call of `detect`: exit code, both streams, content of detections.json."""
 
     code: int
     out: str

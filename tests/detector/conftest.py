@@ -1,4 +1,4 @@
-"""What the tests of `detect propose` share."""
+"""Fixtures of the tests of `detect propose`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.detector.command import SEARCH, Run, detect
 
 @pytest.fixture
 def proposal_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where computed proposals are kept, empty at first."""
+    """The folder of the proposal cache, empty at first."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "googlenet-rcnn" / "proposals"
 

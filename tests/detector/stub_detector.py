@@ -1,8 +1,8 @@
-"""A detector that needs no network: what it finds depends on the picture's bytes alone.
+"""A detector without a network, whose detections depend only on the picture's pixels.
 
 python -m tests.detector.stub_detector evaluate --data ...
 
-is the real command with this detector and with slow writes, of which a kill easily leaves half.
+is the real command with this detector and with slow writes, which a kill often cuts in half.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SIDE = 32
 
 
 class StubDetector:
-    """Stands for detector.pipeline.Detector where only the command around it is tested."""
+    """Replaces detector.pipeline.Detector in tests of the command around it."""
 
     def __init__(self) -> None:
         self.info = SimpleNamespace(class_names=NAMES, category_ids=CATEGORY_IDS)
@@ -57,7 +57,7 @@ class StubDetector:
 
 
 def use(patch: pytest.MonkeyPatch) -> StubDetector:
-    """Let `detect evaluate` run a new StubDetector until the test ends."""
+    """Make `detect evaluate` run a new StubDetector until the test ends."""
     stub = StubDetector()
     patch.setattr("detector.commands.evaluate.load_detector", lambda *_: stub)
     return stub

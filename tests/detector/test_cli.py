@@ -1,4 +1,4 @@
-"""The words of the `detect` command, where its results go, and faults in one line each."""
+"""The arguments of `detect`, the place of its results, and faults in one line each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_help_answers(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("colour", [{"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}])
-def test_square_brackets_stand_in_the_help_as_written(
+def test_the_help_prints_square_brackets_as_they_are(
     colour: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")
@@ -39,7 +39,7 @@ def test_square_brackets_stand_in_the_help_as_written(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--threshold", "1.5", "a.jpg"], "1.5 is not between 0 and 1"),
         (["--threshold", "high", "a.jpg"], "high is not between 0 and 1"),
@@ -49,12 +49,12 @@ def test_square_brackets_stand_in_the_help_as_written(
         (["a.jpg", "--nonsense"], "nonsense"),
     ],
 )
-def test_wrong_options_end_with_2(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_options_exit_with_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
-    assert caught.value.code == 2 and said in capsys.readouterr().err.replace("\n", " ")
+    assert caught.value.code == 2 and message in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_json_to_standard_output_is_nothing_but_json(
@@ -68,7 +68,7 @@ def test_json_to_standard_output_is_nothing_but_json(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--recipe", "mine.yaml"], "unknown key 'short_sid'; did you mean 'short_side'?"),
         (["--recipe", "voc2"], "did you mean 'voc20'?"),
@@ -84,8 +84,8 @@ def test_json_to_standard_output_is_nothing_but_json(
         (["nothing/"], "nothing"),
     ],
 )
-def test_a_wrong_word_ends_in_one_line(
-    words: list[str], said: str, small_weights: Path, tmp_path: Path, monkeypatch: Any
+def test_a_wrong_argument_is_one_line(
+    words: list[str], message: str, small_weights: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "street.png")
@@ -96,12 +96,12 @@ def test_a_wrong_word_ends_in_one_line(
     weights = [] if {"--weights", "--recipe"} & set(words) else ["--weights", str(small_weights)]
     pictures = [] if "nothing/" in words else ["street.png"]
     run = detect(*weights, *words, *pictures)
-    assert run.code == 1 and said in run.errors and run.errors.startswith("detect: ")
+    assert run.code == 1 and message in run.errors and run.errors.startswith("detect: ")
     assert len(run.errors.splitlines()) == 1
     assert not (tmp_path / "detections").exists()
 
 
-def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 0

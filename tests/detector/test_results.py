@@ -1,4 +1,4 @@
-"""Detections: what they accept, how they are taken apart, written and drawn."""
+"""Detections: validation, indexing, conversion and drawing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_dtypes_and_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"boxes_xyxy": [[1, 2, 3]] * 3}, r"\(3, 3\); expected float32 \(N, 4\)"),
         ({"scores": [0.5]}, "3 boxes_xyxy, 1 scores, 3 labels"),
@@ -65,8 +65,8 @@ def test_dtypes_and_defaults() -> None:
         ({"category_ids": (1, 2, 3)}, "3 category_ids for 2"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(DetectorError, match=said):
+def test_inconsistent_values_are_rejected(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DetectorError, match=message):
         make(**changes)
 
 
@@ -152,7 +152,7 @@ def test_save_writes_whole_files(tmp_path: Path, suffix: str) -> None:
         assert image.mode == "RGB" and image.size == (400, 320)
 
 
-def test_save_says_what_it_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_reports_why_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DetectorError, match=r"'.pdf'.*\.png"):
         make().save(tmp_path / "out.pdf")
     with pytest.raises(DetectorError, match="cannot be written"):
@@ -179,7 +179,7 @@ def test_a_file_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None
         save_picture(image, tmp_path / ("n" * 252 + ".png"))
 
 
-def test_what_is_left_of_a_picture_need_not_be_deletable(
+def test_a_temporary_file_that_cannot_be_deleted_hides_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -191,7 +191,7 @@ def test_what_is_left_of_a_picture_need_not_be_deletable(
         save_picture(np.zeros((4, 4, 3), np.uint8), tmp_path / "out.png")
 
 
-def test_small_pictures_are_enlarged_and_the_original_is_left_alone() -> None:
+def test_small_pictures_are_enlarged_and_the_original_is_not_modified() -> None:
     for size, expected in (
         ((48, 64), (336, 448)),
         ((399, 100), (798, 200)),
@@ -205,7 +205,7 @@ def test_small_pictures_are_enlarged_and_the_original_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("ground", [0, 128, 255])
-def test_frames_and_labels_show_on_any_ground(ground: int) -> None:
+def test_frames_and_labels_are_visible_on_any_background(ground: int) -> None:
     image = np.full((500, 500, 3), ground, dtype=np.uint8)
     boxes = [[100, 100, 300, 300]]
     found = make(boxes_xyxy=boxes, scores=[0.9], labels=[1], image_size=(500, 500), image=image)
@@ -220,7 +220,7 @@ def test_frames_and_labels_show_on_any_ground(ground: int) -> None:
     assert contrast.max() > 200
 
 
-def test_labels_keep_inside_and_apart() -> None:
+def test_labels_stay_inside_and_apart() -> None:
     from PIL import ImageFont
 
     from detector.pictures.labels import place_labels
@@ -241,7 +241,7 @@ def test_labels_keep_inside_and_apart() -> None:
         covered[y1:y2, x1:x2] = 1
 
 
-def test_a_label_makes_way_for_a_better_one_before_it_is_cut() -> None:
+def test_a_label_moves_away_from_a_better_one_before_it_is_shortened() -> None:
     from PIL import ImageFont
 
     from detector.pictures.labels import place_labels

@@ -1,4 +1,4 @@
-"""`detect cache` shows and empties the store; `detect train --no-cache` leaves it alone."""
+"""`detect cache` shows and empties the cache; `detect train --no-cache` does not use it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_entries_are_counted_and_deleted(store: ProposalCache) -> None:
 
 
 @pytest.mark.parametrize(("words", "expected"), [([], True), (["--no-cache"], False)])
-def test_train_is_told_whether_to_keep_proposals(
+def test_train_uses_the_cache_unless_no_cache_is_given(
     words: list[str],
     expected: bool,
     small_dataset: Path,

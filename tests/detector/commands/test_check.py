@@ -57,7 +57,7 @@ def test_errors_are_grouped_and_the_first_twenty_shown(tmp_path: Path) -> None:
     assert "annotations[39]: image_id 2" in everything and "more; --all" not in everything
 
 
-def test_what_concerns_most_comes_first_and_slight_matters_last(tmp_path: Path) -> None:
+def test_the_most_frequent_kinds_come_first_and_slight_ones_last(tmp_path: Path) -> None:
     sides = [*[[30 + k / 10, 20] for k in range(7)], [0, 20], [30, 0], [30.5, 0]]
     shapes = [[21, 2, *pair] for pair in sides]  # the first seven end at 51 to 51.6 of 50
     annotations = [
@@ -108,28 +108,26 @@ def test_findings_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["check"], ["evaluate", "--data"]])
-def test_what_cannot_be_written_is_told_before_the_work(
+def test_an_unwritable_target_is_reported_before_the_work(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = tmp_path / "none.json"  # would be the fault, had the work begun
     option = "--json" if command == ["check"] else "--save"
     a_file = saved(tmp_path / "a.json", TRUTH)
-    for target, said in (
+    for target, fault in (
         (tmp_path, "a folder; name a file in it"),
         (a_file / "x.json", f"{a_file} is a file, not a folder; "),
         (a_file / "deep" / "x.json", f"{a_file} is a file, not a folder; "),
     ):
         run = detect(*command, missing, option, target)
-        assert run.code == 1 and run.errors.startswith(f"detect: {option} {target}: {said}")
+        assert run.code == 1 and run.errors.startswith(f"detect: {option} {target}: {fault}")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     run = detect(*command, missing, option, tmp_path / "new" / "x.json")
     assert run.code == 1 and f"x.json: the folder {tmp_path} is write-protected" in run.errors
     assert list(tmp_path.iterdir()) == [a_file]
 
 
-def test_an_error_of_the_disk_names_the_file_that_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_error_names_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
@@ -161,7 +159,7 @@ def test_faulty_ground_truth_of_results_is_one_line(tmp_path: Path) -> None:
     assert run.errors.count("\n") == 1
 
 
-def test_odd_characters_stay_on_their_line(tmp_path: Path) -> None:
+def test_odd_characters_are_escaped(tmp_path: Path) -> None:
     names = [{"id": 1, "name": "cat"}, {"id": 2, "name": "two\nlines\x1b[31m"}]
     run = detect("check", saved(tmp_path / "truth.json", {**TRUTH, "categories": names}))
     assert run.code == 0 and "\x1b" not in run.out

@@ -1,4 +1,4 @@
-"""`detect evaluate --detections`: results judged and compared, the detector left alone."""
+"""`detect evaluate --detections`: results evaluated and compared without the detector."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def results(data: Path, path: Path, shift: float = 0.0) -> Path:
-    """Results that are the ground truth itself, moved to the right."""
+    """Results that equal the ground truth, shifted to the right."""
     rows: list[dict[str, Any]] = json.loads(data.read_text())["annotations"]
     for number, row in enumerate(rows):
         row["bbox"][0] += shift
@@ -51,7 +51,7 @@ def figures(printed: str) -> dict[str, str]:
     return {line[0].strip(): line[1] for line in lines if len(line) == 2}
 
 
-def test_results_are_judged_without_running_the_detector(
+def test_results_are_evaluated_without_running_the_detector(
     small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for protocol, figure in (("voc", "mAP"), ("voc2007", "mAP"), ("coco", "AP"), ("ilsvrc", "mAP")):
@@ -62,7 +62,7 @@ def test_results_are_judged_without_running_the_detector(
     assert not (tmp_path / "evaluations").exists()
 
 
-def test_torch_is_not_imported_to_judge_results(small_dataset: Path, perfect: Path) -> None:
+def test_torch_is_not_imported_to_evaluate_results(small_dataset: Path, perfect: Path) -> None:
     code = (
         "import sys; from detector.cli import main\n"
         f"assert main(['evaluate', '--data', {str(small_dataset)!r}, '--detections', "
@@ -94,7 +94,7 @@ def test_part_of_the_images_and_classes(
     assert "no class 'blue'; its classes are red, green" in capsys.readouterr().err
 
 
-def test_the_official_program_s_way(
+def test_the_official_program_s_behaviour(
     small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = tmp_path / "empty.json"
@@ -128,7 +128,7 @@ def test_two_results_are_compared(
     ["--output x", "--restart", "--weights x", "--recipe x", "--device cpu", "--proposals single",
      "--set postprocess.nms_iou=.9"],
 )  # fmt: skip
-def test_options_of_a_run_make_no_sense_beside_results(
+def test_options_of_a_run_are_rejected_beside_results(
     words: str, small_dataset: Path, perfect: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--data", small_dataset, "--detections", perfect, *words.split()) == 1
@@ -137,7 +137,7 @@ def test_options_of_a_run_make_no_sense_beside_results(
     assert len(errors.splitlines()) == 1
 
 
-def test_a_folder_of_xml_files_and_ids_that_are_texts(
+def test_a_folder_of_xml_files_and_ids_that_are_strings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "voc"
@@ -179,7 +179,7 @@ def test_results_are_saved_as_coco_results(
     assert kept == [row for row in rows if row["image_id"] in (1, 2)]
     assert evaluate(*words, "--detections", perfect) == 1
     assert "give --detections once" in capsys.readouterr().err
-    # VOC's corners are pixels counted from 1, the last one included
+    # VOC counts pixels from 1, and its corners include the last pixel
     folder = tmp_path / "voc"
     (folder / "Annotations").mkdir(parents=True)
     (folder / "Annotations" / "street.xml").write_text(XML.format(stem="street"))
@@ -211,7 +211,7 @@ def test_a_report_of_one_result_and_of_two(
     )
 
 
-def test_pictures_for_the_report_that_are_not_there(
+def test_missing_pictures_for_the_report(
     small_dataset: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--data", small_dataset, "--detections", perfect, "--report", "out", "--images")
@@ -219,17 +219,19 @@ def test_pictures_for_the_report_that_are_not_there(
     assert capsys.readouterr().err == "detect: --images none: no such folder; check the path\n"
     assert not (tmp_path / "out").exists()
     (tmp_path / "empty").mkdir()
-    said = f"empty holds none of {len(read_dataset(small_dataset))} pictures: the report shows none"
+    message = (
+        f"empty holds none of {len(read_dataset(small_dataset))} pictures: the report shows none"
+    )
     assert evaluate(*words, "empty") == 0
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert evaluate(*words, small_dataset.parent) == 0
     assert "holds none" not in capsys.readouterr().err
 
 
-def test_the_report_is_there_though_nobody_reads_the_table(
+def test_the_report_is_written_even_if_nobody_reads_the_table(
     small_dataset: Path, perfect: Path, tmp_path: Path
 ) -> None:
-    """`detect evaluate ... | head`, whose other end is closed from the start."""
+    """`detect evaluate ... | head`, whose reader has closed the pipe."""
     reader, writer = os.pipe()
     os.close(reader)
     words = ["evaluate", "--data", small_dataset, "--detections", perfect, "--report", "out"]
@@ -244,7 +246,7 @@ def test_the_report_is_there_though_nobody_reads_the_table(
     assert "report: out/index.html" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_names_with_commas_between_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_separated_by_commas(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         evaluate("--data", "x.json", "--classes", "cat,,dog")
     assert "'cat,,dog' is not a list of names" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`detect PICTURE ...`: every kind of picture, sound or not, alone and among others."""
+"""`detect PICTURE ...`: every kind of picture, intact or damaged, alone and among others."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def every_kind(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_picture_that_cannot_be_read_is_one_line(every_kind: Run, name: str) -> None:
+def test_an_unreadable_picture_is_one_line(every_kind: Run, name: str) -> None:
     lines = [line for line in every_kind.errors.splitlines() if name in line]
     assert len(lines) == 1 and lines[0].startswith("detect: ") and len(lines[0]) > 40
     assert every_kind.code == 1 and "Traceback" not in every_kind.errors
@@ -76,7 +76,7 @@ def test_a_picture_of_any_kind_has_boxes_inside_it(every_kind: Run, name: str) -
 
 @pytest.fixture(scope="module")
 def folder_run(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
-    """Twenty files, of which numbers 4, 5 and 6 are no pictures."""
+    """Twenty files, of which numbers 4, 5 and 6 are not pictures."""
     folder = tmp_path_factory.mktemp("twenty")
     for number in range(20):
         save(folder / f"{number}.png", number)
@@ -97,7 +97,7 @@ def test_bad_pictures_in_a_folder_do_not_stop_the_others(folder_run: tuple[Path,
     assert run.out == ""
 
 
-def test_a_picture_alone_is_answered_as_in_a_folder(
+def test_a_picture_alone_has_the_same_detections_as_in_a_folder(
     folder_run: tuple[Path, Run], small_weights: Path, tmp_path: Path
 ) -> None:
     folder, among_others = folder_run
@@ -123,7 +123,7 @@ def test_detections_json_is_a_coco_data_set(folder_run: tuple[Path, Run]) -> Non
     assert coco.getAnnIds(areaRng=[-1, 1e9]) == coco.getAnnIds()
     checked = detect("check", path)
     assert checked.code == 0 and "no errors" in checked.out
-    # as ground truth and as results of itself
+    # as ground truth, and as results for itself
     dataset = read_dataset(path)
     assert len(read_detections(path, dataset).scores) == len(dataset.all_truths) == len(rows)
 
@@ -148,9 +148,7 @@ def test_a_picture_that_cannot_be_drawn_is_not_counted(small_weights: Path, tmp_
     assert alone.code == 0 and [i["id"] for i in json.loads(alone.out)["images"]] == [1, 2, 3]
 
 
-def test_a_run_without_answers_leaves_an_earlier_file_alone(
-    small_weights: Path, tmp_path: Path
-) -> None:
+def test_a_run_without_results_keeps_an_earlier_file(small_weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ("--weights", small_weights, "-o", out)
     assert detect(*words, save(tmp_path / "cat.png")).code == 0

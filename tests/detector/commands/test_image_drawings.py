@@ -1,4 +1,4 @@
-"""Where `detect` draws, and what it never draws over."""
+"""Where `detect` draws, and what it never overwrites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_equal_names_from_two_folders_are_both_kept(small_weights: Path, tmp_pat
 
 
 @pytest.mark.parametrize("words", [["a.jpg"], ["a.png", "a.jpg"], ["."]])
-def test_a_photograph_is_never_drawn_over(
+def test_a_photograph_is_never_overwritten(
     words: list[str], small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -33,7 +33,7 @@ def test_a_photograph_is_never_drawn_over(
 
 
 @pytest.mark.parametrize("word", ["ph/dog.png", "in/dog.jpg", "other/dog.png", "in"])
-def test_another_photograph_of_the_name_is_not_drawn_over(
+def test_another_photograph_of_the_same_name_is_not_overwritten(
     word: str, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -46,12 +46,12 @@ def test_another_photograph_of_the_name_is_not_drawn_over(
     run = detect("--weights", small_weights, "-o", "ph", word)
     assert run.code == 1 and len(run.errors.splitlines()) == 1
     itself = word.startswith("in")
-    said = "lies in the output folder" if itself else "was not drawn by `detect`"
-    assert f"detect: ph/dog.jpg: {said} and would be overwritten" in run.errors
+    message = "lies in the output folder" if itself else "was not drawn by `detect`"
+    assert f"detect: ph/dog.jpg: {message} and would be overwritten" in run.errors
     assert photograph.read_bytes() == before and not Path("ph/detections.json").exists()
 
 
-def test_drawings_beside_their_photographs_are_drawn_again(
+def test_drawings_beside_their_photographs_are_overwritten(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -67,7 +67,7 @@ def test_drawings_beside_their_photographs_are_drawn_again(
         Path("ph/dog-2.jpg").write_bytes(drawn[1])
 
 
-def test_a_second_run_does_not_take_the_drawn_pictures_for_photographs(
+def test_a_second_run_does_not_detect_in_drawings(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -86,7 +86,7 @@ def test_a_second_run_does_not_take_the_drawn_pictures_for_photographs(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode elsewhere")
-def test_a_file_name_of_stray_bytes_does_not_lose_the_results(
+def test_a_file_name_that_is_not_unicode_does_not_lose_the_results(
     small_weights: Path, tmp_path: Path
 ) -> None:
     picture = save(tmp_path / "plain.png")

@@ -1,4 +1,4 @@
-"""Boxes of one's own in the place of proposals."""
+"""Own boxes in place of proposals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
     assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
 
 
-def test_own_boxes_of_null_are_no_boxes(small_weights: Path, tmp_path: Path) -> None:
+def test_null_is_rejected_as_own_boxes(small_weights: Path, tmp_path: Path) -> None:
     picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
     table.write_text('{"1.png": null}')
     run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
@@ -54,7 +54,7 @@ def test_own_boxes_are_found_by_any_spelling_of_a_path(
 
 
 @pytest.mark.parametrize("content", [[[[1, 2, 3, 4]]], None, 5, "1.png"])
-def test_own_boxes_that_name_no_pictures_are_refused_once(content: Any, tmp_path: Path) -> None:
+def test_own_boxes_without_pictures_are_rejected_once(content: Any, tmp_path: Path) -> None:
     table = tmp_path / "boxes.json"
     table.write_text(json.dumps(content))
     pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
@@ -63,7 +63,7 @@ def test_own_boxes_that_name_no_pictures_are_refused_once(content: Any, tmp_path
     assert 'boxes.json: does not list boxes by picture; write it as {"street.jpg": [[' in run.errors
 
 
-def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) -> None:
+def test_boxes_of_detect_propose_are_used(small_weights: Path, tmp_path: Path) -> None:
     pictures = [save(tmp_path / f"{k}.png", k) for k in (1, 2)]
     words = ("--weights", small_weights)
     assert detect("propose", pictures[0], *words, "-o", tmp_path / "boxes").code == 0
@@ -76,8 +76,8 @@ def test_boxes_that_propose_wrote_are_used(small_weights: Path, tmp_path: Path) 
     for row, like in zip(found, expected, strict=True):
         assert row["bbox"] == pytest.approx(like["bbox"], abs=0.5)
     wrong = detect(*words, "--json", "-", pictures[1], "--proposals", lines)
-    said = "proposals.jsonl: no boxes for 2.png; add a line with its path or name as file_name"
-    assert wrong.code == 1 and said in wrong.errors
+    message = "proposals.jsonl: no boxes for 2.png; add a line with its path or name as file_name"
+    assert wrong.code == 1 and message in wrong.errors
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_wrong_line_of_boxes_is_named(line: str, small_weights: Path, tmp_path
     assert lines.read_bytes() == before
 
 
-def test_kernels_are_made_ready_before_pictures_are_timed_and_not_for_own_boxes(
+def test_search_kernels_are_loaded_before_pictures_are_timed_and_not_for_own_boxes(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []

@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--data", "gone"], "gone: no such folder"),
         (["--data", "data/espresso"], "espresso: holds no folders"),
@@ -38,18 +38,18 @@ def data(tmp_path: Path) -> Path:
     ],
 )
 def test_bad_input_of_pretrain_is_one_line(
-    words: list[str], said: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("other", "single"):
         colour_noise(tmp_path / folder / "unicorn" / "1.png", (1, 2, 3), 0)
     run = detect("pretrain", *words, "--device", "cpu")
-    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+    assert run.code == 1 and message in run.errors and len(run.errors.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "name pictures, or a folder with --data"),
         (["x.png", "--data", "data"], "not both"),
@@ -59,14 +59,14 @@ def test_bad_input_of_pretrain_is_one_line(
     ],
 )
 def test_bad_input_of_classify_is_one_line(
-    words: list[str], said: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
     monkeypatch.chdir(tmp_path)
     save_file({"loss3/classifier.bias": torch.zeros(4)}, tmp_path / "bare.safetensors")
     run = detect("classify", *words, "--device", "cpu")
-    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+    assert run.code == 1 and message in run.errors and len(run.errors.splitlines()) == 1
 
 
 def test_classify_prints_the_five_likeliest_classes_of_each_picture(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_classify_prints_the_five_likeliest_classes_of_each_picture(tmp_path: Pa
     assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 100.1
 
 
-def test_classify_measures_a_folder_with_one_network_or_two(data: Path) -> None:
+def test_classify_measures_the_error_over_a_folder(data: Path) -> None:
     (data / "tabby" / "0.png").write_bytes(b"no picture")
     run = detect(
         "classify", "--data", data, "--crops", 1, "--device", "cpu",

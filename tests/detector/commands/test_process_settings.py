@@ -1,4 +1,4 @@
-"""What was freed or compiled is kept: the second time costs nothing of it."""
+"""Freed memory and compiled layers are reused."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def faults(word: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's malloc is told")
-def test_freed_blocks_are_used_again() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_freed_blocks_are_reused() -> None:
     assert faults("keep") < 100 < faults("leave")
 
 
@@ -50,7 +50,7 @@ with torch.inference_mode():
 
 
 def last_convolution(kept: int, users: str | None = None) -> str:
-    """What oneDNN says of the making of the last of five layers, which is like the first."""
+    """Whether oneDNN compiles the last of five layers, which equals the first: its log entry."""
     name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
     environment = {key: value for key, value in os.environ.items() if key != name}
     environment |= {"ONEDNN_VERBOSE": "profile_create"} | ({name: users} if users else {})
@@ -62,9 +62,9 @@ def last_convolution(kept: int, users: str | None = None) -> str:
     return lines[-1].split(",")[3] if lines else ""
 
 
-def test_compiled_layers_are_kept_unless_the_user_says_otherwise() -> None:
+def test_compiled_layers_are_cached_unless_the_user_sets_the_capacity() -> None:
     if not last_convolution(100):
-        pytest.skip("oneDNN does not compute here, or does not tell")
+        pytest.skip("oneDNN does not compute here, or does not log")
     assert last_convolution(100) == "create:cache_hit"
     assert last_convolution(2) == "create:cache_miss"
     assert last_convolution(2, users="100") == "create:cache_hit"

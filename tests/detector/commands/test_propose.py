@@ -63,7 +63,7 @@ def test_only_the_best_boxes(search: Any, tmp_path: Path) -> None:
     assert few["scores"] == all_boxes["scores"][:4]
 
 
-def test_merged_is_what_the_detector_looks_at(small_weights: Path, tmp_path: Path) -> None:
+def test_merged_proposals_are_those_of_the_detector(small_weights: Path, tmp_path: Path) -> None:
     path = save(tmp_path / "a.png")
     run = detect("propose", path, "--weights", small_weights, "-o", tmp_path / "out")
     assert run.code == 0, run.errors
@@ -137,18 +137,18 @@ def test_pictures_whose_size_differs_from_their_data_set_are_reported(
         with Image.open(small_dataset.parent / f"{number}.png") as whole:
             (whole if number == 2 else whole.reduce(2)).save(half / f"{number}.png")
     words = ("--data", small_dataset, "--images", half, "--recall", "-o", out, "--format", form)
-    said = "1.png: is 64 x 48 pixels, its data set states 128 x 96; its boxes may not fit"
+    message = "1.png: is 64 x 48 pixels, its data set states 128 x 96; its boxes may not fit"
     run = search(*words, "--limit", 2)
-    assert run.code == 0 and f"detect: {half}/{said}\n" in run.errors
+    assert run.code == 0 and f"detect: {half}/{message}\n" in run.errors
     assert "2.png: is" not in run.errors
     note = "recall: pictures whose size is not the one that their data set states: {}; its boxes"
     assert note.format(1) in run.errors
     run = search(*words, "--limit", 3)  # of those that were there before too
-    assert run.code == 0 and said not in run.errors and "3.png: is 64 x 48" in run.errors
+    assert run.code == 0 and message not in run.errors and "3.png: is 64 x 48" in run.errors
     assert note.format(2) in run.errors and "2 had them before" in run.errors
 
 
-def test_the_named_part_of_a_folder(search: Any, tmp_path: Path) -> None:
+def test_the_named_part_of_a_folder_is_used(search: Any, tmp_path: Path) -> None:
     folder = tmp_path / "voc"
     lists = folder / "ImageSets" / "Main"
     lists.mkdir(parents=True)
@@ -163,7 +163,7 @@ def test_the_named_part_of_a_folder(search: Any, tmp_path: Path) -> None:
         assert [row["image_id"] for row in proposed(tmp_path / split)] == [stem]
 
 
-def test_selective_search_of_a_data_set_is_kept(
+def test_selective_search_of_a_data_set_is_cached(
     search: Any, small_dataset: Path, tmp_path: Path, proposal_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -182,7 +182,7 @@ def test_selective_search_of_a_data_set_is_kept(
     assert first == second == third
 
 
-def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path: Path) -> None:
+def test_boxes_of_an_earlier_run_are_drawn_too(search: Any, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     save(folder / "a.png", 1), save(folder / "b.png", 2)
     out = folder / "out"
@@ -190,12 +190,12 @@ def test_boxes_are_drawn_also_where_they_are_there_already(search: Any, tmp_path
     lines = (out / "proposals.jsonl").read_bytes()
     assert search(folder, "-o", out, "--draw", 5).code == 0
     assert {path.name for path in out.glob("*.jpg")} == {"a.jpg", "b.jpg"}
-    # drawn pictures are not taken for photographs the next time
+    # the next run does not propose for drawings
     assert search(folder, "-o", out, "--draw", 5).code == 0
     assert (out / "proposals.jsonl").read_bytes() == lines
 
 
-def test_boxes_are_kept_where_the_drawing_cannot_be_written(
+def test_boxes_are_kept_if_the_drawing_cannot_be_written(
     search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [save(tmp_path / "a.png", 1), save(tmp_path / "b.png", 2)]
@@ -214,13 +214,13 @@ def test_boxes_are_kept_where_the_drawing_cannot_be_written(
         assert f"2 of 2 pictures have boxes in {out}{before}\n" in run.errors
         assert [row["file_name"] for row in proposed(out)] == [str(path) for path in paths]
     assert (out / "b.jpg").is_file()
-    # a picture that is gone cannot be drawn again; its boxes are still there
+    # a deleted picture cannot be drawn again; its boxes remain
     paths[1].unlink()
     run = search(*paths, "-o", out, "--draw", 5)
     assert run.code == 1 and "2 of 2 pictures have boxes" in run.errors
 
 
-def test_photographs_are_not_drawn_over(search: Any, small_dataset: Path, tmp_path: Path) -> None:
+def test_photographs_are_not_overwritten(search: Any, small_dataset: Path, tmp_path: Path) -> None:
     paths = [save(tmp_path / name / "a.png", 1) for name in "pq"]
     out = tmp_path / "out"
     photograph = save(out / "a-2.jpg", 3).read_bytes()
@@ -242,7 +242,7 @@ def test_a_pipe_is_read_once(search: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sources", [("selective_search",), ("multibox", "selective_search")])
 @pytest.mark.parametrize("size", [(72, 96), (900, 700), (1, 1), (1, 300)])
-def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
+def test_a_drawing_shows_frames_and_does_not_modify_the_picture(
     sources: tuple[str, ...], size: tuple[int, int]
 ) -> None:
     image = np.full((*size, 3), 200, np.uint8)
@@ -260,7 +260,7 @@ def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "name either pictures or --data"),
         (["a.jpg", "--data", "b.json"], "name either pictures or --data"),
@@ -285,11 +285,11 @@ def test_a_drawing_shows_frames_and_leaves_the_picture_alone(
     ],
 )
 def test_wrong_options_are_one_line(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = detect("propose", *words)
-    assert run.code == 1 and said in run.errors and len(run.errors.splitlines()) == 1
+    assert run.code == 1 and message in run.errors and len(run.errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 

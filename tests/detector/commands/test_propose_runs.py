@@ -1,4 +1,4 @@
-"""`detect propose`: what is there is kept, what is broken or missing is made again."""
+"""`detect propose`: finished pictures are kept, damaged or missing ones are computed again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_npz_holds_exact_boxes_without_pickles(
         np.testing.assert_array_equal(content["scores"], expected.scores)
         np.testing.assert_array_equal(content["source"], expected.source)
         assert (int(content["image_id"]), str(content["file_name"])) == (1, "1.png")
-    # what is there is left alone, what is damaged is made again
+    # an intact file is kept, a damaged one is computed again
     before = (out / "boxes" / "1.npz").stat().st_mtime_ns
     good = (out / "boxes" / "2.npz").read_bytes()
     (out / "boxes" / "2.npz").write_bytes(good[:100])
@@ -39,13 +39,13 @@ def test_npz_holds_exact_boxes_without_pickles(
     assert (out / "boxes" / "3.npz").exists()
 
 
-def test_a_damaged_npz_of_another_picture_is_in_nobody_s_way(search: Any, tmp_path: Path) -> None:
+def test_a_damaged_npz_does_not_disturb_other_pictures(search: Any, tmp_path: Path) -> None:
     paths, out = [save(tmp_path / name, 1) for name in ("a.png", "b.png")], tmp_path / "out"
     words = ("--format", "npz", "-o", out)
     assert search(paths[0], *words).code == 0
     content = bytearray((out / "boxes" / "a.npz").read_bytes())
     place = content.index(b"file_name.npy") + len("file_name.npy")
-    content[place : place + 40] = b"\xff" * 40  # of what is compressed
+    content[place : place + 40] = b"\xff" * 40  # of the compressed bytes
     (out / "boxes" / "a.npz").write_bytes(content)
     assert search(paths[1], *words).code == 0
     assert search(*paths, *words).code == 0
@@ -53,7 +53,7 @@ def test_a_damaged_npz_of_another_picture_is_in_nobody_s_way(search: Any, tmp_pa
 
 
 def boxes_of(out: Path, path: Path, form: str) -> np.ndarray:
-    """The boxes that are kept of a picture."""
+    """The stored boxes of a picture."""
     if form == "jsonl":
         (row,) = [row for row in proposed(out) if row["file_name"] == str(path)]
         return np.array(row["boxes_xyxy"])
@@ -63,14 +63,14 @@ def boxes_of(out: Path, path: Path, form: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "npz"])
-def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
+def test_pictures_of_the_same_name_have_files_of_their_own(
     search: Any, tmp_path: Path, form: str
 ) -> None:
     paths = [save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pqr")]
     out = tmp_path / "out"
     words = ("-o", out, "--draw", 5, "--format", form)
     content = paths[0].read_bytes()
-    paths[0].write_text("no picture")  # takes a name and leaves no line
+    paths[0].write_text("no picture")  # it takes a name and writes no line
     assert search(*paths[:2], *words).code == 1
     paths[0].write_bytes(content)
     assert {path.name for path in out.glob("*.jpg")} == {"a-2.jpg"}
@@ -88,7 +88,7 @@ def test_files_of_pictures_of_one_name_stay_apart_in_a_folder(
 
 
 @pytest.mark.parametrize("form", ["jsonl", "npz"])
-def test_boxes_of_another_picture_of_the_name_are_not_taken(
+def test_boxes_of_another_picture_of_the_same_name_are_rejected(
     search: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     here, there = (save(tmp_path / place / "a.png", seed) for seed, place in enumerate("pq"))
@@ -102,11 +102,11 @@ def test_boxes_of_another_picture_of_the_name_are_not_taken(
         assert run.code == 1 and len(run.errors.splitlines()) == 1
         assert "has boxes for a.png, but that picture has changed since;" in run.errors
         assert (tmp_path / "out" / "a.jpg").read_bytes() == drawn
-        monkeypatch.chdir(here.parent)  # where the file itself is another, from now on
+        monkeypatch.chdir(here.parent)  # where the file itself is replaced now
         here.write_bytes(there.read_bytes())
 
 
-def test_pictures_of_a_data_set_may_be_moved_and_not_be_others(
+def test_pictures_of_a_data_set_may_move_but_not_change(
     search: Any, small_dataset: Path, tmp_path: Path
 ) -> None:
     first, other = tmp_path / "first", tmp_path / "other"
@@ -115,19 +115,19 @@ def test_pictures_of_a_data_set_may_be_moved_and_not_be_others(
         save(first / f"{number}.png", number, 96, 128)
     words = ("--data", small_dataset, "--limit", 3, "--recall", "-o", tmp_path / "out", "--images")
     assert search(*words, first).code == 0
-    for folder, said in (
+    for folder, message in (
         (other, "has boxes for 1.png, but that picture has changed since"),
         (tmp_path / "none", f"--images {tmp_path / 'none'}: no such folder"),
     ):
         run = search(*words, folder)
-        assert run.code == 1 and len(run.errors.splitlines()) == 1 and said in run.errors
+        assert run.code == 1 and len(run.errors.splitlines()) == 1 and message in run.errors
     moved = first.rename(tmp_path / "moved")
     run = search(*words, moved)
     assert run.code == 0 and "3 had them before" in run.errors
 
 
 @pytest.mark.parametrize("kept", [0, 1, 30, -1, -400])
-def test_a_half_written_line_is_made_again(
+def test_a_half_written_line_is_computed_again(
     search: Any, small_dataset: Path, tmp_path: Path, kept: int
 ) -> None:
     out = tmp_path / "out"
@@ -141,7 +141,7 @@ def test_a_half_written_line_is_made_again(
     assert (out / "proposals.jsonl").read_bytes() == whole
 
 
-def test_an_interrupted_run_goes_on(
+def test_an_interrupted_run_continues(
     search: Any, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -177,7 +177,7 @@ def test_a_finished_run_computes_nothing(
     assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
 
 
-def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -> None:
+def test_boxes_of_other_settings_are_rejected(search: Any, tmp_path: Path) -> None:
     path, out = save(tmp_path / "a.png"), tmp_path / "out"
     assert search(path, "-o", out).code == 0
     for words, changed in ((["--mode", "fast"], "proposals"), (["--max-boxes", 3], "max_boxes")):
@@ -186,7 +186,7 @@ def test_boxes_of_other_settings_are_not_mixed_in(search: Any, tmp_path: Path) -
         assert f"other settings ({changed}); give another --output" in run.errors
 
 
-def test_boxes_of_another_data_set_are_not_taken_for_these(
+def test_boxes_of_another_data_set_are_rejected(
     search: Any, small_dataset: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -206,7 +206,7 @@ def test_boxes_of_another_data_set_are_not_taken_for_these(
     assert run.code == 0 and "2 had them before" in run.errors
 
 
-def test_weights_are_told_apart_by_what_they_hold(small_weights: Path, tmp_path: Path) -> None:
+def test_weights_are_identified_by_content(small_weights: Path, tmp_path: Path) -> None:
     path, out, weights = save(tmp_path / "a.png"), tmp_path / "out", tmp_path / "w.safetensors"
     words = ("propose", path, "--weights", weights, "-o", out)
     weights.write_bytes(small_weights.read_bytes())
@@ -222,7 +222,7 @@ def test_weights_are_told_apart_by_what_they_hold(small_weights: Path, tmp_path:
     assert "other settings (weights); give another --output" in run.errors
 
 
-def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path: Path) -> None:
+def test_other_options_of_the_network_are_rejected(small_weights: Path, tmp_path: Path) -> None:
     words = ("propose", save(tmp_path / "a.png"), "--weights", small_weights)
     words += ("-o", tmp_path / "out")
     assert detect(*words).code == 0
@@ -231,7 +231,7 @@ def test_networks_of_other_options_are_told_apart(small_weights: Path, tmp_path:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "npz"])
-def test_two_at_once_are_refused_in_one_line(search: Any, tmp_path: Path, form: str) -> None:
+def test_a_second_process_is_rejected_in_one_line(search: Any, tmp_path: Path, form: str) -> None:
     path, out = save(tmp_path / "a.png"), tmp_path / "out"
     with locked(out):
         run = search(path, "-o", out, "--format", form)
@@ -241,7 +241,7 @@ def test_two_at_once_are_refused_in_one_line(search: Any, tmp_path: Path, form: 
     assert search(path, "-o", out, "--format", form).code == 0
 
 
-def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) -> None:
+def test_a_file_of_other_content_is_not_continued(search: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "proposals.jsonl").write_text('{"name": 1}\n')
@@ -249,7 +249,7 @@ def test_a_file_of_something_else_is_not_continued(search: Any, tmp_path: Path) 
     assert run.code == 1 and "line 1 does not hold the boxes of a picture" in run.errors
 
 
-def test_pictures_that_cannot_be_read_are_one_line_each(
+def test_unreadable_pictures_are_one_line_each(
     search: Any, small_dataset: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
@@ -267,7 +267,7 @@ def test_pictures_that_cannot_be_read_are_one_line_each(
         assert line.startswith("detect: ")
     assert [row["image_id"] for row in proposed(tmp_path / "out")] == [1, 3]
     assert "2 pictures without boxes are left out" in run.errors and "2 images" in run.out
-    # mended, they are done by the same command
+    # once repaired, the same command does them
     for number in (2, 4):
         (folder / f"{number}.png").write_bytes(
             (small_dataset.parent / f"{number}.png").read_bytes()

@@ -1,4 +1,4 @@
-"""`--set`: what may be changed in a detector that is trained, and what its networks settled."""
+"""`--set`: values that may change in a trained detector, and values that its weights fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
 
 @pytest.mark.parametrize("command", ["image", "evaluate"])
 @pytest.mark.parametrize(
-    ("modes", "asked", "said"),
+    ("modes", "asked", "message"),
     [
         (["shared"], "warp", "in mode shared; "),
         (["proposer", "warp"], "shared", "in mode warp; "),
@@ -31,8 +31,8 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
         (["shared", "warp"], "shared", "in mode shared and warp; "),
     ],
 )
-def test_networks_are_not_read_in_a_mode_they_did_not_learn(
-    command: str, modes: list[str], asked: str, said: str, small_weights: Path,
+def test_a_mode_that_the_weights_were_not_trained_in_is_rejected(
+    command: str, modes: list[str], asked: str, message: str, small_weights: Path,
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
@@ -40,10 +40,10 @@ def test_networks_are_not_read_in_a_mode_they_did_not_learn(
     source = [small_dataset.parent / "1.png"] if command == "image" else ["--data", small_dataset]
     run = detect(command, *source, "--weights", weights, "--set", f"network.mode={asked}")
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set network.mode={asked}: these weights were trained {said}" in run.errors
+    assert f"--set network.mode={asked}: these weights were trained {message}" in run.errors
 
 
-def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
+def test_the_mode_of_the_weights_may_be_set(small_weights: Path, tmp_path: Path) -> None:
     picture, words = save(tmp_path / "street.png"), ["--weights", small_weights, "--json", "-"]
     plain = detect(*words, picture)
     same = detect(*words, picture, "--set", "network.mode=shared")
@@ -51,7 +51,7 @@ def test_their_own_mode_may_be_set(small_weights: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["training.epochs", "more_weights", "proposer"])
-def test_what_is_settled_in_a_trained_detector_cannot_be_set(
+def test_settings_without_effect_on_a_trained_detector_are_rejected(
     key: str, small_weights: Path, tmp_path: Path
 ) -> None:
     value = {"training.epochs": "2", "more_weights": "[]", "proposer": "voc20"}[key]
@@ -64,7 +64,7 @@ def test_what_is_settled_in_a_trained_detector_cannot_be_set(
 @pytest.mark.parametrize(
     ("mode", "setting"), [("shared", "network.context=[2]"), ("warp", "network.padding=40")]
 )
-def test_what_a_network_learned_to_see_cannot_be_set(
+def test_the_view_of_a_trained_network_cannot_be_set(
     mode: str, setting: str, small_weights: Path, tmp_path: Path
 ) -> None:
     one = Detector.load(small_weights, device="cpu")

@@ -17,7 +17,7 @@ from tests.made_up import CATEGORY_IDS, NAMES
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--epochs", "-1"], "training.epochs is -1.0; use 0.0 to"),
         (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
@@ -40,19 +40,19 @@ from tests.made_up import CATEGORY_IDS, NAMES
     ],
 )
 def test_options_of_train_are_checked_before_it_starts(
-    words: list[str], said: str, small_dataset: Path, tmp_path: Path,
+    words: list[str], message: str, small_dataset: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert main(["train", "--data", str(small_dataset), *words]) == 1
     errors = capsys.readouterr().err
-    assert said in errors and len(errors.splitlines()) == 1
+    assert message in errors and len(errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("emptied", ["annotations", "images"])
-def test_a_data_set_with_nothing_to_learn_from_is_refused(
+def test_a_data_set_without_objects_is_rejected(
     emptied: str, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
@@ -64,14 +64,14 @@ def test_a_data_set_with_nothing_to_learn_from_is_refused(
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Derived recipes that are learned in seconds: few steps over small pictures."""
+    """Derived recipes that train in seconds: few steps over small pictures."""
     monkeypatch.setattr(detector.training.derived_recipe, "EPOCHS", (0, 1))
     monkeypatch.setattr(detector.training.derived_recipe, "SEEN", 6)
     monkeypatch.setattr(detector.training.derived_recipe, "MULTIBOX_SEEN", 6)
     monkeypatch.setattr(detector.training.derived_recipe, "SHORT_SIDES", (64, 64))
 
 
-def test_somebody_s_own_data_need_no_other_argument(
+def test_own_data_need_no_other_argument(
     quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -79,12 +79,12 @@ def test_somebody_s_own_data_need_no_other_argument(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert main(["train", "--data", str(small_dataset)]) == 0
     printed = capsys.readouterr().out
-    for said in (
+    for message in (
         "2 classes: red, green", "6 pictures with 12 objects", "short side 64 (scaled by 0.7)",
         "trained at 64\n", "starts from the network of voc20", "1 epochs, about 6 pictures",
         "too few pictures to hold any out",
     ):  # fmt: skip
-        assert said in printed, said
+        assert message in printed, message
 
     name = f"{small_dataset.parent.name}-instances"
     folder = Path("runs") / name
@@ -100,7 +100,7 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert "mAP" in printed.out and "2 pictures" in printed.out
     assert (tmp_path / "evaluations" / f"{name}-instances" / "detections.json").is_file()
 
-    # The same command again finds the run finished; one process of several says what was derived
+    # The same command finds the run finished; of several processes, one prints the derived recipe
     before = (folder / "weights.safetensors").read_bytes()
     monkeypatch.setenv("RANK", "1")
     assert main(["train", "--data", str(small_dataset)]) == 0
@@ -108,7 +108,7 @@ def test_somebody_s_own_data_need_no_other_argument(
     assert not capsys.readouterr().out
 
 
-def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
+def test_a_validation_split_without_objects_gives_no_figure(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
@@ -123,7 +123,7 @@ def test_held_out_pictures_without_an_object_give_no_figure_and_lose_no_run(
     assert "validation" not in (tmp_path / "run" / "metrics.jsonl").read_text()
 
 
-def test_a_picture_of_other_sides_is_told_before_anything_is_learned(
+def test_a_picture_of_another_size_is_reported_before_training(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
@@ -139,10 +139,10 @@ def test_a_picture_of_other_sides_is_told_before_anything_is_learned(
     assert main(["train", *words]) == 0
 
 
-def test_own_data_begin_with_the_network_of_voc20(
+def test_training_on_own_data_starts_from_voc20(
     quick: None, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Layers that stay as they are tell whose they were."""
+    """Frozen layers show which network they come from."""
     words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
     assert main(["train", *words, "--set", "training.freeze=5b"]) == 0
     loaded, theirs = (Detector.load(name, device="cpu") for name in (tmp_path / "run", "voc20"))
@@ -150,7 +150,7 @@ def test_own_data_begin_with_the_network_of_voc20(
         assert torch.equal(loaded.model.network.get_parameter(name), parameter), name
 
 
-def test_imagenet_weights_take_the_place_of_what_is_derived(
+def test_imagenet_weights_replace_the_derived_initial_network(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
@@ -161,7 +161,7 @@ def test_imagenet_weights_take_the_place_of_what_is_derived(
     assert loaded.info.provenance["initial"] == IMAGENET_WEIGHTS.name
 
 
-def test_a_network_to_begin_with_that_is_not_there_is_told(
+def test_a_missing_initial_network_is_reported(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--data", str(small_dataset), "-o", str(tmp_path / "run")]
@@ -180,7 +180,7 @@ def test_a_finished_run_is_not_its_own_continuation(
     quick: None, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Going on from a run has a folder of its own."""
+    """A continuation from a run has its own folder."""
     monkeypatch.chdir(tmp_path)
     words = ["train", "--data", str(small_dataset)]
     assert main([*words]) == 0
@@ -193,7 +193,7 @@ def test_a_finished_run_is_not_its_own_continuation(
     assert (Path("runs") / f"{folder.name}-detector-from-{folder.name}" / "run.json").exists()
 
 
-def test_the_plan_that_is_told_is_the_one_that_runs(
+def test_the_plan_that_is_printed_is_the_one_that_runs(
     quick: None, small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--data", str(small_dataset), "-o", str(tmp_path / "run"), "--part", "detector"]
@@ -203,7 +203,7 @@ def test_the_plan_that_is_told_is_the_one_that_runs(
     assert "large objects at 43 and 28" in printed and "surroundings" not in printed
 
 
-def test_crowds_alone_are_nothing_to_learn_from(
+def test_crowds_alone_are_no_objects(
     small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
@@ -215,7 +215,7 @@ def test_crowds_alone_are_nothing_to_learn_from(
     assert "crowds.json: has no usable boxes" in capsys.readouterr().err
 
 
-def test_pictures_without_a_size_are_told_in_one_line(
+def test_pictures_without_a_size_are_one_line(
     small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = json.loads(small_dataset.read_text())
@@ -233,7 +233,7 @@ def test_pictures_without_a_size_are_told_in_one_line(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_help_names_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["train", "--help"])
     assert caught.value.code == 0

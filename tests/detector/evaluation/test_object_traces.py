@@ -1,4 +1,4 @@
-"""What is said of each annotated object: made-up stages with known answers, then real ones."""
+"""Traces of annotated objects: a made-up trace with known results, then a real one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made_up_stages() -> Trace:
     return Trace(proposals, proposals[1:3], scored)
 
 
-def test_each_stage_by_hand() -> None:
+def test_each_step_by_hand() -> None:
     objects = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10]], float)
     traces = object_traces(made_up_stages(), objects, np.array([0, 1, 2, -1]))
     assert traces == {
@@ -43,7 +43,7 @@ def test_each_stage_by_hand() -> None:
     }
 
 
-def test_the_bounds_are_part_of_what_they_bound() -> None:
+def test_the_iou_bounds_are_inclusive() -> None:
     half = Candidates(
         boxes([0, 0, 10, 5], [20, 0, 21, 10]), np.array([0.5, 0.25], np.float32), np.array([0, 0])
     )
@@ -66,7 +66,7 @@ def detector(small_weights: Path) -> Detector:
     return Detector.load(small_weights, device="cpu")
 
 
-def test_the_stages_of_a_real_detector(detector: Detector) -> None:
+def test_the_steps_of_a_real_detector(detector: Detector) -> None:
     image, objects = rectangles(3)
     found, stages = detector.trace(image, preset="evaluate")
     assert found == detector(image, preset="evaluate")
@@ -81,7 +81,7 @@ def test_the_stages_of_a_real_detector(detector: Detector) -> None:
     np.testing.assert_allclose(traces["proposal_iou"], near, atol=1e-6)
     assert all(a <= b for a, b in zip(traces["region_iou"], traces["proposal_iou"], strict=True))
     assert all(a <= b for a, b in zip(traces["class_score"], traces["near_score"], strict=True))
-    # what is in the output was there before suppression
+    # every detection was a scored box before suppression
     for label, box in enumerate(truths):
         of_class = found[found.labels == label]
         hits = intersection_over_union(box[None], of_class.boxes_xyxy)[0] >= 0.6

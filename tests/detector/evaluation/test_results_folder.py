@@ -1,4 +1,4 @@
-"""The run folder of `detect evaluate`: what is left after a kill, and what goes on from there."""
+"""The folder of a run of `detect evaluate`: its state after a kill, and how it continues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trace(image_id: str) -> dict[str, list[float]]:
 
 
 def fill(run: ResultsFolder) -> list[str]:
-    """Add what is missing; which images that was."""
+    """Add the missing images; returns them."""
     missing = [image_id for image_id in ROWS if image_id not in run]
     for image_id in missing:
         run.add(image_id, 0.25, ROWS[image_id], trace(image_id))
@@ -75,13 +75,13 @@ def test_ten_kills_lose_and_repeat_nothing(
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.012))
         child.kill()
-        assert child.wait() == -signal.SIGKILL  # in the midst of its work
+        assert child.wait() == -signal.SIGKILL  # while it was working
         assert lines(output / "detections.jsonl")[: len(before)] == before
         torn += is_torn(output / "detections.jsonl") + is_torn(output / "objects.jsonl")
     assert KILLS < len(lines(output / "detections.jsonl")) < IMAGES
     last = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
 
-    # all but the seconds a picture took
+    # everything except the seconds per picture
     assert last.stdout.splitlines()[:-1] == expected[:-1]
     for name in ("detections.json", "objects.jsonl", "report.json"):
         assert (output / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
@@ -99,14 +99,14 @@ def is_torn(path: Path) -> bool:
 
 
 def lines(path: Path) -> list[bytes]:
-    """The whole lines of a file."""
+    """The complete lines of a file."""
     with contextlib.suppress(FileNotFoundError):
         return [line for line in path.read_bytes().splitlines(True) if line.endswith(b"\n")]
     return []
 
 
 @pytest.mark.parametrize("torn", [("detections.jsonl",), ("detections.jsonl", "objects.jsonl")])
-def test_a_last_line_torn_anywhere_is_done_again(tmp_path: Path, torn: tuple[str, ...]) -> None:
+def test_an_image_whose_line_is_torn_is_repeated(tmp_path: Path, torn: tuple[str, ...]) -> None:
     contents = whole(tmp_path)
     files = dict(zip(("detections.jsonl", "objects.jsonl"), contents, strict=True))
     ends = {name: range(last_line(files[name]), len(files[name])) for name in torn}
@@ -120,7 +120,7 @@ def test_a_last_line_torn_anywhere_is_done_again(tmp_path: Path, torn: tuple[str
             assert (tmp_path / name).read_bytes() == content
 
 
-def test_an_image_whose_objects_are_not_whole_is_done_again(tmp_path: Path) -> None:
+def test_an_image_whose_traces_are_torn_is_repeated(tmp_path: Path) -> None:
     detections, objects = whole(tmp_path)
     for cut in range(last_line(objects), len(objects)):
         os.truncate(tmp_path / "objects.jsonl", cut)
@@ -130,7 +130,7 @@ def test_an_image_whose_objects_are_not_whole_is_done_again(tmp_path: Path) -> N
         assert (tmp_path / "detections.jsonl").read_bytes() == detections
 
 
-def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> None:
+def test_results_are_in_the_given_order_and_without_times(tmp_path: Path) -> None:
     with ResultsFolder(tmp_path, {}) as run:
         for image_id, seconds in (("ç", 2.0), ("a", 0.5), ("b", 1.0)):
             counts = {"proposals": 10 * len(image_id.encode()), "regions": 3}
@@ -146,7 +146,7 @@ def test_results_come_in_the_order_asked_for_without_times(tmp_path: Path) -> No
     assert not (tmp_path / "objects.jsonl").exists()
 
 
-def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
+def test_a_run_continues_with_the_same_settings_only(tmp_path: Path) -> None:
     settings = {"weights": "0123456789abcdef" * 4, "proposals.mode": "fast", "sizes": (1, 2)}
     with ResultsFolder(tmp_path, settings, {"name": "first"}, traced=True) as run:
         fill(run)
@@ -155,10 +155,10 @@ def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
     other = {"weights": "fedcba9876543210" * 4, "proposals.mode": "quality", "sizes": (1, 2)}
     with pytest.raises(DetectorError) as caught:
         ResultsFolder(tmp_path, other)
-    said = str(caught.value)
-    assert "\n" not in said and "--output" in said and "--restart" in said
-    assert "weights 01234567... (now fedcba98...), proposals.mode fast (now quality);" in said
-    assert "sizes" not in said
+    message = str(caught.value)
+    assert "\n" not in message and "--output" in message and "--restart" in message
+    assert "weights 01234567... (now fedcba98...), proposals.mode fast (now quality);" in message
+    assert "sizes" not in message
     with ResultsFolder(tmp_path, other, traced=True, restart=True) as run:
         assert len(run) == 0
     assert not (tmp_path / "detections.jsonl").read_bytes()
@@ -166,7 +166,7 @@ def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("run.json", b"{}", "does not describe a run"),
         ("run.json", b'{"settings": 3}', "does not describe a run"),
@@ -176,13 +176,13 @@ def test_a_run_goes_on_with_the_same_settings_only(tmp_path: Path) -> None:
         ("detections.jsonl", b'{"image_id":1}\n\n', "line 2 is not the result of an image"),
     ],
 )
-def test_other_files_of_these_names_are_refused(
-    tmp_path: Path, name: str, content: bytes | None, said: str
+def test_other_files_of_these_names_are_rejected(
+    tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     with ResultsFolder(tmp_path, {}) as run:
         fill(run)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
-    with pytest.raises(DetectorError, match=said) as caught:
+    with pytest.raises(DetectorError, match=message) as caught:
         ResultsFolder(tmp_path, {})
     assert "\n" not in str(caught.value) and "--restart" in str(caught.value)
     with ResultsFolder(tmp_path, {}, restart=True) as run:
@@ -199,7 +199,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         assert len(run) == 3
 
 
-def test_a_full_disk_is_reported_and_the_torn_line_done_again(
+def test_a_full_disk_is_reported_and_the_image_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ResultsFolder(tmp_path, {}) as run:

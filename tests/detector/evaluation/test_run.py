@@ -1,4 +1,4 @@
-"""`detect evaluate` without results: the detector runs over the data set, into a run folder."""
+"""`detect evaluate` without results: the detector runs over the data set, into a folder."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_real_detector_from_pictures_to_figures(
     assert "2 pictures" in printed and "mAP" in printed
     folder = tmp_path / "evaluations" / "small-instances"
     assert kept.read_bytes() == (folder / "detections.json").read_bytes()
-    # what the detector says by itself
+    # the detections of the detector itself
     detector = Detector.load(small_weights, device="cpu")
     pictures = [small_dataset.parent / image.file_name for image in dataset.images[:2]]
     found = [detector(picture, preset="evaluate") for picture in pictures]
@@ -69,7 +69,7 @@ def test_a_real_detector_from_pictures_to_figures(
     for line in objects:
         assert len(line["proposal_iou"]) == len(line["class_score"]) == 2
         assert min(line["proposal_iou"]) > 0.5  # plain rectangles are easily proposed
-    # again: nothing is left to do; but with other settings there is
+    # the same again has nothing to do, other settings have
     assert evaluate(*words) == 0
     assert capsys.readouterr().out.splitlines()[0] == printed.splitlines()[0]
     assert len(lines(folder / "objects.jsonl")) == 2
@@ -92,7 +92,7 @@ def test_a_setting_of_the_recipe_makes_a_run_of_its_own(
     assert "did you mean 'keep'" in capsys.readouterr().err
 
 
-def test_other_weights_and_other_data_are_told_apart(
+def test_other_weights_and_other_data_are_rejected(
     tiny: Path, stub: StubDetector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--data", tiny, "-o", "run") == 0
@@ -102,7 +102,7 @@ def test_other_weights_and_other_data_are_told_apart(
     changed.write_text(json.dumps(document))
     assert evaluate("--data", changed, "-o", "run") == 1
     assert "begun with data " in capsys.readouterr().err.splitlines()[-1]
-    # the same content under another name and layout of text is the same data
+    # another file name and text layout do not change the data
     tiny.with_name("same.json").write_text(json.dumps(json.loads(tiny.read_text()), indent=3))
     assert evaluate("--data", tiny.with_name("same.json"), "-o", "run") == 0
     stub.info.class_names = ("red", "blue")
@@ -114,7 +114,7 @@ def test_other_weights_and_other_data_are_told_apart(
     assert len(stub.seen) == 10
 
 
-def test_a_limit_is_raised_and_lowered_without_repeating(
+def test_the_limit_may_be_raised_and_lowered_without_repeating_work(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--data", tiny, "-o", "whole") == 0
@@ -137,7 +137,7 @@ def test_a_limit_is_raised_and_lowered_without_repeating(
     assert judge(red, part).table() in printed
 
 
-def test_a_picture_that_cannot_be_read_is_tried_again(
+def test_an_unreadable_picture_is_tried_again(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate("--data", tiny, "-o", "expected") == 0
@@ -155,7 +155,7 @@ def test_a_picture_that_cannot_be_read_is_tried_again(
     picture.write_bytes(content)
     assert evaluate("--data", tiny, "-o", "run") == 0
     assert not (tmp_path / "run" / "failed.jsonl").exists()
-    # the data set's order, though it came last
+    # results are in the data set's order, although it was done last
     assert [line["image_id"] for line in lines(tmp_path / "run" / "detections.jsonl")][-1] == 3
     for name in ("detections.json", "report.json"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "expected" / name).read_bytes()
@@ -178,7 +178,7 @@ def test_pictures_whose_size_differs_from_the_data_set_are_reported_and_noted(
         assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set states 40 x 32") == told
 
 
-def test_a_wrong_folder_of_pictures_is_told_once(
+def test_a_wrong_folder_of_pictures_is_reported_once(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -194,7 +194,7 @@ def test_a_wrong_folder_of_pictures_is_told_once(
     assert evaluate("--data", tiny, "--images", tiny.parent, "-o", "run") == 0
 
 
-def test_results_of_other_pictures_are_not_taken_for_these(
+def test_results_of_other_pictures_are_rejected(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny_dataset(tmp_path / "other", 6)  # noise of another seed, also five times
@@ -206,11 +206,11 @@ def test_results_of_other_pictures_are_not_taken_for_these(
     assert printed.out == "" and len(printed.err.splitlines()) == 1
     assert "run: has results for other/1.bmp, but that picture has changed since" in printed.err
     assert "give another --output, or --restart to start again" in printed.err
-    # the same pictures in another place are no others
+    # pictures may move
     moved = tiny.parent.rename(tmp_path / "moved")
     assert evaluate("--data", moved / "tiny.json", "-o", "run", "--images", moved) == 0
     assert capsys.readouterr().out == first and len(stub.seen) == 5
-    # one that has changed is
+    # but not change
     words = ("--data", moved / "tiny.json", "-o", "run")
     (moved / "4.bmp").write_bytes((moved / "3.bmp").read_bytes())
     assert evaluate(*words) == 1 and "moved/4.bmp, but that" in capsys.readouterr().err
@@ -218,7 +218,7 @@ def test_results_of_other_pictures_are_not_taken_for_these(
     assert evaluate(*words, "--restart") == 0 and len(stub.seen) == 10
 
 
-def test_nothing_is_judged_where_no_picture_could_be_read(
+def test_nothing_is_evaluated_if_no_picture_is_readable(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(1, 6):
@@ -231,7 +231,7 @@ def test_nothing_is_judged_where_no_picture_could_be_read(
     assert not (tmp_path / "run" / "report.json").exists()
 
 
-def test_an_interrupted_run_says_how_to_go_on(
+def test_an_interrupted_run_tells_how_to_continue(
     tiny: Path, stub: StubDetector, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -251,7 +251,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     assert stub.seen == [f"{number}.bmp" for number in range(1, 6)]
 
 
-def test_two_at_once_are_refused_in_one_line(
+def test_a_second_process_is_rejected_in_one_line(
     tiny: Path, stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with ResultsFolder(tmp_path / "run", {}):
@@ -287,7 +287,7 @@ def test_classes_that_only_one_side_knows(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_folder_data_set_whose_ids_are_texts(
+def test_a_data_set_folder_whose_ids_are_strings(
     stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "voc"
@@ -305,7 +305,7 @@ def test_a_folder_data_set_whose_ids_are_texts(
     assert capsys.readouterr().out == first and len(stub.seen) == 2
 
 
-def test_a_report_with_traces_of_the_images_and_classes_that_are_judged(
+def test_a_report_has_the_traces_of_the_evaluated_images_and_classes(
     tiny: Path, stub: StubDetector, tmp_path: Path
 ) -> None:
     words = ("--data", tiny, "-o", "run", "--report", "out")

@@ -22,8 +22,8 @@ def test_a_folder_is_held_while_the_block_runs(tmp_path: Path) -> None:
         pass
 
 
-def test_a_forked_process_that_lives_on_holds_nothing(tmp_path: Path) -> None:
-    """As workers that make parts for a GPU do for some seconds, when training is killed."""
+def test_a_forked_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    """Worker processes of a training run may outlive it by some seconds."""
     reading, writing = os.pipe()
     alive, is_alive = os.pipe()
     with locked(tmp_path):

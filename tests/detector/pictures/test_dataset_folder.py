@@ -1,4 +1,4 @@
-"""Where the pictures of a data set lie."""
+"""The folder of a data set's pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def write(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("layout", ["images/{}", "{}/images"])
-def test_parts_that_share_names_have_pictures_of_their_own(layout: str, tmp_path: Path) -> None:
+def test_parts_with_the_same_file_names_have_folders_of_their_own(
+    layout: str, tmp_path: Path
+) -> None:
     for split in ("train", "val"):
         picture(tmp_path / layout.format(split) / "0.jpg")
         write(tmp_path / layout.format(split).replace("images", "labels") / "0.txt", "")
@@ -39,7 +41,7 @@ def test_parts_that_share_names_have_pictures_of_their_own(layout: str, tmp_path
 
 
 @pytest.mark.parametrize("above", ["", "ILSVRC"])
-def test_pictures_of_ilsvrc_in_folders_of_their_list(above: str, tmp_path: Path) -> None:
+def test_pictures_of_ilsvrc_in_subfolders(above: str, tmp_path: Path) -> None:
     root, name = tmp_path / above, "ILSVRC2014_train_0000/1"
     write(root / "ImageSets" / "DET" / "train.txt", f"{name} 1\n")
     write(root / "Annotations" / "DET" / "train" / f"{name}.xml", XML)
@@ -57,7 +59,7 @@ def test_pictures_of_a_voc_folder(tmp_path: Path) -> None:
     assert find_image_folder(tmp_path, read_dataset(tmp_path)) == tmp_path / "JPEGImages"
 
 
-def test_a_name_in_several_folders_is_not_guessed_at(tmp_path: Path) -> None:
+def test_a_file_name_in_several_folders_is_ambiguous(tmp_path: Path) -> None:
     write(tmp_path / "Annotations" / "1.xml", XML.replace(">1<", ">1.jpg<"))
     for name in ("a", "b"):
         picture(tmp_path / name / "1.jpg")

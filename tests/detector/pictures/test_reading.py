@@ -1,4 +1,4 @@
-"""Every way a picture comes in gives the same upright RGB pixels, or one clear line."""
+"""A picture in any form gives the same upright RGB pixels, or one clear line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A well-formed PNG that declares a size and holds next to nothing."""
+    """A well-formed PNG that declares a size and contains almost nothing."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + body))
@@ -82,8 +82,8 @@ def test_a_picture_comes_through_a_pipe(format_name: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_exif_orientation_stands_the_picture_up(orientation: int, format_name: str) -> None:
-    # What the EXIF standard says row 0 and column 0 of the stored pixels are, undone by hand.
+def test_exif_orientation_makes_the_picture_upright(orientation: int, format_name: str) -> None:
+    # The sides that the EXIF standard assigns to row 0 and column 0, inverted by hand.
     upright = np.zeros((32, 48, 3), dtype=np.uint8)
     upright[:16, :16], upright[:16, 16:], upright[16:, :16] = 250, 150, 80
     stored = {
@@ -146,7 +146,7 @@ def test_float_pictures_need_a_known_range() -> None:
     assert "255" in one_line(np.zeros((4, 4, 3)))
 
 
-def test_transparency_lies_on_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     rgba = np.zeros((1, 4, 4), dtype=np.uint8)
     rgba[0, :, 0], rgba[0, :, 3] = 201, [0, 51, 128, 255]
     # the third red is (201 * 128 + 255 * 127) / 255 = 227.9
@@ -216,7 +216,7 @@ def test_arrays_of_every_kind(array: np.ndarray) -> None:
         np.testing.assert_array_equal(picture[..., 1], np.where(array, 255, 0))
 
 
-def test_read_only_and_strided_arrays_come_back_usable() -> None:
+def test_read_only_and_strided_arrays_become_usable() -> None:
     frozen = PHOTO.copy()
     frozen.flags.writeable = False
     for array in (frozen, PHOTO[:, ::-1], PHOTO[::2]):
@@ -226,7 +226,7 @@ def test_read_only_and_strided_arrays_come_back_usable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "expected"),
     [
         (np.zeros((3, 20, 30), np.uint8), "transpose"),
         (np.zeros((20, 30, 2), np.uint8), "(20, 30, 2)"),
@@ -236,11 +236,11 @@ def test_read_only_and_strided_arrays_come_back_usable() -> None:
         (np.zeros(5, np.uint8), "expected (H, W)"),
     ],
 )
-def test_arrays_that_do_not_say_what_they_show(array: np.ndarray, said: str) -> None:
-    assert said in one_line(array)
+def test_ambiguous_arrays_are_rejected(array: np.ndarray, expected: str) -> None:
+    assert expected in one_line(array)
 
 
-def test_size_is_judged_by_the_header(tmp_path: Path) -> None:
+def test_the_size_is_checked_in_the_header(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png_header(30_000, 30_000))
     limit = Image.MAX_IMAGE_PIXELS
