@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from detector.commands.machine_options import add_machine, machine_of
-from detector.commands.options import add_device, count
+from detector.commands.options import add_device, add_machine, count, given
 
 HELP = "train the network to classify whole pictures, as on ImageNet"
 
@@ -37,17 +36,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="start from these weights with a new last layer (default: from scratch)",
     )  # fmt: skip
     add(
-        "--epochs",
-        type=float,
-        metavar="N",
+        "--epochs", type=float, metavar="N",
         help="number of epochs; overrides the recipe (default: 250)",
-    )
+    )  # fmt: skip
     add(
         "--batch", dest="images_per_step", type=count, metavar="N",
         help="pictures per step; overrides the recipe (default: 128)",
     )  # fmt: skip
     add("--learning-rate", type=float, metavar="X", help="overrides the recipe (default: 0.01)")
-    add("--crop-side", type=int, metavar="N", help="in pixels; overrides the recipe (default: 224)")
+    add(
+        "--crop-side", type=int, metavar="N",
+        help="side of the crops, pixels; overrides the recipe (default: 224)",
+    )  # fmt: skip
     add("--seed", type=int, metavar="N", help="random seed; overrides the recipe (default: 0)")
     add_device(parser)
     add_machine(parser, trains_detector=False)
@@ -57,21 +57,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Train from a folder of classes; the run folder receives the weights."""
     from detector.classification.pretrain import pretrain
     from detector.recipes import PretrainOptions, fill, read_yaml
+    from detector.training_loop.machine import Machine
     from detector.weights_file import IMAGENET_WEIGHTS
 
     options = PretrainOptions()
     if arguments.recipe:
         options = fill(options, read_yaml(arguments.recipe), str(arguments.recipe))
-    keys = ("epochs", "images_per_step", "learning_rate", "crop_side", "seed")
-    given = {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
+    values = given(
+        epochs=arguments.epochs,
+        images_per_step=arguments.images_per_step,
+        learning_rate=arguments.learning_rate,
+        crop_side=arguments.crop_side,
+        seed=arguments.seed,
+    )
+    machine = given(
+        precision=arguments.precision,
+        checkpoint_minutes=arguments.checkpoint_minutes,
+        crops_per_pass=arguments.crops_per_pass,
+    )
     weights = arguments.weights
     pretrain(
         arguments.data,
         arguments.output or Path("runs") / f"pretrain-{arguments.data.resolve().name}",
-        fill(options, given, where="options"),
+        fill(options, values, where="options"),
         validation=arguments.validation,
         weights=IMAGENET_WEIGHTS if weights == Path("imagenet") else weights,
         device=arguments.device,
-        machine=machine_of(arguments),
+        machine=Machine(**machine),
     )
     return 0

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.chosen_detector import load_detector, name_of_weights
-from detector.commands.machine_options import add_machine, machine_of
-from detector.commands.options import add_device, add_settings, count
+from detector.commands.options import add_device, add_machine, add_settings, count, given
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -75,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.training.derived_recipe import derive_recipe, explain
     from detector.training.job import read_training_data
     from detector.training.run import train
+    from detector.training_loop.machine import Machine
     from detector.weights_file import IMAGENET_WEIGHTS
     from proposals import ProposalCache
 
@@ -93,10 +93,17 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = derive_recipe(dataset, data.resolve().parent.name or "custom")
     if arguments.imagenet_weights and start is None:  # they replace the derived initial network
         recipe = replace(recipe, training=replace(recipe.training, initial=""))
-    values = {"epochs": arguments.epochs, "seed": arguments.seed}
+    values = given(epochs=arguments.epochs, seed=arguments.seed)
     recipe = _with_options(recipe, arguments.settings, SECTIONS[part], values, arguments.members)
     if dataset is not None and os.environ.get("RANK", "0") == "0":  # the first of torchrun's
         print("\n".join(explain(recipe, dataset)), flush=True)
+    machine = given(
+        precision=arguments.precision,
+        checkpoint_minutes=arguments.checkpoint_minutes,
+        crops_per_pass=arguments.crops_per_pass,
+        images_per_pass=arguments.images_per_pass,
+        memory_gb=arguments.memory_gb,
+    )
     train(
         data,
         arguments.output or Path("runs") / _run_name(recipe.name, data, part, weights),
@@ -107,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         device=arguments.device,
         imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
-        machine=machine_of(arguments),
+        machine=Machine(**machine),
         cache=None if arguments.no_cache else ProposalCache(),
     )
     return 0
@@ -141,14 +148,14 @@ def _with_options(
     recipe: Recipe,
     settings: Sequence[str],
     section: str,
-    values: dict[str, float | None],
+    values: dict[str, float],
     members: int | None,
 ) -> Recipe:
-    """The recipe with --set, then with the `values` of a section that are given, and --members."""
+    """The recipe with --set, then with the `values` of a section and --members."""
     from detector.recipes import override, recipe_from_dict
 
     content: dict[str, Any] = override(recipe, settings).to_dict()
-    content[section] |= {key: value for key, value in values.items() if value is not None}
+    content[section] |= values
     if members is not None:
         content["training"]["members"] = members
     return recipe_from_dict(content, where="options")
