@@ -23,7 +23,6 @@ from detector.networks.scoring import Features, predict, see
 from detector.pictures.reading import ImageSource, read_image
 from detector.postprocess import Candidates, suppress
 from detector.recipes import DEFAULT, PostprocessOptions, Recipe
-from detector.recipes.search_options import search_options
 from detector.region_scores import choose_regions, objectness_of, score_regions
 from detector.results import Detections
 from detector.weights_file import WeightsInfo, save_weights
@@ -243,7 +242,7 @@ class Detector:
 
     def search(self, image: NDArray[np.uint8]) -> Proposals:
         """Selective search alone, with the recipe's options."""
-        return selective_search(image, **search_options(self.recipe.proposals))
+        return selective_search(image, **self.recipe.proposals.keywords())
 
     def multibox_proposals(self, source: ImageSource, count: int | None = None) -> Proposals:
         """MultiBox's boxes alone, most confident first; `count` None is the recipe's number.

@@ -1,4 +1,4 @@
-"""Made-up pictures with known boxes, and a recipe small enough for them."""
+"""Synthetic pictures with known boxes, and a recipe for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detector.recipes.loading import Options
 NAMES, CATEGORY_IDS = ("red", "green"), (17, 18)
 COLOURS = ((220, 30, 30), (30, 200, 40))
 
-# A recipe for pictures of a hundred pixels: everything small, nothing frozen that is tested.
+# A recipe for pictures of a hundred pixels
 SMALL_RECIPE: dict[str, Any] = {
     "name": "small",
     "proposals": {"mode": "single", "width": 96, "min_side": 8},
@@ -50,7 +50,7 @@ def rectangles(seed: int, height: int = 96, width: int = 128) -> tuple[np.ndarra
 
 
 def colour_noise(path: Path, colour: tuple[int, int, int], seed: int) -> None:
-    """Write a picture of 56 x 40 pixels that are about of one colour."""
+    """Write a picture of 56 x 40 pixels of nearly the same colour."""
     rng = np.random.default_rng(seed)
     pixels = np.clip(np.array(colour) + rng.normal(0, 25, (40, 56, 3)), 0, 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)

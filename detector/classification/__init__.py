@@ -1,1 +1,1 @@
-"""Classification of whole pictures: training and error rates."""
+"""Classification of whole pictures: prediction, pretraining and error rates."""

@@ -1,4 +1,4 @@
-"""Pictures sorted into one folder a class, as ImageNet comes: where they are, what they show."""
+"""Data sets of pictures sorted into one folder per class, like ImageNet."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ VALIDATION_FOLDERS = ("val", "valid", "validation")
 
 @dataclass(frozen=True)
 class ClassFolder:
-    """Labelled pictures.
+    """Labelled pictures of a folder.
 
     Attributes
     ----------
     root
-        The folder of the classes' folders.
+        The folder that contains the folders of the classes.
     class_names
         Names of those folders, sorted.
     files
-        Paths from `root`, class by class, in natural order inside each.
+        Paths relative to `root`, class by class, in natural order within a class.
     labels
         (N,) int64 indices into `class_names`, one for each of `files`.
     """
@@ -44,24 +44,24 @@ class ClassFolder:
         return len(self.files)
 
     def path(self, index: int) -> Path:
-        """Where picture `index` lies."""
+        """The file of picture `index`."""
         return self.root / self.files[index]
 
     def subset(self, indices: Sequence[int]) -> ClassFolder:
-        """These pictures alone; the classes stay."""
+        """These pictures alone, with all classes."""
         files = tuple(self.files[index] for index in indices)
         return ClassFolder(self.root, self.class_names, files, self.labels[list(indices)])
 
     def fingerprint(self) -> str:
-        """Tells these classes and files, in this order, from any other (names, not contents)."""
+        """Digest of the names of classes and files in this order; contents are not read."""
         return hashlib.sha256(repr((self.class_names, self.files)).encode()).hexdigest()
 
 
 def find_parts(data: Path) -> tuple[Path, Path | None]:
     """The training folder of a data set, and its validation folder if it has one.
 
-    With a folder `train` of folders inside, the two lie side by side; any other folder holds the
-    classes itself, of which one may be called train.
+    A data set with a folder `train` that contains folders has its parts side by side. Any other one
+    contains the classes themselves, of which one may be called train.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def find_parts(data: Path) -> tuple[Path, Path | None]:
 
 
 def read_class_folder(root: Path) -> ClassFolder:
-    """List the pictures of a folder that holds one folder a class.
+    """List the pictures of a folder that contains one folder per class.
 
-    Pictures are known by their suffix, and those in deeper folders count; nothing is opened.
-    Hidden folders are left out.
+    Pictures are recognised by their suffix, without opening them, and may lie in deeper folders.
+    Hidden folders are skipped.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def read_class_folder(root: Path) -> ClassFolder:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     if not names:
         raise DetectorError(
-            f"{printable(root)}: holds no folders; sort its pictures into one folder a class"
+            f"{printable(root)}: contains no folders; sort its pictures into one folder per class"
         )
     files: list[str] = []
     labels: list[int] = []

@@ -1,4 +1,4 @@
-"""Classifying whole pictures: softmax averaged over crops and over networks (section 7)."""
+"""Classify whole pictures: softmax averaged over crops and over networks (section 7)."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Classifier:
     Attributes
     ----------
     networks
-        On `device`, in evaluation mode.
+        Networks on `device`, in evaluation mode.
     class_names
-        As many as each network has outputs.
+        One name for each output of the networks.
     other_names
-        ImageNet's synsets ("n02124075"), which its folders are named by; else empty.
+        ImageNet's synsets ("n02124075"), after which its folders are named; otherwise empty.
     side
-        Of the crops, in pixels.
+        Side of the crops in pixels.
     """
 
     networks: tuple[GoogLeNet, ...]
@@ -46,11 +46,11 @@ class Classifier:
 
     @property
     def crops_per_pass(self) -> int:
-        """What bounds the memory of a pass; two pictures of 144 crops on a GPU."""
+        """Limits the memory of a pass: two pictures of 144 crops on a GPU."""
         return 288 if self.device.type == "cuda" else 24
 
     def __call__(self, images: Sequence[NDArray[np.uint8]], crops: int = 1) -> NDArray[np.float32]:
-        """Pictures (H, W, 3) -> probabilities (len(images), classes), each row of sum 1."""
+        """Pictures (H, W, 3) -> probabilities (len(images), classes) with rows of sum 1."""
         return self.average(torch.cat([multi_crop(i, crops, self.side) for i in images]), crops)
 
     @torch.no_grad()
@@ -59,26 +59,26 @@ class Classifier:
         total = torch.zeros(len(windows) // crops, len(self.class_names), device=self.device)
         pieces = windows.split(self.crops_per_pass)
         for network in self.networks:
-            answers = []
-            with mixed_precision(self.device):  # one for all: weights are cast once
+            predictions = []
+            with mixed_precision(self.device):  # one block, so that weights are cast once
                 for piece in pieces:
                     pixels = preprocess(piece.to(self.device))
                     logits = network(pixels.contiguous(memory_format=torch.channels_last))
-                    answers.append(logits.float().softmax(1))
-            total += torch.cat(answers).unflatten(0, (-1, crops)).mean(1)
+                    predictions.append(logits.float().softmax(1))
+            total += torch.cat(predictions).unflatten(0, (-1, crops)).mean(1)
         averaged: NDArray[np.float32] = (total / len(self.networks)).cpu().numpy()
         return averaged
 
     def columns(self, folder: ClassFolder) -> NDArray[np.int64]:
-        """For each class of a folder the column of the probabilities that stands for it.
+        """For each class of a folder, the column of its probability.
 
-        The folder's names may be the classes' names, their first words before a comma, or
-        synsets.
+        A folder's classes may be called by the names of the classes, by the part of these before a
+        comma, or by synsets.
 
         Raises
         ------
         DetectorError
-            A class that the networks do not know.
+            A class that the networks do not have.
         """
         known = {name.split(",")[0]: column for column, name in enumerate(self.class_names)}
         for names in (self.other_names, self.class_names):
@@ -96,12 +96,12 @@ class Classifier:
 def load_classifier(
     paths: Sequence[Path] = (IMAGENET_WEIGHTS,), device: str | torch.device | None = None
 ) -> Classifier:
-    """Networks from files that `detect pretrain` wrote, or the bundled ImageNet weights.
+    """Load networks that `detect pretrain` trained, or the bundled ImageNet weights.
 
     Raises
     ------
     DetectorError
-        A file that cannot be read or holds no classifier; networks of different classes.
+        An unreadable file, or one without a classifier; networks of different classes.
     """
     chosen = choose_device(device)
     networks, described = [], []
@@ -112,14 +112,14 @@ def load_classifier(
         about = _describe(metadata)
         if not outputs or outputs != len(about[0]):
             raise DetectorError(
-                f"{printable(path)}: holds no classifier and its class names; give weights made "
+                f"{printable(path)}: has no classifier with class names; give weights made "
                 "by `detect pretrain`"
             )
         described.append(about)
         if about != described[0]:
             raise DetectorError(
-                f"{printable(path)}: its classes or its crops are not those of "
-                f"{printable(paths[0])}; average networks that were trained alike"
+                f"{printable(path)}: its classes or its crop size differ from those of "
+                f"{printable(paths[0])}; average networks of the same classes and crop size"
             )
         network = GoogLeNet(outputs)
         load_imagenet(network, path)
@@ -128,7 +128,7 @@ def load_classifier(
 
 
 def _describe(metadata: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """Class names, synsets and side of the crops; no names where the metadata are not ours."""
+    """Class names, synsets and side of the crops; no names if the metadata are of another kind."""
     try:
         names = tuple(map(str, json.loads(metadata["class_names"])))
         other = tuple(map(str, json.loads(metadata.get("synsets", "[]"))))

@@ -1,4 +1,4 @@
-"""How often a classifier is right: top-1 and top-5 error over a folder of labelled pictures."""
+"""Top-1 and top-5 error of a classifier over a folder of labelled pictures."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class ClassificationReport:
     classes: int
     networks: int
     crops: int
-    top1_error: float  # fraction of the pictures whose likeliest class is another
-    top5_error: float  # fraction whose class is not among the five likeliest
+    top1_error: float  # fraction of pictures whose likeliest class is not theirs
+    top5_error: float  # fraction of pictures whose five likeliest classes do not include theirs
 
     def table(self) -> str:
         """Two lines of text."""
@@ -57,23 +57,23 @@ class ClassificationReport:
 def measure(
     classifier: Classifier, folder: ClassFolder, crops: int, console: Console
 ) -> ClassificationReport:
-    """Classify every picture of a folder; those that cannot be read are named and left out.
+    """Classify every picture of a folder; unreadable ones are reported and do not count.
 
     Raises
     ------
     DetectorError
-        A class that the networks do not know, or no picture that can be read.
+        A class that the networks do not have, or no readable picture.
     """
     columns = classifier.columns(folder)
     ranks: list[int] = []
     unreadable: list[str] = []
-    answers = _answers(classifier, folder, crops)
-    for answer in track(answers, "classifying", len(folder), console=console):
-        if isinstance(answer, str):
-            unreadable.append(answer)
-            console.print(answer, markup=False, highlight=False, soft_wrap=True)
+    results = _classify(classifier, folder, crops)
+    for result in track(results, "classifying", len(folder), console=console):
+        if isinstance(result, str):
+            unreadable.append(result)
+            console.print(result, markup=False, highlight=False, soft_wrap=True)
         else:
-            probabilities, label = answer
+            probabilities, label = result
             ranks.append(rank(probabilities, columns[label]))
     if not ranks:
         raise DetectorError(
@@ -86,14 +86,14 @@ def measure(
 
 
 def rank(probabilities: NDArray[np.float32], column: int) -> int:
-    """How many other classes are at least as likely: an answer of equals is not a right one."""
+    """How many other classes are at least as likely, so that a tie counts as an error."""
     return int((probabilities >= probabilities[column]).sum()) - 1
 
 
-def _answers(
+def _classify(
     classifier: Classifier, folder: ClassFolder, crops: int
 ) -> Iterator[tuple[NDArray[np.float32], int] | str]:
-    """For each picture its probabilities and label, or why it cannot be read."""
+    """For each picture its probabilities and label, or the reason why it cannot be read."""
     loader: DataLoader[Any] = DataLoader(
         _Windows(folder, crops, classifier.side),  # type: ignore[arg-type]  # a map-style data set
         batch_size=max(1, classifier.crops_per_pass // crops),
@@ -103,13 +103,13 @@ def _answers(
     )
     for items in loader:
         read = [windows for windows, _ in items if windows is not None]
-        found = iter(classifier.average(torch.cat(read), crops) if read else ())
+        probabilities = iter(classifier.average(torch.cat(read), crops) if read else ())
         for windows, about in items:
-            yield about if windows is None else (next(found), about)
+            yield about if windows is None else (next(probabilities), about)
 
 
 class _Windows:
-    """Item `i`: the crops of picture `i` and its label, or None and why it cannot be read."""
+    """Item `i`: the crops of picture `i` and its label, or None and why it is unreadable."""
 
     def __init__(self, folder: ClassFolder, crops: int, side: int) -> None:
         self.folder, self.crops, self.side = folder, crops, side

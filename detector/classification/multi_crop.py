@@ -1,4 +1,4 @@
-"""The crops one picture is classified by: 1, 10 or the 144 of the paper's section 7.
+"""The crops by which a picture is classified: 1, 10, or the 144 of the paper's section 7.
 
 picture -> short side resized to a scale -> squares of that side -> windows of 224, mirrored
 """
@@ -20,27 +20,27 @@ Pixels = NDArray[np.uint8]
 SCALES = (256, 288, 320, 352)  # short sides of the picture, for windows of 224
 WINDOW = 224
 CROPS = (1, 10, 144)
-STRIP = 8  # long over short side; resizing a longer picture whole might take any amount of memory
+STRIP = 8  # long over short side; resizing a longer picture could need any amount of memory
 
 
 def multi_crop(image: Pixels, crops: int = 1, side: int = WINDOW) -> Tensor:
-    """The windows of a picture that the network looks at.
+    """The windows of a picture that a network classifies.
 
     - 1: the centre of the central square at scale 256;
     - 10: the four corners and the centre of that square, and their mirrors (Krizhevsky et al.
       2012);
-    - 144: 4 scales x 3 squares (left, centre, right; of an upright picture top, centre, bottom) x
+    - 144: 4 scales x 3 squares (left, centre, right; in a tall picture top, centre, bottom) x
       6 windows (four corners, centre, the whole square resized) x 2 mirrors (section 7).
 
-    All windows of a square come in a row, each followed by its mirror. Where the picture is
-    square its three squares are one and the same, three times.
+    The windows of a square are neighbours, each followed by its mirror. The three squares of a
+    square picture are the same one.
 
     Parameters
     ----------
     image
         (H, W, 3) uint8.
     side
-        Of the windows, in pixels; the scales grow and shrink with it (256 at 224).
+        Side of the windows in pixels; the scales are in proportion to it (256 at 224).
 
     Returns
     -------
@@ -56,23 +56,23 @@ def multi_crop(image: Pixels, crops: int = 1, side: int = WINDOW) -> Tensor:
         raise DetectorError(f"{crops} crops: use 1, 10 or 144")
     scales = [round(scale * side / WINDOW) for scale in SCALES]
     if crops == 144:
-        found: list[Pixels] = []
+        chosen: list[Pixels] = []
         for scale in scales:
             for square in squares(image, scale):
-                found += with_mirrors([*windows(square, side), resize(square, side, side)])
+                chosen += with_mirrors([*windows(square, side), resize(square, side, side)])
     else:
         _, central, _ = squares(image, scales[0])
-        found = list(with_mirrors(windows(central, side)))
+        chosen = list(with_mirrors(windows(central, side)))
         if crops == 1:
-            found = found[-2:-1]  # the centre comes last, its mirror behind it
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+            chosen = chosen[-2:-1]  # the centre, which only its mirror follows
+    return torch.from_numpy(np.stack(chosen)).permute(0, 3, 1, 2)
 
 
 def squares(image: Pixels, scale: int) -> list[Pixels]:
     """Left, central and right square of a picture whose short side is resized to `scale`.
 
-    Of an upright picture top, centre and bottom. From a long strip they are cut before resizing,
-    which moves them by up to half a pixel.
+    In a tall picture they are top, centre and bottom. Those of a long strip are cut before it is
+    resized, which moves them by up to half a pixel.
     """
     height, width = image.shape[:2]
     short = min(height, width)
@@ -98,7 +98,7 @@ def with_mirrors(crops: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 def resize(image: Pixels, height: int, width: int) -> Pixels:
-    """Averaged where it shrinks, interpolated where it grows."""
+    """Resize an image, by averages if it shrinks, by interpolation if it grows."""
     method = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_LINEAR
     contiguous = np.ascontiguousarray(image)
     resized: Pixels = cv2.resize(contiguous, (width, height), interpolation=method)

@@ -63,7 +63,6 @@ def selective_search_proposer(
         Several pictures will be searched: a processor each is faster than all for one.
     """
     from detector.recipes import DEFAULT, load_recipe, override
-    from detector.recipes.search_options import search_options
     from proposals import ProposalCache, selective_search
     from proposals.threads import processors
 
@@ -73,6 +72,6 @@ def selective_search_proposer(
     search: Callable[..., Proposals] = selective_search
     if use_cache:
         search = ProposalCache().get_or_compute
-    method = partial(search, threads=1 if several else None, **search_options(options))
+    method = partial(search, threads=1 if several else None, **options.keywords())
     decisive = {"method": "selective_search", "proposals": asdict(options)}
     return Proposer(method, decisive, processors())

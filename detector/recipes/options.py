@@ -37,6 +37,10 @@ class ProposalOptions:
     width: int = bounded(500, 0, 10_000)  # pixels the photograph is resized to; 0 = not resized
     min_side: int = bounded(20, 0, 10_000)  # shortest side of a box, in pixels at that width
 
+    def keywords(self) -> dict[str, Any]:
+        """Arguments of `proposals.selective_search`, whose width is None if nothing is resized."""
+        return {"mode": self.mode, "width": self.width or None, "min_side": self.min_side}
+
 
 @dataclass(frozen=True)
 class NetworkOptions:

@@ -1,1 +1,1 @@
-"""What a detector learns, and from what."""
+"""Training of detectors: the data, the losses and the order of a run."""

@@ -1,7 +1,7 @@
-"""Training MultiBox on a detector's trunk.
+"""Train MultiBox on a detector's trunk.
 
-The trunk stays as it is, so every photograph goes through it once; what MultiBox sees of it is
-kept in a file of the run folder (1.7 MB a photograph), and an epoch takes seconds.
+The trunk keeps its weights, so every photograph goes through it once. A file in the run folder
+keeps the maps that MultiBox needs (1.7 MB a photograph), so an epoch takes seconds.
 """
 
 from __future__ import annotations
@@ -35,9 +35,12 @@ from proposals.multibox_loss import assign, multibox_losses, stack
 from proposals.multibox_priors import GRIDS, SHAPES, Priors, grid_priors
 
 Floats = NDArray[np.float32]
-LOCATION_WEIGHT = 1.0  # the paper's 0.3 weighs errors in shares of the picture, not of deviations
-EXTRA_IOU = 0.5  # priors that overlap an object by as much learn it too; the paper's one each
-MAPS = "multibox_maps-{}.bin"  # of the photographs whose digest stands there
+# Weight of the location loss, whose errors are in units of the priors' deviation; the paper's 0.3
+# is for errors in shares of the picture
+LOCATION_WEIGHT = 1.0
+# Priors that overlap an object by this IoU learn it as well; the paper gives it to one prior
+EXTRA_IOU = 0.5
+MAPS = "multibox_maps-{}.bin"  # with the digest of the photographs
 MAP_BYTES = 2 * GRIDS[0] ** 2 * TRUNK_CHANNELS  # of a photograph
 
 
@@ -70,7 +73,7 @@ def train_multibox(
     steps = MultiBoxSteps(boxes, priors, options)
 
     def losses(model: MultiBox, batch: Batch, device: torch.device) -> dict[str, Tensor]:
-        outputs, logits = model(batch.maps.to(device).float())  # autocast, where on, takes it back
+        outputs, logits = model(batch.maps.to(device).float())  # autocast may convert back
         truth, locations = batch.truth.to(device), batch.locations.to(device)
         return multibox_losses(outputs, logits, truth, locations, LOCATION_WEIGHT)
 
@@ -88,18 +91,18 @@ def train_multibox(
 
 
 def multibox_steps(photographs: int, options: LoopOptions) -> int:
-    """Steps of a run on so many photographs."""
+    """Number of steps in a run on so many photographs."""
     size = min(options.images_per_step, max(1, photographs))
     return round(options.epochs * photographs) // size
 
 
 def check_multibox(photographs: int, options: LoopOptions, folder: Path) -> None:
-    """Tell, before a detector is trained, what would end its MultiBox's training after that.
+    """Refuse, before a detector is trained, what would end the training of its MultiBox later.
 
     Raises
     ------
     DetectorError
-        No step to learn in, or no room for the maps.
+        No step of training, or no disk space for the maps.
     """
     if not multibox_steps(photographs, options):
         raise DetectorError(
@@ -108,7 +111,8 @@ def check_multibox(photographs: int, options: LoopOptions, folder: Path) -> None
         )
     made = sum(path.stat().st_size for path in folder.rglob(MAPS.format("*")))
     needed, free = photographs * MAP_BYTES - made, shutil.disk_usage(folder).free
-    if needed > free and not (folder / MULTIBOX / CHECKPOINT).exists():  # which knows them by now
+    # A checkpoint is written only after all maps have been
+    if needed > free and not (folder / MULTIBOX / CHECKPOINT).exists():
         raise DetectorError(
             f"{folder}: MultiBox's maps of {photographs:,} photographs take {needed / 1e9:.1f} GB, "
             f"and {free / 1e9:.1f} GB are free; choose another --output, or --part detector"
@@ -123,9 +127,9 @@ def squashed_maps(
     path: Path,
     console: Console,
 ) -> NDArray[np.int16]:
-    """What MultiBox sees of the photographs: (N, G, G, C) bfloat16, as int16, in a file.
+    """The maps that MultiBox needs of the photographs: (N, G, G, C) bfloat16, as int16, in a file.
 
-    A file found half made is continued.
+    An incomplete file is continued.
     """
     side = model.grids[0]
     shape = (side, side, model.reduce.in_channels)
@@ -147,12 +151,12 @@ def squashed_maps(
 
 
 class MultiBoxSteps:
-    """The one part of a step is its batch; order and mirroring are fixed by the seed.
+    """Steps of one part each, a batch of maps; the seed decides their order and mirroring.
 
-    The mirrored map stands for that of a mirrored photograph, which spares a second pass of the
-    trunk. The two differ, for neither filters nor the pools' padding are symmetric, but boxes found
-    on maps as they are lean to no side. `maps`, (N, G, G, C), are to be there before the first
-    part.
+    A mirrored map takes the place of the map of a mirrored photograph, which saves a second pass of
+    the trunk. The two differ, since neither the filters nor the padding of the pools are symmetric,
+    but the boxes that are found on the original maps have no bias to either side. Set `maps`,
+    (N, G, G, C), before the first part is made.
     """
 
     maps: NDArray[np.int16]
@@ -171,7 +175,7 @@ class MultiBoxSteps:
         self.order = order[: round(options.epochs * len(boxes))]
 
     def fingerprint(self) -> str:
-        """Tells this data, in this order, from any other."""
+        """Digest of this data in this order."""
         digest = hashlib.sha256(self.order.tobytes())
         for boxes, ignored in self.boxes:
             digest.update(boxes.tobytes() + ignored.tobytes())
@@ -181,7 +185,7 @@ class MultiBoxSteps:
         return multibox_steps(len(self.boxes), self.options)
 
     def part(self, step: int, place: int) -> Batch:
-        """The batch of a step, of which there is one."""
+        """The batch of a step, its only part."""
         size = min(self.options.images_per_step, len(self.boxes))
         rows = self.order[step * size : (step + 1) * size]
         mirrored = np.random.default_rng([self.options.seed, 6, step]).random(size) < MIRRORED
@@ -197,13 +201,13 @@ class MultiBoxSteps:
 
 
 def _digest(photographs: Photographs, images: Sequence[int]) -> str:
-    """Tells photographs, in their order, from any other; not what is marked in them."""
+    """Digest of photographs in their order, without their annotations."""
     records = [photographs.dataset.images[index] for index in images]
     return hashlib.sha256(repr(records).encode()).hexdigest()[:16]
 
 
 def _normalised(photographs: Photographs, index: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Boxes of a photograph in shares of its sides, and which of them teach nothing."""
+    """Boxes of a photograph in shares of its sides, and which of them are not learned from."""
     record, truths = photographs.dataset.images[index], photographs.truths(index)
     sides = np.array([record.width, record.height] * 2, np.float32)
     return np.clip(truths.boxes_xyxy / sides, 0, 1), truths.ignored

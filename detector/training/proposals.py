@@ -1,4 +1,4 @@
-"""The boxes that a run learns from: selective search's, and those of MultiBox where it has one."""
+"""The boxes that a run learns from: selective search's, and those of a proposer's MultiBox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from detector.pictures.dataset_folder import read_photograph
 from detector.pictures.reading import read_image
 from detector.pipeline import Detector
 from detector.recipes import ProposalOptions
-from detector.recipes.search_options import search_options
 from detector.weights_file import load_tensors, save_tensors
 from eval import Dataset
 from proposals.batch import selective_search_many
@@ -31,39 +30,40 @@ def searched_proposals(
     cache: ProposalCache | None,
     console: Console,
 ) -> list[Proposals]:
-    """Selective search of every photograph, from the cache where it has it.
+    """Selective search of every photograph, from the cache if it is there.
 
-    All are read for it, so that one of other sides than its data set says is told before learning.
+    This reads all photographs, so one whose size differs from the data set's ends the run before
+    training starts.
     """
     readers = [
         partial(read_photograph, folder / record.file_name, (record.height, record.width))
         for record in dataset.images
     ]
-    computed = selective_search_many(readers, cache=cache, **search_options(options))
+    computed = selective_search_many(readers, cache=cache, **options.keywords())
     return list(track(computed, "proposals", len(readers), console=console))
 
 
 class MultiBoxSource(NamedTuple):
-    """What decides the boxes of MultiBox that a run learns from: whose, how many, of what."""
+    """All that decides which boxes of MultiBox a run learns from."""
 
     proposer: Detector
     boxes: int  # the likeliest of each photograph
     dataset: Dataset
     folder: Path
-    images: list[int]  # numbers of its photographs
+    images: list[int]  # indices of its photographs
 
     def digest(self) -> str:
-        """Tells these boxes from any other, but for the rounding of the device."""
+        """Digest of what decides these boxes; the device changes them by rounding only."""
         records = [self.dataset.images[index] for index in self.images]
         words = repr((self.proposer.digest(), self.boxes, records))
         return hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def kept_multibox(source: MultiBoxSource, path: Path, console: Console) -> list[Proposals]:
-    """The proposer's boxes in each photograph, from the file of the run where it has them.
+    """The proposer's boxes in each photograph, from the file in the run folder if it is there.
 
-    They are kept because they are minutes of work, and because a run that goes on elsewhere is to
-    learn from the same ones: another device would round otherwise.
+    They are kept because they take minutes, and because a run that is continued on another device,
+    which rounds differently, must learn from the same boxes.
     """
     digest = source.digest()
     if path.exists():

@@ -1,4 +1,4 @@
-"""Measuring a detector on the photographs that were held out of training."""
+"""Measure a detector on the photographs that were held out of training."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from proposals.recall.meter import RecallMeter
 def validate(
     detector: Detector, dataset: Dataset, folder: Path, images: list[int], console: Console
 ) -> dict[str, float]:
-    """Measure on some photographs: VOC mAP (IoU .5, area AP), and the recall of the proposals.
+    """Measure VOC mAP (IoU 0.5, area under the curve) and the recall of proposals on some images.
 
-    Without an object in them neither is known, and neither is returned. The detector's classes are
-    the data set's, in the same order; their ids may be others.
+    Without an object in them neither is defined, and neither is returned. The detector has the
+    classes of the data set in the same order; their ids may differ.
     """
     category_ids = dict(zip(detector.info.category_ids, dataset.category_ids, strict=True))
     rows: list[dict[str, Any]] = []

@@ -1,1 +1,1 @@
-"""The loop that trains any network, resumable."""
+"""The resumable training loop, for any network."""

@@ -1,4 +1,4 @@
-"""Everything that a run needs to go on, in one file that is written whole or not at all."""
+"""Everything that a run needs to continue, in one file that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Content = tuple[dict[str, Tensor], dict[str, str]]
 
 @dataclass(frozen=True)
 class State:
-    """What changes while a run goes on; tensors by the names of the parameters."""
+    """All that changes during a run, by the names of the parameters."""
 
     parameters: Mapping[str, nn.Parameter]
     average: Mapping[str, Tensor]
@@ -25,7 +25,7 @@ class State:
 
 
 def write_checkpoint(path: Path, state: State, step: int, fingerprint: str) -> None:
-    """Write the state of a run on the data with this fingerprint after some steps; atomic."""
+    """Write the state of a run after some steps, with the fingerprint of its data; atomic."""
     tensors = {f"model.{n}": p.detach() for n, p in state.parameters.items()}
     tensors |= {f"average.{n}": t for n, t in state.average.items()}
     for name, parameter in state.parameters.items():
@@ -36,19 +36,19 @@ def write_checkpoint(path: Path, state: State, step: int, fingerprint: str) -> N
 
 
 def read_checkpoint(path: Path) -> Content | None:
-    """Tensors and metadata of a checkpoint, for `restore`; None where there is none."""
+    """Tensors and metadata of a checkpoint, for `restore`; None if there is none."""
     return load_tensors(path) if path.exists() else None
 
 
-def restore(state: State, found: Content, path: Path, fingerprint: str) -> int:
-    """Put what `read_checkpoint` found into the state of a run; returns the steps done.
+def restore(state: State, checkpoint: Content, path: Path, fingerprint: str) -> int:
+    """Set the state of a run to that of a checkpoint; returns the number of steps done.
 
     Raises
     ------
     DetectorError
-        It is another model's, another optimizer's or other data's.
+        The checkpoint is of another model, another optimizer or other data.
     """
-    tensors, metadata = found
+    tensors, metadata = checkpoint
     try:
         _restore_tensors(state, tensors)
         step = int(metadata["step"])
@@ -74,6 +74,6 @@ def _restore_tensors(state: State, tensors: dict[str, Tensor]) -> None:
             key, _, name = rest.partition(".")
             parameter = state.parameters[name]
             value = tensor
-            if key != "step":  # the others lie in memory as the parameter does
+            if key != "step":  # all others have the parameter's memory format
                 value = torch.empty_like(parameter, requires_grad=False).copy_(tensor)
             state.optimizer.state[parameter][key] = value

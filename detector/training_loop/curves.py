@@ -1,4 +1,4 @@
-"""The curves of a run as a picture: a panel for every loss and every figure of validation."""
+"""The curves of a run as a picture, with a panel for every loss and every validation figure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Values = NDArray[np.float64]
 COLUMNS = 3
 RAW, SMOOTH, MEASURED = "#b9cbe0", "#1f4e8c", "#b3541e"
 SMOOTHING = 0.05  # width of the moving average, as a share of the curve
-FEW = 20  # points, so few that each is marked
+FEW = 20  # points; fewer than these are marked one by one
 
 
 def draw_curves(folder: Path) -> Path | None:
-    """Draw metrics.jsonl of a run folder as curves.png; None where there is nothing to draw."""
+    """Draw metrics.jsonl of a run folder as curves.png; None if there is nothing to draw."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -51,26 +51,26 @@ def draw_curves(folder: Path) -> Path | None:
 
 
 def add_validation(folder: Path, figures: Mapping[str, float]) -> None:
-    """Enter figures of validation at the last step of a run, and draw its curves again.
+    """Add figures of validation at the last step of a run, and draw its curves again.
 
-    A finished run that is called again has them.
+    An earlier call of a finished run may have added them already.
     """
     lines = read_metrics(folder)
     step = int(lines[-1]["step"]) if lines else 0
     if metrics_line(step, figures) not in lines:
         log_metrics(folder, step, figures)
-    if lines:  # an ensemble has none of its own: its members' folders have curves
+    if lines:  # the curves of an ensemble are in the folders of its members
         draw_curves(folder)
 
 
 def read_curves(folder: Path) -> dict[str, tuple[Values, Values]]:
-    """Steps and values by name, losses first; of two values for a step the later one counts."""
+    """Steps and values by name, losses first; the last value for a step counts."""
     points: dict[str, dict[float, float]] = {}
     for line in read_metrics(folder):
         for name, value in line.items():
             if name != "step":
                 points.setdefault(name, {})[line["step"]] = value
-    names = sorted(points, key=is_validation)  # stable: else in the order they came
+    names = sorted(points, key=is_validation)  # stable: otherwise in order of appearance
     return {
         name: (np.array(list(points[name])), np.array(list(points[name].values())))
         for name in names
@@ -83,13 +83,13 @@ def is_validation(name: str) -> bool:
 
 
 def smooth(values: Values) -> Values:
-    """Centred moving average over 5 % of the curve; less of it at the ends."""
+    """Centred moving average over 5 % of the curve, over less at its ends."""
     half = round(len(values) * SMOOTHING / 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
     low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    found: Values = (sums[high] - sums[low]) / (high - low)
-    return found
+    smoothed: Values = (sums[high] - sums[low]) / (high - low)
+    return smoothed
 
 
 def _draw_panel(panel: Axes, name: str, steps: Values, values: Values) -> None:
@@ -106,7 +106,7 @@ def _draw_panel(panel: Axes, name: str, steps: Values, values: Values) -> None:
         panel.plot(steps, values, color=RAW, linewidth=0.8)
         panel.plot(steps, smoothed, marker=marker, color=SMOOTH, markersize=3, linewidth=1.5)
         panel.set_ylabel("loss", fontsize=8)
-        top = 1.15 * float(smoothed.max()) or 1.0  # a lone peak may go beyond the panel
+        top = 1.15 * float(smoothed.max()) or 1.0  # a single peak may exceed the panel
     panel.set_ylim(0, top)
     panel.set_title(name.replace("validation_", "validation "), fontsize=10, loc="left")
     panel.grid(color="#e6e6e6", linewidth=0.6)

@@ -1,4 +1,4 @@
-"""What a run learns from, and how its parts are made ahead while a GPU computes."""
+"""The data of a run in steps and parts, and workers that prepare parts while a GPU computes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.errors import DetectorError
 
 
 class Steps(Protocol):
-    """A run's data: steps of `parts_per_step` parts, the same at every call."""
+    """The data of a run: steps of `parts_per_step` parts, the same at every call."""
 
     @property
     def parts_per_step(self) -> int: ...
@@ -21,25 +21,25 @@ class Steps(Protocol):
         """Number of steps."""
 
     def part(self, step: int, place: int) -> Any:
-        """What one forward pass learns from; depends on (seed, step, place) alone."""
+        """What one pass learns from; it depends on the seed, the step and the place in it alone."""
 
     def fingerprint(self) -> str:
-        """Tells this data, in this order, from any other."""
+        """Digest of this data in this order."""
 
 
 def made_parts(
     data: Steps, first_step: int, places: Sequence[int], device: torch.device
 ) -> Iterator[Any]:
-    """A process's parts of all steps from `first_step` on, made ahead by workers where they pay.
+    """The parts of one process from `first_step` on, prepared by workers if they save time.
 
     Raises
     ------
     DetectorError
-        As `data.part` does, whoever called it.
+        Raised by `data.part`, also in a worker.
     """
     keys = ((step, place) for step in range(first_step, len(data)) for place in places)
     loader: DataLoader[Any] = DataLoader(
-        _Parts(data),  # type: ignore[arg-type]  # has what a map-style dataset needs
+        _Parts(data),  # type: ignore[arg-type]  # a map-style data set
         batch_size=None,
         sampler=keys,
         collate_fn=_unchanged,
@@ -53,9 +53,9 @@ def made_parts(
 
 
 class _Parts:
-    """Parts by (step, place), as a DataLoader asks for them.
+    """Parts by (step, place) for a DataLoader.
 
-    An error is handed over as a part: a worker's that is raised comes with its traceback for text.
+    An error is returned as a part: if a worker raised it, its traceback would become its text.
     """
 
     def __init__(self, data: Steps) -> None:
@@ -73,19 +73,19 @@ def _unchanged(item: Any) -> Any:
 
 
 def _workers(device: torch.device) -> int:
-    """Processes that make parts for a GPU: this process's share of the cores, but one."""
+    """Number of workers: for a GPU, this process's share of the cores less one."""
     if device.type != "cuda":
         return 0
     return max(1, min(16, cores_each() - 1))
 
 
 def cores_each() -> int:
-    """This process's share of the cores, of which torchrun says how many train on the machine."""
+    """Cores of the machine for each of the processes that torchrun started on it."""
     return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
 
 def start_worker(number: int) -> None:
-    """OpenCV's threads do not survive a fork, and there is a process per core already."""
+    """Turn off OpenCV's threads: they do not survive a fork, and every core has a process."""
     import cv2
 
     cv2.setNumThreads(0)

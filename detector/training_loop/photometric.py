@@ -1,12 +1,12 @@
-"""Photometric distortion: the same picture in other light, seen by another camera.
+"""Photometric distortion: random brightness, contrast, saturation and hue.
 
 After Howard (arXiv 1312.5402), whom the GoogLeNet paper (section 6) follows: brightness, contrast
 and colour change by random amounts, one after another in random order. Here colour is saturation
 and hue.
 
-Each of the four is an affine map of (red, green, blue), and so is any sequence of them: the four
-become one 3x4 matrix, and the picture is gone through once. Values are cut off at 0 and 255 only at
-the end, so no step loses what a later one would bring back.
+Each of the four changes is an affine map of (red, green, blue), and so is any sequence of them:
+together they are one 3x4 matrix, which is applied to the picture once. Values are clipped to 0..255
+only at the end, so no change clips what a later one would bring back into range.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
-FACTORS = (0.5, 1.5)  # of brightness, contrast, saturation: Howard's
+FACTORS = (0.5, 1.5)  # of brightness, contrast and saturation, as in Howard
 HUE = 18.0  # degrees to either side
 
 GREY = np.array([0.299, 0.587, 0.114])  # luminance (BT.601)
@@ -33,12 +33,12 @@ INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_N
 def distort(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Change brightness, contrast, saturation and hue of an RGB picture (H, W, 3) at random."""
     pixels = np.ascontiguousarray(image)
-    matrix = random_matrix(pixels.reshape(-1, 3)[::16].mean(0), rng)  # a sample's mean will do
-    return cast("NDArray[np.uint8]", cv2.transform(pixels, matrix))  # rounds and cuts off
+    matrix = random_matrix(pixels.reshape(-1, 3)[::16].mean(0), rng)  # the mean of a sample
+    return cast("NDArray[np.uint8]", cv2.transform(pixels, matrix))  # rounds and clips
 
 
 def random_matrix(mean_rgb: Sequence[float] | Matrix, rng: np.random.Generator) -> Matrix:
-    """A random distortion (3, 4) of pictures with this mean; the last column is added."""
+    """A random distortion (3, 4) for pictures with this mean colour; the last column is added."""
     brightness, contrast, saturation = rng.uniform(*FACTORS, 3)
     degrees = rng.uniform(-HUE, HUE)
     mean = np.append(np.asarray(mean_rgb, np.float64), 1.0)
@@ -57,26 +57,26 @@ def random_matrix(mean_rgb: Sequence[float] | Matrix, rng: np.random.Generator) 
 
 
 def scale_brightness(factor: float) -> Matrix:
-    """(4, 4) that multiplies all values; black stays black."""
+    """Matrix (4, 4) that multiplies all values; black stays black."""
     return np.diag([factor, factor, factor, 1.0])
 
 
 def scale_contrast(factor: float, mean_grey: float) -> Matrix:
-    """(4, 4) that multiplies distances from the picture's mean luminance."""
+    """Matrix (4, 4) that multiplies the distances from the picture's mean luminance."""
     matrix = scale_brightness(factor)
     matrix[:3, 3] = (1 - factor) * mean_grey
     return matrix
 
 
 def scale_saturation(factor: float) -> Matrix:
-    """(4, 4) that multiplies each pixel's distance from the grey of its luminance."""
+    """Matrix (4, 4) that multiplies each pixel's distance from the grey of its luminance."""
     matrix = np.eye(4)
     matrix[:3, :3] = factor * np.eye(3) + (1 - factor) * GREY
     return matrix
 
 
 def turn_hue(degrees: float) -> Matrix:
-    """(4, 4) that turns colours about the grey axis; 120 degrees take red to green."""
+    """Matrix (4, 4) that turns colours about the grey axis; 120 degrees turn red into green."""
     angle = math.radians(degrees)
     # Rodrigues' rotation about (1, 1, 1) / sqrt(3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)

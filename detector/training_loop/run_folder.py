@@ -142,25 +142,25 @@ def log_metrics(folder: Path, step: int, values: Mapping[str, float]) -> None:
 
 
 def metrics_line(step: int, values: Mapping[str, float]) -> dict[str, float]:
-    """A line of metrics.jsonl: five digits are enough."""
+    """A line of metrics.jsonl, with numbers of five digits."""
     return {"step": step, **{key: float(f"{value:.5g}") for key, value in values.items()}}
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The lines of metrics.jsonl; a last one cut off by a crash is left out."""
+    """The lines of metrics.jsonl, without a last one that a crash cut off."""
     path = folder / METRICS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found: list[dict[str, float]] = []
+    metrics: list[dict[str, float]] = []
     for line in lines:
         try:
-            found.append(json.loads(line))
+            metrics.append(json.loads(line))
         except ValueError:
             break
-    return found
+    return metrics
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Drop the lines of later steps than the checkpoint's; they will be written again."""
+    """Drop the lines of steps after the checkpoint, which will be written again."""
     kept = [line for line in read_metrics(folder) if line["step"] <= step]
     if (folder / METRICS).exists():
         write_text(folder / METRICS, "".join(json.dumps(line) + "\n" for line in kept))
@@ -177,6 +177,6 @@ def _now() -> str:
 
 
 def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

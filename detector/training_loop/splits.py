@@ -1,4 +1,4 @@
-"""Which photographs of a training set are held out to validate on."""
+"""Choose which pictures of a training set are held out to validate on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from eval import Dataset
 
-# Not a run's seed: networks that learned with different seeds are compared on the photographs that
-# none of them has seen, and vote together.
+# Not the seed of a run: networks of different seeds are compared and combined, so all of them hold
+# out the same photographs.
 SPLIT_SEED = 0
 
 
 def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices to learn from and to validate on, drawn with the seed."""
+    """Indices to train on and indices to validate on, drawn with the seed."""
     order = np.random.default_rng([seed, 1]).permutation(count)
     held = round(count * fraction)
     return sorted(order[held:].tolist()), sorted(order[:held].tolist())
@@ -22,9 +22,10 @@ def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], 
 def split_by_class(
     labels: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[list[int], list[int]]:
-    """The same of pictures of one class each (N,), a share of each; none gives its last picture.
+    """The same for pictures of one class each (N,): a share of every class, never its last picture.
 
-    Where a share is no whole number the classes take turns, so that small ones give some as well.
+    If the share is not a whole number, rounding is spread over the classes, so that small ones are
+    held out as well.
     """
     order = np.random.default_rng([seed, 1]).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # classes one after another
@@ -40,10 +41,10 @@ def split_by_class(
 def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list[int], list[int]]:
     """Image indices for training and for validation, drawn with the seed.
 
-    Every class, the rarest first, gives about `fraction` of its photographs: a draw that does not
-    look at classes can leave a rare one without a single object to measure. Photographs of nothing
-    but classes too small to give one give their share together. No class gives its last
-    photograph: what is not learned need not be measured.
+    About `fraction` of the photographs of every class are held out, of the rarest class first: a
+    draw without regard to classes can leave a rare one without a single object to measure. Classes
+    that are too small for a whole photograph share one quota. The last photograph of a class is
+    never held out: a class that is not learned need not be measured.
     """
     order = np.random.default_rng([seed, 1]).permutation(len(dataset))
     present = classes_present(dataset)[order]
@@ -65,7 +66,7 @@ def split_validation(dataset: Dataset, fraction: float, seed: int) -> tuple[list
 
 
 def classes_present(dataset: Dataset) -> NDArray[np.bool_]:
-    """(photographs, classes): has an object of the class that counts."""
+    """(photographs, classes): whether it shows an object of the class that is not ignored."""
     present = np.zeros((len(dataset), len(dataset.class_names)), bool)
     for index in range(len(dataset)):
         truths = dataset.truths(index)

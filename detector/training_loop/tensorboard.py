@@ -1,4 +1,4 @@
-"""Event files for TensorBoard, in the run folder, where `tensorboard` is installed."""
+"""Event files for TensorBoard in the run folder, if `tensorboard` is installed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Protocol, cast
 
 
 class Board(Protocol):
-    """What the loop uses of TensorBoard's SummaryWriter."""
+    """The part of TensorBoard's SummaryWriter that the loop uses."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
-        """One point of a curve."""
+        """Add a point to a curve."""
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Write what is still in memory and close the files."""
 
 
 def open_board(folder: Path, step: int) -> Board | None:
-    """A writer that goes on after `step`, or None where tensorboard is not installed."""
+    """A writer that continues after `step`, or None if tensorboard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:  # pip install googlenet-rcnn[train]
         return None
-    # Points of later steps, which a killed run left behind, are taken back
+    # A killed run may have written points of later steps; purge_step removes them
     writer = SummaryWriter(str(folder), purge_step=step + 1)
     return cast(Board, writer)

@@ -1,12 +1,12 @@
-"""The training loop, with checkpoints that resume, on one device or several.
+"""The training loop, with checkpoints to continue from, on one device or several.
 
-A run is a number of steps; a step is a number of parts. Each part goes forward and backward by
-itself, so that only one holds its activations; the gradients of a step's parts are averaged.
-Processes that train together deal the parts out among themselves, so the recipe alone decides
-what a step learns, whatever the number of devices.
+A run consists of steps, and a step of parts. Each part has a forward and backward pass of its own,
+so only the activations of one part are in memory; the gradients of all parts are averaged. The
+processes that train together share the parts of a step, and the result does not depend on their
+number.
 
-A run killed at any moment and started again with the same command continues from its checkpoint
-and ends with the same weights.
+A run that was killed at any moment continues from its checkpoint when the same command is given
+again, and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from detector.training_loop.parts import Steps, made_parts
 from detector.training_loop.run_folder import CHECKPOINT, forget_after, log_metrics
 from detector.training_loop.tensorboard import Board, open_board
 
-LOG_EVERY = 10  # steps, whose mean is logged
-SHOWN = 50  # steps, whose mean is shown
-DRAW_EVERY = 30  # seconds, at least
+LOG_EVERY = 10  # steps; their mean losses are logged
+SHOWN = 50  # steps; their mean losses are shown
+DRAW_EVERY = 30  # seconds between two drawings of the curves, at least
 
-
-# (model, part, device) -> the part's losses, which are summed; every part has the same names.
+# (model, part, device) -> losses of the part by name, the same names for every part; their sum is
+# what the step minimises
 PartLosses = Callable[[Any, Any, torch.device], dict[str, Tensor]]
 
 
 @dataclass
 class Progress:
-    """What the loop tells whoever watches: the step just done of `total`, and mean losses."""
+    """How far the loop is: the step just done, of `total`, and mean losses."""
 
     step: int
     total: int
@@ -66,23 +66,27 @@ class Trainer:
     Parameters
     ----------
     model
-        Weights to start from; those that require no gradient stay as they are.
+        The network with its initial weights; those that require no gradient stay as they are.
     data
-        What each step learns from; its length is the length of the run.
+        The steps to learn from; their number is the length of the run.
     losses
-        Of a part.
+        The losses of a part.
+    options
+        The recipe's.
     folder
-        Run folder; a checkpoint found there is resumed. Only the main process reads and writes it.
+        Run folder; a checkpoint in it is continued. Only the main process reads and writes it.
     processes
-        Those that train this model together.
+        The processes that train this model together, and their devices.
+    machine
+        Precision and time between checkpoints.
     uses_all
-        Every part goes through all layers that learn (`Processes.parallel`). A detector's does
-        not: warp mode leaves out the objectness score.
+        Whether every part goes through all layers that learn (`Processes.parallel`). In a detector
+        it does not: warp mode leaves out the objectness score.
 
     Raises
     ------
     DetectorError
-        A checkpoint of another run; parts that cannot be dealt out to the processes.
+        A checkpoint of another run; a step whose parts cannot be shared evenly.
     """
 
     def __init__(
@@ -110,7 +114,7 @@ class Trainer:
         self.part_losses = processes.parallel(whole, uses_all=uses_all)
 
     def run(self) -> Iterator[Progress]:
-        """Train to the end, yielding progress after every step; checkpoints by the clock."""
+        """Train to the end and yield progress after every step; write checkpoints by the clock."""
         self.model.train()
         total = len(self.data)
         saved = drawn = time.monotonic()
@@ -135,21 +139,21 @@ class Trainer:
             board.close()
 
     def use_average(self) -> None:
-        """Put the averaged weights in the model, for evaluation."""
+        """Put the averaged weights into the model, for evaluation."""
         with torch.no_grad():
             for name, parameter in self.state.parameters.items():
                 parameter.copy_(self.state.average[name])
         self.model.eval()
 
     def save_checkpoint(self) -> None:
-        """Write the whole state; atomic. Only the main process does."""
+        """Write the whole state, in the main process; atomic."""
         if not self.processes.is_main:
             return
         path = self.folder / CHECKPOINT
         write_checkpoint(path, self.state, self.step, self.data.fingerprint())
 
     def _advance(self, parts: Iterator[Any]) -> dict[str, float]:
-        """One optimizer step; the step's losses."""
+        """Take one step of the optimizer; returns its losses."""
         rate = learning_rate_factor(self.step, len(self.data), self.options)
         for group in self.state.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
@@ -169,40 +173,42 @@ class Trainer:
         return losses
 
     def _accumulate_gradients(self, parts: Iterator[Any]) -> dict[str, float]:
-        """Mean over a step's parts, over all processes, of gradients and losses."""
+        """Average gradients and losses over the parts of a step, in all processes."""
         names: list[str] = []
         sums = torch.zeros((), device=self.device)
         for place in self.places:
             part = next(parts)
             seed_part(self.options.seed, self.step, place)
-            with self._talking(last=place == self.places[-1]):
+            with self._exchange(last=place == self.places[-1]):
                 with PRECISIONS[self.machine.precision](self.device):
-                    found = self.part_losses(part)
-                names = list(found)
-                values = torch.stack(list(found.values())) / len(self.places)
+                    losses = self.part_losses(part)
+                names = list(losses)
+                values = torch.stack(list(losses.values())) / len(self.places)
                 values.sum().backward()
             sums = sums + values.detach()
         return dict(zip(names, self.processes.mean(sums).tolist(), strict=True))
 
-    def _talking(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """Processes exchange gradients once a step, with their last parts."""
+    def _exchange(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Let the processes exchange gradients once a step, in their last parts."""
         if last or self.processes.count == 1:
             return contextlib.nullcontext()
-        quiet: contextlib.AbstractContextManager[None] = self.part_losses.no_sync()  # type: ignore[operator]
-        return quiet
+        alone: contextlib.AbstractContextManager[None] = self.part_losses.no_sync()  # type: ignore[operator]
+        return alone
 
     def _update_average(self) -> None:
-        """Polyak average; the decay grows from 0 so that early steps are forgotten."""
+        """Update the Polyak average; its decay grows from 0, so that early steps are forgotten."""
         decay = min(self.options.averaging, (1 + self.step) / (10 + self.step))
         averages = list(self.state.average.values())
         weights = [parameter.detach() for parameter in self.state.parameters.values()]
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     def _resume(self) -> int:
-        """Steps done by the run that the folder holds; all processes go on from its state."""
+        """Continue from the checkpoint of the folder, if any; returns the number of steps done."""
         path = self.folder / CHECKPOINT
-        found = self.processes.from_main(lambda: read_checkpoint(path))
-        step = 0 if found is None else restore(self.state, found, path, self.data.fingerprint())
+        checkpoint = self.processes.from_main(lambda: read_checkpoint(path))
+        step = 0
+        if checkpoint is not None:
+            step = restore(self.state, checkpoint, path, self.data.fingerprint())
         if self.processes.is_main:
             forget_after(self.folder, step)
         return step

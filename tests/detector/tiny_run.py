@@ -1,4 +1,4 @@
-"""A run small enough to be repeated at will, alone or by two processes (`python -m`)."""
+"""A run that takes a moment, by one process or by two (`python -m`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEPS, PARTS = 9, 4
 
 
 class TinyModel(nn.Module):
-    """Dropout, and a layer that not every part goes through."""
+    """A network with dropout and a layer that not every part uses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class TinyModel(nn.Module):
 
 
 class TinySteps:
-    """Parts of noise, each with a class; in those of class 0 only there is a second answer."""
+    """Parts of noise, each with a class; only parts of class 0 use the second output."""
 
     parts_per_step = PARTS
 
@@ -74,13 +74,13 @@ def finish(trainer: Trainer) -> list[Progress]:
 
 
 def advance(trainer: Trainer, steps: int) -> None:
-    """Some steps, and no further: as if killed right after a checkpoint."""
+    """Take some steps and stop, as if killed right after a checkpoint."""
     for _ in zip(range(steps), trainer.run(), strict=False):
         pass
 
 
 def main(folder: Path) -> None:
-    """Both processes: a run in one go, a run in two, and what only the main process does."""
+    """Of both processes: an uninterrupted run, a continued one, and the main process's work."""
     torch.set_num_threads(1)
     with join_processes("cpu") as processes:
         assert processes.device == torch.device("cpu") and processes.count == 2

@@ -1,4 +1,4 @@
-"""Folders of classes: what is found in them, and how often a classifier is right."""
+"""Folders of classes, and the error rates of a classifier."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
 
 
 def test_folders_without_pictures_or_classes_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match="holds no folders; sort its pictures"):
+    with pytest.raises(DetectorError, match="contains no folders; sort its pictures"):
         read_class_folder(tmp_path)
     colour_noise(tmp_path / "full" / "1.png", (1, 2, 3), 0)
     (tmp_path / "empty").mkdir()
@@ -50,7 +50,7 @@ def test_folders_without_pictures_or_classes_are_errors(tmp_path: Path) -> None:
 
 
 class Reddest(nn.Module):
-    """Six classes; the redder a picture, the higher the class."""
+    """A network of six classes: the redder a picture, the higher the class."""
 
     def forward(self, x: Tensor) -> Tensor:
         red = x[:, 2].mean((1, 2)) + 123
@@ -73,7 +73,7 @@ def test_error_rates_of_a_folder(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_an_answer_of_equals_is_not_a_right_one() -> None:
+def test_a_tie_counts_as_an_error() -> None:
     assert rank(np.array([0.2, 0.5, 0.3], np.float32), 1) == 0
     assert rank(np.array([0.2, 0.5, 0.3], np.float32), 0) == 2
     assert rank(np.full(10, 0.1, np.float32), 3) == 9

@@ -1,4 +1,4 @@
-"""1, 10 and 144 crops lie where the paper says, and answers are averaged over them."""
+"""The places of 1, 10 and 144 crops, and the average of their probabilities."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def test_another_number_of_crops_is_refused() -> None:
         multi_crop(noise(20, 20), 7)
 
 
-class Answers(nn.Module):
-    """Answers the n-th crop it is shown with the n-th row of probabilities, again and again."""
+class Rows(nn.Module):
+    """A network that predicts given rows of probabilities for its crops in turn."""
 
     def __init__(self, rows: list[list[float]]) -> None:
         super().__init__()
@@ -124,12 +124,12 @@ class Answers(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows = (torch.arange(len(x)) + self.shown) % len(self.rows)
         self.shown += len(x)
-        return self.rows[rows].log() + 5  # what is added to all logits says nothing
+        return self.rows[rows].log() + 5  # a constant added to all logits changes nothing
 
 
 def test_probabilities_are_averaged_over_crops_and_over_networks() -> None:
-    # ten crops of .2 and .6 in turn: .4; the other network says .9 always: together .65
-    first, second = Answers([[0.2, 0.8], [0.6, 0.4]]), Answers([[0.9, 0.1]])
+    # ten crops of 0.2 and 0.6 in turn: 0.4; the other network always predicts 0.9: together 0.65
+    first, second = Rows([[0.2, 0.8], [0.6, 0.4]]), Rows([[0.9, 0.1]])
     networks = cast(tuple[GoogLeNet, ...], (first, second))
     classifier = Classifier(networks, ("a", "b"), (), 224, CPU)
     found = classifier([noise(30, 40)] * 3, crops=10)

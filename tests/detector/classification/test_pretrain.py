@@ -1,4 +1,4 @@
-"""Pretraining: runs that resume, weights that others can read, crops in order, losses."""
+"""Pretraining: runs that continue exactly, the form of the weights, order of crops, losses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OPTIONS = altered(PretrainOptions(), epochs=1.2, images_per_step=4, crop_side=32
 MACHINE = Machine(crops_per_pass=2, checkpoint_minutes=0.0)
 USUAL: dict[str, Any] = {"device": "cpu", "machine": MACHINE, "console": Console(quiet=True)}
 
-# Trains like the test itself, and is killed in the middle of a step.
+# The run of the test, killed in the middle of a step.
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -74,7 +74,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that nothing disturbed."""
+    """The folder of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     weights = pretrain(data, folder, OPTIONS, **USUAL)
     assert weights == folder / "weights.safetensors"
@@ -131,7 +131,7 @@ def test_a_detector_and_a_classifier_start_from_the_weights(finished: Path) -> N
     assert classifier.class_names == ("blue", "red") and classifier.side == 32
     found = classifier([np.zeros((50, 60, 3), np.uint8)], crops=10)
     assert found.shape == (1, 2) and found.sum() == pytest.approx(1)
-    with pytest.raises(DetectorError, match="its classes or its crops are not those of"):
+    with pytest.raises(DetectorError, match="its classes or its crop size differ from those of"):
         load_classifier([IMAGENET_WEIGHTS, path], device="cpu")
 
 
@@ -246,7 +246,7 @@ def test_what_is_held_out_leaves_every_class_a_picture() -> None:
 
 
 class Fixed(nn.Module):
-    """Answers with the same logits always."""
+    """A network that always predicts the same logits."""
 
     def __init__(self, *answers: list[float]) -> None:
         super().__init__()
@@ -277,9 +277,7 @@ def test_auxiliary_heads_average_as_published_at_224_and_take_other_sizes() -> N
     torch.testing.assert_close(seen[1], x[:, :, :4, :4])
 
 
-def test_a_picture_that_cannot_be_read_is_named_once_and_replaced(
-    data: Path, tmp_path: Path
-) -> None:
+def test_an_unreadable_picture_is_reported_once_and_replaced(data: Path, tmp_path: Path) -> None:
     for number in range(3):
         colour_noise(tmp_path / "red" / f"{number}.png", (220, 40, 40), number)
     (tmp_path / "red" / "1.png").write_bytes(b"no picture")

@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> Path:
     ("words", "message"),
     [
         (["--data", "gone"], "gone: no such folder"),
-        (["--data", "data/espresso"], "espresso: holds no folders"),
+        (["--data", "data/espresso"], "espresso: contains no folders"),
         (["--data", "data", "--epochs", "-1"], "options: epochs is -1.0; use 0.0 to"),
         (["--data", "data", "--learning-rate", "nan"], "options: learning_rate is nan"),
         (["--data", "data", "--epochs", "1"], "data: no training step of 128 pictures in 4"),
@@ -54,8 +54,8 @@ def test_bad_input_of_pretrain_is_one_line(
         ([], "name pictures, or a folder with --data"),
         (["x.png", "--data", "data"], "not both"),
         (["gone.png"], "gone.png: no such file"),
-        (["--data", "data/espresso"], "espresso: holds no folders"),
-        (["x.png", "--weights", "bare.safetensors"], "holds no classifier and its class names"),
+        (["--data", "data/espresso"], "espresso: contains no folders"),
+        (["x.png", "--weights", "bare.safetensors"], "has no classifier with class names"),
     ],
 )
 def test_bad_input_of_classify_is_one_line(

@@ -1,4 +1,4 @@
-"""Settings of a recipe from the command line."""
+"""`--set`: single values of a recipe from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: what ships can be read, and a mistake is named with the nearest right word."""
+"""Recipes: those that ship can be read, and an error names the key and the remedy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ({"trainig": {}}, "unknown key 'trainig'; did you mean 'training'?"),
         ({"network": {"short_sid": 64}}, "network: unknown key 'short_sid'; did you mean 'short_s"),
@@ -80,11 +80,11 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, said: str) -> None:
+def test_a_mistake_is_named_with_its_place_and_remedy(content: Any, message: str) -> None:
     with pytest.raises(DetectorError) as caught:
         recipe_from_dict(content, where="mine.yaml")
-    message = str(caught.value)
-    assert message.startswith("mine.yaml: ") and said in message and "\n" not in message
+    text = str(caught.value)
+    assert text.startswith("mine.yaml: ") and message in text and "\n" not in text
 
 
 def test_whole_numbers_and_powers_of_ten_are_floats_too() -> None:

@@ -1,4 +1,4 @@
-"""A recipe for any data: sizes that follow it, within what a computer can bear."""
+"""Derived recipes: sizes that follow from the data, within limits that two cores can handle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eval.datasets import ImageRecord, Truths, group_by_image
 def dataset(
     count: int, height: int, width: int, side: float, crowd: float = 0.0, names: int = 2
 ) -> Dataset:
-    """Pictures with a square object each, and a crowd's box beside it where asked for."""
+    """Pictures with one square object each, and optionally the box of a crowd beside it."""
     sides = np.array([side] * count + [crowd] * (count if crowd else 0))
     total = len(sides)
     boxes = np.stack([np.zeros(total), np.zeros(total), sides, sides], axis=1)
@@ -31,7 +31,7 @@ def dataset(
 
 
 def bounded(recipe: Recipe) -> bool:
-    """Whether a recipe is valid, and no dearer than what two processor cores can bear."""
+    """Whether a recipe is valid and within the limits of two processor cores."""
     network, training = recipe.network, recipe.training
     assert recipe_from_dict(recipe.to_dict()) == recipe
     sizes = (network.short_side, network.long_side, *training.short_sides)
@@ -74,7 +74,7 @@ def test_any_data_gives_a_recipe_that_can_be_used(
     recipe = derive_recipe(source, "mine")
     assert bounded(recipe)
     assert recipe.network.short_side == short and recipe.training.loop.epochs == epochs
-    # Objects of a pixel are not looked for, large ones not alone
+    # The search keeps boxes from 8 to 20 pixels up, whatever the objects measure
     assert 8 <= recipe.proposals.min_side <= 20
     held_out = 0.05 if count > 10_000 else 0.1
     assert recipe.training.validation_fraction == (held_out if count >= 20 else 0)
@@ -83,7 +83,7 @@ def test_any_data_gives_a_recipe_that_can_be_used(
 
 @pytest.mark.parametrize(("classes", "times"), [(10, 1), (200, 10**0.5), (800, 40**0.5)])
 def test_rare_classes_come_again_and_are_counted(classes: int, times: float) -> None:
-    """Of 800 pictures, a class each: those of a class of 1 in 200 come sqrt(.05 * 200) times."""
+    """800 pictures of one class each: a class in 1 of 200 is repeated sqrt(0.05 * 200) times."""
     source = dataset(800, 300, 400, 165, names=classes)
     truths = source.all_truths
     labels = np.arange(800) % classes
@@ -94,19 +94,19 @@ def test_rare_classes_come_again_and_are_counted(classes: int, times: float) -> 
     recipe = derive_recipe(source, "mine")
     learned = len(split_validation(source, recipe.training.validation_fraction, SPLIT_SEED)[0])
     assert recipe.training.loop.epochs == round(10_700 / (800 - 75) / times)
-    said = f"about {round(recipe.training.loop.epochs * learned * times):,} pictures seen"
-    assert any(said in line for line in explain(recipe, source))
+    line = f"about {round(recipe.training.loop.epochs * learned * times):,} pictures seen"
+    assert any(line in explained for explained in explain(recipe, source))
 
 
 def test_small_objects_are_searched_for() -> None:
-    # 12 of 1000 pixels are 6 of 500, of which .7 are 4: no less than 8
+    # 12 of 1000 pixels are 6 of 500; 0.7 times 6 is about 4, and 8 is the least
     assert derive_recipe(dataset(50, 1000, 1000, 12), "").proposals.min_side == 8
-    # 30 are 15, of which .7 are 10.5
+    # 30 of 1000 pixels are 15 of 500; 0.7 times 15 is 10.5
     assert derive_recipe(dataset(50, 1000, 1000, 30), "").proposals.min_side in (10, 11)
     assert derive_recipe(dataset(50, 1000, 1000, 300), "").proposals.min_side == 20
 
 
-def test_crowds_do_not_count_but_where_there_is_nothing_else() -> None:
+def test_crowds_count_only_if_there_is_nothing_else() -> None:
     assert measure(dataset(10, 300, 400, 50, crowd=290)).object == 50
     source = dataset(10, 300, 400, 50)
     crowds = np.ones(10, bool)
@@ -118,10 +118,10 @@ def test_crowds_do_not_count_but_where_there_is_nothing_else() -> None:
     assert measure(only).object == 50
 
 
-def test_what_was_derived_is_told() -> None:
+def test_the_explanation_names_what_was_derived() -> None:
     source = dataset(1000, 300, 400, 165, names=11)
     text = "\n".join(explain(derive_recipe(source, "mine"), source))
-    for said in (
+    for words in (
         "11 classes: class 0, class 1,", "class 7, ...", "1,000 pictures with 1,000 objects",
         "measures 165 pixels, the median picture's short side 300",
         "short side 320 (scaled by 1.1), so that the median object measures 176 pixels",
@@ -131,7 +131,7 @@ def test_what_was_derived_is_told() -> None:
         "training starts from the network of voc20", "12 epochs, about 11,100 pictures",
         "MultiBox 17 epochs", "75 pictures held out to validate on, about 7.5% of each class",
     ):  # fmt: skip
-        assert said in text, said
+        assert words in text, words
     few = dataset(3, 300, 400, 150)
     text = "\n".join(explain(derive_recipe(few, "mine"), few))
     assert "40 epochs, about 120 pictures seen" in text and "too few pictures to hold any" in text

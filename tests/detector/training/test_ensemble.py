@@ -1,4 +1,4 @@
-"""Training several networks that vote, and networks that read crops: whole runs on tiny data."""
+"""Training of ensembles and of warp networks: complete runs on tiny data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TRAINING = SMALL_RECIPE["training"]
 
 
 def recipe(mode: str = "shared", proposer: Path | None = None, **training: Any) -> Recipe:
-    """Without MultiBox. In warp mode a step is four crops of one photograph, few are detected."""
+    """A recipe without MultiBox. In warp mode a step has four crops, and few regions are kept."""
     content = {**SMALL_RECIPE, "multibox": {"boxes": 0}, "training": {**TRAINING, **training}}
     if mode == "warp":
         content["proposer"] = str(proposer or "")
@@ -50,7 +50,7 @@ def recipe(mode: str = "shared", proposer: Path | None = None, **training: Any) 
     return recipe_from_dict(content)
 
 
-# Five of the six pictures are trained on, two per step: two steps each.
+# Five of the six pictures are trained on, two per step: two steps for each member.
 PAIR = recipe(members=2, epochs=0.8, seed=4)
 
 
@@ -67,12 +67,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(small_dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of two members that nothing disturbed."""
+    """The folder of an uninterrupted run of two members."""
     return run(small_dataset, tmp_path_factory.mktemp("runs") / "finished", PAIR, cache)
 
 
 def differing(one: RegionClassifier, two: RegionClassifier) -> set[str]:
-    """Layers in which two networks differ."""
+    """Names of the layers in which two networks differ."""
     left, right = one.state_dict(), two.state_dict()
     names = {name for name in left if not torch.equal(left[name], right[name])}
     return {name.removeprefix("network.").split(".")[0] for name in names}
@@ -80,7 +80,7 @@ def differing(one: RegionClassifier, two: RegionClassifier) -> set[str]:
 
 def test_members_have_run_folders_of_their_own_and_one_file_together(finished: Path) -> None:
     recipes = [(finished / f"member{k}" / "recipe.yaml").read_text() for k in (1, 2)]
-    # 4 is the run's: 6 and 7 are those of a run of seed 3
+    # The run's seed is 4; members of a run of seed 3 have the seeds 6 and 7
     assert ["seed: 8\n" in recipes[0], "seed: 9\n" in recipes[1]] == [True, True]
     folders = [finished / f"member{k}" for k in (1, 2)]
     assert not (finished / "member3").exists()
@@ -104,7 +104,7 @@ def test_members_have_run_folders_of_their_own_and_one_file_together(finished: P
         assert not differing(found.model, own.model)
 
 
-def test_training_goes_on_from_one_network_not_from_an_ensemble(
+def test_training_starts_from_one_network_not_from_an_ensemble(
     finished: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
     start = Detector.load(finished, device="cpu")
@@ -187,10 +187,10 @@ def test_a_network_that_reads_crops_alone(small_dataset: Path, cache: Path, tmp_
 
 
 @pytest.mark.parametrize("mode", ["shared", "warp"])
-def test_a_detector_is_gone_on_from(
+def test_training_continues_from_a_detector(
     mode: str, small_weights: Path, small_dataset: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """In warp mode without its MultiBox."""
+    """In warp mode its MultiBox is dropped."""
     new = Detector.load(small_weights, device="cpu")
     start = Detector(new.members, new.recipe, new.info, "cpu")
     start.multibox = torch.nn.Linear(1, 1)  # type: ignore[assignment]  # no file can be read back
@@ -208,7 +208,7 @@ def proposals(boxes: np.ndarray) -> Proposals:
     return Proposals(boxes, np.linspace(1, 0.5, count, dtype=np.float32), np.full(count, "made up"))
 
 
-def test_a_proposer_s_multibox_is_asked_once_for_as_many_boxes_as_are_wanted(
+def test_a_proposer_s_multibox_runs_once_for_the_number_of_boxes_wanted(
     small_dataset: Path, tmp_path: Path
 ) -> None:
     asked = []
@@ -243,7 +243,7 @@ def test_a_detector_is_measured_under_the_data_set_s_ids(small_dataset: Path) ->
     assert dataset.category_ids == (17, 18)
 
     class Perfect:
-        """Finds every object, and calls the second class 17."""
+        """Detects every object; the id of its second class is 17."""
 
         info = SimpleNamespace(category_ids=(3, 17))
 
@@ -291,7 +291,7 @@ def test_a_proposer_that_cannot_propose_is_refused(
 def test_runs_of_any_seed_hold_out_the_same_pictures(
     small_dataset: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else what one network is measured on another has learned, and they could not vote."""
+    """Otherwise one network would be validated on what another was trained on."""
     splits = []
 
     def stop(job: Job, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Options of training that one mode alone heeds: the other refuses them, and no defaults."""
+"""Options of one mode: training in the other mode refuses them, unless they are defaults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_option_that_would_be_ignored_is_refused(
 
 
 @pytest.mark.parametrize(("key", "value"), [("keep", 20), ("keep_iou", 0.75)])
-def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
+def test_regions_cannot_be_ranked_without_objectness(
     key: str, value: float, small_dataset: Path, tmp_path: Path
 ) -> None:
     crops = recipe_from_dict({"name": "mine", "network": {"mode": "warp", key: value}})
@@ -60,7 +60,7 @@ def test_regions_are_not_chosen_where_nothing_tells_the_likely_ones(
         ("shared", {"label_smoothing": 0.1}),
     ],
 )
-def test_defaults_and_what_a_mode_does_anyway_are_not(
+def test_defaults_and_what_a_mode_does_anyway_are_accepted(
     mode: str, training: dict[str, Any], small_dataset: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""Training MultiBox on a detector's trunk: the whole command, killed and continued, and used."""
+"""Training of MultiBox: the whole command, killed and continued, and the boxes that it finds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.made_up import SMALL_RECIPE, altered
 # Five of six pictures, two a step: ten steps
 RECIPE = recipe_from_dict({**SMALL_RECIPE, "multibox": {"epochs": 4, "images_per_step": 2}})
 
-# Is killed once during the maps of the trunk and once in the middle of a step.
+# A run that is killed once while it makes maps, and once in the middle of a step.
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_killed_run_continues_to_the_same_weights(
     assert not list(folder.rglob("*.bin"))
 
 
-def test_what_would_end_it_is_told_before_a_detector_is_trained(
+def test_what_would_end_it_is_refused_before_a_detector_is_trained(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trained(*words: Any, **options: Any) -> None:
@@ -148,7 +148,7 @@ def test_where_nothing_computes_in_bfloat16_it_learns_in_float32(
 def test_maps_of_other_photographs_are_made_anew(
     small_weights: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command of before, of a list of pictures in which one that could not be read is gone."""
+    """The same command after an unreadable picture was removed from the data set."""
     seen, read = [], Photographs.read
 
     def once(photographs: Photographs, index: int) -> np.ndarray:
@@ -189,7 +189,7 @@ def test_the_detector_s_own_weights_are_kept(finished: Path, small_weights: Path
     assert not any(name.startswith("multibox.") for name in before)
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     assert any(name.startswith("multibox.") for name in after)
-    # ... but not its figures, which were another detector's
+    # The figures of the other detector are dropped
     metrics = Detector.load(finished, device="cpu").info.metrics
     assert set(metrics) == {"validation_mAP50", "validation_recall50"}
 

@@ -1,4 +1,4 @@
-"""Training examples: pictures and boxes move together, and the seed decides what comes when."""
+"""Training examples: boxes move with their pictures, and the seed decides their order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OBJECT, OTHER = [20.0, 10.0, 60.0, 40.0], [70.0, 50.0, 110.0, 80.0]
 
 
 def photographs(folder: Path, classes_of: list[list[int]], **extra: Any) -> Photographs:
-    """A data set with one 128 x 96 picture per list; each has OBJECT, of every class in it."""
+    """A data set with one 128 x 96 picture per list, which shows OBJECT of every class in it."""
     pixels = np.full((96, 128, 3), GREY, np.uint8)
     pixels[10:40, 20:60] = RED
     Image.fromarray(pixels).save(folder / "0.png")
@@ -90,7 +90,7 @@ def test_flips_and_scales_move_truths_and_proposals_with_the_picture(tmp_path: P
     assert {side for _, side in seen} == {64, 96, 180} and {flip for flip, _ in seen} == {0, 1}
 
 
-def test_what_is_ignored_is_no_proposal_but_stays_a_truth(tmp_path: Path) -> None:
+def test_an_ignored_truth_is_not_a_proposal(tmp_path: Path) -> None:
     (example,) = steps(photographs(tmp_path, [[1]], iscrowd=1)).part(0, 0)
     assert len(example.boxes_xyxy) == 2 and example.truths.ignored.tolist() == [True]
 
@@ -112,8 +112,8 @@ def test_a_step_depends_on_seed_and_step_only(tmp_path: Path) -> None:
     )
 
 
-def test_photographs_of_one_pass_have_one_short_side(tmp_path: Path) -> None:
-    """And are, but for that, the photographs they are one by one."""
+def test_photographs_of_one_scale_differ_in_nothing_else(tmp_path: Path) -> None:
+    """In pairs that share a short side they are the same photographs as one by one."""
     source = photographs(tmp_path, [[1], [2], [3], [1, 2]])
     changes = {"epochs": 30.0, "images_per_step": 4}
     alone = steps(source, **changes, short_sides=(96,))
@@ -136,7 +136,7 @@ def test_photographs_of_one_pass_have_one_short_side(tmp_path: Path) -> None:
 
 
 def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
-    # With threshold 1 a class in a quarter of the pictures is repeated sqrt(1 / .25) = 2 times;
+    # With threshold 1 a class in a quarter of the pictures is repeated sqrt(1 / 0.25) = 2 times;
     # class 2, in half of them, sqrt(2) = 1.414 times; class 1, in all, once.
     source = photographs(tmp_path, [[1, 2, 3], [1, 2], [1], [1]])
     once = Counter(image_order(source, range(4), options(repeat_threshold=1.0)).tolist())
@@ -147,7 +147,7 @@ def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
     assert sorted(plain.tolist()) == [0, 1, 2, 3]
 
 
-def test_epochs_may_be_broken_and_come_in_different_orders(tmp_path: Path) -> None:
+def test_epochs_may_be_fractions_and_differ_in_order(tmp_path: Path) -> None:
     source = photographs(tmp_path, [[1]] * 8)
     order = image_order(source, range(2, 8), options(epochs=2.5)).tolist()
     assert len(order) == 15
@@ -191,7 +191,7 @@ def test_a_photograph_comes_at_all_scales_in_the_same_light(tmp_path: Path) -> N
 def test_interpolations_are_drawn_with_equal_probability(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Section 6 of the paper: area, linear, cubic, nearest."""
+    """Section 6 of the paper: area, linear, cubic and nearest."""
     used: Counter[int] = Counter()
     resize = cv2.resize
 
@@ -208,7 +208,7 @@ def test_interpolations_are_drawn_with_equal_probability(
     assert all(70 < used[method] < 130 for method in four)  # 100 each, deviation 8.7
 
 
-def test_the_fingerprint_tells_whose_objects_they_are(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_which_picture_shows_an_object(tmp_path: Path) -> None:
     def fingerprint(name: str, classes_of: list[list[int]], **extra: Any) -> str:
         (tmp_path / name).mkdir()
         return steps(photographs(tmp_path / name, classes_of, **extra)).fingerprint()
@@ -222,7 +222,7 @@ def test_the_fingerprint_tells_whose_objects_they_are(tmp_path: Path) -> None:
     assert fingerprint("again", [[1], [1, 2]]) == found[0]
 
 
-def test_a_picture_of_other_sides_than_its_data_set_says_is_refused(tmp_path: Path) -> None:
+def test_a_picture_of_another_size_than_in_its_data_set_is_refused(tmp_path: Path) -> None:
     source = photographs(tmp_path, [[1]])
     steps(source).part(0, 0)
     Image.new("RGB", (96, 128)).save(tmp_path / "0.png")  # turned

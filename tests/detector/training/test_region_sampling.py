@@ -1,4 +1,4 @@
-"""Which regions a training step looks at, and what they should answer."""
+"""The choice of training regions, and the classes and boxes that they stand for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.training.region_sampling import (
 )
 
 TRUTH = (0, 0, 100, 100)
-OPTIONS = TrainingOptions()  # 64 regions, a quarter foreground at IoU .5
+OPTIONS = TrainingOptions()  # 64 regions, a quarter of them foreground
 
 
 def truths(*boxes: tuple[float, ...], labels: Any = None, ignored: Any = None) -> Truths:
@@ -32,7 +32,7 @@ def truths(*boxes: tuple[float, ...], labels: Any = None, ignored: Any = None) -
 
 
 def near(count: int) -> np.ndarray:
-    """Boxes with IoU over .5 with TRUTH: its upper part, 60 to 99 rows."""
+    """Boxes with IoU over 0.5 with TRUTH: its upper 60 to 99 rows."""
     height = np.linspace(60, 99, count)
     return np.stack([0 * height, 0 * height, 0 * height + 100, height], 1).astype(np.float32)
 
@@ -55,7 +55,7 @@ def sampled(
     ("positives", "negatives", "expected"),
     [
         (30, 500, (16, 48)),  # 16 + 48, as in R-CNN and Fast R-CNN
-        (5, 500, (5, 59)),  # too few objects: background fills up
+        (5, 500, (5, 59)),  # too few objects: more background
         (0, 500, (0, 64)),
         (30, 10, (16, 10)),  # too little background: fewer regions
         (0, 0, (0, 0)),
@@ -79,20 +79,20 @@ def test_a_picture_without_objects_is_all_background() -> None:
 
 def test_labels_and_deltas_are_those_of_the_best_truth() -> None:
     boxes = np.array([[0, 0, 10, 10], [50, 0, 60, 10], [90, 90, 99, 99]], np.float32)
-    # IoU of box 0: 90/110 with the first truth; of box 1: exactly .5 with the second.
+    # IoU of box 0: 90/110 with the first truth; of box 1: exactly 0.5 with the second.
     of = truths((1, 0, 11, 10), (50, 0, 60, 20), labels=[7, 3])
     regions = sampled(boxes, of)
     order = np.argsort(regions.boxes_xyxy[:, 0])
     assert regions.labels[order].tolist() == [7, 3, 0]
-    # R-CNN's appendix C over (.1, .1, .2, .2): .1 right; .5 down and doubled in height
+    # R-CNN's appendix C over (0.1, 0.1, 0.2, 0.2): 0.1 right; 0.5 down and doubled in height
     expected = [[1, 0, 0, 0], [0, 5, 0, np.log(2) / 0.2], [0, 0, 0, 0]]
     np.testing.assert_allclose(regions.deltas[order], expected, atol=1e-5)
 
 
-def test_what_lies_in_something_ignored_is_never_background() -> None:
+def test_regions_inside_ignored_truths_are_never_background() -> None:
     inside = far(40) * [1, 1, 1, 0.98]  # within the crowd
     crowd = (190, 0, 300, 50)
-    # Half in the crowd, not more: usable. A real object in front of a crowd stays an object.
+    # Half in the crowd, not more, is usable. An object in front of a crowd is still an object.
     half = np.array([[190, 0, 300, 100]], np.float32)
     boxes = np.concatenate([near(3), inside, half]).astype(np.float32)
     regions = sampled(boxes, truths(TRUTH, crowd, ignored=[False, True]))

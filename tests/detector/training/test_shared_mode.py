@@ -1,4 +1,4 @@
-"""What photographs teach a region classifier, and which of its layers learn."""
+"""Losses of photographs in shared mode, and frozen layers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.detector.training_loop.test_trainer import CPU, RECIPE, trainer
 from tests.made_up import altered
 
 
-def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
+def test_photographs_in_one_pass_have_the_mean_loss_of_single_passes(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Losses and gradients are the mean of theirs; one has another shape, one no regions."""
+    """Losses and gradients are their mean; one has another shape, one has no regions."""
     run = trainer(small_dataset, tmp_path, (1.5, 10.0), epochs=1.0, freeze="3b")
     run.model.eval()  # without dropout
     network = replace(RECIPE.network, pyramid=(0.5, 2.0))
@@ -56,7 +56,7 @@ def test_photographs_in_one_pass_teach_what_they_teach_one_by_one(
 
 
 def test_every_layer_learns_in_half_precision(small_dataset: Path, tmp_path: Path) -> None:
-    """Scores without gradients come first; no cast or map made for them stands in the way."""
+    """Scores without gradients are computed first; no cast made for them may be reused."""
     run = trainer(small_dataset, tmp_path, epochs=1.0)
     run.model.train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -70,7 +70,7 @@ def test_every_layer_learns_in_half_precision(small_dataset: Path, tmp_path: Pat
 def test_a_picture_that_is_all_crowd_teaches_nothing_and_breaks_nothing(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Not even to a network that looks around its regions, of which there are none."""
+    """With and without context around the regions, of which there are none."""
     document = json.loads(small_dataset.read_text())
     crowd = {"image_id": 1, "category_id": 17, "bbox": [0, 0, 200, 200], "iscrowd": 1}
     data = tmp_path / "crowd.json"
@@ -97,7 +97,7 @@ def test_layers_are_frozen_up_to_the_one_named() -> None:
         trained("conv3")
 
 
-def test_as_many_of_multibox_s_boxes_are_learned_from_as_asked(
+def test_as_many_of_multibox_s_boxes_are_learned_from_as_wanted(
     small_dataset: Path, tmp_path: Path
 ) -> None:
     asked = []

@@ -1,4 +1,4 @@
-"""Training in warp mode: what a part holds, that it can be learned, and that resuming is exact."""
+"""Training in warp mode: the windows of a part, their losses, and runs that continue exactly."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_mirrored_deltas_point_the_other_way(
     np.testing.assert_array_equal(flipped.deltas[:, 1:], plain.deltas[:, 1:])
 
 
-def test_photographs_beyond_the_memory_travel_with_the_part(small_dataset: Path) -> None:
+def test_photographs_that_exceed_the_memory_are_in_the_part(small_dataset: Path) -> None:
     two = 2 * 3 * 96 * 128 / 1e9  # the first two photographs
     data = steps(small_dataset, regions_per_image=16, crops_per_pass=32, memory_gb=two)
     part = data.part(0, 0)
@@ -184,7 +184,7 @@ def trainer(data: Path, folder: Path, **changes: Any) -> Trainer:
 
 
 def first_loss(run: Trainer) -> float:
-    """Of the classes in the first step, without dropout."""
+    """The class loss of the first step, without dropout."""
     losses = window_losses(run.data)
     model = run.model.eval()
     with torch.no_grad():
@@ -234,10 +234,10 @@ def test_a_data_set_of_crowds_has_nothing_to_learn_from(
         steps(data)
 
 
-def test_a_picture_twice_as_large_as_its_data_set_says_is_refused(
+def test_a_picture_of_twice_the_size_in_its_data_set_is_refused(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Shrunk to the long side both are alike; its proposals, in true pixels, would be wrong."""
+    """Shrunk to the long side both look alike, but its proposals would be in other pixels."""
     image = np.zeros((192, 256, 3), np.uint8)
     Image.fromarray(image).save(tmp_path / "1.png")
     store = PhotographStore([tmp_path / "1.png"], [(96, 128)], 64, 1.0, CPU)

@@ -1,4 +1,4 @@
-"""Two processes learn what one learns."""
+"""Training by several processes has the result of one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.detector.tiny_run import TinySteps
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes left behind that torchrun could have started."""
+    """The folder that two processes, started as by torchrun, wrote into."""
     folder = tmp_path_factory.mktemp("together")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def test_parts_are_dealt_out_evenly_or_not_at_all() -> None:
 
 
 @pytest.mark.parametrize(("mode", "parts"), [("shared", 2), ("warp", 4)])
-def test_a_step_for_too_few_is_refused_before_boxes_are_searched(
+def test_too_few_passes_are_refused_before_boxes_are_searched(
     mode: str, parts: int, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eight = nullcontext(Processes(0, 8))
@@ -126,7 +126,7 @@ def test_a_step_for_too_few_is_refused_before_boxes_are_searched(
 
 
 @pytest.mark.parametrize("uses_all", [False, True])
-def test_layers_left_out_are_looked_for_unless_there_are_none(
+def test_unused_layers_are_searched_unless_all_are_used(
     uses_all: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = {}
@@ -141,7 +141,7 @@ def test_layers_left_out_are_looked_for_unless_there_are_none(
 
 
 def test_pretraining_goes_through_all_its_layers() -> None:
-    """Which it promises to the processes that train together."""
+    """`uses_all` promises this to processes that train together."""
     network = GoogLeNet(2, auxiliary=True)
     part = Crops(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), torch.tensor([0, 1]), ())
     losses = classification_losses(Console(quiet=True))
@@ -168,7 +168,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also for what it loads before the processes have joined."""
+    """Also for what is loaded before the processes have joined."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     monkeypatch.setattr("torch.zeros", lambda *size, device: None)

@@ -1,4 +1,4 @@
-"""Photometric distortion against torchvision and against what each change leaves alone."""
+"""Photometric distortion against torchvision, and what each change must not alter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from detector.training_loop.photometric import (
 
 
 def picture(low: int = 80, high: int = 150) -> np.ndarray:
-    """Noise that no change below drives out of 0..255."""
+    """Noise that stays within 0..255 in all tests below."""
     return np.random.default_rng(0).integers(low, high, (40, 52, 3), dtype=np.uint8)
 
 
@@ -50,7 +50,7 @@ def test_hue_turns_about_the_grey_axis() -> None:
 
 
 def test_brightness_alone_moves_the_mean_of_a_grey_picture() -> None:
-    """Whatever the order: the mean becomes b m, a distance d from it becomes b c d."""
+    """In any order, the mean m becomes b m, and a distance d from it b c d."""
     grey = np.array([100.0, 100.0, 100.0])
     matrices = [random_matrix(grey, np.random.default_rng(seed)) for seed in range(400)]
     means = np.array([matrix @ [*grey, 1] for matrix in matrices])

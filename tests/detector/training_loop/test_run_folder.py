@@ -1,4 +1,4 @@
-"""What a run leaves behind: recipe, description, metrics, curves."""
+"""Run folders: recipe, description, metrics and curves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start(
     return json.loads((folder / "run.json").read_text())
 
 
-def test_a_run_says_what_it_was_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "größe.json"
     data.write_bytes(b"{}")
     monkeypatch.setattr(sys, "argv", ["detect", "train", "--data", "my file.json"])
@@ -93,7 +93,7 @@ def test_another_recipe_is_refused_whatever_the_file_looks_like(tmp_path: Path) 
         start(tmp_path, tmp_path, other)
 
 
-def test_a_run_that_learned_nothing_gives_its_folder_away(tmp_path: Path) -> None:
+def test_the_folder_of_a_run_that_learned_nothing_is_free(tmp_path: Path) -> None:
     (tmp_path / "member1").mkdir()
     start(tmp_path / "member1", tmp_path)
     start(tmp_path, tmp_path)

@@ -1,4 +1,4 @@
-"""The validation split: every class has its share of it, and none is left without examples."""
+"""The validation split: every class gives its share and keeps at least one photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: it learns, it can be killed at any moment, and what it writes can be used."""
+"""Training: the loss falls, a killed run continues exactly, and the result is a detector."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RECIPE = recipe_from_dict(
 
 OFTEN = Machine(checkpoint_minutes=0.0)
 
-# Trains like the test itself, and is killed in the middle of a step.
+# The run of the test, killed in the middle of a step.
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -78,7 +78,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(small_dataset: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that nothing disturbed."""
+    """The folder of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     assert run(small_dataset, folder, cache) == folder / "weights.safetensors"
     return folder
@@ -154,7 +154,7 @@ def test_other_data_in_the_run_folder_is_refused(
 
 
 def trainer(data: Path, folder: Path, context: tuple[float, ...] = (), **options: Any) -> Trainer:
-    """A run over the first picture of a data set alone, again and again."""
+    """A run over the first picture of a data set alone."""
     torch.manual_seed(0)
     folder.mkdir(exist_ok=True)
     model = RegionClassifier(len(NAMES), context=context)
@@ -172,15 +172,13 @@ def trainer(data: Path, folder: Path, context: tuple[float, ...] = (), **options
 
 
 def total_loss(run: Trainer, options: TrainingOptions) -> float:
-    """Of the first example, without dropout."""
+    """The loss of the first example, without dropout."""
     with torch.no_grad():
         losses = part_losses(run.model.eval(), run.data.part(0, 0), options, CPU)
     return sum(float(value) for value in losses.values())
 
 
-def test_the_loss_falls_on_a_picture_seen_again_and_again(
-    small_dataset: Path, tmp_path: Path
-) -> None:
+def test_the_loss_falls_on_a_picture_that_is_repeated(small_dataset: Path, tmp_path: Path) -> None:
     run = trainer(small_dataset, tmp_path, epochs=12.0, learning_rate=1e-3)
     frozen = run.model.network.inception_4e.one.weight.clone()
     options = run.data.options
@@ -237,7 +235,7 @@ def test_a_picture_that_is_missing_stops_the_run_by_name(
 def test_long_gradients_are_shortened(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With SGD, whose first step is as long as the gradients are."""
+    """Seen by SGD, whose first step is as long as the gradients."""
     lengths = []
     for clip in (1e9, 1e-3):
         monkeypatch.setattr("detector.training_loop.trainer.GRADIENT_CLIP", clip)
@@ -269,7 +267,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_its_log_anew(
     assert (tmp_path / "metrics.jsonl").read_text() == ""
 
 
-def test_a_factor_of_the_rate_is_of_the_new_layers_alone() -> None:
+def test_the_head_factor_changes_the_rate_of_new_layers_alone() -> None:
     options = LoopOptions(head_factor=10.0, learning_rate=0.01)
     network = GoogLeNet(5, auxiliary=True)
     groups = make_optimizer(dict(network.named_parameters()), options).param_groups
