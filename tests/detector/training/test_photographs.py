@@ -226,5 +226,5 @@ def test_a_picture_of_another_size_than_in_its_data_set_is_refused(tmp_path: Pat
     source = photographs(tmp_path, [[1]])
     steps(source).part(0, 0)
     Image.new("RGB", (96, 128)).save(tmp_path / "0.png")  # turned
-    with pytest.raises(DetectorError, match=r"0\.png: is 96 x 128 pixels, .* says 128 x 96; enter"):
+    with pytest.raises(DetectorError, match=r"0\.png: is 96 x 128 pixels, .* states 128 x 96; "):
         steps(source).part(0, 0)

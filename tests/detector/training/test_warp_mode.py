@@ -241,7 +241,7 @@ def test_a_picture_of_twice_the_size_in_its_data_set_is_refused(
     image = np.zeros((192, 256, 3), np.uint8)
     Image.fromarray(image).save(tmp_path / "1.png")
     store = PhotographStore([tmp_path / "1.png"], [(96, 128)], 64, 1.0, CPU)
-    with pytest.raises(DetectorError, match=r"1\.png: is 256 x 192 pixels, .* says 128 x 96"):
+    with pytest.raises(DetectorError, match=r"1\.png: is 256 x 192 pixels, .* states 128 x 96"):
         store.get(0)
     Image.fromarray(image[::2, ::2]).save(tmp_path / "1.png")
     assert store.get(0).shape == (3, 48, 64)
