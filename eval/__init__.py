@@ -1,6 +1,6 @@
-"""Detections + ground truth -> numbers. Needs neither torch nor the detector.
+"""Evaluate the detections of any detector against ground truth. Needs no torch and no detector.
 
-Why a figure is what it is: eval.why. As a page: eval.report. Faults of files: eval.checking.
+eval.why explains a figure, eval.report writes it as a page, eval.checking finds faults in files.
 """
 
 from eval.datasets import Dataset, ImageRecord, Truths

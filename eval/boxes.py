@@ -1,11 +1,11 @@
-"""What the four numbers of a box mean in each family of files.
+"""The meaning of the four numbers of a box in each family of files.
 
 xywh        [x, y, width, height], 0-based, continuous (COCO)
 inclusive0  [xmin, ymin, xmax, ymax], whole pixels counted from 0, the last one included (ILSVRC)
-inclusive1  the same counted from 1 (PASCAL VOC)
+inclusive1  the same, counted from 1 (PASCAL VOC)
 
-An inclusive box covers its last pixel: its width is xmax - xmin + 1. The continuous box that
-covers the same pixels is [xmin - origin, ymin - origin, xmax - origin + 1, ymax - origin + 1].
+An inclusive box contains its last pixel, so that its width is xmax - xmin + 1. The continuous box
+that covers the same pixels is [xmin - origin, ymin - origin, xmax - origin + 1, ymax - origin + 1].
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ LAYOUTS = ("xywh", "inclusive0", "inclusive1")
 def to_xyxy(boxes: np.ndarray, layout: str) -> np.ndarray:
     """(N, 4) boxes of a layout -> (N, 4) 0-based continuous [x1, y1, x2, y2]."""
     if layout == "xywh":
-        with np.errstate(over="ignore"):  # infinite corners lie as far out
+        with np.errstate(
+            over="ignore"
+        ):  # a corner may overflow to infinity, which is outside as well
             return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return boxes + (np.array([0.0, 0, 1, 1]) - _origin(layout))
 
@@ -32,14 +34,14 @@ def to_xywh(boxes: np.ndarray, layout: str) -> np.ndarray:
         return np.concatenate([origin, boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
 
 
-def judged_corners(
+def comparable_corners(
     boxes: np.ndarray, layout: str, other_boxes: np.ndarray, other_layout: str
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Corners of detections and objects as VOC and ILSVRC compare them, and what a side gains.
+    """Corners of detections and objects as VOC and ILSVRC compare them, and the added side length.
 
-    Two sets in the same inclusive layout stay as they are and each side gains 1, which is the
-    devkits' arithmetic to the last bit. Otherwise both become continuous, where sides gain 0;
-    for whole numbers that gives the same overlaps.
+    Two sets in the same inclusive layout stay unchanged, and 1 is added to each side, which
+    reproduces the devkits' arithmetic to the last bit. Otherwise both become continuous, and 0 is
+    added; for whole numbers the overlaps are the same.
     """
     if layout == other_layout and layout != "xywh":
         return boxes, other_boxes, 1.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rcnn_kernels import Library
 
-# All modules that hold kernels or helpers.
+# All modules that contain kernels or helpers.
 MODULES = (
-    "matching",  # its constants
+    "matching",  # kernels use its constants
     "formats.compiled.json_numbers",
     "formats.compiled.json_records",
     "formats.compiled.text_numbers",
@@ -15,6 +15,7 @@ MODULES = (
     "protocols.overlap",
     "protocols.voc",
     "protocols.ilsvrc",
+    "protocols.coco_matching",
     "protocols.coco_kernels",
 )
 

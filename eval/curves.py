@@ -1,4 +1,4 @@
-"""Precision and recall of every class down its scores, and the area under them."""
+"""Precision and recall of every class by falling score, and the area under the curve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eval.ranking import falling, group_rows, inverse, rising
 
 
 class ClassCurve(NamedTuple):
-    """One class; arrays of length D by falling score, detections that were passed over included.
+    """The curve of one class: arrays of length D by falling score, ignored detections included.
 
     Attributes
     ----------
@@ -24,13 +24,13 @@ class ClassCurve(NamedTuple):
     scores
         (D,) float64.
     true, false
-        (D,) int32, how many were true and false so far.
+        (D,) int32, the number of true and of false detections so far.
     precision
-        (D,) float64, true / (true + false); NaN until a detection counts.
+        (D,) float64, true / (true + false); NaN where both are 0.
     recall
         (D,) float64, true / counted; NaN where no object counts.
     counted
-        Number of objects that have to be found.
+        Number of objects that count.
     """
 
     rows: np.ndarray
@@ -44,16 +44,16 @@ class ClassCurve(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """All classes in arrays of one length: those of class 0, then of class 1, ...
+    """The curves of all classes, one after the other in arrays of the same length.
 
     Attributes
     ----------
     rows, scores, true, false
-        As in ClassCurve, of all classes.
+        As in ClassCurve, for all classes.
     starts
         (classes + 1,) int64: class k owns starts[k] to starts[k + 1].
     counted
-        (classes,) int64, objects that have to be found.
+        (classes,) int64, number of objects that count.
     """
 
     rows: np.ndarray
@@ -67,7 +67,7 @@ class Curves:
         return len(self.counted)
 
     def __getitem__(self, label: int) -> ClassCurve:
-        """One class's curve (views, no copies)."""
+        """The curve of one class (views, no copies)."""
         if not 0 <= label < len(self):
             raise IndexError(f"class {label} outside 0..{len(self) - 1}")
         own = slice(int(self.starts[label]), int(self.starts[label + 1]))
@@ -83,7 +83,7 @@ class Curves:
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """(D,) float64, true / (true + false); NaN until a detection of the class counts."""
+        """(D,) float64, true / (true + false); NaN where both are 0."""
         with np.errstate(invalid="ignore"):
             return np.divide(self.true, self.true + self.false)
 
@@ -95,19 +95,19 @@ class Curves:
 
 
 def class_curves(matches: Matches, table: DetectionTable, dataset: Dataset) -> Curves:
-    """Follow each class down its scores.
+    """The curves of all classes; detections that were CUT are left out.
 
-    Equal scores come image by image (by index, COCO's by rising id) and within an image as in
-    the file; VOC's as in the file. NaN, which only unchecked tables hold, comes last, ILSVRC's
-    first; both as in the official programs. Detections that were CUT are left out.
+    Equal scores are ordered as in the official programs: for VOC as in the file, otherwise image
+    by image (by index, for COCO by rising id) and within an image as in the file. NaN scores, which
+    only unchecked tables contain, come last, for ILSVRC first.
     """
-    judged = np.flatnonzero(matches.outcomes != CUT).astype(np.int32)
+    rows = np.flatnonzero(matches.outcomes != CUT).astype(np.int32)
     images = table.images
     if matches.protocol == "coco":
         images = inverse(rising([image.id for image in dataset.images]))[images]
     if matches.protocol not in ("voc", "voc2007") and (np.diff(images) < 0).any():
-        judged, _ = group_rows(images, len(dataset), judged)
-    ordered = falling(table.scores, judged, nan_first=matches.protocol == "ilsvrc")
+        rows, _ = group_rows(images, len(dataset), rows)
+    ordered = falling(table.scores, rows, nan_first=matches.protocol == "ilsvrc")
     classes = len(dataset.class_names)
     rows, starts = group_rows(table.labels, classes, ordered)
     outcomes = matches.outcomes[rows]
@@ -127,27 +127,27 @@ def area_under(precision: np.ndarray, recall: np.ndarray) -> float:
     Parameters
     ----------
     precision, recall
-        (D,) float64 down the scores. NaN precision is passed over; NaN recall gives NaN.
-        Without detections the area is 0.
+        (D,) float64 by falling score. NaN precision is skipped; NaN recall gives NaN. Without
+        detections the area is 0.
     """
     steps = np.diff(np.concatenate([[0.0], recall, [1.0]]))
     envelope = np.fmax.accumulate(np.concatenate([precision, [0.0]])[::-1])[::-1]
-    # One after the other, not in pairs as np.sum: the official sum to the last bit.
+    # cumsum adds in sequence where np.sum adds in pairs: the official sum to the last bit.
     return float(np.cumsum(steps * envelope)[-1])
 
 
 def eleven_points(precision: np.ndarray, recall: np.ndarray) -> float:
-    """Mean over recall 0, .1, ..., 1 of the best precision from there on (VOC 2007).
+    """Mean of the best precision at a recall of at least 0, 0.1, ..., 1 (VOC 2007).
 
     Parameters
     ----------
     precision, recall
-        (D,) float64 down the scores. As in VOCevaldet.m, NaN precision is passed over unless
-        there is nothing else, which gives NaN; nothing reaches past NaN recall, which gives 0.
+        (D,) float64 by falling score. As in VOCevaldet.m, NaN precision is skipped, but if all
+        is NaN so is the result; NaN recall gives 0.
     """
     if np.isnan(recall).any():
         return 0.0
-    # i * .1 as Octave counts 0:.1:1; 3, 6 and 7 times .1 are a hair above .3, .6 and .7.
+    # i * 0.1 as Octave computes 0:.1:1; 3, 6 and 7 times 0.1 are slightly above 0.3, 0.6 and 0.7.
     first = np.searchsorted(recall, np.arange(11) * 0.1, side="left")
     envelope = np.fmax.accumulate(precision[::-1])[::-1]
     best = np.append(envelope, 0.0)[first]
@@ -155,15 +155,15 @@ def eleven_points(precision: np.ndarray, recall: np.ndarray) -> float:
 
 
 def area_average_precisions(curves: Curves) -> np.ndarray:
-    """(classes,) float64, area_under each class's curve; NaN where no object counts."""
+    """(classes,) float64, the area under the curve of each class; NaN where no object counts."""
     areas = [area_under(curve.precision, curve.recall) for curve in _each(curves)]
     return np.where(curves.counted > 0, areas, np.nan)
 
 
 def eleven_point_average_precisions(curves: Curves) -> np.ndarray:
-    """(classes,) float64, eleven_points of each class's curve; NaN where no object counts."""
+    """(classes,) float64, the eleven-point mean of each class; NaN where no object counts."""
     means = [eleven_points(curve.precision, curve.recall) for curve in _each(curves)]
-    # NaN here: every detection of the class was passed over, so none of its objects was found.
+    # A mean is NaN if every detection of the class was ignored: none of its objects was found.
     return np.where(curves.counted > 0, np.nan_to_num(means), np.nan)
 
 
@@ -172,7 +172,7 @@ def _each(curves: Curves) -> list[ClassCurve]:
 
 
 def _running_count(flags: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """(D,) int32: number of flags so far in each group."""
+    """(D,) int32: the number of flags so far within each group."""
     total = np.concatenate([[0], np.cumsum(flags, dtype=np.int32)]).astype(np.int32)
     before: np.ndarray = np.repeat(total[starts[:-1]], np.diff(starts))
     return total[1:] - before

@@ -18,7 +18,7 @@ Identity: TypeAlias = "int | str"
 
 
 class ImageRecord(NamedTuple):
-    """One image of a data set: id and file name as in the file, sides in pixels."""
+    """One image of a data set: its id and file name as in the file, and its sides in pixels."""
 
     id: Identity
     file_name: str
@@ -28,24 +28,24 @@ class ImageRecord(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Truths:
-    """The annotated objects of one image, or of many; arrays of one length M.
+    """The annotated objects of one image or of many, as parallel arrays of length M.
 
     Attributes
     ----------
     boxes
-        (M, 4) float64, pixels, as in the file.
+        (M, 4) float64, pixels, in the layout of the file.
     labels
         (M,) int64, index into the data set's class_names.
     areas
-        (M,) float64, the annotation's own area (of its mask, if it has one), pixels^2.
+        (M,) float64, the annotated area in pixels^2; of the mask if there is one.
     difficult
-        (M,) bool, `difficult` or `ignore` was set.
+        (M,) bool, the annotation is marked `difficult` or `ignore`.
     crowd
-        (M,) bool, `iscrowd` was set.
+        (M,) bool, the annotation is marked `iscrowd`.
     ids
-        (M,) int64 or object, the annotations' own ids; None where they have none.
+        (M,) int64 or object, the ids of the annotations; None if they have no ids.
     positions
-        (M,) int64, place in the file's list of objects; None where not known.
+        (M,) int64, index in the file's list of objects; None if unknown.
     layout
         What the four numbers of a box mean, one of eval.boxes.LAYOUTS.
     """
@@ -63,7 +63,7 @@ class Truths:
         return len(self.labels)
 
     def __getitem__(self, rows: Any) -> Truths:
-        """Rows chosen by slice, index array or bool mask."""
+        """Select rows by slice, index array or bool mask."""
         return Truths(
             self.boxes[rows],
             self.labels[rows],
@@ -87,7 +87,7 @@ class Truths:
 
     @property
     def ignored(self) -> np.ndarray:
-        """(M,) bool: objects that a detector need not find and is not blamed for finding."""
+        """(M,) bool: objects that count neither as missed nor, if detected, as false."""
         either: np.ndarray = self.difficult | self.crowd
         return either
 
@@ -99,9 +99,9 @@ class Dataset:
     Attributes
     ----------
     images
-        In the order that image indices count.
+        In the order of the image indices.
     class_names, category_ids
-        Class k has the name class_names[k] and the id category_ids[k] in the file.
+        Class k is called class_names[k] and has the id category_ids[k] in the file.
     all_truths
         The objects of image 0, then of image 1, ..., each image's in file order.
     starts
@@ -109,12 +109,12 @@ class Dataset:
     source
         Name of the file or folder.
     excluded
-        (P, 2) int64, pairs of image index and label on which nothing is judged (the blacklist
-        of ILSVRC).
+        (P, 2) int64, pairs of image index and label that are not evaluated (the blacklist of
+        ILSVRC).
     notes
-        What the reader found odd, a sentence each.
+        Oddities that the reader noticed, one sentence each.
     pictures
-        Folder that the file names start from, where the layout tells; None where it does not.
+        The folder that file names are relative to; None if the layout does not define one.
     """
 
     images: tuple[ImageRecord, ...]
@@ -150,12 +150,12 @@ class Dataset:
         return {identity: label for label, identity in enumerate(self.category_ids)}
 
     def subset(self, image_indices: Sequence[int] | np.ndarray) -> Dataset:
-        """The same classes with these images only, in this order.
+        """The same classes with only these images, in this order.
 
         Raises
         ------
         EvaluationError
-            An index is out of range or comes twice.
+            An index is out of range or repeated.
         """
         chosen = np.asarray(image_indices, dtype=np.int64)
         unique_positions(chosen.tolist(), "image index", "image_indices")
@@ -176,12 +176,12 @@ class Dataset:
         )
 
     def with_classes(self, names: Sequence[str]) -> Dataset:
-        """All images with the objects of these classes only, in the order of `names`.
+        """All images with only the objects of these classes, in the order of `names`.
 
         Raises
         ------
         EvaluationError
-            A name is no class of the data set or comes twice.
+            A name is unknown or repeated.
         """
         unique_positions(names, "class", "classes")
         unknown = [name for name in names if name not in self.class_names]
@@ -215,7 +215,7 @@ def group_by_image(
     truth_images: np.ndarray,
     **others: Any,
 ) -> Dataset:
-    """A Dataset from objects in any order; truth_images (M,) holds each one's image index."""
+    """Build a Dataset from objects in any order; truth_images (M,) are their image indices."""
     order = np.argsort(truth_images, kind="stable")
     truths = replace(truths, positions=np.arange(len(truths)))
     counts = np.bincount(truth_images, minlength=len(images))

@@ -1,12 +1,12 @@
-"""The exception for every fault that the user can mend."""
+"""The one exception class for faults that the user can correct."""
 
 from __future__ import annotations
 
 
 class EvaluationError(ValueError):
-    """A fault in ground truth or detections that the user can mend; the message is one line."""
+    """The user can correct this fault in ground truth, detections or options; one line of text."""
 
     def __init__(self, message: str) -> None:
-        # Names and values of the user's may hold line ends and what no terminal can show.
+        # Names and values from the user's files may contain line breaks and unprintable characters.
         line = " ".join(part.strip() for part in message.splitlines())
         super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))

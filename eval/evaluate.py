@@ -1,4 +1,4 @@
-"""Detections against ground truth under a named protocol -> a report."""
+"""Evaluate detections against ground truth under a named protocol."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from eval.suspicions import (
 )
 
 PROTOCOLS = {
-    "voc": "PASCAL VOC 2010+: area under the curve, IoU 0.5",
+    "voc": "PASCAL VOC 2010 and later: area under the curve, IoU 0.5",
     "voc2007": "PASCAL VOC 2007: 11 points of recall, IoU 0.5",
     "coco": "COCO boxes: mean over IoU 0.5 to 0.95",
     "ilsvrc": "ILSVRC DET: area under the curve, IoU 0.5 or less for small objects",
@@ -32,7 +32,7 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What an evaluation found; figures are fractions 0..1, NaN where no object counts.
+    """The result of an evaluation; figures are fractions 0..1, NaN where no object counts.
 
     Attributes
     ----------
@@ -41,21 +41,21 @@ class Report:
     map
         The protocol's main figure.
     stats
-        It and its companions by name ("mAP" for VOC, the twelve of COCO).
+        All figures of the protocol by name: "mAP" for VOC, twelve figures for COCO.
     per_class
         Average precision by class name, in the data set's order.
     notes
-        What looked like a mistake in the data or the detections, a sentence each.
+        Probable mistakes in the data or the detections, one sentence each.
     official
         Whether the official program's quirks were reproduced.
     quirks
-        Those that had an effect, a sentence each.
+        Quirks that affected the figures, one sentence each.
     matches
-        What became of each detection at the protocol's (first) IoU threshold.
+        The outcome of each detection at the protocol's (first) IoU threshold.
     detections
-        What was judged.
+        The evaluated detections.
     coco
-        The curves of all classes, areas and limits; protocol "coco" only.
+        The curves of all classes, areas and limits; only for the protocol "coco".
     """
 
     protocol: str
@@ -73,15 +73,15 @@ class Report:
         return self.table()
 
     def table(self) -> str:
-        """The figures as aligned text, one a line; "-" for NaN."""
+        """The figures as aligned text, one per line; "-" for NaN."""
         groups = [self.stats, self.per_class]
         width = max(len(name) for group in groups for name in (*group, "class"))
         lines = [PROTOCOLS[self.protocol] + (", as the official program" * self.official), ""]
         lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.stats.items()]
         lines += ["", f"{'class':<{width}}  {'AP':>6}"]
         lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.per_class.items()]
-        said = [*(f"Note: {n}" for n in self.notes), *(f"Quirk: {q}" for q in self.quirks)]
-        return "\n".join([*lines, *([""] if said else []), *said])
+        remarks = [*(f"Note: {n}" for n in self.notes), *(f"Quirk: {q}" for q in self.quirks)]
+        return "\n".join([*lines, *([""] if remarks else []), *remarks])
 
 
 def evaluate(
@@ -92,40 +92,40 @@ def evaluate(
     official: bool = False,
     options: CocoOptions | None = None,
 ) -> Report:
-    """Score detections against ground truth.
+    """Evaluate detections against ground truth.
 
     Parameters
     ----------
     detections
-        A list of dicts, a results file of any format, or a table read before (see
+        A list of dicts, the path of results in any format, or a DetectionTable (see
         read_detections).
     dataset
-        The ground truth, whole: an image without detections counts as missed objects.
+        The whole ground truth: the objects of an image without detections count as missed.
     protocol
-        "voc" (area under the curve), "voc2007" (11 points), "coco" or "ilsvrc". VOC passes over
-        difficult, ignored and crowd objects; COCO over crowds only, as pycocotools does; ILSVRC
-        over excluded pairs of image and class only.
+        "voc" (area under the curve), "voc2007" (11 points), "coco" or "ilsvrc". VOC ignores
+        difficult, ignored and crowd objects; COCO ignores only crowds, as pycocotools does; ILSVRC
+        ignores only excluded pairs of image and class.
     official
-        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m) where it
-        departs from its protocol, and list what that changed.
+        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m) even where it
+        departs from its protocol, and list the effects as quirks.
     options
-        Other thresholds, limits or areas than COCO's own.
+        Thresholds, limits and areas in place of COCO's own.
 
     Raises
     ------
     EvaluationError
-        Unknown protocol, or a fault in the detections.
+        The protocol is unknown, or the detections contain a fault.
     """
     if protocol not in PROTOCOLS:
         known = ", ".join(repr(name) for name in PROTOCOLS)
-        raise EvaluationError(f"protocol {protocol!r} is not known; choose from {known}")
+        raise EvaluationError(f"protocol {protocol!r} is unknown; choose from {known}")
     if options is not None and protocol != "coco":
         raise EvaluationError(
-            f"options are for the protocol 'coco'; leave them out for {protocol!r}"
+            f"options apply only to the protocol 'coco'; leave them out for {protocol!r}"
         )
     table = read_detections(detections, dataset)
-    judge = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
-    report = judge(table, dataset, protocol, official, options)
+    measure = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
+    report = measure(table, dataset, protocol, official, options)
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
     notes = (
         *(*dataset.notes, *about_objects(dataset), *table.notes),
@@ -143,10 +143,10 @@ def _coco(
 ) -> Report:
     if official and not len(table):
         raise EvaluationError(
-            f"{table.source}: no detections, on which pycocotools stops (IndexError); without "
-            "`official` they score 0"
+            f"{table.source}: no detections: pycocotools stops with an IndexError; leave out "
+            "`official`, and AP is 0"
         )
-    result = coco.judge(table, dataset, options, official=official)
+    result = coco.measure(table, dataset, options, official=official)
     stats = result.stats(official)
     per_class = result.class_precision()
     return Report(
@@ -168,14 +168,14 @@ def _voc(
     per_class = voc.average_precisions(matches, table, dataset, protocol, official=official)
     known = per_class if official else per_class[~np.isnan(per_class)]
     main = float(np.mean(known)) if len(known) else math.nan
-    said = voc.quirks(matches, table, dataset, protocol, official=official)
+    sentences = voc.quirks(matches, table, dataset, protocol, official=official)
     return Report(
         protocol=protocol,
         map=main,
         stats={"mAP": main},
         per_class=_by_name(dataset, per_class),
-        notes=() if official else said,
-        quirks=said if official else (),
+        notes=() if official else sentences,
+        quirks=sentences if official else (),
         matches=matches,
     )
 
@@ -186,14 +186,14 @@ def _ilsvrc(
     matches = ilsvrc.match(table, dataset)
     per_class = ilsvrc.average_precisions(matches, table, dataset, official=official)
     mean, median = ilsvrc.mean_and_median(per_class, dataset, official=official)
-    said = ilsvrc.quirks(matches, table, dataset, official=official)
+    sentences = ilsvrc.quirks(matches, table, dataset, official=official)
     return Report(
         protocol=protocol,
         map=mean,
         stats={"mAP": mean, "median AP": median},
         per_class=_by_name(dataset, per_class),
-        notes=() if official else said,
-        quirks=said if official else (),
+        notes=() if official else sentences,
+        quirks=sentences if official else (),
         matches=matches,
     )
 

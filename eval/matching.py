@@ -1,4 +1,4 @@
-"""What became of each detection at one IoU threshold; every analysis starts from this."""
+"""The outcome of each detection at one IoU threshold, from which every analysis starts."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Outcomes of a detection.
+# The outcome of a detection.
 TRUE, FALSE, IGNORED, CUT = 1, 0, -1, -2
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """A protocol's verdict on each of N detections and M objects.
+    """How a protocol matched N detections to M objects.
 
     Attributes
     ----------
     protocol
-        Its name.
+        Name of the protocol.
     iou_threshold
-        At which matches were made.
+        The IoU threshold of the matching.
     outcomes
-        (N,) int8: TRUE, FALSE, IGNORED (neither: it met an ignored object, or nothing is judged
-        there) or CUT (beyond the protocol's most detections per image, not judged).
+        (N,) int8: TRUE, FALSE, IGNORED (neither of them: the detection matched an ignored object
+        or lies on an excluded image and class) or CUT (not matched, because it exceeds the
+        protocol's limit of detections per image).
     truths
-        (N,) int32: row of the object that a TRUE or IGNORED detection took, otherwise -1.
+        (N,) int32: row of the object that a TRUE or IGNORED detection matched, otherwise -1.
     counted
-        (M,) bool: objects that have to be found.
+        (M,) bool: objects that count, that is, are missed unless a TRUE detection matches them.
     """
 
     protocol: str
@@ -36,8 +37,14 @@ class Matches:
     counted: np.ndarray
 
     @property
+    def evaluated(self) -> np.ndarray:
+        """(N,) bool: detections that are TRUE or FALSE."""
+        either: np.ndarray = (self.outcomes == TRUE) | (self.outcomes == FALSE)
+        return either
+
+    @property
     def found(self) -> np.ndarray:
-        """(M,) bool: objects that a TRUE detection took."""
+        """(M,) bool: objects that a TRUE detection matched."""
         found = np.zeros(len(self.counted), dtype=bool)
         found[self.truths[self.outcomes == TRUE]] = True
         return found

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-MOST = 16  # more have never been tried
+MOST = 16  # no measurement exists for more threads
 
 
 def processors() -> int:
-    """Processors this process may run on, or OMP_NUM_THREADS if that is fewer."""
+    """The number of processors available to this process, at most OMP_NUM_THREADS."""
     try:
         count = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
+    except AttributeError:  # some systems lack it
         count = os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(count, MOST, int(limit) if limit.isdecimal() else MOST))

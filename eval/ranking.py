@@ -1,4 +1,4 @@
-"""Rows by falling score and by group, stable: the order in which every curve is followed."""
+"""Stable sorting of rows by falling score and by group, which every curve is built on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from eval.compiled import kernel
 
 _LARGEST = 0x7FFFFFFFFFFFFFFF
-_INFINITY = 0x7FF0000000000000  # a float64 whose bits without the sign exceed these is NaN
+_INFINITY = 0x7FF0000000000000  # a float64 is NaN if its bits without the sign exceed these
 
 
 def falling(
@@ -20,7 +20,7 @@ def falling(
     scores
         (N,) float64 by row; NaN comes last, or first with nan_first.
     rows
-        (D,) int32, which rows and in what order; None for all.
+        (D,) int32, the rows to sort, in their initial order; None for all.
 
     Returns
     -------
@@ -38,14 +38,14 @@ def falling(
 def group_rows(
     groups: np.ndarray, count: int, rows: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of group 0, then of group 1, ..., each group's in the order given.
+    """Rows of group 0, then of group 1, and so on; within a group they keep their order.
 
     Parameters
     ----------
     groups
-        (N,) int32, the group 0..count-1 of each row.
+        (N,) int32, the group of each row, 0..count-1.
     rows
-        (D,) int32, which rows and in what order; None for all.
+        (D,) int32, the rows to sort, in their initial order; None for all.
 
     Returns
     -------
@@ -62,13 +62,13 @@ def group_rows(
 
 
 def rising(ids: list[int | str] | tuple[int | str, ...]) -> np.ndarray:
-    """(N,) int64: positions of ids as they rise; texts after numbers."""
+    """(N,) int64: the positions of ids in rising order; texts come after numbers."""
     order = sorted(range(len(ids)), key=lambda i: (isinstance(ids[i], str), ids[i]))
     return np.array(order, dtype=np.int64)
 
 
 def inverse(order: np.ndarray) -> np.ndarray:
-    """(N,) int32: the place of each position in an order."""
+    """(N,) int32: the inverse of a permutation."""
     places = np.empty(len(order), np.int32)
     places[order] = np.arange(len(order))
     return places
@@ -84,10 +84,10 @@ def _deal_out(groups, rows, places, grouped):  # type: ignore[no-untyped-def]
 
 @kernel("i8[1] i8 i4[2] i8[2] i8[2]")
 def _sort_falling(bits, nan_first, rows, keys, counts):  # type: ignore[no-untyped-def]
-    """Radix sort of rows[0], a byte a pass from the lowest; rows[1] and keys are scratch."""
+    """Radix sort of rows[0], one byte per pass, lowest first; rows[1] and keys are scratch."""
     length = rows.shape[1]
     for i in range(length):
-        # The bytes of a key, without sign, rise as the score falls; -0 and 0 are equal.
+        # Read as an unsigned number, a key rises as the score falls; -0 and 0 have equal keys.
         key = bits[rows[0, i]]
         if key & _LARGEST > _INFINITY:
             key = 0 if nan_first else -1
@@ -100,7 +100,7 @@ def _sort_falling(bits, nan_first, rows, keys, counts):  # type: ignore[no-untyp
     for byte in range(8):
         shift = 8 * byte
         if length == 0 or counts[byte, (keys[source, 0] >> shift) & 255] == length:
-            continue  # a byte that all keys share
+            continue  # all keys share this byte
         place = 0
         for value in range(256):
             count = counts[byte, value]

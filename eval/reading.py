@@ -1,4 +1,4 @@
-"""Ground truth and detections from any format; what lies at a path decides which one it is."""
+"""Read ground truth and detections; the format is recognised by the files at a path."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from eval.datasets import Dataset
-from eval.detection_arrays import checked_table
-from eval.detections import DetectionTable
+from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
 from eval.formats.coco_json import read_coco
 from eval.formats.ilsvrc import read_ilsvrc
@@ -19,7 +18,7 @@ from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
 from eval.formats.results.voc import comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
-from eval.formats.text_files import first_line, is_picture
+from eval.formats.text_files import first_line, is_image
 from eval.formats.voc import read_voc
 from eval.formats.yolo import read_yolo
 from eval.records import Record
@@ -28,53 +27,55 @@ DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record]
 
 
 def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Read ground truth; the format is recognised by what lies there (see reader_of).
+    """Read ground truth in any format (see reader_of).
 
     Parameters
     ----------
     path
-        A COCO JSON file; or the folder of a VOC, ILSVRC DET or YOLO data set.
+        A COCO JSON file, a YOLO data.yaml, or the folder of a VOC, ILSVRC DET or YOLO data set.
     options
-        Passed to the format's reader (a split's name, for instance).
+        Arguments of the format's reader, for instance `split`.
 
     Raises
     ------
     EvaluationError
-        Naming file, record and field.
+        The message names file, record and field.
     """
     reader = reader_of(path)
     for name in options:
         if name not in inspect.signature(reader).parameters:
-            raise EvaluationError(f"{os.fspath(path)}: its format has no {name!r}; leave it out")
+            raise EvaluationError(
+                f"{os.fspath(path)}: the format has no option {name!r}; leave it out"
+            )
     return reader(path, **options)
 
 
 def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
-    """Read detections and find the image and class of the data set that each belongs to.
+    """Read detections and assign each one to an image and a class of the data set.
 
     Parameters
     ----------
     detections
-        COCO results, a list of objects with image_id, category_id, bbox
-        `[x, y, width, height]` and score; or a detections.json, an object with such a list
-        under "annotations"; or the path of a JSON file with either, or of results in another
-        format (see results_reader_of). A DetectionTable is checked and returned.
+        COCO results: a list of objects with image_id, category_id, bbox `[x, y, width, height]`
+        and score, or an object with such a list under "annotations" (a detections.json). Or the
+        path of a JSON file with either, or of results in another format (see results_reader_of).
+        A DetectionTable is checked and returned.
     dataset
-        The ground truth. An "images" list beside the annotations is matched to it by file name
-        and a "categories" list by class name, whatever ids they use; without them, ids are the
-        ground truth's own.
+        The ground truth. If the results have lists "images" and "categories" of their own, their
+        ids are translated by file name and by class name; otherwise results use the ids of the
+        ground truth.
 
     Returns
     -------
-    Detections in file order, without those of categories that the ground truth does not know;
-    how many those were, and boxes with a negative side, stand in its notes.
+    Detections in file order. Those of categories that are not in the ground truth are left out;
+    the notes give their number and that of boxes with a negative side.
 
     Raises
     ------
     EvaluationError
-        Naming file, record and field: a missing or malformed field, a score or box that is
-        not finite, an image that is not known; or no category at all is known. A table with
-        arrays that do not fit each other or the data set.
+        The message names file, record and field: a missing or malformed field, a score or box that
+        is not finite, or an unknown image. Also if no category is known, or if the arrays of a
+        table do not fit each other or the data set.
     """
     if not isinstance(dataset, Dataset):
         raise EvaluationError(
@@ -94,7 +95,7 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
     Raises
     ------
     EvaluationError
-        No format is recognised; the message lists what was looked for.
+        No format is recognised; the message lists the expected files.
     """
     place = _place(path)
     if place.is_dir():
@@ -110,16 +111,16 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
 
 
 def _place(path: str | os.PathLike[str]) -> Path:
-    """A path that the system can look up, whether or not something is there."""
+    """A path that the system accepts, whether or not a file exists there."""
     if not isinstance(path, (str, os.PathLike)):
         raise EvaluationError(f"a {type(path).__name__}; expected the path of a file or folder")
     try:
         os.stat(path)
     except FileNotFoundError:
-        pass  # which its reader tells, unless it is a pattern
+        pass  # it may be a glob pattern; otherwise its reader reports the missing file
     except OSError as error:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from None
-    except ValueError:  # a NUL in it
+    except ValueError:  # the path contains a NUL
         raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
     return Path(path)
 
@@ -133,11 +134,11 @@ def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     if any(_first(folder, "labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")):
         return read_yolo
     json_files = [path.name for path in sorted(folder.glob("*.json"))]
-    remedy = f"; name its JSON file itself ({', '.join(json_files):.80})" if json_files else ""
+    remedy = f"; name its JSON file ({', '.join(json_files):.80})" if json_files else ""
     raise EvaluationError(
-        f"{folder}: a folder that cannot be read as a data set: neither Annotations/*.xml (VOC), "
-        "nor Annotations/DET or meta_det.mat (ILSVRC DET), nor labels/ or data.yaml (YOLO) is in "
-        f"it{remedy}"
+        f"{folder}: cannot be read as a data set: the folder contains neither Annotations/*.xml "
+        "(VOC), nor Annotations/DET or meta_det.mat (ILSVRC DET), nor labels/ or data.yaml (YOLO)"
+        f"{remedy}"
     )
 
 
@@ -147,7 +148,7 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     Raises
     ------
     EvaluationError
-        No format is recognised; the message lists what was looked for.
+        No format is recognised; the message lists the expected files.
     """
     place = _place(path)
     if comp4_files(path):
@@ -156,17 +157,17 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
         if any(_first(place, "*.txt", "labels/*.txt")):
             return read_yolo_results
         if (place / "detections.json").is_file():
-            raise EvaluationError(f"{place}: a folder; its results are in detections.json")
+            raise EvaluationError(f"{place}: a folder; name the file detections.json in it")
         raise EvaluationError(
-            f"{place}: a folder that holds no results: neither comp4_det_SPLIT_CLASS.txt (VOC) "
-            "nor IMAGE.txt (YOLO) is in it; check the path"
+            f"{place}: the folder has no results: neither comp4_det_SPLIT_CLASS.txt (VOC) nor "
+            "IMAGE.txt (YOLO); check the path"
         )
     if place.suffix.lower() == ".json":
         return None
     begin = first_line(place)
     table = place.suffix.lower() in (".csv", ".tsv")
-    if is_picture(begin):
-        raise EvaluationError(f"{place}: a picture, not results; check the path")
+    if is_image(begin):
+        raise EvaluationError(f"{place}: this is an image, not results; check the path")
     if begin.startswith((b"{", b"[")) or not (begin or table):
         return None
     if table or b"," in begin or b";" in begin:
@@ -175,6 +176,6 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
 
 
 def _first(folder: Path, *patterns: str) -> Iterator[Path]:
-    """At most one path that fits each pattern: folders of many files are not listed whole."""
+    """At most one path for each pattern, so that a folder of many files is not listed whole."""
     for pattern in patterns:
         yield from (path for _, path in zip(range(1), folder.glob(pattern), strict=False))

@@ -1,4 +1,4 @@
-"""JSON records -> checked columns; a fault is named by file, record and field."""
+"""Checked columns from JSON records; every error names the file, the record and the field."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from eval.errors import EvaluationError
 
 Record: TypeAlias = "dict[str, Any]"
 _REQUIRED = object()
-# What JSON gives, and what a list of dicts made in Python may hold.
+# Records come from JSON or from Python programs, which may use the types of NumPy.
 _WHOLE = (int, np.integer)
 _NUMBER = (int, float, np.integer, np.floating)
 _SEQUENCE = (list, tuple, np.ndarray)
+ONE_TOO_SMALL = "all ids seem to be one too small: are they counted from 0?"
 
 
 def record_list(document: Any, key: str, source: str) -> list[Record]:
-    """`document[key]`, which must be a list of objects."""
+    """Return `document[key]`, which must be a list of objects."""
     records = document.get(key) if isinstance(document, dict) else None
     if isinstance(document, list):
         raise EvaluationError(
-            f"{source}: this is a list of results; give it as --detections (and the ground truth "
-            "as --data)"
+            f"{source}: this is a list of results; pass it as --detections and the ground truth "
+            "as --data"
         )
     if not isinstance(records, list):
         raise EvaluationError(
@@ -43,9 +44,9 @@ def check_objects(records: Sequence[Any], where: str) -> None:
 
 
 def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
-    """One whole number from each record: ids and sizes. Text such as "11" is not a number."""
+    """One whole number from each record, for ids and sizes. The text "11" is not a number."""
     values = [record.get(field, _REQUIRED) for record in records]
-    if set(map(type, values)) <= {int}:  # as a rule
+    if set(map(type, values)) <= {int}:  # the usual case
         return values
     for position, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, _WHOLE):
@@ -56,7 +57,7 @@ def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
 def identities(records: Sequence[Record], field: str, where: str) -> list[int | str]:
     """One id from each record: a whole number or a text."""
     values = [record.get(field, _REQUIRED) for record in records]
-    if set(map(type, values)) <= {int, str}:  # as a rule
+    if set(map(type, values)) <= {int, str}:  # the usual case
         return values
     for position, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, (*_WHOLE, str)):
@@ -76,7 +77,7 @@ def texts(records: Sequence[Record], field: str, where: str) -> list[str]:
 
 
 def flags(records: Sequence[Record], field: str, where: str) -> np.ndarray:
-    """(N,) bool from 0, 1, false, true; a record without the field counts as 0."""
+    """(N,) bool from 0, 1, false or true; the default is 0."""
     values = [record.get(field, 0) for record in records]
     for position, value in enumerate(values):
         if not isinstance(value, int) or value not in (0, 1):
@@ -91,7 +92,13 @@ def numbers(
     width: int = 1,
     defaults: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(N,) or, for width > 1, (N, width) float64: finite numbers from each record."""
+    """Finite numbers from each record: (N,) float64, or (N, width) for a width above 1.
+
+    Parameters
+    ----------
+    defaults
+        (N,) values for records that lack the field; without them every record must have it.
+    """
     values = [record.get(field, _REQUIRED) for record in records]
     if defaults is not None:
         pairs = zip(values, defaults.tolist(), strict=True)
@@ -104,7 +111,7 @@ def numbers(
             raise fault(where, position, field, value, expected)
     try:
         table = np.array(values, dtype=np.float64).reshape(shape)
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # an integer with hundreds of digits
         rows = [[value] if width == 1 else value for value in values]
         table = np.array([[_float(part) for part in row] for row in rows]).reshape(shape)
     finite = np.isfinite(table).reshape(len(values), width).all(axis=1)
@@ -126,18 +133,22 @@ def _float(number: Any) -> float:
 
 
 def _all_numbers(parts: Sequence[Any] | np.ndarray) -> bool:
-    # bool is an int to Python, and NumPy would read the text "1" as a number.
+    # In Python bool is a subclass of int, and NumPy would convert the text "1" to a number.
     return all(isinstance(part, _NUMBER) and not isinstance(part, bool) for part in parts)
 
 
 def boxes(records: Sequence[Record], where: str) -> np.ndarray:
-    """(N, 4) float64 `[x, y, width, height]` from the field `bbox`; sides are not negative."""
+    """(N, 4) float64 `[x, y, width, height]` from the field `bbox`; sides must not be negative."""
     boxes_xywh = numbers(records, "bbox", where, width=4)
     negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
     if negative.any():
         bad = int(np.argmax(negative))
         raise fault(
-            where, bad, "bbox", records[bad]["bbox"], "[x, y, width, height], no side below 0"
+            where,
+            bad,
+            "bbox",
+            records[bad]["bbox"],
+            "[x, y, width, height] without a negative side",
         )
     return boxes_xywh
 
@@ -150,9 +161,14 @@ def index_of(
     names: Mapping[str, int | str] | None = None,
     reasons: Mapping[int | str, str] | None = None,
 ) -> np.ndarray:
-    """(N,) int64: the position of each id in a table of known ones.
+    """(N,) int64: the position of each id in a table of known ids.
 
-    For the message: `names` is id by file name, `reasons` why an id has no position.
+    Parameters
+    ----------
+    names
+        Ids by file name, to recognise a file name that was written in place of an id.
+    reasons
+        Why an id has no position, for the error message.
     """
     try:
         return np.array([known[identity] for identity in ids], dtype=np.int64)
@@ -172,39 +188,47 @@ def remedy_for_id(
     ids: Iterable[Any] = (),
     names: Mapping[str, int | str] | None = None,
 ) -> str:
-    """What to do about an unknown id: one of another kind, the name of a file, one too small.
+    """How to correct an unknown id.
 
     Parameters
     ----------
     known
-        The ground truth's ids.
+        The ids of the ground truth.
     ids
-        All that stand beside it.
+        All ids of the file that contains the unknown one.
     names
-        The ground truth's ids by file name and by its last part.
+        The ids of the ground truth by file name, with and without folders.
     """
-    if str(identity) in known:
-        return "there it is text: write it in quotation marks"
-    is_number = isinstance(identity, str) and re.fullmatch(r"-?\d{1,20}", identity)
-    if is_number and int(identity) in known:
-        return "there it is a number: write it without quotation marks"
+    if hint := systematic_mistake(identity, known, ids):
+        return hint
     if isinstance(identity, str) and names:
         last = identity.replace("\\", "/").rpartition("/")[2]
         if identity in names or last in names:
-            return f"that is a file name; its id is {names.get(identity, names.get(last))!r:.60}"
+            own = names.get(identity, names.get(last))
+            return f"this is a file name; the id of that image is {own!r:.60}"
         if last != identity and last in known:
-            return f"without its folder, {last!r:.60}, it is listed"
-    if one_too_small(ids, known):
-        return "ids seem to be one too small"
+            return f"{last!r:.60}, without the folder, is listed"
     example = next(iter(known), None)
     is_other = example is not None and isinstance(example, str) != isinstance(identity, str)
     if is_other or (isinstance(example, str) and len(example) != len(str(identity))):
-        return f"there ids look like {example!r:.60}; correct the id or leave the record out"
-    return "correct the id or leave the record out"
+        return f"its ids look like {example!r:.60}; correct the id or remove the record"
+    return "correct the id or remove the record"
+
+
+def systematic_mistake(
+    identity: int | str, known: Mapping[int | str, int], ids: Iterable[Any]
+) -> str:
+    """The remedy where all ids may be wrong in one way (type, or counted from 0); otherwise ""."""
+    if str(identity) in known:
+        return "the ground truth has it as text: put it in quotation marks"
+    is_number = isinstance(identity, str) and re.fullmatch(r"-?\d{1,20}", identity)
+    if is_number and int(identity) in known:
+        return "the ground truth has it as a number: remove the quotation marks"
+    return ONE_TOO_SMALL if one_too_small(ids, known) else ""
 
 
 def one_too_small(ids: Iterable[Any], known: Mapping[int | str, int]) -> bool:
-    """Whether ids, not all known, would all be known if each were one larger."""
+    """Whether some of the ids are unknown, but all would be known if each were one larger."""
     different = set(ids)
     return (
         all(type(identity) is int and identity + 1 in known for identity in different)
@@ -214,19 +238,19 @@ def one_too_small(ids: Iterable[Any], known: Mapping[int | str, int]) -> bool:
 
 
 def unique_positions(values: Sequence[Any], field: str, where: str) -> dict[Any, int]:
-    """Each value's position; EvaluationError where a value comes twice."""
+    """The position of each value; raise EvaluationError if a value is repeated."""
     positions: dict[Any, int] = {}
     for position, value in enumerate(values):
         if positions.setdefault(value, position) != position:
             raise EvaluationError(
-                f"{where}[{position}]: {field} {value!r:.60} is already that of "
-                f"{where.rpartition(': ')[2]}[{positions[value]}]; each may come once"
+                f"{where}[{position}]: {field} {value!r:.60} is already used by "
+                f"{where.rpartition(': ')[2]}[{positions[value]}]; it must be unique"
             )
     return positions
 
 
 def fault(where: str, position: int, field: str, value: Any, expected: str) -> EvaluationError:
-    """The error for one bad field: what it is against what it should be."""
+    """The error for one bad field, with its value and the expected one."""
     if value is _REQUIRED:
         return EvaluationError(f"{where}[{position}] has no {field!r}; expected {expected}")
     return EvaluationError(f"{where}[{position}]: {field!r} is {value!r:.60}; expected {expected}")

@@ -1,4 +1,4 @@
-"""What looks like a mistake in a data set or in detections but need not be one: sentences."""
+"""Notes on what is probably a mistake in a data set or in detections, one sentence each."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.protocols.coco_result import AREAS
 from eval.ranking import falling, group_rows
+from eval.wording import amount
 
-FAR = 1.1  # times its image's side
-MANY_FAR = 0.25  # of the boxes
-CORNERED, NEARLY_ALL = 1.02, 0.95  # corners are claimed where nearly all boxes fit as such
-MANY_REPEATED = 0.01  # of the detections
-SAMPLED = 50_000  # detections, above which repeated ones are first looked for in a sample
-_ODD, _LOW = 0x1E3779B97F4A7C15, (1 << 35) - 1  # multiplier; bits left of 64 shifted by 29
-MANY_TIES = 0.2  # of the detections; coarse scores of 16-bit networks make a tenth
+FAR = 1.1  # a box is far outside if it ends beyond this multiple of its image's side
+MANY_FAR = 0.25  # share of boxes far outside from which their format is suspect
+CORNERED, NEARLY_ALL = 1.02, 0.95  # boxes are taken for corners if nearly all fit their image so
+MANY_REPEATED = 0.01  # share of the detections
+SAMPLED = 50_000  # with more detections than this, a sample is searched for repetitions first
+_ODD, _LOW = 0x1E3779B97F4A7C15, (1 << 35) - 1  # odd multiplier; the 35 bits left after >> 29
+MANY_TIES = 0.2  # share of the detections; the coarse scores of 16-bit networks reach 0.1
 
 
 def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
-    """Boxes that seem to be in another format than the file's, odd scores, images without any."""
+    """Notes on boxes in a wrong format, scores outside 0 to 1, and images without detections."""
     if not len(table):
         return ("there are no detections: every object counts as missed",)
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
-    sides[sides <= 0] = np.inf  # not known
+    sides[sides <= 0] = np.inf  # unknown
     counts = np.zeros(3, dtype=np.int64)
     boxes = np.ascontiguousarray(table.boxes, dtype=np.float64)
     images = np.ascontiguousarray(table.images, dtype=np.int32)
@@ -33,8 +34,8 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
     notes = []
     if near == 1:
         notes.append(
-            "every box ends within 2 pixels of the corner: bbox seems to be in fractions of the "
-            "image; expected pixels"
+            "every box ends within 2 pixels of the top left corner: bbox seems to be in fractions "
+            "of the image; expected pixels"
         )
     elif outside > MANY_FAR:
         notes.append(another_format(outside, cornered, table.layout == "xywh"))
@@ -46,13 +47,13 @@ def _about_scores(scores: np.ndarray) -> tuple[str, ...]:
     if low >= 0 and high <= 1:
         return ()
     return (
-        f"scores lie between {low:g} and {high:g}, not within 0 to 1: their order alone counts "
-        "here, but thresholds and calibration will mislead",
+        f"scores range from {low:g} to {high:g} instead of 0 to 1: AP depends only on their order, "
+        "but thresholds and calibration are misleading",
     )
 
 
 def _about_images(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
-    """More than half of the images with objects without a detection."""
+    """A note if more than half of the images with objects have no detections."""
     holding = np.zeros(len(dataset), dtype=bool)
     holding[dataset.truth_images] = True
     lacking = holding.copy()
@@ -60,35 +61,38 @@ def _about_images(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     without, images = int(lacking.sum()), int(holding.sum())
     if 2 * without <= images:
         return ()
-    return (f"{without} of {images} images that hold objects have no detection",)
+    return (f"{without} of {amount(images, 'image')} with objects have no detections",)
 
 
 def another_format(outside: float, cornered: float, sized: bool) -> str:
-    """What to say of boxes that end far outside their images.
+    """The note on boxes that end far outside their images.
 
     Parameters
     ----------
     outside
         Share of the boxes that end beyond FAR times their image's sides.
     cornered
-        Share that lie in their image if taken as [x1, y1, x2, y2].
+        Share of the boxes that lie in their image when read as [x1, y1, x2, y2].
     sized
-        Whether they are written with width and height.
+        Whether the format has width and height rather than corners.
     """
-    remedy = "swapped x and y, or another picture size? expected [xmin, ymin, xmax, ymax] in pixels"
+    remedy = (
+        "are x and y swapped, or have the images another size? expected [xmin, ymin, xmax, ymax] "
+        "in pixels"
+    )
     if sized and cornered >= NEARLY_ALL:
         remedy = "bbox seems to be [x1, y1, x2, y2]; expected [x, y, width, height]"
     elif sized:
         remedy = (
-            "centres in place of corners, swapped x and y, or another picture size? expected "
-            "[x, y, width, height] in pixels"
+            "do they start at the centre, are x and y swapped, or have the images another size? "
+            "expected [x, y, width, height] in pixels"
         )
     return f"{outside:.0%} of the boxes end far outside their image: {remedy}"
 
 
 @kernel("f8[2] i4[1] f8[2] i8 i8[1]")
 def _count(boxes, images, sides, sized, counts):  # type: ignore[no-untyped-def]
-    """Boxes that end at 2 or less, that end far outside, and that fit as corners."""
+    """Count boxes that end at 2 or less, that end far outside, and that fit as corners."""
     for i in range(len(boxes)):
         left, top, right, bottom = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
         width, height = sides[images[i], 0], sides[images[i], 1]
@@ -101,27 +105,28 @@ def _count(boxes, images, sides, sized, counts):  # type: ignore[no-untyped-def]
 
 
 def about_ties(ties: int, table: DetectionTable) -> tuple[str, ...]:
-    """Equal scores, of which only the order in the file tells which comes first; repetitions."""
+    """Notes on many tied scores, which the order in the file ranks, and on many repetitions."""
     notes = tie_note(ties, len(table))
-    if ties <= MANY_REPEATED * len(table):  # repeated detections have equal scores
+    if ties <= MANY_REPEATED * len(table):  # repeated detections are ties as well
         return notes
     repeated = _count_repeated(table)
     if repeated > MANY_REPEATED * len(table):
         notes += (
-            f"{repeated} detections stand twice in the file (same image, class, box and score)",
+            f"{amount(repeated, 'detection repeats', 'detections repeat')} another one (same "
+            "image, class, box and score)",
         )
     return notes
 
 
 def _count_repeated(table: DetectionTable) -> int:
-    """Detections equal to one before them, told by hashes of 64 bits."""
+    """The number of detections equal to an earlier one, compared by 64-bit hashes."""
     hashes = np.empty(len(table), dtype=np.int64)
     boxes = np.ascontiguousarray(table.boxes, dtype=np.float64).view(np.int64)
     scores = np.ascontiguousarray(table.scores, dtype=np.float64).view(np.int64)
     images = np.ascontiguousarray(table.images, dtype=np.int32)
     labels = np.ascontiguousarray(table.labels, dtype=np.int32)
     _hash_rows(boxes, scores, images, labels, hashes)
-    if len(table) > SAMPLED:  # a sixteenth, which holds all that equal each other, tells of few
+    if len(table) > SAMPLED:  # equal detections have equal hashes, so a sample keeps them together
         sample = hashes[hashes >> 40 & 15 == 0]
         if _count_equal(sample) < MANY_REPEATED / 2 * len(sample):
             return 0
@@ -143,22 +148,22 @@ def _hash_rows(boxes, scores, images, labels, hashes):  # type: ignore[no-untype
 
 
 def tie_note(ties: int, detections: int) -> tuple[str, ...]:
-    """The sentence on `ties` of so many detections, if they are many."""
+    """The note on tied scores if there are many."""
     if ties <= MANY_TIES * detections:
         return ()
     return (
-        f"{ties} of {detections} detections have the score of another of their class: "
-        "their order in the file decides, so another order gives other figures",
+        f"{ties} of {amount(detections, 'detection')} share their score with another one of their "
+        "class: the order in the file ranks them, and another order gives other figures",
     )
 
 
 def count_ties(table: DetectionTable, classes: int) -> int:
-    """Detections with the same score as another of their class before them."""
+    """The number of detections with the score of an earlier one of their class."""
     return ties_within(table.labels, table.scores, classes)
 
 
 def ties_within(labels: np.ndarray, scores: np.ndarray, classes: int) -> int:
-    """Of (N,) scores those equal to another of their label 0..classes-1 before them."""
+    """The number of (N,) scores equal to an earlier one of the same label, 0..classes-1."""
     rows, starts = group_rows(labels, classes, falling(scores))
     scores = scores[rows]
     equal = scores[1:] == scores[:-1]
@@ -168,35 +173,35 @@ def ties_within(labels: np.ndarray, scores: np.ndarray, classes: int) -> int:
 
 
 def about_objects(dataset: Dataset) -> tuple[str, ...]:
-    """Ground truth on which nothing can be measured."""
+    """A note if the ground truth has no objects."""
     if len(dataset.all_truths):
         return ()
-    return (f"{dataset.source}: there is no object in it, so that there are no figures",)
+    return (f"{dataset.source}: there are no objects, and therefore no figures",)
 
 
 def about_data(dataset: Dataset) -> tuple[str, ...]:
-    """Annotations that COCO's own program would misjudge or that have no effect there."""
+    """Notes on annotations that pycocotools treats in unexpected ways."""
     truths, notes = dataset.all_truths, []
     if truths.ids is not None and len(truths):
         if (truths.ids == 0).any():
-            notes.append("an annotation has the id 0: pycocotools counts it as never found")
+            notes.append("an annotation has id 0: pycocotools always counts its object as missed")
         repeated = len(truths) - len(set(truths.ids.tolist()))
         if repeated:
             notes.append(
-                f"{repeated} annotations have the id of another: pycocotools judges the last of "
-                "each id in place of all"
+                f"{amount(repeated, 'annotation repeats', 'annotations repeat')} the id of another "
+                "one: pycocotools replaces all annotations of one id by the last"
             )
-    passed = int(np.count_nonzero(truths.difficult & ~truths.crowd))
-    if passed:
+    marked = int(np.count_nonzero(truths.difficult & ~truths.crowd))
+    if marked:
         notes.append(
-            f"{passed} annotations are marked `difficult` or `ignore`: the COCO protocol counts "
-            "them like all others (only `iscrowd` is passed over)"
+            f"{amount(marked, 'annotation is', 'annotations are')} marked `difficult` or `ignore`: "
+            "the COCO protocol ignores only `iscrowd` and counts these like all others"
         )
     low, high = AREAS["all"]
     outside = int(np.count_nonzero((truths.areas < low) | (truths.areas > high)))
     if outside:
         notes.append(
-            f"{outside} objects have an area outside {low:g} to {high:g} pixels: the COCO "
-            "protocol passes them over"
+            f"{amount(outside, 'object has', 'objects have')} an area outside {low:g} to {high:g} "
+            "pixels: the COCO protocol ignores them"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Faults of ground truth and of results, by file, record and field."""
+"""Find the faults of ground truth and results, by file, record and field."""
 
 from eval.checking.linter import check
 from eval.checking.smells import Finding

@@ -1,6 +1,6 @@
-"""The linter: everything that is wrong or odd in a data set or in results, each with its place.
+"""The linter: everything that is wrong or suspicious in a data set or in results, with its place.
 
-Readers stop at the first fault. `check` lists all; it has an error exactly where reading fails.
+Readers stop at the first fault. `check` lists all, and has an error if and only if reading fails.
 """
 
 from __future__ import annotations
@@ -46,34 +46,34 @@ def check(
     data: str | os.PathLike[str] | Dataset | None = None,
     split: str | None = None,
 ) -> list[Finding]:
-    """Everything wrong or odd in a data set, or in results if `data` is given.
+    """Find everything wrong or suspicious in a data set, or in results if `data` is given.
 
     Parameters
     ----------
     path
-        Ground truth or results in any format that can be read.
+        Ground truth or results in any supported format.
     data
-        The ground truth of results. Results in JSON can be looked at without.
+        The ground truth of the results. Results in JSON can be checked without it.
     split
-        Which part of a folder with several (see its reader for the default).
+        The split of a data set that has several (see its reader for the default).
 
     Returns
     -------
     list
-        Errors, which reading stops at, then warnings, then notes; each in the order found.
+        Errors, which make reading fail, then warnings, then notes, each in file order.
 
     Raises
     ------
     EvaluationError
-        The ground truth of results cannot be read, or is needed and not given; a split of what
-        has none.
+        The ground truth of results is missing or cannot be read, or a split is named for a format
+        without splits.
     """
     findings: list[Finding] = []
     place = Path(path)
     options = {} if split is None else {"split": split}
     truth = path if data is None else data
     if split and not isinstance(truth, Dataset) and _reader(Path(truth)) is read_coco:
-        raise EvaluationError(f"{os.fspath(truth)}: a COCO JSON file has no splits; name none")
+        raise EvaluationError(f"{os.fspath(truth)}: COCO JSON has no splits; leave the split out")
     dataset = data if isinstance(data, Dataset) or data is None else read_dataset(data, **options)
     try:
         if dataset is not None:
@@ -101,7 +101,7 @@ def _check_json(path: Path, findings: list[Finding]) -> None:
         check_results(document, path.name, None, findings)
         return
     check_truth(document, path, findings)
-    _ask_reader(lambda: read_coco(path), findings)
+    _add_refusal(lambda: read_coco(path), findings)
 
 
 def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: list[Finding]) -> None:
@@ -110,12 +110,12 @@ def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: lis
         document = parse_json(Path(path), source, findings)
         if document is not ABSENT:
             check_results(document, source, dataset, findings)
-            _ask_reader(lambda: read_detections(path, dataset), findings)
+            _add_refusal(lambda: read_detections(path, dataset), findings)
         return
-    table: DetectionTable = reader(path, dataset, report=_collector(findings))
+    table: DetectionTable = reader(path, dataset, on_fault=_collector(findings))
     for note in table.notes:
-        unknown = LEFT_OUT in note
-        severity, kind = (WARNING, "unknown class") if unknown else (NOTE, "as it was read")
+        unknown = note.startswith(LEFT_OUT)
+        severity, kind = (WARNING, "unknown class") if unknown else (NOTE, "how it was read")
         findings.append(Finding(severity, kind, source, "", note))
     sizes = np.array([(i.width or np.nan, i.height or np.nan) for i in dataset.images], float)
     boxes = Boxes(
@@ -131,18 +131,22 @@ def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: lis
     findings += box_smells(boxes, source)
     findings += score_smells(boxes, source)
     if not len(table):
-        message = "no detection: every object will count as missed"
+        message = "no detections: every object will count as missed"
         findings.append(Finding(WARNING, "empty list", source, "", message))
     content = f"{len(table)} detections on {len(np.unique(table.images))} images"
     findings.append(Finding(NOTE, "content", source, "", content))
 
 
 def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding]) -> None:
-    """A folder, or YOLO's data.yaml; what the reader reports is all that it refuses."""
-    dataset: Dataset = reader_of(path)(path, report=_collector(findings), **options)
+    """Check a folder or a data.yaml, whose reader reports every fault that it refuses."""
+    dataset: Dataset = reader_of(path)(path, on_fault=_collector(findings), **options)
     truths, images = dataset.all_truths, dataset.truth_images
     notes = oddities(dataset.images, truths, images)
-    _note([note for note in dataset.notes if note not in notes], dataset.source, findings)
+    findings += [
+        Finding(NOTE, "how it was read", dataset.source, "", note)
+        for note in dataset.notes
+        if note not in notes
+    ]
     names = [image.file_name for image in dataset.images]
     sizes = np.array([(i.width or np.nan, i.height or np.nan) for i in dataset.images], float)
 
@@ -165,7 +169,7 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
     findings += box_smells(boxes, dataset.source)
     findings += name_smells(names, image_at, "file_name")
     for row in np.flatnonzero(np.isnan(sizes.reshape(-1, 2)).any(axis=1)).tolist():
-        message = "its size is not known: boxes outside it cannot be told"
+        message = "its size is unknown: boxes outside of it cannot be detected"
         findings.append(Finding(WARNING, "image without size", image_at(row), "size", message))
     folders = [path / "JPEGImages", path / "images"]
     findings += missing_files(names, folders, image_at)
@@ -181,7 +185,7 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
 
 
 def _reader(path: Path) -> Callable[..., Dataset]:
-    """The reader of ground truth; results in other formats than JSON say nothing without it."""
+    """The reader of ground truth; results in other formats than JSON need their ground truth."""
     try:
         return reader_of(path)
     except EvaluationError as error:
@@ -195,18 +199,14 @@ def _reader(path: Path) -> Callable[..., Dataset]:
 
 
 def _collector(findings: list[Finding]) -> Any:
-    def report(fault: Fault) -> None:
+    def collect(fault: Fault) -> None:
         findings.append(Finding(ERROR, fault.kind, fault.where, fault.field, fault.message))
 
-    return report
+    return collect
 
 
-def _note(notes: Any, source: str, findings: list[Finding]) -> None:
-    findings += [Finding(NOTE, "as it was read", source, "", note) for note in notes]
-
-
-def _ask_reader(read: Any, findings: list[Finding]) -> None:
-    """The reader has the last word: what only it refuses is an error all the same."""
+def _add_refusal(read: Any, findings: list[Finding]) -> None:
+    """Add the error of the reader, which may refuse what no other test finds."""
     if any(finding.severity == ERROR for finding in findings):
         return
     try:

@@ -1,4 +1,4 @@
-"""Lists of JSON records, each field of each tested; the rules are those of eval.records."""
+"""Test each field of each JSON record, by the rules of eval.records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import orjson
 
 from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
-from eval.formats.text_files import BYTE_ORDER_MARK, is_picture, read_bytes
+from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 from eval.records import one_too_small, remedy_for_id
 
 ABSENT = object()
@@ -25,19 +25,16 @@ BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
 
 
 def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
-    """The document, or ABSENT if it is no JSON; NaN and Infinity are noted and read on."""
+    """The document, or ABSENT if it is no JSON; NaN and Infinity are errors but are read."""
     content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as fault:
         refused: Exception = fault
     noted = len(findings)
-    for found in BAD_NUMBER.finditer(content):
-        line = content.count(b"\n", 0, found.start()) + 1
-        message = (
-            f"{found[0].decode()} at byte {found.start()}: JSON does not know it; write finite "
-            "numbers"
-        )
+    for match in BAD_NUMBER.finditer(content):
+        line = content.count(b"\n", 0, match.start()) + 1
+        message = f"{match[0].decode()} at byte {match.start()} is not JSON; write finite numbers"
         findings.append(Finding(ERROR, "NaN or Infinity", f"{source}: line {line}", "", message))
     try:
         document = json.loads(content)
@@ -47,17 +44,26 @@ def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
         message = f"not JSON, or cut short ({refused}; {len(content)} bytes); write it again"
         if not content.strip():
             message = "the file is empty; write it again"
-        elif is_picture(content):
-            message = "a picture; expected JSON"
+        elif is_image(content):
+            message = "this is an image; expected JSON"
         findings.append(Finding(ERROR, "not JSON", source, "", message))
     return document
 
 
 @dataclass
 class Records:
-    """A list of records under test; `name` is the list's, `source` the file's.
+    """A list of records under test.
 
-    `sound` are the positions that no test has failed so far.
+    Attributes
+    ----------
+    source, name
+        Names of the file and of the list.
+    records
+        The records; entries that are no objects are errors.
+    findings
+        Where errors are added.
+    sound
+        Positions of the records without an error so far.
     """
 
     source: str
@@ -75,11 +81,11 @@ class Records:
                 self.fault(position, "", shown, f"{self.name}: not an object")
 
     def where(self, position: int) -> str:
-        """A record's place, as errors name it."""
+        """The place of a record, as error messages name it."""
         return f"{self.source}: {self.name}[{position}]"
 
     def fault(self, position: int, field: str, message: str, kind: str) -> None:
-        """Note an error."""
+        """Add an error."""
         self.findings.append(Finding(ERROR, kind, self.where(position), field, message))
         self.sound.discard(position)
 
@@ -90,7 +96,10 @@ class Records:
         expected: str,
         default: Any = ABSENT,
     ) -> list[Any]:
-        """Each record's field; the default (ABSENT: an error) where it lacks or fails."""
+        """The field of each record; ABSENT where the test fails, the default where it is missing.
+
+        A missing field without a default is an error.
+        """
         values = []
         for position, record in enumerate(self.records):
             value = record.get(field, ABSENT) if isinstance(record, dict) else ABSENT
@@ -107,15 +116,15 @@ class Records:
         return values
 
     def unique(self, field: str, values: Sequence[Any]) -> dict[Any, int]:
-        """Position by value; a value that comes twice is an error."""
+        """The position of each value; a repeated value is an error."""
         positions: dict[Any, int] = {}
         for position, value in enumerate(values):
             if value is ABSENT:
                 continue
             if positions.setdefault(value, position) != position:
                 first = f"{self.name}[{positions[value]}]"
-                message = f"{field} {value!r:.60} is already that of {first}; each may come once"
-                self.fault(position, field, message, f"{self.name}: {field} comes twice")
+                message = f"{field} {value!r:.60} is already used by {first}; it must be unique"
+                self.fault(position, field, message, f"{self.name}: {field} repeated")
         return positions
 
     def known(
@@ -127,7 +136,7 @@ class Records:
         names: Mapping[str, int | str] | None = None,
         reasons: Mapping[Any, str] | None = None,
     ) -> None:
-        """An id that is not among `table` is an error; `names` and `reasons` as for index_of."""
+        """Add an error for each value that is not in `table` (see index_of for the others)."""
         beside = shifted_ids(values, table)
         for position, value in enumerate(values):
             if value is not ABSENT and value not in table:
@@ -142,20 +151,20 @@ class Records:
 
 
 def shifted_ids(values: Sequence[Any], table: Mapping[Any, int]) -> set[Any]:
-    """The different ids if all seem to be one too small; else none, as only that is asked."""
+    """The set of ids if all seem to be one too small; otherwise an empty set."""
     different = {value for value in values if value is not ABSENT}
     return different if one_too_small(different, table) else set()
 
 
 def list_of(document: Any, name: str, source: str, findings: list[Finding]) -> Records:
-    """A document's list of this name; none is an error, an empty one a warning."""
-    found = document.get(name) if isinstance(document, dict) else None
-    if isinstance(found, list):
-        if not found:
+    """The list of this name in a document; a missing one is an error, an empty one a warning."""
+    records = document.get(name) if isinstance(document, dict) else None
+    if isinstance(records, list):
+        if not records:
             message = f"the list {name!r} is empty"
             findings.append(Finding(WARNING, "empty list", source, name, message))
-        return Records(source, name, found, findings)
-    message = f"no list {name!r} at the top level; expected COCO JSON with it"
+        return Records(source, name, records, findings)
+    message = f"no list {name!r} at the top level; expected COCO JSON with this list"
     findings.append(Finding(ERROR, "no list", source, name, message))
     return Records(source, name, [], findings)
 
@@ -170,7 +179,7 @@ def boxes_of(
     limits: np.ndarray,
     scores: list[Any] | None = None,
 ) -> Boxes:
-    """The boxes of all sound records."""
+    """The boxes of all sound records; the lists hold one field of every record."""
     rows = sorted(records.sound)
     xywh = np.array([shapes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
     images = np.array([image_rows[owners[row]] for row in rows], dtype=np.int64)
@@ -203,7 +212,7 @@ def is_number(value: Any) -> bool:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return abs(value) <= sys.float_info.max  # NaN is not
+    return abs(value) <= sys.float_info.max  # False for NaN
 
 
 def is_flag(value: Any) -> bool:
@@ -217,5 +226,5 @@ def is_box(value: Any) -> bool:
 
 
 def is_proper_box(value: Any) -> bool:
-    """Four finite numbers, of which the last two are not negative."""
+    """Four finite numbers with the last two not negative."""
     return is_box(value) and value[2] >= 0 and value[3] >= 0

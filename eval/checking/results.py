@@ -31,11 +31,12 @@ from eval.checking.smells import (
 )
 from eval.datasets import Dataset
 from eval.formats.results.coco import ids_by_name, rows_of_own_ids
-from eval.records import remedy_for_id
+from eval.records import systematic_mistake
+from eval.wording import amount
 
 
 def is_results(document: Any) -> bool:
-    """Whether a JSON document holds detections: a list, or annotations with scores."""
+    """Whether a JSON document contains detections: a list, or annotations with scores."""
     if isinstance(document, dict):
         annotations = document.get("annotations")
         first = annotations[0] if isinstance(annotations, list) and annotations else None
@@ -46,7 +47,7 @@ def is_results(document: Any) -> bool:
 def check_results(
     document: Any, source: str, dataset: Dataset | None, findings: list[Finding]
 ) -> None:
-    """Add what is wrong with detections in COCO JSON; without `dataset`, as far as that tells."""
+    """Add findings on detections in COCO JSON; without `dataset` ids and sizes are not checked."""
     image_rows: dict[Any, int] = {} if dataset is None else dict(dataset.image_index_by_id)
     labels: dict[Any, int] = {} if dataset is None else dict(dataset.label_by_category_id)
     reasons: dict[Any, str] = {}
@@ -65,7 +66,7 @@ def check_results(
     elif isinstance(document, list):
         records = Records(source, "record", document, findings)
     else:
-        message = f"{type(document).__name__} is no list of detections; expected COCO results"
+        message = f"expected a list of detections; got {type(document).__name__}"
         findings.append(Finding(ERROR, "no list", source, "", message))
         return
     owners = records.column("image_id", is_id, ID)
@@ -81,7 +82,7 @@ def check_results(
         image_rows = {owner: row for row, owner in enumerate(dict.fromkeys(owners))}
         labels = {kind: label for label, kind in enumerate(dict.fromkeys(kinds))}
         limits = np.full((len(image_rows), 2), np.nan)
-        message = "ids and sizes are not checked: name the ground truth with --data"
+        message = "ids and sizes are not checked; name the ground truth with --data"
         findings.append(Finding(NOTE, "results alone", source, "", message))
     shapes = records.column("bbox", is_box, BOX)
     scores = records.column("score", is_number, NUMBER)
@@ -89,7 +90,7 @@ def check_results(
     findings += box_smells(boxes, source)
     findings += score_smells(boxes, source)
     if not records.records:
-        message = "no detection: every object will count as missed"
+        message = "no detections: every object will count as missed"
         findings.append(Finding(WARNING, "empty list", source, "", message))
     content = f"{len(records.records)} detections on {len(set(boxes.images.tolist()))} images"
     findings.append(Finding(NOTE, "content", source, "", content))
@@ -98,7 +99,7 @@ def check_results(
 def _unknown_categories(
     records: Records, kinds: list[Any], labels: dict[Any, int]
 ) -> Iterator[Finding]:
-    """Their detections are left out; with none other left, the ids are an error."""
+    """Warn of left out detections of unknown categories; if all are unknown, add errors."""
     unknown: dict[Any, list[int]] = {}
     for position, kind in enumerate(kinds):
         if kind is not ABSENT and kind not in labels:
@@ -108,11 +109,11 @@ def _unknown_categories(
     severity, remedy = (ERROR, "like all others") if all_unknown else (WARNING, "left out")
     beside = shifted_ids(kinds, labels)
     for kind, positions in unknown.items():
-        hint = remedy_for_id(kind, labels, beside)
-        hint = f"; {hint}" if hint.startswith(("there it is", "ids seem")) else ""
+        mistake = systematic_mistake(kind, labels, beside)
+        hint = f"; {mistake}" if mistake else ""
         message = (
             f"category_id {kind!r:.60} is not listed in the ground truth's categories; "
-            f"{len(positions)} detections of it, {remedy}{hint}"
+            f"{amount(len(positions), 'detection')} of it, {remedy}{hint}"
         )
         where = records.where(positions[0])
         yield Finding(
@@ -134,16 +135,16 @@ def _renumber(
     source: str,
     findings: list[Finding],
 ) -> dict[Any, str]:
-    """Where results list their own images or classes, these ids stand for those of one name.
+    """Replace `rows` by those of the ids that results define for their images or categories.
 
-    Returns why images stand for none.
+    Returns why ids of images have no row.
     """
-    found = document.get(name)
-    if not isinstance(found, list) or not found or dataset is None:
+    listed = document.get(name)
+    if not isinstance(listed, list) or not listed or dataset is None:
         return {}
-    if not all(isinstance(record, dict) and key in record for record in found):
+    if not all(isinstance(record, dict) and key in record for record in listed):
         return {}
-    own = Records(source, name, found, findings)
+    own = Records(source, name, listed, findings)
     ids = own.column("id", is_id, ID)
     names = own.column(key, is_text, "text")
     pairs = [
@@ -153,10 +154,10 @@ def _renumber(
     ]
     rows.clear()
     if name == "images":
-        found_rows, reasons = rows_of_own_ids(
+        image_rows, reasons = rows_of_own_ids(
             [identity for identity, _ in pairs], [text for _, text in pairs], dataset
         )
-        rows.update(found_rows)
+        rows.update(image_rows)
         return reasons
     theirs = {class_name: label for label, class_name in enumerate(dataset.class_names)}
     rows.update({identity: theirs[text] for identity, text in pairs if text in theirs})

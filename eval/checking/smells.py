@@ -1,4 +1,4 @@
-"""What looks like a mistake but can be read: boxes, scores, names and ids, as warnings."""
+"""Warnings on boxes, scores, names and ids that can be read but are probably mistakes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from eval.suspicions import (
     tie_note,
     ties_within,
 )
+from eval.wording import amount
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
-EXACT = 2**53  # beyond it, programs that keep ids as floating point numbers confuse neighbours
-COCO_DETECTIONS = 100  # per image, all that the COCO protocol looks at
-SLIGHTLY = 2  # pixels, or percent of the side
+EXACT = 2**53  # larger ids are rounded by programs that store them as floating point numbers
+COCO_DETECTIONS = 100  # per class and image; the COCO protocol ignores any further ones
+SLIGHTLY = 2  # pixels or percent of the side by which a box may be slightly outside
 
 
 class Finding(NamedTuple):
@@ -34,15 +35,15 @@ class Finding(NamedTuple):
     severity
         "error" (the file cannot be evaluated), "warning" or "note".
     kind
-        What findings of this sort are called, for grouping.
+        A short name for findings of this sort, for grouping.
     where
-        File, and the record, object or line in it.
+        The file, and the record, object or line in it.
     field
-        Field at fault; empty where it is the whole.
+        The faulty field; "" if the whole record or file is faulty.
     message
-        What is wrong and what to do about it.
+        What is wrong, and the remedy.
     records
-        How many records it concerns.
+        The number of records concerned.
     """
 
     severity: str
@@ -58,7 +59,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """N boxes that could be read.
+    """N boxes without errors.
 
     Attributes
     ----------
@@ -67,15 +68,15 @@ class Boxes:
     images, labels
         (N,) indices.
     limits
-        (N, 2) float64, width and height of each one's image; NaN where unknown.
+        (N, 2) float64, width and height of the image of each box; NaN where unknown.
     where
-        A box's place in its file.
+        Describes the place of a box in its file.
     field
-        What boxes are called there.
+        The name of the field in the file.
     sides
-        Whether they are written with width and height: corners may be meant.
+        Whether the file gives width and height, so that corners may be meant instead.
     scores
-        (N,) float64 of detections; None for objects.
+        (N,) float64 for detections; None for objects.
     """
 
     xyxy: np.ndarray
@@ -89,19 +90,21 @@ class Boxes:
 
 
 def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
-    """Another format suspected; otherwise each empty, negative, outside or repeated box."""
+    """Warn of a wrong format; otherwise of each empty, negative, outside or repeated box."""
     if not len(boxes.xyxy):
         return
     ends, starts, count = boxes.xyxy[:, 2:], boxes.xyxy[:, :2], len(boxes.xyxy)
     large = not (boxes.limits <= 10).all()
     if ends.max() <= 2 and large:
-        message = "every box ends within 2 pixels of the corner: fractions? Expected pixels"
+        message = (
+            "every box ends within 2 pixels of the top left corner; expected pixels, not fractions"
+        )
         yield Finding(WARNING, "boxes in fractions", source, boxes.field, message, count)
         return
     beyond = (ends > FAR * boxes.limits).any(axis=1).mean()
     sides = ends - starts
     if beyond > MANY_FAR:
-        written = sides if boxes.sides else ends  # the last two numbers, taken as corners
+        written = sides if boxes.sides else ends  # the last two numbers, read as corners
         fit = (written >= starts) & ~(written > CORNERED * boxes.limits)
         message = another_format(beyond, fit.all(axis=1).mean(), boxes.sides)
         yield Finding(WARNING, "boxes in another format", source, boxes.field, message, count)
@@ -112,7 +115,7 @@ def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
     slight = (over > 0) & (over <= slack)
     sorts = (
         ("box with a negative side", (sides < 0).any(axis=1), "a side is below 0"),
-        ("empty box", (sides == 0).any(axis=1), "a side is 0: hardly anything can match it"),
+        ("empty box", (sides == 0).any(axis=1), "a side is 0: almost nothing can match it"),
         ("box outside its image", (over > 0) & ~slight, "it reaches outside its image"),
         ("box slightly outside its image", slight, "it reaches outside its image"),
     )
@@ -126,7 +129,7 @@ def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
 
 
 def _repeated(boxes: Boxes) -> Iterator[Finding]:
-    """The same box of the same class twice on one image; of detections with the same score."""
+    """Warn of repeated boxes: same image, class and, for detections, score."""
     columns = [boxes.images, boxes.labels, *boxes.xyxy.T]
     columns += [] if boxes.scores is None else [boxes.scores]
     order = np.lexsort(columns)
@@ -134,12 +137,12 @@ def _repeated(boxes: Boxes) -> Iterator[Finding]:
     for column in columns:
         same &= column[order[1:]] == column[order[:-1]]
     for row, first in sorted(zip(order[1:][same].tolist(), order[:-1][same].tolist(), strict=True)):
-        message = f"the same as {boxes.where(first)}; leave one out"
+        message = f"the same as {boxes.where(first)}; remove one of them"
         yield Finding(WARNING, "the same box twice", boxes.where(row), boxes.field, message)
 
 
 def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
-    """Scores that do not rank, lie outside 0..1, tie at scale; more boxes than COCO looks at."""
+    """Warn of scores outside 0..1, of equal scores, and of more boxes than COCO evaluates."""
     scores = boxes.scores
     if scores is None or not len(scores):
         return
@@ -147,14 +150,15 @@ def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
     if outside.any():
         row = int(np.argmax(outside))
         message = (
-            f"{outside.sum()} scores lie outside 0 to 1 (here {scores[row]:g}); the order alone "
-            "counts for AP, but thresholds and calibration will mislead"
+            f"{amount(int(outside.sum()), 'score is', 'scores are')} outside 0 to 1 (here "
+            f"{scores[row]:g}): AP depends only on their order, but thresholds and calibration are "
+            "misleading"
         )
         yield Finding(
             WARNING, "scores outside 0 to 1", boxes.where(row), "score", message, int(outside.sum())
         )
     if len(scores) > 1 and scores.min() == scores.max():
-        message = f"all are {scores[0]:g}: AP depends on the order of the file alone"
+        message = f"all scores are {scores[0]:g}: AP depends only on the order in the file"
         yield Finding(WARNING, "all scores equal", source, "score", message, len(scores))
     else:
         ties = ties_within(boxes.labels, scores, int(boxes.labels.max()) + 1)
@@ -165,8 +169,9 @@ def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
     if len(full):
         row = int(np.argmax(boxes.images == full[0]))
         message = (
-            f"{len(full)} images have more than {COCO_DETECTIONS} detections (this one "
-            f"{per_image[full[0]]}); COCO looks at the best {COCO_DETECTIONS} of a class and image"
+            f"{amount(len(full), 'image has', 'images have')} more than {COCO_DETECTIONS} "
+            f"detections (this one {per_image[full[0]]}); COCO evaluates only the best "
+            f"{COCO_DETECTIONS} per class and image"
         )
         yield Finding(WARNING, "many detections per image", boxes.where(row), "image_id", message)
 
@@ -174,30 +179,28 @@ def score_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
 def id_smells(
     ids: Sequence[Identity], where: Callable[[int], str], field: str = "id"
 ) -> Iterator[Finding]:
-    """Ids that other programs confuse: whole numbers above 2^53, 11 beside "11"."""
+    """Warn of ids that other programs confuse: numbers above 2^53, or both 11 and "11"."""
     texts = {identity for identity in ids if isinstance(identity, str)}
     for row, identity in enumerate(ids):
         if isinstance(identity, int) and abs(identity) > EXACT:
             message = f"{field} {identity} is above 2^53; programs that use floats round it"
             yield Finding(WARNING, "id above 2^53", where(row), field, message)
         if texts and isinstance(identity, int) and str(identity) in texts:
-            message = (
-                f"{field} {identity} is there as a number and as a text; they are not the same"
-            )
+            message = f"{field} {identity} exists as a number and as text; these are different ids"
             yield Finding(WARNING, "id as number and as text", where(row), field, message)
 
 
 def name_smells(names: Sequence[str], where: Callable[[int], str], field: str) -> Iterator[Finding]:
-    """Names that come twice, or differ in upper and lower case or outer blanks only."""
+    """Warn of names that are repeated, or that differ only in case or outer blanks."""
     first: dict[str, int] = {}
     for row, name in enumerate(names):
         known = first.setdefault(name.strip().casefold(), row)
         if known != row and names[known] == name:
-            message = f"{field} {name!r:.60} is also that of {where(known)}"
+            message = f"{field} {name!r:.60} is also used by {where(known)}"
             yield Finding(WARNING, f"{field} used twice", where(row), field, message)
         elif known != row:
             message = (
-                f"{field} {name!r:.60} differs from {names[known]!r:.60} in case or blanks only"
+                f"{field} {name!r:.60} differs from {names[known]!r:.60} only in case or blanks"
             )
             yield Finding(WARNING, f"{field} nearly the same", where(row), field, message)
 
@@ -205,7 +208,7 @@ def name_smells(names: Sequence[str], where: Callable[[int], str], field: str) -
 def unused_classes(
     names: Sequence[str], used: set[int], where: Callable[[int], str], what: str
 ) -> Iterator[Finding]:
-    """Classes without objects or detections."""
+    """Warn of classes without objects or detections."""
     for label, name in enumerate(names):
         if label not in used:
             message = f"class {name!r:.60} has no {what}"
@@ -215,11 +218,11 @@ def unused_classes(
 def missing_files(
     names: Sequence[str], folders: Sequence[Path], where: Callable[[int], str]
 ) -> Iterator[Finding]:
-    """Images that lack their file, if the folder that holds the others is found."""
+    """Warn of images without a file, if a folder contains the files of others."""
     for folder in folders:
         there = [os.path.isfile(folder / name) for name in names]
         if any(there):
-            for row in [row for row, found in enumerate(there) if not found]:
-                message = f"no file {names[row]!r:.80} in {folder.name}/, where others are"
+            for row in [row for row, exists in enumerate(there) if not exists]:
+                message = f"no file {names[row]!r:.80} in {folder.name}/, where the others are"
                 yield Finding(WARNING, "image without its file", where(row), "file_name", message)
             return

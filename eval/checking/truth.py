@@ -33,12 +33,13 @@ from eval.checking.smells import (
     name_smells,
     unused_classes,
 )
+from eval.wording import amount
 
-IMAGE_FOLDERS = (".", "images", "JPEGImages")  # beside the file
+IMAGE_FOLDERS = (".", "images", "JPEGImages")  # relative to the file
 
 
 def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
-    """Add what is wrong with ground truth in COCO JSON."""
+    """Add findings on ground truth in COCO JSON."""
     source = path.name
     lists = [list_of(document, name, source, findings) for name in ("images", "categories")]
     images, categories = lists
@@ -57,7 +58,7 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     annotations.known("image_id", owners, image_rows, "'images'")
     kinds = annotations.column("category_id", is_id, ID)
     annotations.known("category_id", kinds, labels, "'categories'")
-    shapes = annotations.column("bbox", is_proper_box, f"{BOX}, no side below 0")
+    shapes = annotations.column("bbox", is_proper_box, f"{BOX}, without a negative side")
     annotations.column("area", is_number, NUMBER, default=None)
     for flag in ("iscrowd", "difficult", "ignore"):
         annotations.column(flag, is_flag, "0 or 1", default=None)
@@ -79,7 +80,7 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
 
 
 def _limits(sides: list[list[Any]]) -> np.ndarray:
-    """(images, 2) float64 width and height, NaN where they are faulty or not above 0."""
+    """(images, 2) float64 width and height; NaN where they are faulty or not above 0."""
     table = [[v if v is not ABSENT and v > 0 else np.nan for v in side] for side in sides]
     return np.array(table, dtype=np.float64).T.reshape(-1, 2)
 
@@ -91,7 +92,7 @@ def _shown(names: list[Any]) -> list[str]:
 def _filled(
     smells: Callable[..., Iterator[Finding]], values: list[Any], records: Records, field: str
 ) -> Iterator[Finding]:
-    """A test of values, for those that are there."""
+    """Test the values that exist."""
     rows = [row for row, value in enumerate(values) if value is not ABSENT]
     yield from smells([values[row] for row in rows], lambda row: records.where(rows[row]), field)
 
@@ -113,13 +114,13 @@ def _image_smells(
 
 
 def _annotation_smells(annotations: Records) -> Iterator[Finding]:
-    """Ids that other programs trip over; fields that have to be assumed."""
-    for field, assumed in (("area", "width * height"), ("iscrowd", "0"), ("id", "nothing")):
+    """Fields that are missing, and ids that make pycocotools fail."""
+    for field, assumed in (("area", "width * height"), ("iscrowd", "0"), ("id", "no id")):
         without = annotations.absent(field)
         if without:
             message = (
-                f"{len(without)} annotations have no {field!r}; {assumed} is assumed, but "
-                "pycocotools stops there"
+                f"{amount(len(without), 'annotation has', 'annotations have')} no {field!r}; "
+                f"{assumed} is assumed here, but pycocotools stops with an error"
             )
             where = annotations.where(without[0])
             yield Finding(WARNING, f"annotations: no {field}", where, field, message)
@@ -131,10 +132,10 @@ def _annotation_smells(annotations: Records) -> Iterator[Finding]:
         where = annotations.where(position)
         if first.setdefault(identity, position) != position:
             known = annotations.where(first[identity])
-            message = f"id {identity!r:.40} is also that of {known}; pycocotools drops objects"
-            yield Finding(WARNING, "annotation id comes twice", where, "id", message)
+            message = f"id {identity!r:.40} is also used by {known}; pycocotools drops objects"
+            yield Finding(WARNING, "annotation id repeated", where, "id", message)
         elif identity == 0:
-            message = "id 0: pycocotools counts this object as never found; count from 1"
+            message = "id 0: pycocotools always counts this object as missed; number from 1"
             yield Finding(WARNING, "annotation id 0", where, "id", message)
 
 

@@ -1,5 +1,5 @@
-"""Ground truth and results as files, one module a format (eval.reading chooses among them).
+"""Readers, one module per format; eval.reading chooses the one for a path.
 
-Ground truth: coco_json, voc, ilsvrc, yolo -> Dataset. Results: the modules of results/ ->
-DetectionTable.
+coco_json, voc, ilsvrc and yolo read ground truth into a Dataset. The modules in results/ read
+results into a DetectionTable.
 """

@@ -27,15 +27,15 @@ from eval.records import (
 def read_coco(path: str | os.PathLike[str]) -> Dataset:
     """Read ground truth from COCO JSON.
 
-    Every image needs id, file_name, height and width; every category id and name; every
-    annotation image_id, category_id and bbox `[x, y, width, height]`. `area` defaults to
-    width * height, `iscrowd`, `difficult` and `ignore` to 0; annotation ids are not needed.
-    Ids may be whole numbers or texts. Classes keep the file's order and ids.
+    Required are id, file_name, height and width of every image, id and name of every category,
+    and image_id, category_id and bbox `[x, y, width, height]` of every annotation. `area` defaults
+    to width * height; `iscrowd`, `difficult` and `ignore` default to 0; annotation ids are
+    optional. Ids may be whole numbers or texts. Classes keep the file's order and ids.
 
     Raises
     ------
     EvaluationError
-        Naming file, record and field.
+        The message names file, record and field.
     """
     source = Path(path).name
     dataset = _read_quickly(path, source)
@@ -81,7 +81,7 @@ def _tables(document: Any, source: str) -> _Tables:
 
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
-    """Ground truth from a file without faults, without an object for every annotation; or None."""
+    """Read a file without faults straight into arrays; None if that is not possible."""
     try:
         parts = json_columns.read_parts(path, ("images", "categories"))
     except OSError:
@@ -94,7 +94,7 @@ def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None
     sides = columns.boxes[:, 2:]
-    with np.errstate(over="ignore", invalid="ignore"):  # which is told below
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         areas = np.where(np.isnan(columns.values), sides[:, 0] * sides[:, 1], columns.values)
     finite = np.isfinite(columns.boxes).all() and np.isfinite(areas).all()
     if not finite or (len(sides) and sides.min() < 0):
@@ -123,7 +123,7 @@ def _images(records: list[dict[str, Any]], where: str) -> tuple[ImageRecord, ...
 
 def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -> Truths:
     boxes_xywh = boxes(annotations, where)
-    with np.errstate(over="ignore"):  # which the area's test tells
+    with np.errstate(over="ignore"):  # the check of `area` reports it
         sides = boxes_xywh[:, 2] * boxes_xywh[:, 3]
     return Truths(
         boxes=boxes_xywh,
@@ -136,7 +136,7 @@ def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -
 
 
 def _ids(annotations: list[dict[str, Any]]) -> np.ndarray | None:
-    """The annotations' own ids; None unless all have one, a number or a text."""
+    """The ids of the annotations; None unless each one has a number or a text."""
     values = [record.get("id") for record in annotations]
     if not all(isinstance(value, (int, float, str)) for value in values):
         return None

@@ -1,7 +1,7 @@
-"""Faults in files: a reader stops at the first, the linter collects them all.
+"""Faults in files: evaluation stops at the first one, the linter collects all of them.
 
-Readers take a function `report`. What it is handed cannot be read; if it returns, the reader
-leaves that record out and goes on, so that both see the same faults.
+Readers call the function `on_fault` for each record that they cannot read. If it returns, the
+reader leaves the record out and continues, so that evaluation and linter see the same faults.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from eval.errors import EvaluationError
 
 
 class Fault(NamedTuple):
-    """One fault: its place in the file, the field, what is wrong and what to do, its name."""
+    """One fault in a file.
+
+    Attributes
+    ----------
+    where
+        File, and the line or object in it.
+    field
+        The faulty field; "" if the whole record is faulty.
+    message
+        What is wrong, and the remedy.
+    kind
+        A short name for grouping.
+    """
 
     where: str
     field: str
@@ -24,7 +36,7 @@ class Fault(NamedTuple):
         return f"{self.where}: {self.message}"
 
 
-Report: TypeAlias = "Callable[[Fault], None]"
+FaultHandler: TypeAlias = "Callable[[Fault], None]"
 
 
 def refuse(fault: Fault) -> None:

@@ -1,4 +1,4 @@
-"""Ground truth in the layout of ILSVRC DET: XML by WordNet id, lists of images, a blacklist."""
+"""Ground truth in the layout of ILSVRC DET: XML with WordNet ids, image lists and a blacklist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, group_by_image
 from eval.errors import EvaluationError
-from eval.formats.faults import Fault, Report, refuse
+from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.ilsvrc_synsets import read_synsets
 from eval.formats.text_files import read_bytes, word_lines
 from eval.formats.xml_boxes import (
@@ -22,9 +22,10 @@ from eval.formats.xml_boxes import (
     oddities,
     parse_xml,
 )
+from eval.wording import amount
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
-# Where the parts lie, by preference: the kits of 2015 on and of 2013/14, and a flat folder.
+# Where the files lie, the preferred place first: devkits from 2015 on, of 2013 and 2014, flat.
 DEVKITS = ("devkit/data/", "*devkit/data/", "data/", "")
 ANNOTATIONS = (
     "Annotations/DET/{split}",
@@ -47,38 +48,39 @@ def read_ilsvrc(
     image_list: StrPath | None = None,
     synsets: StrPath | None = None,
     blacklist: StrPath | None = None,
-    report: Report = refuse,
+    on_fault: FaultHandler = refuse,
 ) -> Dataset:
-    """Read a folder of ILSVRC DET: the kit's (`ILSVRC/` or the folder above), or a flat one.
+    """Read a folder of ILSVRC DET: the devkit's (`ILSVRC/` or the folder above), or a flat folder.
 
-    Boxes stay as in the files (whole pixels counted from 0, layout "inclusive0"). An image's id
-    is its index, the second column of the list; a class's id its number 1..200. Images without
-    objects or without XML count as they do officially. read_synsets tells the WordNet ids.
+    Boxes keep the convention of the files (whole pixels counted from 0, layout "inclusive0"). The
+    id of an image is its index, the second column of the image list; the id of a class is its
+    number, 1 to 200. As in the devkit, images without objects or without XML count.
 
     Parameters
     ----------
     split
-        Name of the image list and of the folder of annotations.
+        The name of the image list and of the folder of annotations.
     annotations
-        Folder of XML files, or a tar archive of them. Default: Annotations/DET/SPLIT, ...
+        A folder of XML files, or a tar archive. Default: Annotations/DET/SPLIT or the like.
     image_list
-        Lines `name index`. Default: ImageSets/DET/SPLIT.txt, ...
+        A file of lines `name index`. Default: ImageSets/DET/SPLIT.txt or the like.
     synsets
-        meta_det.mat or a text list (see read_synsets). Default: devkit/data/meta_det.mat, ...
+        meta_det.mat or a text file (see read_synsets). Default: devkit/data/meta_det.mat or the
+        like.
     blacklist
-        Lines `index wnid`, on which nothing is judged (Dataset.excluded). Default: for val the
-        devkit's, if it is there.
+        A file of lines `index wnid`: pairs of image and class that are not evaluated
+        (Dataset.excluded). Default: for the split val that of the devkit, if there is one.
 
     Raises
     ------
     EvaluationError
-        Naming file, object or line, and field.
+        The message names file, object or line, and field.
     """
     root = Path(path) / "ILSVRC" if (Path(path) / "ILSVRC").is_dir() else Path(path)
     list_file = _find(root, image_list, (*LISTS, "{split}.txt"), split, "image_list")
     classes = read_synsets(_find(root, synsets, (*SYNSETS, "synsets.txt"), split, "synsets"))
     labels = {synset.wnid: label for label, synset in enumerate(classes)}
-    names, indices, said = _listed(list_file, report)
+    names, indices, notes = _listed(list_file, on_fault)
 
     folder = _find(root, annotations, (*ANNOTATIONS, "."), split, "annotations")
     remedy = f"it is not one of the {len(classes)} synsets; correct it or pass synsets="
@@ -92,24 +94,31 @@ def read_ilsvrc(
             without.append(name)
         else:
             where = f"{folder.name}/{name}.xml"
-            found = parse_xml(content, where, report)
+            found = parse_xml(content, where, on_fault)
             height, width = found.height, found.width
-            pairs[-1] = label_objects(found.objects, labels, where, report, remedy)
+            pairs[-1] = label_objects(found.objects, labels, where, on_fault, remedy)
         images.append(ImageRecord(index, f"{name}.JPEG", height, width))
     if len(without) == len(names) > 0:
         raise EvaluationError(
-            f"{folder}: no {without[0]}.xml, nor that of any listed image; check annotations="
+            f"{folder}: no {without[0]}.xml, nor the XML of any other listed image; check "
+            "annotations="
         )
     if without:
-        said.append(f"{len(without)} images have no XML: no objects (first: {without[0]})")
+        notes.append(
+            f"{amount(len(without), 'image')} without XML: read as without objects "
+            f"(first: {without[0]})"
+        )
 
     truths, truth_images = objects_as_arrays(pairs, "inclusive0")
     excluded = np.empty((0, 2), np.int64)
     black_file = _blacklist(root, blacklist, split)
     if black_file is not None:
         rows = {index: row for row, index in enumerate(indices)}
-        excluded = _excluded(black_file, rows, labels, report)
-        said.append(f"{black_file.name}: nothing is judged on {len(excluded)} image-class pairs")
+        excluded = _excluded(black_file, rows, labels, on_fault)
+        notes.append(
+            f"{black_file.name}: {amount(len(excluded), 'pair')} of image and class excluded from "
+            "the evaluation"
+        )
     return group_by_image(
         images,
         [synset.name for synset in classes],
@@ -118,7 +127,7 @@ def read_ilsvrc(
         truth_images,
         source=f"{root.resolve().name} {split}",
         excluded=excluded,
-        notes=(*said, *oddities(images, truths, truth_images)),
+        notes=(*notes, *oddities(images, truths, truth_images)),
         pictures=next((f for p in PICTURES for f in root.glob(p.format(split=split))), None),
     )
 
@@ -134,31 +143,31 @@ def _find(
         found = sorted(root.glob(pattern.format(split=split))) if pattern != "." else [root]
         if found:
             return found[0]
-    looked = ", ".join(pattern.format(split=split) for pattern in patterns)
-    raise EvaluationError(f"{root}: none of {looked}; name the file with {option}=")
+    expected = ", ".join(pattern.format(split=split) for pattern in patterns)
+    raise EvaluationError(f"{root}: none of {expected}; name the file with {option}=")
 
 
-def _listed(path: Path, report: Report) -> tuple[list[str], list[int], list[str]]:
-    """Names and indices of the images, and what to say of them."""
+def _listed(path: Path, on_fault: FaultHandler) -> tuple[list[str], list[int], list[str]]:
+    """Names and indices of the images, and notes on the list."""
     names: list[str] = []
     indices: list[int] = []
     seen: dict[str | int, int] = {}
-    said = []
+    notes = []
     lines = word_lines(path)
     if lines and all(len(words) == 1 for _, words in lines):
-        said.append(f"{path.name} has no column of indices: images are counted by line")
+        notes.append(f"{path.name} has no column of indices: images are numbered by line")
         lines = [(line, [*words, str(line)]) for line, words in lines]
     for line, words in lines:
         where = f"{path.name}: line {line}"
         if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()):
             message = f"{' '.join(words)!r:.60}; expected `name index`"
-            report(Fault(where, "index", message, "not a name and an index"))
+            on_fault(Fault(where, "index", message, "not a name and an index"))
             continue
         name, index = words[0], int(words[1])
         for field, value in (("name", name), ("index", index)):
             if value in seen:
-                message = f"{field} {value} is already on line {seen[value]}; each may come once"
-                report(Fault(where, field, message, f"{field} listed twice"))
+                message = f"{field} {value} is already on line {seen[value]}; it must be unique"
+                on_fault(Fault(where, field, message, f"{field} listed twice"))
         if name not in seen and index not in seen:
             names.append(name)
             indices.append(index)
@@ -166,8 +175,8 @@ def _listed(path: Path, report: Report) -> tuple[list[str], list[int], list[str]
         seen.setdefault(index, line)
     if not names:
         message = "no image is listed; expected lines `name index`"
-        report(Fault(path.name, "name", message, "empty list"))
-    return names, indices, said
+        on_fault(Fault(path.name, "name", message, "empty list"))
+    return names, indices, notes
 
 
 def _folder(folder: Path) -> Callable[[str], bytes | None]:
@@ -179,7 +188,7 @@ def _folder(folder: Path) -> Callable[[str], bytes | None]:
 
 
 def _archive(path: Path) -> Callable[[str], bytes | None]:
-    """The same from a tar archive, which is read once from end to end."""
+    """As _folder, for a tar archive, which is read once from beginning to end."""
     contents: dict[str, bytes] = {}
     try:
         with tarfile.open(path) as archive:
@@ -193,7 +202,7 @@ def _archive(path: Path) -> Callable[[str], bytes | None]:
 
 
 def _blacklist(root: Path, given: StrPath | None, split: str) -> Path | None:
-    """The devkit's counts images as val.txt does, so it is for no other list."""
+    """The blacklist to apply; the devkit's numbers images as val.txt does, so it fits only val."""
     if given is not None:
         return _find(root, given, (), split, "blacklist")
     found = [path for pattern in BLACKLISTS for path in sorted(root.glob(pattern))]
@@ -201,7 +210,7 @@ def _blacklist(root: Path, given: StrPath | None, split: str) -> Path | None:
 
 
 def _excluded(
-    path: Path, rows: dict[int, int], labels: dict[str, int], report: Report
+    path: Path, rows: dict[int, int], labels: dict[str, int], on_fault: FaultHandler
 ) -> np.ndarray:
     pairs = []
     for line, words in word_lines(path):
@@ -209,6 +218,6 @@ def _excluded(
         if len(words) == 2 and index in rows and words[1] in labels:
             pairs.append((rows[index], labels[words[1]]))
             continue
-        message = f"{' '.join(words)!r:.60}; expected `index wnid`, both of the data set"
-        report(Fault(f"{path.name}: line {line}", "index", message, "bad blacklist line"))
+        message = f"{' '.join(words)!r:.60}; expected `index wnid` of an image and a class"
+        on_fault(Fault(f"{path.name}: line {line}", "index", message, "bad blacklist line"))
     return np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from eval.errors import EvaluationError
 from eval.formats.text_files import word_lines
 
-CLASSES = 200  # meta_det.mat holds 815 synsets; numbers above 200 are their ancestors
+CLASSES = 200  # meta_det.mat has 815 synsets; those numbered above 200 are ancestors of the classes
 
 
 class Synset(NamedTuple):
-    """One class: WordNet id ("n02672831"), number as in submissions, name."""
+    """One class: WordNet id ("n02672831"), number in submissions, name."""
 
     wnid: str
     number: int
@@ -21,27 +21,29 @@ class Synset(NamedTuple):
 
 
 def read_synsets(path: str | os.PathLike[str]) -> tuple[Synset, ...]:
-    """Read meta_det.mat, or text lines `wnid name` (counted from 1) or `wnid number name`.
+    """Read meta_det.mat, or a text file of lines `wnid name` or `wnid number name`.
+
+    Without numbers, classes are numbered by line from 1.
 
     Returns
     -------
     tuple
-        By number; of meta_det.mat the 200 that are evaluated.
+        Classes by number; of meta_det.mat only the 200 that are evaluated.
 
     Raises
     ------
     EvaluationError
-        No such file, no list of synsets, or one that comes twice.
+        The file does not exist, lists no synset, or repeats one.
     """
     path = Path(path)
     synsets = _from_mat(path) if path.suffix == ".mat" else _from_text(path)
     if not synsets:
-        raise EvaluationError(f"{path}: lists no synset; expected lines `wnid name`")
+        raise EvaluationError(f"{path}: no synset is listed; expected lines `wnid name`")
     for field in ("wnid", "number", "name"):
         values = [getattr(synset, field) for synset in synsets]
         twice = {value for value in values if values.count(value) > 1}
         if twice:
-            raise EvaluationError(f"{path}: {field} {min(twice)} comes twice; each may come once")
+            raise EvaluationError(f"{path}: {field} {min(twice)} is repeated; it must be unique")
     return tuple(sorted(synsets, key=lambda synset: synset.number))
 
 
@@ -50,7 +52,7 @@ def _from_mat(path: Path) -> list[Synset]:
         from scipy.io import loadmat
     except ImportError:
         raise EvaluationError(
-            f"{path}: needs SciPy; pip install scipy, or name a text list with synsets="
+            f"{path}: reading it needs SciPy; pip install scipy, or name a text list with synsets="
         ) from None
     if not path.is_file():
         raise EvaluationError(f"{path}: no such file; check the path")
@@ -59,9 +61,9 @@ def _from_mat(path: Path) -> list[Synset]:
         numbers = [int(number) for number in table["ILSVRC2013_DET_ID"]]
         rows = zip(table["WNID"], numbers, table["name"], strict=True)
         synsets = [Synset(str(wnid), number, str(name)) for wnid, number, name in rows]
-    except Exception as error:  # SciPy raises many kinds for files that are no .mat
+    except Exception as error:  # SciPy raises many kinds of exceptions for damaged files
         raise EvaluationError(
-            f"{path}: not the devkit's meta_det.mat ({error!r:.80}); take the kit's file"
+            f"{path}: not the devkit's meta_det.mat ({error!r:.80}); use the file of the devkit"
         ) from None
     return [synset for synset in synsets if synset.number <= CLASSES]
 

@@ -6,24 +6,24 @@ import os
 from typing import Any
 
 from eval.errors import EvaluationError
-from eval.formats.text_files import BYTE_ORDER_MARK, is_picture, read_bytes
+from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Parse one JSON file; .gz is unpacked on the way, a byte order mark passed over.
+    """Parse one JSON file, which may be compressed (.gz) or begin with a byte order mark.
 
     Raises
     ------
     EvaluationError
-        No such file, unreadable, or not (whole) JSON.
+        The file does not exist, cannot be read, or is no complete JSON.
     """
     import orjson
 
     content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         raise EvaluationError(f"{os.fspath(path)}: the file is empty; write it again")
-    if is_picture(content):
-        raise EvaluationError(f"{os.fspath(path)}: a picture; expected JSON")
+    if is_image(content):
+        raise EvaluationError(f"{os.fspath(path)}: this is an image; expected JSON")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -33,12 +33,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         ) from None
 
 
-def _json_remedy(content: bytes, said: str) -> str:
-    """What to do about a file that is not JSON, where that can be guessed."""
+def _json_remedy(content: bytes, error: str) -> str:
+    """The remedy for a file that the parser rejects with `error`."""
     if b"\0" in content[:4]:
         return "it seems to be UTF-16: save the file as UTF-8"
     if b"NaN" in content or b"Infinity" in content:
-        return "it holds NaN or Infinity, which JSON does not know: write finite numbers"
-    if content.startswith(b"{") and "after document" in said:
-        return "it seems to be one object after another (JSON Lines): write one list of them"
+        return "it contains NaN or Infinity, which are not JSON: write finite numbers"
+    if content.startswith(b"{") and "after document" in error:
+        return "it seems to be JSON Lines (one object per line): write one list of objects"
     return "write it again"

@@ -1,4 +1,4 @@
-"""Lines of numbers separated by blanks -> a table.
+"""Read lines of numbers separated by blanks into a table.
 
 Compiled code reads the usual lines; Python reads the unusual ones and describes the faulty ones.
 Two million lines of seven numbers take 0.8 s. np.loadtxt takes 2.5 s, keeps no line numbers, stops
@@ -13,7 +13,7 @@ import numpy as np
 
 from eval.formats.compiled.json_numbers import NULS, POWERS_OF_FIVE, POWERS_OF_TEN
 from eval.formats.compiled.text_numbers import read_lines
-from eval.formats.faults import Fault, Report
+from eval.formats.faults import Fault, FaultHandler
 
 
 def number_of(text: str | bytes | None) -> float:
@@ -22,28 +22,33 @@ def number_of(text: str | bytes | None) -> float:
         value = float(text or "nan")
     except ValueError:
         return math.nan
-    # Python's float() would also take 1_000.
+    # float() also accepts digits grouped by underscores.
     odd = b"_" in text if isinstance(text, bytes) else "_" in (text or "")
     return value if math.isfinite(value) and not odd else math.nan
 
 
 def number_table(
-    content: bytes, fields: tuple[str, ...], source: str, report: Report, *, named: bool = False
+    content: bytes,
+    fields: tuple[str, ...],
+    source: str,
+    on_fault: FaultHandler,
+    *,
+    named: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
-    """Lines of finite numbers parted by blanks, one for each of `fields`; empty lines are skipped.
+    """Read lines with one finite number for each of `fields`; empty lines are skipped.
 
     Parameters
     ----------
     named
-        Each line begins with a word, for which `fields` holds no name.
-    report
-        Told of each line with another number of columns, and of each word that is no number;
-        such lines are left out.
+        Whether each line begins with a word, which is not listed in `fields`.
+    on_fault
+        Called for each line with a wrong number of columns and for each word that is no number;
+        these lines are left out.
 
     Returns
     -------
     table, lines, names
-        (N, len(fields)) float64, (N,) int64 line numbers, and the N words if `named`.
+        (N, len(fields)) float64, (N,) int64 line numbers, and N words if `named`.
     """
     text = np.frombuffer(content + bytes(NULS), np.uint8)
     capacity = content.count(b"\n") + 1
@@ -57,7 +62,7 @@ def number_table(
         at, line, row = place.tolist()
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
-        values = _odd_line(content[at:end], fields, f"{source}: line {line}", report, named)
+        values = _odd_line(content[at:end], fields, f"{source}: line {line}", on_fault, named)
         if values is not None:
             table[row], lines[row] = values, line
             if named:
@@ -70,19 +75,19 @@ def number_table(
 
 
 def _odd_line(
-    text: bytes, fields: tuple[str, ...], where: str, report: Report, named: bool
+    text: bytes, fields: tuple[str, ...], where: str, on_fault: FaultHandler, named: bool
 ) -> list[float] | None:
-    """The numbers of a line that the kernel left alone: faulty, or of an unusual kind (".5")."""
+    """The numbers of a line that compiled code cannot read; None if the line is faulty."""
     words = text.split()
     if len(words) != len(fields) + named:
         expected = " ".join(("image", *fields) if named else fields)
         message = f"{len(words)} columns; expected {len(fields) + named}: {expected}"
-        report(Fault(where, "columns", message, "wrong number of columns"))
+        on_fault(Fault(where, "columns", message, "wrong number of columns"))
         return None
     values = [number_of(word) for word in words[named:]]
     bad = [column for column, value in enumerate(values) if math.isnan(value)]
     for column in bad:
         shown = words[named + column].decode(errors="replace")
         message = f"{fields[column]} is {shown!r:.40}; expected a finite number"
-        report(Fault(where, fields[column], message, "not a finite number"))
+        on_fault(Fault(where, fields[column], message, "not a finite number"))
     return None if bad else values

@@ -1,13 +1,13 @@
-"""The split of a data set's folder that a detector learns from."""
+"""The split of a data set that a detector is trained on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from eval.errors import EvaluationError
-from eval.formats.yolo_folders import parts_of
+from eval.formats.yolo_folders import splits_of
 
-# The lists of images of a VOC and of an ILSVRC folder; the latter also from the folder above.
+# Image lists of VOC and ILSVRC folders; for ILSVRC the path may also be the folder above.
 PART_LISTS = tuple(
     f"{above}{lists}"
     for above in ("", "ILSVRC/")
@@ -18,7 +18,7 @@ PART_LISTS = tuple(
 def part_to_learn(data: Path) -> str | None:
     """The split of a data set that is for training; None where the data set has no splits.
 
-    The readers' own default is test or val, because evaluation is what they are made for.
+    The readers default to test or val instead, because they serve evaluation.
 
     Raises
     ------
@@ -28,12 +28,12 @@ def part_to_learn(data: Path) -> str | None:
     if data.is_file() and data.suffix not in (".yaml", ".yml"):
         return None
     root = data if data.is_dir() else data.parent
-    parts = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
-    parts |= set(parts_of(data))
-    training = next((name for name in ("trainval", "train") if name in parts), None)
-    if training is None and parts & {"test", "val", "valid"}:
+    names = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
+    names |= set(splits_of(data))
+    training = next((name for name in ("trainval", "train") if name in names), None)
+    if training is None and names & {"test", "val", "valid"}:
         raise EvaluationError(
-            f"{data}: no split is called train or trainval; name the one to learn from with "
-            f"--split: {', '.join(sorted(parts)):.200}"
+            f"{data}: no split is called train or trainval; name the one to train on with "
+            f"--split: {', '.join(sorted(names)):.200}"
         )
     return training

@@ -1,4 +1,4 @@
-"""Text files; .gz is unpacked on the way."""
+"""Text files, which may be compressed (.gz)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """A file's content.
+    """The content of a file, decompressed.
 
     Raises
     ------
     EvaluationError
-        No such file, unreadable, or a damaged .gz.
+        The file does not exist, cannot be read, or is a damaged .gz.
     """
     try:
         content = Path(path).read_bytes()
@@ -33,13 +33,19 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
 
 
-def is_picture(content: bytes) -> bool:
-    """Whether a file begins as JPEG, PNG, GIF or TIFF do."""
+def is_image(content: bytes) -> bool:
+    """Whether the content begins like JPEG, PNG, GIF or TIFF."""
     return content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"))
 
 
 def first_line(path: Path) -> bytes:
-    """The first line that is not empty, without blanks around it."""
+    """The first line that is not empty, without leading and trailing blanks.
+
+    Raises
+    ------
+    EvaluationError
+        The file does not exist, cannot be read, or is a damaged .gz.
+    """
     try:
         with open(path, "rb") as file:
             begin = file.read(1 << 16)
@@ -55,7 +61,7 @@ def first_line(path: Path) -> bytes:
 
 
 def decoded(content: bytes, source: str) -> str:
-    """UTF-8 text, with or without a byte order mark."""
+    """Decode UTF-8 text with or without a byte order mark; `source` names it in errors."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -66,7 +72,7 @@ def decoded(content: bytes, source: str) -> str:
 
 
 def word_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """(line number, words) of each line that is not empty."""
+    """Line number and words of each line that is not empty."""
     lines = decoded(read_bytes(path), path.name).splitlines()
     pairs = [(number, line.split()) for number, line in enumerate(lines, start=1)]
     return [(number, words) for number, words in pairs if words]

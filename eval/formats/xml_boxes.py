@@ -1,7 +1,7 @@
-"""One image's XML as PASCAL VOC and ILSVRC write it, and many of them as arrays.
+"""The annotation files of PASCAL VOC and ILSVRC: one XML file per image, and arrays from many.
 
-The two differ in what `name` holds (a class or a WordNet id), in where pixels are counted from
-and in the flag `difficult`, which ILSVRC lacks.
+The two data sets differ in the meaning of `name` (a class or a WordNet id), in the number of the
+first pixel (1 or 0) and in the flag `difficult`, which ILSVRC lacks.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import numpy as np
 
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import ImageRecord, Truths
-from eval.formats.faults import Fault, Report
+from eval.formats.faults import Fault, FaultHandler
 from eval.formats.number_lines import number_of
+from eval.wording import amount
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 class XmlObject(NamedTuple):
-    """One object: its class as written, corners as written, flag, place in the file (from 1)."""
+    """One object: class and corners as in the file, and its number in the file, from 1."""
 
     name: str
     corners: list[float]
@@ -32,7 +33,7 @@ class XmlObject(NamedTuple):
 
 
 class XmlImage(NamedTuple):
-    """One file: what it says of the image (sides 0, name empty where it says nothing)."""
+    """The content of one file; sides are 0 and the name is "" where they are missing."""
 
     file_name: str
     height: int
@@ -43,28 +44,28 @@ class XmlImage(NamedTuple):
 NOTHING = XmlImage("", 0, 0, [])
 
 
-def parse_xml(content: bytes, where: str, report: Report) -> XmlImage:
+def parse_xml(content: bytes, where: str, on_fault: FaultHandler) -> XmlImage:
     """Read one annotation file; `where` names it in faults."""
     try:
         root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         message = f"not XML, or cut short ({error}); write it again"
-        report(Fault(where, "", message, "not XML"))
+        on_fault(Fault(where, "", message, "not XML"))
         return NOTHING
     if root.tag != "annotation":
-        message = f"<{root.tag}> at the top; expected <annotation>"
-        report(Fault(where, "annotation", message, "not an annotation"))
+        message = f"the root element is <{root.tag}>; expected <annotation>"
+        on_fault(Fault(where, "annotation", message, "not an annotation"))
         return NOTHING
-    height, width = (_side(root, side, where, report) for side in ("height", "width"))
+    height, width = (_side(root, side, where, on_fault) for side in ("height", "width"))
     found = [
-        _object(element, number, f"{where}: object {number}", report)
+        _object(element, number, f"{where}: object {number}", on_fault)
         for number, element in enumerate(root.iterfind("object"), start=1)
     ]
     name = (root.findtext("filename") or "").strip()
     return XmlImage(name, height, width, [one for one in found if one is not None])
 
 
-def _side(root: ElementTree.Element, side: str, where: str, report: Report) -> int:
+def _side(root: ElementTree.Element, side: str, where: str, on_fault: FaultHandler) -> int:
     text = root.findtext(f"size/{side}")
     if text is None:
         return 0
@@ -72,12 +73,12 @@ def _side(root: ElementTree.Element, side: str, where: str, report: Report) -> i
     if value >= 0 and value == int(value):
         return int(value)
     message = f"size/{side} is {text!r:.40}; expected a whole number of pixels"
-    report(Fault(where, f"size/{side}", message, "size is no number of pixels"))
+    on_fault(Fault(where, f"size/{side}", message, "size is no number of pixels"))
     return 0
 
 
 def _object(
-    element: ElementTree.Element, number: int, where: str, report: Report
+    element: ElementTree.Element, number: int, where: str, on_fault: FaultHandler
 ) -> XmlObject | None:
     name = (element.findtext("name") or "").strip()
     box = element.find("bndbox")
@@ -89,18 +90,18 @@ def _object(
         return XmlObject(name, corners, flag == "1", number)
 
     if not name:
-        message = "no <name>; expected the object's class"
-        report(Fault(where, "name", message, "object without a class"))
+        message = "no <name>; expected the class of the object"
+        on_fault(Fault(where, "name", message, "object without a class"))
     if flag not in ("0", "1"):
         message = f"difficult is {flag!r:.40}; expected 0 or 1"
-        report(Fault(where, "difficult", message, "difficult is not 0 or 1"))
+        on_fault(Fault(where, "difficult", message, "difficult is not 0 or 1"))
     for corner, value in zip(CORNERS, corners, strict=True):
         if math.isnan(value):
-            report(_bad_corner(f"bndbox/{corner}", texts.get(corner), where))
+            on_fault(_bad_corner(f"bndbox/{corner}", texts.get(corner), where))
     for low, high in (("xmin", "xmax"), ("ymin", "ymax")):
         if number_of(texts.get(low)) > number_of(texts.get(high)):
             message = f"{high} {texts[high]} is below {low} {texts[low]}; swap or correct them"
-            report(Fault(where, f"bndbox/{high}", message, "corners in the wrong order"))
+            on_fault(Fault(where, f"bndbox/{high}", message, "corners in the wrong order"))
     return None
 
 
@@ -114,7 +115,7 @@ def _bad_corner(field: str, text: str | None, where: str) -> Fault:
 def objects_as_arrays(
     objects: Sequence[Sequence[tuple[int, XmlObject]]], layout: str
 ) -> tuple[Truths, np.ndarray]:
-    """Truths, and the (M,) int64 image index of each, from each image's (label, object) pairs."""
+    """Truths and their (M,) int64 image indices from (label, object) pairs of each image."""
     flat = [pair for pairs in objects for pair in pairs]
     boxes = np.array([one.corners for _, one in flat], dtype=np.float64).reshape(-1, 4)
     sides = to_xywh(boxes, layout)[:, 2:]
@@ -132,19 +133,25 @@ def objects_as_arrays(
 def oddities(
     images: Sequence[ImageRecord], truths: Truths, truth_images: np.ndarray
 ) -> tuple[str, ...]:
-    """Notes: images of unknown size, boxes that leave their image."""
+    """Notes on images of unknown size and on boxes that reach outside their image."""
     notes = []
     sizes = np.array([(image.width, image.height) for image in images], np.float64).reshape(-1, 2)
     unknown = (sizes == 0).any(axis=1)
     if unknown.any():
         first = images[int(np.argmax(unknown))].file_name
-        notes.append(f"{unknown.sum()} images have no size in their annotation (first: {first})")
+        notes.append(
+            f"{amount(int(unknown.sum()), 'image has', 'images have')} no size in the annotation "
+            f"(first: {first})"
+        )
     boxes, limits = to_xyxy(truths.boxes, truths.layout), sizes[truth_images]
     outside = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2:] > limits).any(axis=1)
     outside &= ~unknown[truth_images]
     if outside.any():
         first = images[int(truth_images[np.argmax(outside)])].file_name
-        notes.append(f"{outside.sum()} boxes reach outside their image (first: {first})")
+        notes.append(
+            f"{amount(int(outside.sum()), 'box reaches', 'boxes reach')} outside the image "
+            f"(first: {first})"
+        )
     return tuple(notes)
 
 
@@ -152,22 +159,22 @@ def label_objects(
     objects: Sequence[XmlObject],
     labels: dict[str, int],
     where: str,
-    report: Report,
+    on_fault: FaultHandler,
     remedy: str,
 ) -> list[tuple[int, XmlObject]]:
-    """(label, object) of each; an unknown name is a fault, whose message ends with `remedy`."""
+    """Label and object of each; an unknown name is a fault, whose message ends with `remedy`."""
     pairs = []
     for one in objects:
         label = labels.get(one.name)
         if label is None:
             message = f"name {one.name!r:.60} is not a known class; {remedy}"
-            report(Fault(f"{where}: object {one.number}", "name", message, "unknown class"))
+            on_fault(Fault(f"{where}: object {one.number}", "name", message, "unknown class"))
         else:
             pairs.append((label, one))
     return pairs
 
 
 def file_names(folder: Path) -> dict[str, str]:
-    """Stem -> name of each file of a folder; empty if there is no such folder."""
+    """File names of a folder by their stem; empty if the folder does not exist."""
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.stem: path.name for path in paths}

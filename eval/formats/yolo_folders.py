@@ -1,4 +1,4 @@
-"""Where the parts of a YOLO data set lie: in the folders that data.yaml names, or as usual."""
+"""The folders of a YOLO data set's splits: those named in data.yaml, or the usual ones."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from eval.errors import EvaluationError
 from eval.formats.text_files import decoded, read_bytes
 
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml")
-PARTS = ("test", "val", "valid", "train")  # the first that is there, where none is asked for
+SPLITS = ("test", "val", "valid", "train")  # by default the first that exists
 
 
 class Home(NamedTuple):
-    """A data set's folder, and data.yaml with what it says, if there is one."""
+    """A data set's folder, and the path and content of its data.yaml, if there is one."""
 
     folder: Path
     file: Path | None
-    said: dict[Any, Any]
+    content: dict[Any, Any]
 
     @property
     def file_name(self) -> str:
@@ -27,19 +27,19 @@ class Home(NamedTuple):
 
     @property
     def base(self) -> Path:
-        """What entries are relative to: `path`, itself relative to data.yaml, if it is there."""
-        path = self.said.get("path")
+        """The folder that entries are relative to: `path`, relative to data.yaml, if it exists."""
+        path = self.content.get("path")
         named = self.folder / _slashes(path) if isinstance(path, str) else self.folder
         return named if os.path.isdir(named) else self.folder
 
-    def entry(self, part: str) -> Any:
-        """What data.yaml says of a part, the one of a list of one; nothing where it names none."""
-        found = self.said.get(part) if part in PARTS else None
-        return found[0] if isinstance(found, list) and len(found) == 1 else found
+    def entry(self, split: str) -> Any:
+        """The entry of a split in data.yaml, without the list around a single one; or None."""
+        value = self.content.get(split) if split in SPLITS else None
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def home_of(path: str | os.PathLike[str]) -> Home:
-    """The home that a folder or its data.yaml stands for."""
+    """The data set at a path, which is its folder or its data.yaml."""
     place = Path(path)
     if place.suffix in (".yaml", ".yml"):
         return Home(place.parent, place, read_yaml(place))
@@ -48,11 +48,11 @@ def home_of(path: str | os.PathLike[str]) -> Home:
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
-    """What a file in YAML says by name; nothing where it is no object."""
+    """The content of a YAML file; empty if it is no mapping."""
     try:
         import yaml
     except ImportError:
-        raise EvaluationError(f"{path.name}: needs PyYAML; pip install pyyaml") from None
+        raise EvaluationError(f"{path.name}: reading it needs PyYAML; pip install pyyaml") from None
     try:
         document: Any = yaml.safe_load(decoded(read_bytes(path), path.name))
     except yaml.YAMLError as error:
@@ -60,46 +60,46 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def parts_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Those of PARTS, and trainval, that data.yaml names or that lie in the usual folders."""
+def splits_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Those of SPLITS and trainval that data.yaml names or that have the usual folders."""
     home = home_of(path)
-    return tuple(n for n in ("trainval", *PARTS) if home.entry(n) or _part(home, n))
+    return tuple(n for n in ("trainval", *SPLITS) if home.entry(n) or _split(home, n))
 
 
 def find_folders(home: Home, split: str | None) -> tuple[Path, Path, str]:
-    """Folders of pictures and of text files, and the part that they are, "" for all.
+    """Folders of images and of text files, and their split, "" for the whole data set.
 
     Raises
     ------
     EvaluationError
-        There is none; data.yaml names a part by a list or a text file; or all that is left are
-        the pictures of training, because what it names for measuring is not there.
+        There are no such folders; data.yaml names a list of folders or a text file; or only the
+        training split exists, although data.yaml names another one.
     """
     missing = ""
-    for name in (split,) if split else PARTS:
-        found = _part(home, name)
-        if found and missing and name == "train" and not split:
-            raise EvaluationError(f"{missing}; correct it, or name another part: --split train")
-        if found:
-            return *found, name
+    for name in (split,) if split else SPLITS:
+        folders = _split(home, name)
+        if folders and missing and name == "train" and not split:
+            raise EvaluationError(f"{missing}; correct it, or name another split: --split train")
+        if folders:
+            return *folders, name
         if home.entry(name) and not missing:
             entry = f"{home.entry(name)!r:.60}"
-            missing = f"{home.file_name}: {name} is {entry}, which is not there with its labels"
+            missing = f"{home.file_name}: {name} is {entry}, but images and labels are not there"
     if not split:
         for folder in dict.fromkeys((home.base, home.folder)):
             if (folder / "images").is_dir() and (folder / "labels").is_dir():
                 return folder / "images", folder / "labels", ""
             if any(folder.glob("*.txt")):
                 return folder, folder, ""
-    looked = f"images/{split or 'test'} and labels/{split or 'test'}"
+    usual = f"images/{split or 'test'} and labels/{split or 'test'}"
     raise EvaluationError(
-        f"{missing or home.folder}: neither {looked}, nor {split or 'test'}/images and "
+        f"{missing or home.folder}: neither {usual}, nor {split or 'test'}/images and "
         f"{split or 'test'}/labels{'' if split else ', nor images and labels'}; check the path"
     )
 
 
-def _part(home: Home, name: str) -> tuple[Path, Path] | None:
-    """Folders of pictures and of text files of a part, if it is there."""
+def _split(home: Home, name: str) -> tuple[Path, Path] | None:
+    """Folders of images and of text files of a split; None if they do not exist."""
     for pictures in _named(home, name):
         labels = _labels_of(pictures)
         if labels is not None:
@@ -115,24 +115,27 @@ def _part(home: Home, name: str) -> tuple[Path, Path] | None:
 
 
 def _named(home: Home, name: str) -> Iterator[Path]:
-    """Folders that data.yaml may mean by a part of this name."""
+    """Folders that data.yaml may mean by the entry of a split."""
     entry = home.entry(name)
     if not entry:
         return
     if not isinstance(entry, str) or os.path.isfile(home.base / _slashes(entry)):
         raise EvaluationError(
-            f"{home.file_name}: {name} is {entry!r:.60}; expected one folder of pictures (lists of "
-            "folders and text files of names are not read)"
+            f"{home.file_name}: {name} is {entry!r:.60}; expected one folder of images (lists of "
+            "folders and text files of names are not supported)"
         )
     entry = _slashes(entry)
-    for place in (entry, entry.removeprefix("../")):  # Roboflow's begin one folder too high
+    for place in (
+        entry,
+        entry.removeprefix("../"),
+    ):  # Roboflow writes paths that begin one folder too high
         yield from (home.base / place, home.base / place / "images")
 
 
 def _labels_of(pictures: Path) -> Path | None:
-    """The folder of text files that belongs to one of pictures, if both are there.
+    """The folder of text files that belongs to a folder of images; None if either is missing.
 
-    `labels` in place of the last `images` of its path; or the same folder.
+    It is the path with `labels` in place of the last `images`, or else the same folder.
     """
     if not os.path.isdir(pictures):
         return None

@@ -1,1 +1,1 @@
-"""How detections are judged, one module a protocol."""
+"""The protocols: how detections are matched to objects, one module per protocol."""

@@ -1,10 +1,11 @@
-"""The COCO box protocol (pycocotools 2.0.11, cocoeval.py), to the last bit of its twelve figures.
+"""The COCO box protocol: the twelve figures of pycocotools 2.0.11 (cocoeval.py), to the last bit.
 
-Source: github.com/cocodataset/cocoapi and its maintained fork, PythonAPI/pycocotools/cocoeval.py.
+Reference: PythonAPI/pycocotools/cocoeval.py of github.com/cocodataset/cocoapi and its maintained
+fork.
 
-Known to differ even with `official`: boxes whose area under- or overflows a double (their IoU is
-not a number, which pycocotools takes for a match) and whole-number scores above 2^53 (which it
-sorts as integers).
+Two known differences remain even with `official`: boxes whose area under- or overflows a double
+(their IoU is NaN, which pycocotools treats as a match), and whole-number scores above 2^53 (which
+pycocotools sorts as integers).
 """
 
 from __future__ import annotations
@@ -17,30 +18,32 @@ from eval.datasets import Dataset, Truths
 from eval.detections import DetectionTable
 from eval.matching import CUT, IGNORED, Matches
 from eval.processors import processors
-from eval.protocols.coco_kernels import judge_class
+from eval.protocols.coco_kernels import measure_class
 from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult
 from eval.ranking import group_rows, inverse, rising
+from eval.wording import amount
 
-__all__ = ["CocoOptions", "CocoResult", "judge", "match", "notes", "quirks"]
+__all__ = ["CocoOptions", "CocoResult", "match", "measure", "notes", "quirks"]
 
-DETECTIONS_A_THREAD = 20_000
+DETECTIONS_PER_THREAD = 20_000
 
 
-def judge(
+def measure(
     table: DetectionTable,
     dataset: Dataset,
     options: CocoOptions | None = None,
     *,
     official: bool = False,
 ) -> CocoResult:
-    """Match and accumulate.
+    """Match detections and objects, and follow the curves of all classes.
 
     Parameters
     ----------
     official
-        Annotations of id 0 count as not found and several of one id all become the last, as
-        pycocotools has it; a negative side makes a detection's area negative, so that it is
-        not counted. Otherwise ids do not matter and a negative side is no side.
+        As in pycocotools, annotations with id 0 always count as missed, annotations with the same
+        id are all replaced by the last one, and a negative side makes the area of a detection
+        negative, so that it is ignored if unmatched. Otherwise ids have no effect, and a negative
+        side counts as 0.
     """
     options = options or CocoOptions()
     truths, gt_images = dataset.all_truths, dataset.truth_images.astype(np.int32)
@@ -57,7 +60,7 @@ def judge(
     if not official and len(boxes) and boxes[:, 2:].min() < 0:
         boxes = np.concatenate([boxes[:, :2], np.maximum(boxes[:, 2:], 0)], axis=1)
 
-    # Detections by class and image rank, each cell's in file order; objects likewise.
+    # Detections by class and image rank, otherwise in file order; objects likewise.
     rows, starts = _by_class_and_image(table.images, table.labels, image_order, category_order)
     gt_rows, gt_starts = _by_class_and_image(
         gt_images, truths.labels.astype(np.int32), image_order, category_order, gt_order
@@ -82,19 +85,19 @@ def judge(
     )  # fmt: skip
     taken = np.zeros((len(truths), sides[0]), dtype=np.uint64)
     facts = np.zeros((classes, 2), dtype=np.int64)
-    # The fullest classes first, so that no thread is left with a long one at the end.
+    # The largest classes first, so that no thread ends with a long one.
     queue = iter(np.argsort(-np.diff(starts), kind="stable").tolist())
 
     def work(_: int) -> None:
         scratch = _scratch(len(dataset), starts, gt_starts, sides, taken)
         for k in queue:
-            judge_class(
+            measure_class(
                 k, starts[k], starts[k + 1], rows, table.images, boxes, scores,
                 scores.view(np.uint64), *objects, *choices, *scratch,
                 curves[k], curve_scores[k], recalls[k], outcomes, partners, facts[k],
             )  # fmt: skip
 
-    threads = min(processors(), 1 + len(table) // DETECTIONS_A_THREAD)
+    threads = min(processors(), 1 + len(table) // DETECTIONS_PER_THREAD)
     if threads == 1:
         work(0)
     else:
@@ -110,62 +113,68 @@ def judge(
 def match(
     table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5, *, official: bool = False
 ) -> Matches:
-    """Verdicts at one IoU threshold, all areas, at most 100 detections a class and image."""
+    """The matches at one IoU threshold, with at most 100 detections per class and image."""
     options = CocoOptions(
         iou_thresholds=np.array([iou_threshold]),
         recall_thresholds=np.zeros(1),
         max_detections=(100,),
         areas={"all": AREAS["all"]},
     )
-    return judge(table, dataset, options, official=official).matches
+    return measure(table, dataset, options, official=official).matches
 
 
 def notes(result: CocoResult, table: DetectionTable) -> tuple[str, ...]:
-    """What the figures depend on without saying so."""
-    said = []
+    """Notes on detections that do not count, and on an IoU threshold of 0."""
+    sentences = []
     outcomes = result.matches.outcomes
     cut = int(np.count_nonzero(outcomes == CUT))
     if cut:
-        said.append(
-            f"{cut} of {len(table)} detections were not judged: more than "
+        sentences.append(
+            f"{cut} of {amount(len(table), 'detection')} not evaluated: more than "
             f"{result.options.max_detections[-1]} of one class in one image"
         )
     options = result.options
     if options.iou_thresholds[0] == 0:
-        said.append("IoU threshold 0: objects are found by boxes that do not touch them")
+        sentences.append("IoU threshold 0: boxes match objects that they do not touch")
     name, (low, high) = next(iter(options.areas.items()))
     beyond = int(np.count_nonzero((outcomes == IGNORED) & (result.matches.truths < 0)))
     if beyond and name == "all":
-        said.append(
-            f"{beyond} detections have an area outside {low:g} to {high:g} pixels: where they "
-            "find no object they are passed over, not false"
+        sentences.append(
+            f"ignored {amount(beyond, 'detection')} without a match, because the area is outside "
+            f"{low:g} to {high:g} pixels"
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def quirks(table: DetectionTable, dataset: Dataset, options: CocoOptions) -> tuple[str, ...]:
-    """Where pycocotools departed from its protocol on these data, a sentence each."""
-    said = []
+    """Where pycocotools departs from its protocol on these data, one sentence each."""
+    sentences = []
     truths = dataset.all_truths
     ids = truths.ids
     if ids is None:
-        said.append("annotations without id: pycocotools would stop (KeyError)")
+        sentences.append("annotations without id: pycocotools stops with a KeyError")
     else:
         if (ids == 0).any():
-            said.append(f"{np.count_nonzero(ids == 0)} annotations of id 0 counted as never found")
+            zeros = int(np.count_nonzero(ids == 0))
+            sentences.append(f"{amount(zeros, 'annotation')} with id 0 counted as missed")
         replaced = int(np.count_nonzero(last_of_each(truths) != np.arange(len(ids))))
         if replaced:
-            said.append(f"{replaced} annotations were judged as the last one of the same id")
+            sentences.append(
+                f"{amount(replaced, 'annotation')} replaced by the last one of the same id"
+            )
     negative = int(np.count_nonzero((table.boxes_xywh[:, 2:] < 0).any(axis=1)))
     if negative:
-        said.append(f"{negative} detections with a negative side: not counted where their area is")
+        sentences.append(
+            f"{amount(negative, 'detection')} with a negative side: ignored without a match if the "
+            "area is negative"
+        )
     if 100 not in options.max_detections:
-        said.append("AP is -1, because 100 is not among max_detections")
-    return tuple(said)
+        sentences.append("AP is -1, because 100 is not among max_detections")
+    return tuple(sentences)
 
 
 def last_of_each(truths: Truths) -> np.ndarray:
-    """(M,) int64: for each object, the row whose annotation has its id last in the file."""
+    """(M,) int64: for each object, the row of the last annotation in the file with its id."""
     assert truths.ids is not None
     positions = np.arange(len(truths)) if truths.positions is None else truths.positions
     ids, last = truths.ids.tolist(), {}
@@ -181,7 +190,7 @@ def _by_class_and_image(
     category_order: np.ndarray,
     rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows by class rank, then image rank, then as they were; and where each class begins."""
+    """Rows by class rank, then image rank, then in their order; and where each class begins."""
     image_rank = inverse(image_order)[images]
     if rows is not None or (image_rank[1:] < image_rank[:-1]).any():
         rows, _ = group_rows(image_rank, len(image_order), rows)
@@ -195,7 +204,7 @@ def _scratch(
     sides: tuple[int, int, int],
     taken: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """One thread's working memory, for the largest class."""
+    """The working memory of one thread, enough for the largest class."""
     most = int(np.diff(starts).max(initial=0)) + 1
     objects = int(np.diff(gt_starts).max(initial=0)) + 1
     areas, limits, _ = sides

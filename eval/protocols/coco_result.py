@@ -1,4 +1,4 @@
-"""COCO's options, and its curves with the figures drawn from them."""
+"""The options of the COCO protocol, and its curves with the figures computed from them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ AREAS = {
 
 @dataclass(frozen=True, eq=False)
 class CocoOptions:
-    """What may be varied; the defaults are the protocol's.
+    """The options of the protocol, with COCO's own as defaults.
 
     Attributes
     ----------
     iou_thresholds, recall_thresholds
-        Rising, 1 to 64 and 1 or more.
+        Rising numbers: 1 to 64 IoU thresholds, and at least one recall threshold.
     max_detections
-        Most detections of a class in an image, best first; figures for each of these limits.
+        Limits on the number of detections per class and image, highest scores first; there are
+        figures for each limit.
     areas
-        Ranges of object area in pixels^2 by name, both ends included.
+        Ranges of object area in pixels^2 by name, with both ends included.
     """
 
     iou_thresholds: np.ndarray = field(default_factory=lambda: np.linspace(0.5, 0.95, 10))
@@ -47,7 +48,7 @@ class CocoOptions:
             values = _as_numbers(getattr(self, name))
             rising = values.ndim == 1 and len(values) > 0 and np.diff(values).min(initial=0) >= 0
             if not rising or not np.isfinite(values).all():
-                raise EvaluationError(f"{name}: expected one or more numbers, rising")
+                raise EvaluationError(f"{name}: expected one or more rising numbers")
             object.__setattr__(self, name, values)
         if len(self.iou_thresholds) > 64:
             raise EvaluationError("iou_thresholds: more than 64; evaluate in several runs")
@@ -59,9 +60,9 @@ class CocoOptions:
             raise EvaluationError(f"max_detections {limits}: expected whole numbers from 1")
         object.__setattr__(self, "max_detections", tuple(sorted(set(limits))))
         if not self.areas:
-            raise EvaluationError("areas: expected one range or more")
+            raise EvaluationError("areas: expected one or more ranges")
         if "all" not in self.areas:
-            raise EvaluationError("areas: no 'all', over which AP is taken")
+            raise EvaluationError("areas: no range 'all', which AP is computed over; add it")
         for name, bounds in self.areas.items():
             pair = _as_numbers(bounds)
             if pair.shape != (2,) or not pair[0] <= pair[1]:
@@ -69,7 +70,7 @@ class CocoOptions:
 
 
 def _as_numbers(values: Any) -> np.ndarray:
-    """An array; one NaN where that is not possible."""
+    """The values as an array; a single NaN if that is impossible."""
     try:
         return np.array(values, dtype=np.float64, ndmin=1)
     except (TypeError, ValueError):
@@ -83,16 +84,16 @@ class CocoResult:
     Attributes
     ----------
     options, category_order
-        category_order[k] is the label of the k-th class: by rising category id.
+        category_order[k] is the label of the k-th class by rising category id.
     curves, curve_scores
         (classes, areas, limits, thresholds, recalls) float64, precision at each recall
-        threshold and the score there, classes in category_order.
+        threshold and the score there; classes in category_order.
     recalls
-        (classes, areas, limits, thresholds) float64, recall reached.
+        (classes, areas, limits, thresholds) float64, the final recall.
     matches
-        The verdicts at the first IoU threshold and the first area range.
+        The matches at the first IoU threshold and the first area range.
     ties
-        Detections with the same score as another of their class before them.
+        The number of detections with the score of an earlier one of their class.
     """
 
     options: CocoOptions
@@ -121,23 +122,23 @@ class CocoResult:
     def average_precision(
         self, area: str = "all", limit: int | None = None, iou: float | None = None
     ) -> float:
-        """Mean precision over thresholds, recalls and classes; NaN where there is none.
+        """Mean precision over thresholds, recalls and classes; NaN where no object counts.
 
-        `limit` None is the largest; `iou` one of the thresholds, None all of them.
+        `limit` defaults to the largest one; `iou` is one of the thresholds and defaults to all.
         """
         a, m, rows = self._place(area, limit, iou)
-        # The order in which values are added decides the last bit: (thresholds, recalls, classes)
+        # The order of the sum decides its last bit: thresholds, recalls, classes.
         return _mean(self.curves[:, a, m, rows].transpose(1, 2, 0)) if m >= 0 else np.nan
 
     def average_recall(
         self, area: str = "all", limit: int | None = None, iou: float | None = None
     ) -> float:
-        """Mean recall over thresholds and classes; NaN where there is none."""
+        """Mean recall over thresholds and classes; NaN where no object counts."""
         a, m, rows = self._place(area, limit, iou)
         return _mean(self.recalls[:, a, m, rows].transpose(1, 0)) if m >= 0 else np.nan
 
     def class_precision(self) -> np.ndarray:
-        """(classes,) float64, each label's AP over all areas at the largest limit; or NaN."""
+        """(classes,) float64, the AP of each label over all areas at the largest limit, or NaN."""
         a, m, rows = self._place("all", None, None)
         result = np.full(len(self.category_order), np.nan)
         for k, label in enumerate(self.category_order):
@@ -147,13 +148,13 @@ class CocoResult:
     def stats(self, official: bool = False) -> dict[str, float]:
         """The twelve figures by STAT_NAMES; NaN (official: -1) where no object counts.
 
-        Official: the first is taken at 100 detections and is missing where 100 is not among the
-        limits, as pycocotools has it. Otherwise it is taken at the largest limit.
+        Official: as in pycocotools, the first figure is that at 100 detections, and is missing if
+        100 is not among the limits. Otherwise it is that at the largest limit.
         """
         limits = self.options.max_detections
         if official and len(limits) < 3:
             raise EvaluationError(
-                f"max_detections {limits}: pycocotools needs three; leave `official` out"
+                f"max_detections {limits}: pycocotools needs three limits; leave `official` out"
             )
         missing = -1.0 if official else np.nan
         small, middle = (limits[min(i, len(limits) - 1)] for i in range(2))
@@ -178,8 +179,8 @@ class CocoResult:
         wanted = limits[-1] if limit is None else limit
         rows = slice(None)
         if iou is not None:
-            found = np.flatnonzero(options.iou_thresholds == iou)
-            rows = slice(found[0], found[-1] + 1) if len(found) else slice(0, 0)
+            equal = np.flatnonzero(options.iou_thresholds == iou)
+            rows = slice(equal[0], equal[-1] + 1) if len(equal) else slice(0, 0)
         if area not in areas or wanted not in limits:
             return 0, -1, rows
         return areas.index(area), limits.index(wanted), rows

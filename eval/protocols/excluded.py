@@ -1,4 +1,4 @@
-"""Pairs of image and class on which nothing is judged (the blacklist of ILSVRC)."""
+"""Pairs of image and class that are not evaluated (the blacklist of ILSVRC)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eval.datasets import Dataset
 
 
 def on_excluded(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """(N,) bool: rows whose image index and label are a pair of dataset.excluded."""
+    """(N,) bool: the rows whose image index and label are a pair in dataset.excluded."""
     excluded = np.zeros(len(images), dtype=bool)
     if not len(dataset.excluded):
         return excluded

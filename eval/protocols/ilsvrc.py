@@ -1,18 +1,18 @@
 """The ILSVRC detection protocol, after eval_detection.m of the ILSVRC 2014 and 2015 devkits.
 
-Every object has a threshold of its own: 0.5, or less for a small one, so that a box that is a
-few pixels off still finds it. An image's detections are taken by falling confidence, equal ones
-in file order. Each takes, of the objects of its class not found yet whose thresholds it reaches,
-the one it overlaps most, the first among equals; with none left it is false, so duplicates are
-false. There are no difficult objects. On excluded pairs of image and class (the blacklist)
-detections count neither way and objects need not be found.
+Every object has its own IoU threshold: 0.5, or less for a small object, so that a box with an error
+of a few pixels still matches it. The detections of an image are matched by falling confidence,
+equal ones in file order. Of the unmatched objects of its class whose thresholds it reaches, a
+detection matches the one that it overlaps most (the first of equals). Otherwise it is false, so
+duplicates are false. There are no difficult objects. On excluded pairs of image and class (the
+blacklist), detections are ignored and objects do not count.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from eval.boxes import judged_corners
+from eval.boxes import comparable_corners
 from eval.compiled import kernel
 from eval.curves import area_average_precisions, area_under, class_curves
 from eval.datasets import Dataset
@@ -24,13 +24,15 @@ from eval.protocols.quirks import about_boxes, listed
 from eval.ranking import falling
 
 LARGEST_THRESHOLD = 0.5
-TOLERANCE = 10  # pixels, of both sides together
+TOLERANCE = 10  # pixels, for both sides together
 
 
 def object_thresholds(dataset: Dataset) -> np.ndarray:
-    """(M,) float64, the overlap at which each object is found: min(.5, wh / (w + 10)(h + 10))."""
+    """(M,) float64, the IoU threshold of each object: min(0.5, wh / (w + 10)(h + 10))."""
     objects = dataset.all_truths
-    corners, _, gain = judged_corners(objects.boxes, objects.layout, objects.boxes, objects.layout)
+    corners, _, gain = comparable_corners(
+        objects.boxes, objects.layout, objects.boxes, objects.layout
+    )
     width, height = (corners[:, 2:] - corners[:, :2] + gain).T
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         loosened = (width * height) / ((width + TOLERANCE) * (height + TOLERANCE))
@@ -38,13 +40,13 @@ def object_thresholds(dataset: Dataset) -> np.ndarray:
 
 
 def match(table: DetectionTable, dataset: Dataset) -> Matches:
-    """Judge every detection.
+    """Match the detections to the objects.
 
-    Files of inclusive pixels are judged in the devkit's own arithmetic, to the last bit. The
-    protocol knows neither difficult objects nor crowds: all are judged alike (see quirks).
+    Boxes of inclusive pixels are compared in the devkit's own arithmetic, to the last bit. The
+    protocol has no difficult objects and no crowds, so all objects count alike (see quirks).
     """
     objects = dataset.all_truths
-    boxes, object_boxes, gain = judged_corners(
+    boxes, object_boxes, gain = comparable_corners(
         table.boxes, table.layout, objects.boxes, objects.layout
     )
     problem = (
@@ -57,7 +59,7 @@ def match(table: DetectionTable, dataset: Dataset) -> Matches:
         np.ascontiguousarray(dataset.starts, dtype=np.int64),
         gain,
     )
-    # Only the few detections that can find an object need sorting.
+    # Only the few detections that reach the threshold of an object need sorting.
     candidates = np.empty(len(table), dtype=np.int32)
     candidates = candidates[: _reaching(*problem, candidates)]
     order = falling(np.ascontiguousarray(table.scores, np.float64)[candidates], nan_first=True)
@@ -65,8 +67,8 @@ def match(table: DetectionTable, dataset: Dataset) -> Matches:
     truths = np.full(len(table), -1, dtype=np.int32)
     found = np.zeros(len(objects), dtype=bool)
     _assign(*problem, candidates[order], found, outcomes, truths)
-    unjudged = on_excluded(table.images, table.labels, dataset)
-    outcomes[unjudged], truths[unjudged] = IGNORED, -1
+    excluded = on_excluded(table.images, table.labels, dataset)
+    outcomes[excluded], truths[excluded] = IGNORED, -1
     counted = ~on_excluded(dataset.truth_images, objects.labels, dataset)
     return Matches("ilsvrc", LARGEST_THRESHOLD, outcomes, truths, counted)
 
@@ -74,11 +76,11 @@ def match(table: DetectionTable, dataset: Dataset) -> Matches:
 def average_precisions(
     matches: Matches, table: DetectionTable, dataset: Dataset, *, official: bool = False
 ) -> np.ndarray:
-    """(classes,) float64, area under each class's curve.
+    """(classes,) float64, the area under the curve of each class.
 
     Strict: NaN for a class without objects that count, 0 for one with objects but no detections.
-    Official: without objects, NaN if there are detections and 0 if there are none; NaN past the
-    last class with objects, where eval_detection.m has no entry.
+    Official: a class without objects has NaN with detections and 0 without; classes after the last
+    one with objects have NaN, because eval_detection.m has no entry for them.
     """
     curves = class_curves(matches, table, dataset)
     if not official:
@@ -92,10 +94,10 @@ def average_precisions(
 def mean_and_median(
     average_precisions: np.ndarray, dataset: Dataset, *, official: bool = False
 ) -> tuple[float, float]:
-    """The protocol's two figures; NaN without a class that counts.
+    """The two figures of the protocol; NaN if no class counts.
 
-    Strict: over the classes that are not NaN. Official: over all entries of eval_detection.m,
-    so that one NaN makes both NaN.
+    Strict: over the classes that are not NaN. Official: over all entries of eval_detection.m, so
+    that a single NaN makes both figures NaN.
     """
     if official:
         chosen = average_precisions[: _official_classes(dataset)]
@@ -103,42 +105,42 @@ def mean_and_median(
         chosen = average_precisions[~np.isnan(average_precisions)]
     if not len(chosen):
         return float("nan"), float("nan")
-    # Summed one after the other, as the official program does.
+    # Summed in sequence, as in the official program.
     return float(np.cumsum(chosen)[-1] / len(chosen)), float(np.median(chosen))
 
 
 def quirks(
     matches: Matches, table: DetectionTable, dataset: Dataset, *, official: bool = False
 ) -> tuple[str, ...]:
-    """What is odd in these detections and objects and how it was judged, a sentence each."""
+    """Notes on unusual detections and objects and how they were treated, one sentence each."""
     sentences = about_boxes(table, dataset)
     if flagged := int(dataset.all_truths.ignored.sum()):
-        sentences += (f"Difficult objects and crowds (judged like all others): {flagged}",)
+        sentences += (f"difficult objects and crowds, which count like all others: {flagged}",)
     if not official:
         return sentences
     if not len(table):
-        sentences += ("eval_detection.m stops with an error when there are no detections",)
+        sentences += ("eval_detection.m stops with an error if there are no detections",)
     if nan := int(np.isnan(table.scores).sum()):
-        sentences += (f"Detections with score NaN (ranked first): {nan}",)
+        sentences += (f"detections with score NaN, ranked first: {nan}",)
     classes, last = len(dataset.class_names), _official_classes(dataset)
     known = np.arange(classes) < last
     counted = np.bincount(dataset.all_truths.labels[matches.counted], minlength=classes) > 0
     detected = np.bincount(table.labels, minlength=classes) > 0
-    for said, chosen in (
-        ("without objects that count but with detections have AP NaN", ~counted & detected & known),
+    for effect, chosen in (
+        ("with detections but without objects that count have AP NaN", ~counted & detected & known),
         (
-            "without objects that count and without detections have AP 0",
+            "with neither detections nor objects that count have AP 0",
             ~counted & ~detected & known,
         ),
         ("after the last one with objects are left out", ~known),
     ):
         if chosen.any():
-            sentences += (f"Classes {said}: {listed(dataset.class_names, chosen)}",)
+            sentences += (f"classes {effect}: {listed(dataset.class_names, chosen)}",)
     return sentences
 
 
 def _official_classes(dataset: Dataset) -> int:
-    """How many classes eval_detection.m knows: up to the last one with objects."""
+    """The number of classes in eval_detection.m, which ends at the last one with objects."""
     return int(dataset.all_truths.labels.max(initial=-1)) + 1
 
 
@@ -146,7 +148,7 @@ def _official_classes(dataset: Dataset) -> int:
 def _reaching(  # type: ignore[no-untyped-def]
     boxes, images, labels, object_boxes, object_labels, thresholds, starts, gain, candidates
 ):
-    """Collect the detections that reach an object's threshold, and return how many they are."""
+    """Collect the detections that reach the threshold of an object, and return their number."""
     count = 0
     for d in range(len(boxes)):
         for t in range(starts[images[d]], starts[images[d] + 1]):

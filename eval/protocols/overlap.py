@@ -7,10 +7,10 @@ from eval.compiled import helper
 
 @helper
 def overlap(boxes, i, others, j, gain):  # type: ignore[no-untyped-def]
-    """Intersection over union of boxes[i] and others[j]; -1 where they have no area in common.
+    """Intersection over union of boxes[i] and others[j]; -1 if they share no area.
 
-    Boxes are corners [x1, y1, x2, y2] whose sides gain `gain` (see boxes.judged_corners).
-    A NaN in either gives NaN or -1, which reach no threshold.
+    Boxes are corners [x1, y1, x2, y2]; `gain` is added to their sides (boxes.comparable_corners).
+    NaN in either box gives NaN or -1, both below every threshold.
     """
     width = min(boxes[i, 2], others[j, 2]) - max(boxes[i, 0], others[j, 0]) + gain
     height = min(boxes[i, 3], others[j, 3]) - max(boxes[i, 1], others[j, 1]) + gain
@@ -18,5 +18,5 @@ def overlap(boxes, i, others, j, gain):  # type: ignore[no-untyped-def]
         return -1.0
     area = (boxes[i, 2] - boxes[i, 0] + gain) * (boxes[i, 3] - boxes[i, 1] + gain)
     other = (others[j, 2] - others[j, 0] + gain) * (others[j, 3] - others[j, 1] + gain)
-    # Added and subtracted in the devkits' order, so that every rounding is theirs.
+    # The order of the devkits, which decides the rounding.
     return width * height / (area + other - width * height)

@@ -1,16 +1,17 @@
 """The PASCAL VOC protocol, after VOCevaldet.m and VOCap.m of the VOC 2007 and 2012 devkits.
 
-A class's detections are taken by falling score, equal scores in file order. Each looks at the
-object of its class and image with the largest overlap, the first among equals, whether it has
-been found or not. Below the threshold the detection is false. On a difficult object it counts
-neither way. On an object not found yet it is true, on a found one false.
+The detections of a class are matched by falling score, equal scores in file order. Each is compared
+with the object of its class and image that it overlaps most (the first of equals), whether or not
+that object is matched already. If the overlap is below the threshold, the detection is false. If
+the object is difficult, the detection is ignored. Otherwise it is true if the object is not matched
+yet, and false if it is.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from eval.boxes import judged_corners
+from eval.boxes import comparable_corners
 from eval.compiled import kernel
 from eval.curves import (
     area_average_precisions,
@@ -27,7 +28,7 @@ from eval.protocols.excluded import on_excluded
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes, listed
 
-# The name of each and how it sums a curve up: for all classes, and one as the devkit does.
+# How each protocol averages a curve: of all classes, and of one class as the devkit does.
 _AVERAGES = {
     "voc": (area_average_precisions, area_under),
     "voc2007": (eleven_point_average_precisions, eleven_points),
@@ -35,11 +36,11 @@ _AVERAGES = {
 
 
 def match(table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5) -> Matches:
-    """Judge every detection.
+    """Match the detections to the objects.
 
-    Files of inclusive pixels are judged in the devkit's own arithmetic, to the last bit.
-    `difficult`, `ignore` and crowd objects are all what VOC calls difficult; pairs that the data
-    set excludes are passed over.
+    Boxes of inclusive pixels are compared in the devkit's own arithmetic, to the last bit.
+    `difficult`, `ignore` and crowd objects are all treated as VOC's difficult objects; excluded
+    pairs of image and class are ignored.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def match(table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5) -
     if not 0 < iou_threshold <= 1:
         raise EvaluationError(f"iou_threshold is {iou_threshold}; expected above 0, at most 1")
     objects = dataset.all_truths
-    boxes, object_boxes, gain = judged_corners(
+    boxes, object_boxes, gain = comparable_corners(
         table.boxes, table.layout, objects.boxes, objects.layout
     )
     outcomes = np.full(len(table), FALSE, dtype=np.int8)
@@ -69,8 +70,8 @@ def match(table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5) -
         outcomes,
         truths,
     )
-    unjudged = on_excluded(table.images, table.labels, dataset)
-    outcomes[unjudged], truths[unjudged] = IGNORED, -1
+    excluded = on_excluded(table.images, table.labels, dataset)
+    outcomes[excluded], truths[excluded] = IGNORED, -1
     counted = ~objects.ignored & ~on_excluded(dataset.truth_images, objects.labels, dataset)
     return Matches("voc", float(iou_threshold), outcomes, truths, counted)
 
@@ -83,16 +84,16 @@ def average_precisions(
     *,
     official: bool = False,
 ) -> np.ndarray:
-    """(classes,) float64; mAP is the mean over those that are not NaN.
+    """(classes,) float64; mAP is the mean over the classes that are not NaN.
 
     Parameters
     ----------
     protocol
         "voc" (area under the curve, VOC 2010 and later) or "voc2007" (11 points).
     official
-        Strict (False): NaN for a class without objects that count, 0 for one with objects but
-        no detections that count. Official: what the devkit's arithmetic gives in those cases,
-        see quirks.
+        False: NaN for a class without objects that count, 0 for one with objects but without
+        detections that count. True: what the devkit's arithmetic gives in these cases (see
+        quirks).
     """
     curves = class_curves(matches, table, dataset)
     strict, of_class = _AVERAGES[protocol]
@@ -110,30 +111,30 @@ def quirks(
     *,
     official: bool = False,
 ) -> tuple[str, ...]:
-    """What is odd in these detections and objects and how it was judged, a sentence each."""
+    """Notes on unusual detections and objects and how they were treated, one sentence each."""
     sentences = about_boxes(table, dataset)
     if not official:
         return sentences
     if nan := int(np.isnan(table.scores).sum()):
-        sentences += (f"Detections with score NaN (ranked last): {nan}",)
+        sentences += (f"detections with score NaN, ranked last: {nan}",)
     classes = len(dataset.class_names)
     counted = np.bincount(dataset.all_truths.labels[matches.counted], minlength=classes) > 0
     detected = np.bincount(table.labels, minlength=classes) > 0
-    judged = np.bincount(table.labels[matches.outcomes != IGNORED], minlength=classes) > 0
+    remaining = np.bincount(table.labels[matches.outcomes != IGNORED], minlength=classes) > 0
     cases = {
         "voc": [
-            ("without objects that count but with detections have AP NaN", ~counted & detected),
-            ("without objects that count and without detections have AP 0", ~counted & ~detected),
+            ("with detections but without objects that count have AP NaN", ~counted & detected),
+            ("with neither detections nor objects that count have AP 0", ~counted & ~detected),
         ],
         "voc2007": [
             ("without objects that count have AP 0", ~counted),
-            ("whose detections all lie on difficult objects have AP NaN",
-             counted & detected & ~judged),
+            ("with all detections on difficult objects have AP NaN",
+             counted & detected & ~remaining),
         ],
     }  # fmt: skip
     return sentences + tuple(
-        f"Classes {said}: {listed(dataset.class_names, chosen)}"
-        for said, chosen in cases[protocol]
+        f"classes {effect}: {listed(dataset.class_names, chosen)}"
+        for effect, chosen in cases[protocol]
         if chosen.any()
     )
 
@@ -143,9 +144,9 @@ def _match(  # type: ignore[no-untyped-def]
     boxes, scores, images, labels, object_boxes, object_labels, difficult, starts,
     gain, threshold, winners, outcomes, truths,
 ):  # fmt: skip
-    # Which object a detection looks at does not depend on the others. So nothing needs sorting:
-    # of those that look at one object, the highest score is true, the first in the file among
-    # equals.
+    # The object that a detection is compared with does not depend on other detections, so nothing
+    # needs sorting: of the detections of one object, the one with the highest score is true, of
+    # equal scores the first in the file.
     for d in range(len(scores)):
         largest, best = -1.0, -1
         for t in range(starts[images[d]], starts[images[d] + 1]):
@@ -159,7 +160,7 @@ def _match(  # type: ignore[no-untyped-def]
             outcomes[d], truths[d] = IGNORED, best
             continue
         rival = winners[best]
-        # NaN comes last.
+        # NaN ranks last.
         if rival < 0 or (scores[d] == scores[d] and not scores[rival] >= scores[d]):
             if rival >= 0:
                 outcomes[rival], truths[rival] = FALSE, -1

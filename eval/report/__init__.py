@@ -1,4 +1,4 @@
-"""An evaluation as a page, JSON and CSV."""
+"""Report an evaluation as an HTML page, JSON and CSV."""
 
 from eval.report.page import write_report
 

@@ -1,4 +1,4 @@
-"""What is written beside the page: all figures as JSON, the classes as CSV."""
+"""The files beside the page: all figures as JSON, the classes as CSV."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.findings import Findings
+from eval.report.content.analysis import Analysis
 from eval.report.content.words import known
 from eval.why.plain import plain
 
 
-def document(findings: Findings) -> bytes:
-    """report.json: fractions 0..1, null where no object counts."""
+def document(analysis: Analysis) -> bytes:
+    """The content of report.json: fractions 0..1, null where no object counts."""
     import orjson
 
-    report, table, dataset = findings.report, findings.table, findings.dataset
+    report, table, dataset = analysis.report, analysis.table, analysis.dataset
     facts = {
-        "title": findings.title,
-        "date": findings.date.isoformat(),
-        "command": findings.command,
+        "title": analysis.caption.title,
+        "date": analysis.caption.date.isoformat(),
+        "command": analysis.caption.command,
         "detections": {"source": table.source, "count": len(table)},
         "ground_truth": {
             "source": dataset.source,
@@ -40,20 +40,20 @@ def document(findings: Findings) -> bytes:
             "notes": list(report.notes),
             "quirks": list(report.quirks),
         },
-        "explanation": findings.explanation.to_dict(),
-        "comparison": findings.comparison.to_dict() if findings.comparison else None,
+        "explanation": analysis.explanation.to_dict(),
+        "comparison": analysis.comparison.to_dict() if analysis.comparison else None,
     }
     return orjson.dumps(plain(facts), option=orjson.OPT_INDENT_2) + b"\n"
 
 
-def class_rows(findings: Findings) -> list[dict[str, Any]]:
-    """One row a class in the data set's order, fractions 0..1."""
-    dataset, comparison = findings.dataset, findings.comparison
-    classes, drawn = findings.explanation.classes, findings.explanation.bootstrap
+def class_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """One row per class in the data set's order; fractions 0..1."""
+    dataset, comparison = analysis.dataset, analysis.comparison
+    classes, drawn = analysis.explanation.classes, analysis.explanation.bootstrap
     columns: dict[str, Any] = {
         "class": dataset.class_names,
         "category_id": dataset.category_ids,
-        "ap": findings.average_precisions,
+        "ap": analysis.average_precisions,
         "ap_at_half_overlap": classes.average_precisions,
         "objects": classes.objects,
         "detections": classes.detections,
@@ -69,7 +69,7 @@ def class_rows(findings: Findings) -> list[dict[str, Any]]:
         columns |= {"ap_low": drawn.lows, "ap_high": drawn.highs}
     if comparison is not None:
         columns |= {
-            "other_ap": findings.other_average_precisions,
+            "other_ap": analysis.other_average_precisions,
             "difference": comparison.values,
             "difference_low": comparison.lows,
             "difference_high": comparison.highs,
@@ -81,7 +81,7 @@ def class_rows(findings: Findings) -> list[dict[str, Any]]:
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:
-    """Comma-separated, with a header; nothing where a figure is not known."""
+    """Comma-separated values with a header; unknown figures are empty."""
     file = io.StringIO()
     if rows:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
@@ -91,7 +91,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def write_file(path: Path, content: bytes) -> Path:
-    """Write under another name first, so that a reader never meets half a file."""
+    """Write to a temporary name and rename, so that nobody reads an incomplete file."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)

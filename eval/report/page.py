@@ -1,4 +1,4 @@
-"""An evaluation as one self-contained HTML page, with its figures as JSON and CSV."""
+"""Write an evaluation as one self-contained HTML page, with its figures as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report
-from eval.report.content.findings import Findings, Other, find_out
+from eval.report.content.analysis import Analysis, Caption, Other, analyse
 from eval.report.files import class_rows, csv_text, document, write_file
 from eval.report.sections.head import head, strip
 from eval.report.sections.order import pictures_of, sections
@@ -32,55 +32,47 @@ def write_report(
     date: datetime.date | None = None,
     command: str | None = None,
 ) -> Path:
-    """Write index.html, report.json and classes.csv; the page needs no network and no other file.
+    """Write index.html, report.json and classes.csv; the page works offline and on its own.
 
     Parameters
     ----------
     folder
-        Made where it does not exist; files of these names in it are replaced.
+        Created if it does not exist; existing files of these names are replaced.
     report, table, dataset
-        What eval.evaluate said of these detections on this ground truth.
+        The report of eval.evaluate, its detections, and the ground truth.
     images
-        Folder of the photographs; None for a page without pictures.
+        The folder of the images; None for a page without images.
     traces
-        objects.jsonl of a proposal pipeline, for the stages at which objects were lost.
+        objects.jsonl of a proposal pipeline, to show the stages at which objects were lost.
     other
-        Report and detections of a second run on the same ground truth, with which the first is
-        compared.
+        Report and detections of a second run on the same ground truth, for a comparison.
     title
-        Otherwise the names of the two files.
+        Defaults to the names of the two files.
     seed
-        Of the confidence intervals.
+        The seed of the confidence intervals.
     date, command
-        Shown on the page; today, and nothing.
+        Shown on the page; the date defaults to today.
 
     Returns
     -------
-    Path of index.html.
+    The path of index.html.
 
     Raises
     ------
     EvaluationError
-        The folder cannot be written, the traces are not of this data set, or the two runs were
-        not judged under one protocol.
+        The folder cannot be written, the traces belong to another data set, or the two runs were
+        evaluated under different protocols.
     """
     folder = Path(folder)
-    findings = find_out(
-        report,
-        table,
-        dataset,
-        traces=traces,
-        other=other,
-        title=title,
-        seed=seed,
-        date=date,
-        command=command,
+    caption = Caption(
+        title or f"{table.source} on {dataset.source}", date or datetime.date.today(), command
     )
-    page = render(findings, images)
+    analysis = analyse(report, table, dataset, caption, traces=traces, other=other, seed=seed)
+    page = render(analysis, images)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / "report.json", document(findings))
-        write_file(folder / "classes.csv", csv_text(class_rows(findings)).encode())
+        write_file(folder / "report.json", document(analysis))
+        write_file(folder / "classes.csv", csv_text(class_rows(analysis)).encode())
         return write_file(folder / "index.html", page.encode())
     except OSError as error:
         raise EvaluationError(
@@ -89,13 +81,13 @@ def write_report(
         ) from error
 
 
-def render(findings: Findings, images: str | os.PathLike[str] | None) -> str:
+def render(analysis: Analysis, images: str | os.PathLike[str] | None) -> str:
     """The text of index.html."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    pictures, missing = pictures_of(findings, images)
-    report = findings.report
+    pictures, missing = pictures_of(analysis, images)
+    report = analysis.report
     notes = list(dict.fromkeys([*report.notes, *report.quirks, *missing]))
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -105,9 +97,9 @@ def render(findings: Findings, images: str | os.PathLike[str] | None) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(
-        head=head(findings, notes),
-        strip=strip(report, findings.bounds),
-        sections=sections(findings, pictures),
+        head=head(analysis, notes),
+        strip=strip(report, analysis.bounds),
+        sections=sections(analysis, pictures),
         css=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
     )

@@ -105,8 +105,8 @@ def explain(
     threshold = classes.overall.threshold
     drawn = None
     if bootstrap and len(dataset):
-        judged = matches if several is None else several
-        drawn = resample(table, dataset, judged, draws=bootstrap, seed=seed)
+        used = matches if several is None else several
+        drawn = resample(table, dataset, used, draws=bootstrap, seed=seed)
     coco_sizes, sizes, shapes = all_buckets(curves, table, dataset, matches)
     return Explanation(
         protocol=matches.protocol,

@@ -1,7 +1,8 @@
-"""Average precision of every class from the matches, with a weight on each image.
+"""Average precision of every class from matches, with a weight for each image.
 
-A weight of 2 counts an image's objects and detections twice, 0 not at all: what resampling the
-images needs, hundreds of times over. Plain average precision has one image of weight 1.
+With a weight of 2, the objects and detections of an image count twice, with 0 not at all.
+Resampling the images needs this hundreds of times. Plain average precision is the case of one image
+with weight 1.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from eval.why.compiled import kernel
 
 
 class Rule(NamedTuple):
-    """How a protocol sums up a curve.
+    """How a protocol averages a curve.
 
     Attributes
     ----------
     recalls
-        Rising float64 at which the precision envelope is read and averaged; none for the area
-        under it.
+        Rising float64, the recalls at which the precision envelope is averaged; empty for the area
+        under the envelope.
     epsilon
-        Added to the number of detections when precision is computed.
+        Added to the number of detections in the denominator of precision.
     """
 
     recalls: np.ndarray
@@ -46,18 +47,18 @@ RULES = {
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Judged detections by class and falling score, and the objects to be found by class.
+    """Evaluated detections by class and falling score, and the objects that count by class.
 
     Attributes
     ----------
     true
-        (J,) bool; the others are false, detections that were passed over are left out.
+        (J,) bool; the others are false. Ignored detections are left out.
     images
-        (J,) int32.
+        (J,) int32, the image of each detection.
     starts
         (classes + 1,) int64: class k owns detections starts[k] to starts[k + 1].
     object_images
-        (C,) int32, the image of each object that has to be found.
+        (C,) int32, the image of each object that counts.
     object_starts
         (classes + 1,) int64: class k owns objects object_starts[k] to object_starts[k + 1].
     """
@@ -70,22 +71,22 @@ class Ranked:
 
     @property
     def plain(self) -> Ranked:
-        """The same as if all were in one image."""
+        """The same detections and objects, as if all were in one image."""
         images, object_images = np.zeros_like(self.images), np.zeros_like(self.object_images)
         return Ranked(self.true, images, self.starts, object_images, self.object_starts)
 
 
 def ranked(curves: Curves, matches: Matches, table: DetectionTable, dataset: Dataset) -> Ranked:
-    """What average precision depends on."""
+    """Collect everything that average precision depends on."""
     outcomes = matches.outcomes[curves.rows]
-    judged = (outcomes == TRUE) | (outcomes == FALSE)
-    before = np.concatenate([[0], np.cumsum(judged)])
+    evaluated = (outcomes == TRUE) | (outcomes == FALSE)
+    before = np.concatenate([[0], np.cumsum(evaluated)])
     objects = np.flatnonzero(matches.counted).astype(np.int32)
     labels = dataset.all_truths.labels
     objects, object_starts = group_rows(labels, len(dataset.class_names), objects)
     return Ranked(
-        true=outcomes[judged] == TRUE,
-        images=table.images[curves.rows[judged]].astype(np.int32),
+        true=outcomes[evaluated] == TRUE,
+        images=table.images[curves.rows[evaluated]].astype(np.int32),
         starts=before[curves.starts],
         object_images=dataset.truth_images[objects].astype(np.int32),
         object_starts=object_starts,
@@ -93,7 +94,7 @@ def ranked(curves: Curves, matches: Matches, table: DetectionTable, dataset: Dat
 
 
 def average_precisions(entries: Ranked, rule: Rule) -> np.ndarray:
-    """(classes,) float64; NaN where no object has to be found."""
+    """(classes,) float64; NaN where no object counts."""
     result: np.ndarray = weighted(entries.plain, rule, np.ones((1, 1), dtype=np.int32))[0]
     return result
 
@@ -104,11 +105,11 @@ def weighted(entries: Ranked, rule: Rule, weights: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     weights
-        (images, R) int32, how often each image counts in each of R sets.
+        (images, R) int32, how often each image counts in each of the R sets.
 
     Returns
     -------
-    (R, classes) float64; NaN where a class has no object in a set.
+    (R, classes) float64; NaN where a class has no objects in a set.
     """
     sets = weights.shape[1]
     result = np.empty((sets, len(entries.starts) - 1))
@@ -133,9 +134,9 @@ def _weighted(  # type: ignore[no-untyped-def]
     true, images, starts, object_images, object_starts, weights, recalls, epsilon, counts, sums,
     result,
 ):  # fmt: skip
-    """Walk each class from its last detection to its first, carrying the precision envelope.
+    """Go from the last detection of each class to the first, and carry the precision envelope.
 
-    All copies of a true detection see the same envelope: each further one raises precision.
+    All copies of a true detection have the same envelope, because each copy raises precision.
     """
     sets = weights.shape[1]
     hits, misses, objects, below = counts[0], counts[1], counts[2], counts[3]
@@ -157,7 +158,7 @@ def _weighted(  # type: ignore[no-untyped-def]
                 for s in range(sets):
                     misses[s] += row[s]
         for s in range(sets):
-            # How many of the recalls are still to be read: those that are reached at all.
+            # The number of recalls that the curve reaches.
             left = len(recalls) if objects[s] > 0 and hits[s] + misses[s] > 0 else 0
             while left > 0 and recalls[left - 1] > hits[s] / objects[s]:
                 left -= 1
@@ -169,7 +170,7 @@ def _weighted(  # type: ignore[no-untyped-def]
                     misses[s] -= row[s]
             elif len(recalls) == 0:
                 for s in range(sets):
-                    # Where nothing is left both counts are 0, and so is the precision.
+                    # If no detections are left, both counts and the precision are 0.
                     best[s] = max(best[s], hits[s] / max(hits[s] + misses[s], 1))
                     total[s] += row[s] * best[s]
                     hits[s] -= row[s]

@@ -1,4 +1,4 @@
-"""How far chance moves a figure: bootstrap over images (Efron and Tibshirani 1993, chapter 13)."""
+"""Confidence intervals by bootstrap over images (Efron and Tibshirani 1993, chapter 13)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ __all__ = ["Bootstrap", "Interval", "bootstrap"]
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Mean AP and each class's AP with 95 % percentile intervals; NaN where no object counts.
+    """95 % percentile intervals of mAP and of the AP of each class; NaN where no object counts.
 
-    With few images to a class, draws tend to score above the data set itself, since an object
-    drawn twice is found twice; an interval then lies unevenly about its value.
+    If a class has few images, draws tend to score higher than the data set itself, because an
+    object that is drawn twice is also detected twice; its interval is then not symmetric about the
+    value.
 
     Attributes
     ----------
     draws, seed
-        How many data sets were drawn, and with which seed.
+        The number of drawn data sets, and the seed.
     mean
-        Of mAP over classes.
+        The interval of mAP.
     values, errors, lows, highs
-        (classes,) float64: AP, its standard error, and the ends of its interval. A draw without
-        any object of a class is left out of that class's.
+        (classes,) float64: AP, its standard error, and the ends of its interval. Draws without
+        objects of a class are left out for that class.
     """
 
     draws: int
@@ -44,7 +45,7 @@ class Bootstrap:
     highs: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python; `mean` is an object with value, error, low and high."""
+        """Plain Python; `mean` has value, error, low and high."""
         return {**plain(self), "mean": plain(self.mean._asdict())}
 
 
@@ -61,16 +62,16 @@ def bootstrap(
     Parameters
     ----------
     matches
-        At one IoU threshold; or at several (COCO's ten), over which AP is averaged.
+        Matches at one IoU threshold, or at several (COCO's ten) over which AP is averaged.
     draws
-        Data sets of as many images drawn with replacement.
+        The number of data sets to draw; each has as many images, drawn with replacement.
     seed
         The same seed gives the same images, whatever the detections.
 
     Raises
     ------
     EvaluationError
-        No images, fewer than two draws, or no matches.
+        There are no images, fewer than two draws, or no matches.
     """
     (values,), means, classes = figures([(table, matches)], dataset, draws, seed)
     over_classes = interval(float(mean(values)), means[0])

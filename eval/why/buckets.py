@@ -1,16 +1,16 @@
 """Average precision and recall by the size and by the shape of objects.
 
-Sizes come twice. COCO's three have fixed limits (32^2 and 96^2 pixels), for comparison with what
-others publish. The five from XS to XL are cut where the data set's own objects reach 10, 30, 70
-and 90 % by size, as in Hoiem, Chodpathumwan and Dai, "Diagnosing error in object detectors"
-(ECCV 2012): whatever the pictures' resolution, every bucket holds enough objects to be measured.
-Shapes have fixed limits of width / height, since a ratio means the same in every data set.
+There are two divisions by size. COCO's three sizes have fixed limits (32^2 and 96^2 pixels), for
+comparison with published figures. The five sizes from XS to XL are divided at the 10, 30, 70 and
+90 % quantiles of the data set's own objects, as in Hoiem, Chodpathumwan and Dai, "Diagnosing error
+in object detectors" (ECCV 2012), so that every bucket has enough objects at any image resolution.
+Shapes have fixed limits of width / height, because a ratio means the same in every data set.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,22 +28,22 @@ SHAPES = (("very tall", "tall", "square", "wide", "very wide"), (0.5, 0.75, 4 / 
 
 @dataclass(frozen=True, eq=False)
 class Buckets:
-    """Objects by one measure, arrays of one length B from the least to the greatest.
+    """Figures of objects in buckets by one measure; arrays of length B, the smallest bucket first.
 
     Attributes
     ----------
     measure
         "side": square root of the area, pixels; or "ratio": width / height.
     names
-        Of the buckets.
+        Names of the buckets.
     limits
-        (B - 1,) float64: bucket b holds what is at least limits[b - 1] and below limits[b].
+        (B - 1,) float64: bucket b contains values from limits[b - 1] on and below limits[b].
     average_precisions
-        (B,) float64, mean over the classes that have objects in the bucket; NaN without any.
+        (B,) float64, mean over the classes with objects in the bucket; NaN without objects.
     recalls
-        (B,) float64, share of the bucket's objects found; NaN without any.
+        (B,) float64, share of the bucket's objects that are found; NaN without objects.
     objects, found, false
-        (B,) int64: objects that have to be found, how many were, and false detections.
+        (B,) int64: objects that count, those of them that are found, and false detections.
     """
 
     measure: str
@@ -60,24 +60,45 @@ class Buckets:
         return plain(self)
 
 
+class Measure(NamedTuple):
+    """A measure of objects and detections, and how it divides them into buckets.
+
+    Attributes
+    ----------
+    name, names, limits
+        As in Buckets: its measure, names and limits.
+    objects, detections
+        (M,) and (N,) float64, the values of the measure.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    limits: tuple[float, ...]
+    objects: np.ndarray
+    detections: np.ndarray
+
+
 def all_buckets(
     curves: Curves, table: DetectionTable, dataset: Dataset, matches: Matches
 ) -> tuple[Buckets, Buckets, Buckets]:
-    """By COCO's sizes, by the data set's own, and by shape; see buckets."""
+    """Buckets by COCO's sizes, by the data set's own sizes, and by shape."""
     truths = dataset.all_truths
     object_sides = np.sqrt(np.maximum(truths.areas, 0))
-    # An object is as large as its annotation says; a detection as its box.
+    # The size of an object is its annotated area, that of a detection the area of its box.
     width, height = table.boxes_xywh[:, 2], table.boxes_xywh[:, 3]
     sides = np.sqrt(np.maximum(width, 0) * np.maximum(height, 0))
     own = object_sides[matches.counted]
     limits = tuple(np.quantile(own, SIZE_SHARES).tolist()) if len(own) else (np.nan,) * 4
     object_ratios = _ratios(truths.boxes_xywh[:, 2], truths.boxes_xywh[:, 3])
-    judged = (curves, table, dataset, matches)
-    return (
-        buckets(*judged, "side", *COCO_SIZES, object_sides, sides),
-        buckets(*judged, "side", SIZE_NAMES, limits, object_sides, sides),
-        buckets(*judged, "ratio", *SHAPES, object_ratios, _ratios(width, height)),
+    measures = (
+        Measure("side", *COCO_SIZES, object_sides, sides),
+        Measure("side", SIZE_NAMES, limits, object_sides, sides),
+        Measure("ratio", *SHAPES, object_ratios, _ratios(width, height)),
     )
+    coco_sizes, own_sizes, shapes = (
+        buckets(curves, table, dataset, matches, measure) for measure in measures
+    )
+    return coco_sizes, own_sizes, shapes
 
 
 def buckets(
@@ -85,25 +106,17 @@ def buckets(
     table: DetectionTable,
     dataset: Dataset,
     matches: Matches,
-    measure: str,
-    names: tuple[str, ...],
-    limits: tuple[float, ...],
-    object_values: np.ndarray,
-    detection_values: np.ndarray,
+    measure: Measure,
 ) -> Buckets:
-    """Judge each bucket as if only its objects had to be found.
+    """Evaluate each bucket as if only its objects counted.
 
-    A true detection belongs to its object's bucket and a false one to its own; each is passed
-    over in the others. Matching is not repeated, so that the buckets add up to the whole; COCO's
-    own APs, APm and APl, which match anew in each range, can differ a little.
-
-    Parameters
-    ----------
-    object_values, detection_values
-        (M,) and (N,) float64, what the limits are compared with.
+    A true detection belongs to the bucket of its object, a false one to that of its own box; in all
+    other buckets it is ignored. Matching is not repeated, so that the buckets add up to the whole.
+    COCO's APs, APm and APl, which match again in each range, can therefore differ slightly.
     """
-    bucket_of_object = np.searchsorted(limits, object_values, side="right")
-    bucket_of_detection = np.searchsorted(limits, detection_values, side="right")
+    names = measure.names
+    bucket_of_object = np.searchsorted(measure.limits, measure.objects, side="right")
+    bucket_of_detection = np.searchsorted(measure.limits, measure.detections, side="right")
     hit = matches.outcomes == TRUE
     bucket_of_detection[hit] = bucket_of_object[matches.truths[hit]]
     precisions = np.full(len(names), np.nan)
@@ -121,9 +134,9 @@ def buckets(
     with np.errstate(invalid="ignore"):
         recalls = np.where(objects > 0, found / objects, np.nan)
     return Buckets(
-        measure=measure,
+        measure=measure.name,
         names=names,
-        limits=np.array(limits, dtype=np.float64),
+        limits=np.array(measure.limits, dtype=np.float64),
         average_precisions=precisions,
         recalls=recalls,
         objects=objects,
@@ -133,6 +146,6 @@ def buckets(
 
 
 def _ratios(width: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Width / height; 1 for a box without sides, inf for one without height."""
+    """Width / height; 1 for a box without width and height, inf for one without height."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.nan_to_num(np.maximum(width, 0) / np.maximum(height, 0), nan=1.0, posinf=np.inf)

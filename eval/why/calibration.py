@@ -1,10 +1,10 @@
-"""Whether a score of .8 means that 8 of 10 such detections are true.
+"""Calibration: are 8 of 10 detections with a score of 0.8 true?
 
-A detector's scores need not be probabilities: precision depends on what is kept after
-non-maximum suppression, and any rising function of the scores has the same average precision.
-What can be read off is which score to trust how far. Expected calibration error as in Guo et
-al., "On Calibration of Modern Neural Networks" (ICML 2017), section 2, with detections in the
-place of predictions.
+Scores of a detector need not be probabilities: precision depends on which detections remain after
+non-maximum suppression, and any rising function of the scores has the same average precision. The
+calibration curve gives the precision at each score. The expected calibration error is that of Guo
+et al., "On Calibration of Modern Neural Networks" (ICML 2017), section 2, for detections instead of
+predictions.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.matching import FALSE, TRUE, Matches
+from eval.matching import TRUE, Matches
 from eval.why.plain import plain
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Precision by score; arrays of one length B from the lowest scores to the highest.
+    """Precision by score; arrays of length B, the lowest scores first.
 
     Attributes
     ----------
     edges
-        (B + 1,) float64: bin b holds scores from edges[b] on and below edges[b + 1], the last
-        one that too. Equal steps from 0 to 1, or else from the lowest score to the highest.
+        (B + 1,) float64: bin b contains scores from edges[b] on and below edges[b + 1], the last
+        bin also its upper edge. Equal steps from 0 to 1; if scores lie outside, from the lowest
+        score to the highest.
     counts, true
-        (B,) int64 detections, and true ones among them.
+        (B,) int64, number of detections, and of the true ones among them.
     scores, precisions
-        (B,) float64, mean score and share of true ones; NaN where a bin is empty.
+        (B,) float64, mean score and share of true detections; NaN for an empty bin.
     lows, highs
-        (B,) float64, ends of the 95 % interval of each precision (Wilson 1927), which takes
-        detections as independent of each other; NaN where a bin is empty.
+        (B,) float64, ends of the 95 % interval of each precision (Wilson 1927), on the assumption
+        that detections are independent; NaN for an empty bin.
     probabilities
-        Whether all scores lie within 0..1, without which there is no error.
+        Whether all scores lie within 0..1; otherwise there is no calibration error.
     error
-        Expected calibration error: mean of |precision - score| over bins, weighted by count.
+        The expected calibration error: mean of |precision - score| over bins, weighted by count.
     class_errors, class_counts
-        (classes,) float64 the same for each class, NaN without detections, and (classes,) int64
-        detections.
+        (classes,) float64, the error of each class, NaN without detections; and (classes,) int64,
+        the number of detections.
     """
 
     edges: np.ndarray
@@ -65,11 +66,10 @@ class Calibration:
 def calibration(
     table: DetectionTable, dataset: Dataset, matches: Matches, *, bins: int = 20
 ) -> Calibration:
-    """Compare scores with precision; what was passed over or has no finite score is left out."""
-    judged = (matches.outcomes == TRUE) | (matches.outcomes == FALSE)
-    judged &= np.isfinite(table.scores)
-    scores, labels = table.scores[judged], table.labels[judged]
-    hits = matches.outcomes[judged] == TRUE
+    """Compare scores with precision, without ignored detections and scores that are not finite."""
+    evaluated = matches.evaluated & np.isfinite(table.scores)
+    scores, labels = table.scores[evaluated], table.labels[evaluated]
+    hits = matches.outcomes[evaluated] == TRUE
     probabilities = bool(((scores >= 0) & (scores <= 1)).all())
     low, high = (0.0, 1.0) if probabilities else (float(scores.min()), float(scores.max()))
     edges = np.linspace(low, high, bins + 1)
@@ -101,7 +101,7 @@ def calibration(
 
 
 def _error(counts: np.ndarray, true: np.ndarray, sums: np.ndarray) -> np.ndarray:
-    """(rows, bins) -> (rows,); n |t/n - s/n| / N is |t - s| / N."""
+    """(rows, bins) -> (rows,) calibration errors; n |t/n - s/n| / N equals |t - s| / N."""
     return _share(np.abs(true - sums).sum(axis=1), counts.sum(axis=1))
 
 
@@ -112,7 +112,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _wilson(true: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the score interval of a share, 1.96 standard errors."""
+    """Ends of the Wilson score interval of a share, at 1.96 standard errors."""
     z = 1.959963984540054
     share = _share(true, counts)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""One line a class: average precision, counts, and the score threshold that suits it best."""
+"""Figures of each class: average precision, counts, and the score threshold with the best F1."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from eval.curves import Curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.matching import FALSE, TRUE, Matches
+from eval.matching import TRUE, Matches
 from eval.ranking import falling
 from eval.why.average_precision import RULES, average_precisions, ranked
 from eval.why.plain import plain
 
 
 class OperatingPoint(NamedTuple):
-    """What a detector does when only scores >= threshold are shown; all NaN where unknown."""
+    """The figures of a detector that keeps scores >= threshold; all NaN where unknown."""
 
     threshold: float
     precision: float
@@ -27,24 +27,24 @@ class OperatingPoint(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ClassTable:
-    """All classes, arrays of one length K in the data set's order.
+    """Figures of all classes, as arrays of length K in the data set's order.
 
     Attributes
     ----------
     names
-        Of the classes.
+        Names of the classes.
     average_precisions
-        (K,) float64 at the matches' IoU threshold by the protocol's rule; NaN without objects.
+        (K,) float64, at the IoU threshold of the matches; NaN without objects.
     objects, detections, true, false
-        (K,) int64: objects that have to be found; detections that were judged, and how many of
-        them were true and false; the rest was passed over.
+        (K,) int64: objects that count; evaluated detections, and the true and the false ones among
+        them. Ignored detections are left out.
     recalls
-        (K,) float64, share of the objects found by all detections; NaN without objects.
+        (K,) float64, share of the objects found at any score; NaN without objects.
     f1, thresholds, f1_precisions, f1_recalls
-        (K,) float64: the best F1 (2 * true / (shown + objects)) among all score thresholds, the
+        (K,) float64: the best F1 (2 * true / (kept + objects)) over all score thresholds, its
         threshold, and precision and recall there. NaN without objects or detections.
     overall
-        The same point for all classes pooled, with one threshold.
+        The best F1 of all classes together, with a single threshold.
     """
 
     names: tuple[str, ...]
@@ -61,18 +61,18 @@ class ClassTable:
     overall: OperatingPoint
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python; `overall` is an object with threshold, precision, recall and f1."""
+        """Plain Python; `overall` has threshold, precision, recall and f1."""
         return {**plain(self), "overall": plain(self.overall._asdict())}
 
 
 def class_table(
     curves: Curves, table: DetectionTable, dataset: Dataset, matches: Matches
 ) -> ClassTable:
-    """Average precision and counts of every class; `curves` as from curves.class_curves."""
+    """The figures of every class from its curve (see eval.curves.class_curves)."""
     entries = ranked(curves, matches, table, dataset)
     labels = np.repeat(np.arange(len(curves)), np.diff(entries.starts))
     true = np.bincount(labels[entries.true], minlength=len(curves))
-    judged = np.diff(entries.starts)
+    detections = np.diff(entries.starts)
     with np.errstate(invalid="ignore"):
         recalls = np.where(curves.counted > 0, true / curves.counted, np.nan)
     points = [
@@ -84,9 +84,9 @@ def class_table(
         names=dataset.class_names,
         average_precisions=average_precisions(entries, RULES[matches.protocol]),
         objects=curves.counted,
-        detections=judged,
+        detections=detections,
         true=true,
-        false=judged - true,
+        false=detections - true,
         recalls=recalls,
         f1=columns[3],
         thresholds=columns[0],
@@ -97,37 +97,37 @@ def class_table(
 
 
 def best_overall(table: DetectionTable, matches: Matches) -> OperatingPoint:
-    """The one score threshold for all classes whose pooled F1 is best."""
-    judged = np.flatnonzero((matches.outcomes == TRUE) | (matches.outcomes == FALSE))
-    judged = judged[falling(table.scores[judged])]
-    true = np.cumsum(matches.outcomes[judged] == TRUE)
-    false = np.arange(1, len(judged) + 1) - true
-    return best_point(table.scores[judged], true, false, int(np.count_nonzero(matches.counted)))
+    """The single score threshold with the best F1 of all classes together."""
+    rows = np.flatnonzero(matches.evaluated)
+    rows = rows[falling(table.scores[rows])]
+    true = np.cumsum(matches.outcomes[rows] == TRUE)
+    false = np.arange(1, len(rows) + 1) - true
+    return best_point(table.scores[rows], true, false, int(np.count_nonzero(matches.counted)))
 
 
 def best_point(
     scores: np.ndarray, true: np.ndarray, false: np.ndarray, counted: int
 ) -> OperatingPoint:
-    """The threshold with the best F1; among equals the highest.
+    """The score threshold with the best F1; of equal ones the highest.
 
     Parameters
     ----------
     scores
         (D,) float64, falling.
     true, false
-        (D,) how many were true and false so far.
+        (D,) the number of true and of false detections so far.
     counted
-        Objects that have to be found.
+        Number of objects that count.
     """
-    # A threshold shows all detections of one score or none.
+    # A threshold keeps all detections of the same score or none of them.
     ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], len(scores) > 0))
     ends = ends[(true[ends] + false[ends] > 0) & ~np.isnan(scores[ends])]
     if not counted or not len(ends):
         return OperatingPoint(np.nan, np.nan, np.nan, np.nan)
-    shown = true[ends] + false[ends]
-    f1 = 2 * true[ends] / (shown + counted)
+    kept = true[ends] + false[ends]
+    f1 = 2 * true[ends] / (kept + counted)
     best = int(np.argmax(f1))
     hits = float(true[ends[best]])
     return OperatingPoint(
-        float(scores[ends[best]]), hits / float(shown[best]), hits / counted, float(f1[best])
+        float(scores[ends[best]]), hits / float(kept[best]), hits / counted, float(f1[best])
     )

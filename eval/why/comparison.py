@@ -1,4 +1,4 @@
-"""Whether one result is better than another beyond chance: paired bootstrap over images."""
+"""Test whether one result is better than another, by paired bootstrap over images."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from eval.why.resampling import Interval, Run, figures, interval, mean, spread, 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """B minus A on the same draws of images: fractions, positive where B is better.
+    """B minus A on the same draws of images, as fractions; positive if B is better.
 
     Attributes
     ----------
     draws, seed
         As in Bootstrap.
     names
-        Of A and of B.
+        Names of A and of B.
     first, second
-        mAP of A and of B on the data set itself.
+        mAP of A and of B on the data set.
     mean
-        Difference of mAP.
+        The difference of mAP.
     better
-        Share of draws in which B's mAP is above A's, draws in which both are equal half.
+        Share of the draws in which B has the higher mAP; draws with equal mAP count half.
     values, errors, lows, highs, shares
-        (classes,) float64, the same for each class's AP.
+        (classes,) float64, the same for the AP of each class.
     """
 
     draws: int
@@ -48,10 +48,10 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """In words: B is better than A by so much, or chance may explain it."""
+        """The difference as a sentence: which result is better and by how much, or neither."""
         difference, (loser, winner) = self.mean, self.names
         if not np.isfinite([difference.value, difference.error]).all():
-            return "No difference can be told: no object has to be found"
+            return "No difference can be measured: no object counts"
         value, low, high = difference.value, difference.low, difference.high
         if value < 0:
             value, low, high, loser, winner = -value, -high, -low, winner, loser
@@ -61,10 +61,10 @@ class Comparison:
         )
         if low > 0:
             return f"{winner} is better than {loser} by {size}"
-        return f"No difference that chance does not explain: {winner} minus {loser} is {size}"
+        return f"The difference is within chance: {winner} minus {loser} is {size}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python, the sentence included."""
+        """Plain Python, including the sentence."""
         difference = plain(self.mean._asdict())
         return {**plain(self), "mean": difference, "sentence": self.sentence}
 
@@ -78,25 +78,25 @@ def compare(
     draws: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """Paired comparison of two results, A and B, on one data set.
+    """Compare two results, A and B, on one data set.
 
-    Both are judged on the same draws, so that what makes a draw easy or hard for both cancels
-    out: a difference much smaller than either one's own interval can be beyond chance.
+    Both are evaluated on the same draws, so that the difficulty of a draw cancels out: a difference
+    much smaller than the interval of either result can still be beyond chance.
 
     Parameters
     ----------
     first, second
-        Detections of A and of B, each with its matches (as in bootstrap) under one protocol.
+        The detections of A and of B, each with its matches (as in bootstrap).
 
     Raises
     ------
     EvaluationError
-        As bootstrap, or the two were not judged under the same protocol at the same thresholds.
+        As for bootstrap, or the results were matched under different protocols or thresholds.
     """
     if terms(first[1]) != terms(second[1]):
         raise EvaluationError(
-            f"{names[0]} and {names[1]} were judged under different protocols or IoU thresholds; "
-            "judge both under the same"
+            f"{names[0]} and {names[1]} were matched under different protocols or IoU thresholds; "
+            "evaluate both in the same way"
         )
     plains, means, classes = figures([first, second], dataset, draws, seed)
     difference = classes[1] - classes[0]
@@ -116,6 +116,6 @@ def compare(
 
 
 def _share_above(differences: np.ndarray) -> np.ndarray:
-    """Share above 0 along the first axis; equal ones count half, NaN not at all."""
+    """Share of values above 0 along the first axis; 0 counts half, NaN not at all."""
     signs = np.where(np.isnan(differences), np.nan, (np.sign(differences) + 1) / 2)
     return mean(signs.T)

@@ -1,4 +1,4 @@
-"""What objects are taken for: the confusion matrix, background included."""
+"""The confusion matrix of classes and background."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from eval.why.compiled import kernel
 from eval.why.images import by_image, overlap_xywh, shared_area
 from eval.why.plain import plain
 
-_NOTHING, _PASSED_OVER = -1, -2
+_NOTHING = -1  # no object matched; -2 for an ignored detection
 
 
 class Pair(NamedTuple):
-    """Objects of one class that were taken for another."""
+    """The number of objects of one class that were detected as another."""
 
     true: str
     predicted: str
@@ -28,21 +28,21 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """Counts at one score threshold.
+    """The confusion matrix at one score threshold.
 
     Attributes
     ----------
     names
-        Of the K classes.
+        Names of the K classes.
     threshold
-        Scores from here on are shown; NaN where no threshold is known, and nothing is shown.
+        The lowest score that is kept; NaN if no threshold is known, and then nothing is kept.
     iou_threshold
-        From which a detection and an object belong together, whatever their classes.
+        The lowest IoU at which a detection matches an object of any class.
     counts
-        (K + 1, K + 1) int64. Row k: objects of class k; row K: background. Column k: predicted
-        as class k; column K: missed. The last cell is 0.
+        (K + 1, K + 1) int64. Rows are objects of class k, and background; columns are detections of
+        class k, and missed. The last cell is 0.
     top
-        The largest counts off the diagonal between two classes, largest first.
+        The largest counts of two different classes, the largest first.
     """
 
     names: tuple[str, ...]
@@ -52,7 +52,7 @@ class Confusion:
     top: tuple[Pair, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python; `top` holds objects with true, predicted and times."""
+        """Plain Python; entries of `top` have true, predicted and times."""
         return {**plain(self), "top": [plain(pair._asdict()) for pair in self.top]}
 
 
@@ -67,19 +67,19 @@ def confusion(
 ) -> Confusion:
     """Match the detections of each image, highest score first, to objects of any class.
 
-    A detection takes the free object with the largest overlap of at least iou_threshold; among
-    equal overlaps one of its own class, then the first. Without one it is counted against
-    background, unless it overlaps an ignored object of any class that much (for a crowd: lies
-    that much inside it) or nothing is judged there.
+    A detection matches the free object with the largest IoU of at least iou_threshold; of equal
+    ones an object of its own class, then the first. Without a match it counts as background, unless
+    it overlaps an ignored object of any class that much (for a crowd: lies inside it to that
+    share), or its image and class are excluded.
 
     Parameters
     ----------
     matches
-        Says which objects count, and gives the default threshold.
+        Determine which objects count, and the default threshold.
     threshold
-        Lowest score shown; None for the one with the best F1 over all classes.
+        The lowest score that is kept; None for the one with the best F1 of all classes together.
     most
-        Length of `top`.
+        The length of `top`.
     """
     if threshold is None:
         threshold = best_overall(table, matches).threshold
@@ -100,8 +100,8 @@ def confusion(
         taken,
         found,
     )
-    judged = (taken >= 0) | ((taken == _NOTHING) & ~shown.passed_over)
-    taken, labels = taken[judged], shown.labels[judged]
+    counted = (taken >= 0) | ((taken == _NOTHING) & ~shown.excluded)
+    taken, labels = taken[counted], shown.labels[counted]
     rows = np.where(taken >= 0, np.append(truths.labels, classes)[taken], classes)
     counts = np.zeros((classes + 1, classes + 1), dtype=np.int64)
     np.add.at(counts, (rows, labels), 1)

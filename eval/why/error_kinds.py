@@ -1,4 +1,4 @@
-"""Which kind of error each false detection is; definitions and choices in eval.why.tide."""
+"""The kind of error of each false detection, as defined in eval.why.tide."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from eval.datasets import Dataset
 from eval.why.compiled import kernel
 from eval.why.images import ByImage, overlap_xywh, shared_area
 
-# Kinds of error; a detection without one is CORRECT.
+# The kinds of error; a detection without error is CORRECT.
 KINDS = ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss")
 CLS, LOC, BOTH, DUPE, BKG, MISS = range(6)
 CORRECT = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Verdicts:
-    """D detections image by image, and M objects of the data set.
+class ErrorKinds:
+    """The errors of D detections, image by image, and the state of M objects.
 
     Attributes
     ----------
     detections
-        Those that were judged.
+        The classified detections.
     kinds
-        (D,) int8, index into KINDS or CORRECT.
+        (D,) int8, index into KINDS, or CORRECT.
     targets
-        (D,) int32, the object that repairing a Cls or Loc would find, or -1.
+        (D,) int32, the object that a Cls or Loc error would match after its repair, or -1.
     scored
-        (D,) bool, counts towards AP.
+        (D,) bool, the detection counts towards AP.
     found
-        (M,) bool, matched.
+        (M,) bool, the object is matched.
     reached
-        (M,) bool, found or the target of an error.
+        (M,) bool, the object is matched or the target of an error.
     """
 
     detections: ByImage
@@ -44,17 +44,17 @@ class Verdicts:
     reached: np.ndarray
 
 
-def judge(
+def classify_errors(
     detections: ByImage, dataset: Dataset, counted: np.ndarray, positive: float, background: float
-) -> Verdicts:
-    """Match detections and tell the errors apart.
+) -> ErrorKinds:
+    """Match detections to objects and classify the errors.
 
     Parameters
     ----------
     counted
-        (M,) bool, objects that have to be found; the others are ignored.
+        (M,) bool, objects that count; the others are ignored.
     positive, background
-        IoU from which a detection can be true, and up to which nothing is there.
+        The IoU from which a detection can be true, and the IoU up to which it is background.
     """
     truths, count = dataset.all_truths, len(detections.rows)
     kinds = np.empty(count, dtype=np.int8)
@@ -65,7 +65,7 @@ def judge(
     _kinds(
         detections.boxes_xywh,
         detections.labels,
-        detections.passed_over,
+        detections.excluded,
         detections.starts.astype(np.int64),
         np.ascontiguousarray(truths.boxes_xywh, dtype=np.float64),
         truths.labels.astype(np.int32),
@@ -79,18 +79,18 @@ def judge(
         found,
         reached,
     )
-    return Verdicts(detections, kinds, targets, scored, found, reached)
+    return ErrorKinds(detections, kinds, targets, scored, found, reached)
 
 
 @kernel("f8[2] i4[1] b1[1] i8[1] f8[2] i4[1] b1[1] i8[1] f8 f8 i1[1] i4[1] b1[1] b1[1] b1[1]")
 def _kinds(  # type: ignore[no-untyped-def]
-    boxes, labels, passed_over, starts, truths, truth_labels, counted, truth_starts,
+    boxes, labels, excluded, starts, truths, truth_labels, counted, truth_starts,
     positive, background, kinds, targets, scored, found, reached,
 ):  # fmt: skip
     for image in range(len(starts) - 1):
         begin, end = truth_starts[image], truth_starts[image + 1]
         for i in range(starts[image], starts[image + 1]):
-            # Match: the free object of the class with the largest overlap, the first of equals.
+            # Match the free object of the class with the largest IoU, the first of equals.
             best, most = -1, 0.0
             for j in range(begin, end):
                 if counted[j] and not found[j] and truth_labels[j] == labels[i]:
@@ -104,7 +104,7 @@ def _kinds(  # type: ignore[no-untyped-def]
                 found[best] = True
                 reached[best] = True
                 continue
-            scored[i] = not passed_over[i]
+            scored[i] = not excluded[i]
             for j in range(begin, end):
                 if not counted[j] and truth_labels[j] == labels[i]:
                     inside = shared_area(boxes, i, truths, j)
@@ -136,7 +136,7 @@ def _kinds(  # type: ignore[no-untyped-def]
                 kinds[i] = DUPE
             elif max(same_most, other_most) > background:
                 kinds[i] = BOTH
-            # Only the first error of an object, the one with the highest score, can be repaired.
+            # Only the error with the highest score of each object is repaired.
             if target >= 0 and not reached[target]:
                 reached[target] = True
                 targets[i] = target

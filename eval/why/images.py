@@ -1,4 +1,4 @@
-"""Detections of each image by falling score, as the analyses that match anew take them."""
+"""The detections of each image by falling score, for analyses with a matching of their own."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from eval.why.compiled import helper
 
 @dataclass(frozen=True, eq=False)
 class ByImage:
-    """Detections of image 0, then of image 1, ..., each image's by falling score.
+    """The detections of all images, image by image and by falling score.
 
     Attributes
     ----------
     rows
-        (D,) int32, row of the table; equal scores keep the table's order.
+        (D,) int32, row in the table; equal scores keep the order of the table.
     starts
-        (images + 1,) int64.
+        (images + 1,) int64: image i owns detections starts[i] to starts[i + 1].
     boxes_xywh
         (D, 4) float64, 0-based continuous, pixels.
     labels
         (D,) int32.
-    passed_over
-        (D,) bool: nothing is judged on this image and class.
+    excluded
+        (D,) bool: the pair of image and class is excluded from the evaluation.
     """
 
     rows: np.ndarray
     starts: np.ndarray
     boxes_xywh: np.ndarray
     labels: np.ndarray
-    passed_over: np.ndarray
+    excluded: np.ndarray
 
 
 def by_image(
@@ -45,9 +45,9 @@ def by_image(
     threshold: float = -np.inf,
     most: int | None = None,
 ) -> ByImage:
-    """The detections with a score >= threshold, and of them each image's `most` highest."""
-    shown = np.flatnonzero(table.scores >= threshold).astype(np.int32)
-    rows, starts = group_rows(table.images, len(dataset), falling(table.scores, shown))
+    """The detections with a score >= threshold, at most the `most` highest of each image."""
+    kept = np.flatnonzero(table.scores >= threshold).astype(np.int32)
+    rows, starts = group_rows(table.images, len(dataset), falling(table.scores, kept))
     if most is not None:
         rank = np.arange(len(rows)) - np.repeat(starts[:-1], np.diff(starts))
         rows = rows[rank < most]
@@ -58,13 +58,13 @@ def by_image(
         starts=starts,
         boxes_xywh=np.ascontiguousarray(table.boxes_xywh[rows], dtype=np.float64),
         labels=labels,
-        passed_over=on_excluded(table.images[rows], labels, dataset),
+        excluded=on_excluded(table.images[rows], labels, dataset),
     )
 
 
 @helper
 def shared_area(boxes, i, others, j):  # type: ignore[no-untyped-def]
-    """Area that boxes[i] and others[j] have in common; boxes are [x, y, width, height]."""
+    """The area shared by boxes[i] and others[j]; boxes are [x, y, width, height]."""
     width = min(boxes[i, 0] + boxes[i, 2], others[j, 0] + others[j, 2])
     width -= max(boxes[i, 0], others[j, 0])
     height = min(boxes[i, 1] + boxes[i, 3], others[j, 1] + others[j, 3])

@@ -1,4 +1,4 @@
-"""Where in a proposal pipeline the objects that were not found got lost."""
+"""The stage of a proposal pipeline at which each missed object was lost."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from eval.why.plain import plain
 from eval.why.traces import ObjectTraces
 
 REASONS = (
-    "no proposal",  # no proposal overlaps the object by .5
-    "not classified",  # one does, but was left out before the classifier
-    "misclassified",  # no box nearby got the object's class at the threshold
-    "mislocalised",  # one did, but none that overlaps by .5
-    "suppressed",  # one did, but non-maximum suppression or another object took it away
-    "unknown",  # the traces do not tell
+    "no proposal",  # no proposal overlaps the object by 0.5
+    "not classified",  # such a proposal exists, but was dropped before the classifier
+    "misclassified",  # no box nearby has the object's class with a score at the threshold
+    "mislocalised",  # such a box exists, but none overlaps the object by 0.5
+    "suppressed",  # such a box exists, but was suppressed or matched another object
+    "unknown",  # the traces lack the values
 )
 NO_PROPOSAL, NOT_CLASSIFIED, MISCLASSIFIED, MISLOCALISED, SUPPRESSED, UNKNOWN = range(6)
 _ENOUGH = 0.5
@@ -28,27 +28,27 @@ _ENOUGH = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Misses:
-    """Objects not found at a score threshold, by the reason why.
+    """The objects missed at a score threshold, by reason.
 
     Attributes
     ----------
     threshold
-        A true detection with at least this score finds its object.
+        True detections with at least this score find their objects.
     objects, found
-        How many objects have to be found, and how many were.
+        The number of objects that count, and of those that are found.
     counts
-        Number of missed objects for each of REASONS, by name.
+        The number of missed objects for each of REASONS, by name.
     class_names
-        Of the classes.
+        Names of the classes.
     class_objects
-        (classes,) int64, objects that have to be found.
+        (classes,) int64, number of objects that count.
     class_counts
-        (classes, reasons) int64.
+        (classes, reasons) int64, number of missed objects.
     largest
-        For each of REASONS, by name: rows of the objects in Dataset.all_truths, the largest
-        first, which are the hardest to excuse.
+        For each of REASONS, by name: rows of the largest missed objects in Dataset.all_truths, the
+        largest first.
     reasons
-        (M,) int8 by object: index into REASONS, -1 where found or not to be found.
+        (M,) int8 by object: index into REASONS; -1 if the object is found or does not count.
     """
 
     threshold: float
@@ -77,18 +77,18 @@ def explain_misses(
     *,
     most: int = 20,
 ) -> Misses:
-    """Why objects were missed: the first stage of the pipeline at which each got lost.
+    """The first stage of the pipeline at which each missed object was lost.
 
     Parameters
     ----------
     traces
-        As the pipeline recorded them. An unknown IoU is passed over, later stages decide; an
-        unknown score that is needed makes the reason unknown.
+        The record of the pipeline. An unknown IoU is skipped, and later stages decide; an unknown
+        score makes the reason unknown if it is needed.
     threshold
-        Lowest score shown; None for the one with the best F1 over all classes. NaN (nothing to
-        show, so no such threshold) counts as above every score.
+        The lowest score that is kept; None for the one with the best F1 of all classes together.
+        NaN (there is no such threshold) keeps nothing.
     most
-        How many rows `largest` holds for each reason.
+        The number of rows in `largest` for each reason.
     """
     if threshold is None:
         threshold = best_overall(table, matches).threshold
@@ -120,7 +120,7 @@ def explain_misses(
 
 
 def _reasons(traces: ObjectTraces, threshold: float) -> np.ndarray:
-    """(M,) the first test that an object fails; comparisons with NaN are False."""
+    """(M,) the first test that each object fails; comparisons with NaN are False."""
     tests = [
         (traces.proposal_iou < _ENOUGH, NO_PROPOSAL),
         (traces.region_iou < _ENOUGH, NOT_CLASSIFIED),

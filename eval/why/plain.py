@@ -1,4 +1,4 @@
-"""Results as plain Python, ready for any JSON writer."""
+"""Convert analyses to plain Python objects for JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses -> dicts, arrays and tuples -> lists, NaN and infinities -> None."""
+    """Convert dataclasses to dicts, arrays and tuples to lists, NaN and infinities to None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: plain(getattr(value, name)) for name in names}

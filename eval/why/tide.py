@@ -1,21 +1,19 @@
-"""Which kinds of error cost how much: TIDE (Bolya et al., ECCV 2020, sections 2.2 and 2.3).
+"""The kinds of error and the AP that each costs: TIDE (Bolya et al., ECCV 2020, sections 2.2, 2.3).
 
-Every false detection is of one kind, every object that no repair reaches is missed, and what a
-kind costs is the AP gained when all errors of that kind, and nothing else, are repaired. The
-decisions that the paper leaves open are those of the authors' tool, tidecv 1.0.1, whose numbers
-come out here wherever each class with detections has objects:
+Every false detection is an error of one kind, and every object that no repair can match is missed.
+The cost of a kind is the AP gained if all errors of this kind, and no others, are repaired. Where
+the paper leaves details open, they follow the authors' tool, tidecv 1.0.1; its figures are
+reproduced if every class with detections has objects:
 
 - At most 100 detections per image over all classes. 101-point AP at one IoU threshold.
-- Detections that lie for more than `positive` of their area inside an ignored object of their
-  class, unless they are matched, do not count towards AP. They are still of some kind and, if
-  that is Cls or Loc, are repaired like others.
-- An object is repaired by its highest-scored error only; further ones are removed.
-- Equal scores come image by image; after a repair, all former errors before the true ones.
+- An unmatched detection that lies with more than `positive` of its area inside an ignored object of
+  its class does not count towards AP. It still has a kind, and is repaired if that is Cls or Loc.
+- Only the error with the highest score of each object is repaired; further ones are removed.
+- Equal scores are ordered image by image; after a repair, former errors precede true detections.
 
-One decision is not the tool's: AP is the mean over the classes that have objects, as under every
-protocol. The tool counts a class with detections but no object as AP 0, until a repair leaves it
-without detections, so that on part of a data set its AP is far below all others; `empty_classes`
-asks for that.
+One rule differs from the tool: AP is the mean over the classes with objects, as in every protocol.
+The tool counts a class with detections but without objects as AP 0 as long as it has detections, so
+that on a part of a data set its AP is far lower; `empty_classes` reproduces that.
 """
 
 from __future__ import annotations
@@ -30,38 +28,38 @@ from eval.detections import DetectionTable
 from eval.matching import Matches
 from eval.ranking import falling, group_rows
 from eval.why.average_precision import Ranked, Rule, average_precisions
-from eval.why.error_kinds import CORRECT, KINDS, MISS, Verdicts, judge
+from eval.why.error_kinds import CORRECT, KINDS, MISS, ErrorKinds, classify_errors
 from eval.why.images import by_image
 from eval.why.plain import plain
 
-__all__ = ["KINDS", "NOT_LOOKED_AT", "Tide", "tide"]
+__all__ = ["KINDS", "NOT_EVALUATED", "Tide", "tide"]
 
-NOT_LOOKED_AT = -2
+NOT_EVALUATED = -2
 _RULE = Rule(np.arange(101) / 100)
 
 
 @dataclass(frozen=True, eq=False)
 class Tide:
-    """Errors and what each kind costs; AP as fractions 0..1.
+    """The errors of each kind and their cost in AP; AP as fractions 0..1.
 
     Attributes
     ----------
     average_precision
-        TIDE's mean AP over the classes, to which the gains refer.
+        TIDE's own mean AP over the classes, to which the gains are added.
     gains
-        AP gained by repairing one kind, by its name in KINDS: Cls right place, wrong class; Loc
-        right class, place not good enough; Both wrong in class and place; Dupe a second
-        detection of a found object; Bkg nothing is there; Miss objects that no repair of Cls or
-        Loc reaches.
+        AP gained by repairing one kind, by its name in KINDS. Cls: good box, wrong class. Loc:
+        right class, poorly placed box. Both: wrong class and poorly placed box. Dupe: a second
+        detection of a matched object. Bkg: background. Miss: an object that no repair of a Cls or
+        Loc error matches.
     counts
-        How many errors of each kind there are.
+        The number of errors of each kind.
     false_positives, false_negatives
-        AP gained without any false detection, and without any object that is not found.
+        AP gained without any false detection, and without any missed object.
     kinds
-        (N,) int8 by row of the table: index into KINDS, CORRECT, or NOT_LOOKED_AT: beyond the
-        most detections per image, or without a score.
+        (N,) int8 by row of the table: index into KINDS, CORRECT, or NOT_EVALUATED (beyond the limit
+        of detections per image, or without a score).
     missed
-        (M,) bool by row of the data set's objects, those of kind Miss.
+        (M,) bool by row of the data set's objects: errors of kind Miss.
     """
 
     average_precision: float
@@ -88,35 +86,35 @@ def tide(
     most: int | None = 100,
     empty_classes: bool = False,
 ) -> Tide:
-    """Kinds of error and their cost.
+    """Classify the errors and compute their cost.
 
     Parameters
     ----------
     matches
-        Says which objects count; TIDE matches detections itself.
+        Determine which objects count; TIDE has its own matching.
     positive, background
-        IoU from which a detection can be true, and up to which nothing is there.
+        The IoU from which a detection can be true, and the IoU up to which it is background.
     most
-        Detections per image, over all classes; None for all.
+        Limit of detections per image, over all classes; None for no limit.
     empty_classes
-        Count classes that have detections but no object with AP 0, as tidecv does.
+        Count classes with detections but without objects as AP 0, as tidecv does.
     """
     detections = by_image(table, dataset, most=most)
-    verdicts = judge(detections, dataset, matches.counted, positive, background)
+    errors = classify_errors(detections, dataset, matches.counted, positive, background)
     labels = dataset.all_truths.labels
     counted = np.bincount(labels[matches.counted], minlength=len(dataset.class_names))
-    missed = matches.counted & ~verdicts.reached
-    judged = (counted > 0) | empty_classes
+    missed = matches.counted & ~errors.reached
+    included = (counted > 0) | empty_classes
     base, gains, false_positives, false_negatives = _gains(
-        verdicts, table.scores[detections.rows], labels, counted, labels[missed], judged
+        errors, table.scores[detections.rows], labels, counted, labels[missed], included
     )
-    kinds = np.full(len(table), NOT_LOOKED_AT, dtype=np.int8)
-    kinds[detections.rows] = verdicts.kinds
+    kinds = np.full(len(table), NOT_EVALUATED, dtype=np.int8)
+    kinds[detections.rows] = errors.kinds
     counts = {kind: int(np.count_nonzero(kinds == k)) for k, kind in enumerate(KINDS)}
     counts["Miss"] = int(np.count_nonzero(missed))
     return Tide(
         average_precision=base,
-        # The coarseness of 101 points can make a repair a loss; the tool shows none.
+        # With only 101 points a repair can lower AP; the tool reports such a loss as 0.
         gains={kind: max(gain, 0.0) for kind, gain in zip(KINDS, gains, strict=True)},
         counts=counts,
         false_positives=false_positives,
@@ -127,36 +125,38 @@ def tide(
 
 
 def _gains(
-    verdicts: Verdicts,
+    errors: ErrorKinds,
     scores: np.ndarray,
     truth_labels: np.ndarray,
     counted: np.ndarray,
     missed_labels: np.ndarray,
-    judged: np.ndarray,
+    included: np.ndarray,
 ) -> tuple[float, list[float], float, float]:
-    """AP as it is, the gain of each kind, of no false positives, of no false negatives."""
-    labels, kinds, scored = verdicts.detections.labels, verdicts.kinds, verdicts.scored
+    """AP, and its gain by repairing each kind, all false positives, all false negatives."""
+    labels, kinds, scored = errors.detections.labels, errors.kinds, errors.scored
     correct = kinds == CORRECT
-    base = _mean_ap(falling(scores), scored, correct, labels, counted, judged)
-    # The order after a repair: former errors before true detections of the same score.
+    base = _mean_ap(falling(scores), scored, correct, labels, counted, included)
+    # After a repair, former errors precede true detections of the same score.
     order = np.concatenate([np.flatnonzero(~correct), np.flatnonzero(correct)])
     order = order[falling(scores[order])]
     gains = []
     for kind in range(MISS):
-        mended = (kinds == kind) & (verdicts.targets >= 0)
-        kept = (scored & (kinds != kind)) | mended
-        mended_labels = labels.copy()
-        mended_labels[mended] = truth_labels[verdicts.targets[mended]]
-        gains.append(_mean_ap(order, kept, correct | mended, mended_labels, counted, judged) - base)
+        repaired = (kinds == kind) & (errors.targets >= 0)
+        kept = (scored & (kinds != kind)) | repaired
+        new_labels = labels.copy()
+        new_labels[repaired] = truth_labels[errors.targets[repaired]]
+        gains.append(
+            _mean_ap(order, kept, correct | repaired, new_labels, counted, included) - base
+        )
     fewer = counted - np.bincount(missed_labels, minlength=len(counted))
-    gains.append(_mean_ap(order, scored, correct, labels, fewer, judged) - base)
-    found = np.bincount(truth_labels[verdicts.found], minlength=len(counted))
+    gains.append(_mean_ap(order, scored, correct, labels, fewer, included) - base)
+    found = np.bincount(truth_labels[errors.found], minlength=len(counted))
     true_first = np.argsort(~correct, kind="stable")
     return (
         base,
         gains,
-        _mean_ap(true_first, scored, correct, labels, counted, judged) - base,
-        _mean_ap(order, scored, correct, labels, found, judged) - base,
+        _mean_ap(true_first, scored, correct, labels, counted, included) - base,
+        _mean_ap(order, scored, correct, labels, found, included) - base,
     )
 
 
@@ -166,20 +166,20 @@ def _mean_ap(
     true: np.ndarray,
     labels: np.ndarray,
     counted: np.ndarray,
-    judged: np.ndarray,
+    included: np.ndarray,
 ) -> float:
-    """Mean over the judged classes that have a detection or an object left; 0 without any.
+    """Mean AP over the included classes that have a detection or an object; 0 if there are none.
 
     Parameters
     ----------
     order
-        (D,) detections by rank.
+        (D,) detections in ranking order.
     kept, true, labels
-        (D,) whether each takes part and is true, and its class.
+        (D,) whether each detection takes part, whether it is true, and its class.
     counted
-        (classes,) number of objects, after a repair.
-    judged
-        (classes,) bool, which may count.
+        (classes,) number of objects after the repair.
+    included
+        (classes,) bool, the classes that may count.
     """
     rows = order[kept[order]].astype(np.int32)
     rows, starts = group_rows(labels, len(counted), rows)
@@ -188,6 +188,6 @@ def _mean_ap(
     entries = Ranked(
         true[rows], np.zeros(len(rows), dtype=np.int32), starts, nowhere, object_starts
     )
-    present = judged & ((counted > 0) | (np.diff(starts) > 0))
+    present = included & ((counted > 0) | (np.diff(starts) > 0))
     values = np.nan_to_num(average_precisions(entries, _RULE), nan=0.0)
     return float(values[present].mean()) if present.any() else 0.0

@@ -1,4 +1,4 @@
-"""How far each object got inside a proposal pipeline, as the pipeline itself recorded it."""
+"""How far each object got in a proposal pipeline, as the pipeline recorded it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ FIELDS = ("proposal_iou", "region_iou", "class_score", "near_score")
 
 @dataclass(frozen=True, eq=False)
 class ObjectTraces:
-    """One row an object, as in Dataset.all_truths; (M,) float64, NaN where unknown.
+    """One row per object, as in Dataset.all_truths; (M,) float64, NaN where unknown.
 
     Attributes
     ----------
     proposal_iou
-        Best IoU of any proposal with the object.
+        The best IoU of any proposal with the object.
     region_iou
-        Best among the proposals that were handed to the classifier.
+        The best IoU among the proposals that reached the classifier.
     class_score
-        Highest score of a box of the object's class with IoU >= .5 after regression, before
-        non-maximum suppression; 0 if there is none.
+        The highest score of a box of the object's class with IoU >= 0.5 after regression, before
+        non-maximum suppression; 0 if there is no such box.
     near_score
-        The same with IoU >= .1.
+        The same with IoU >= 0.1.
     """
 
     proposal_iou: np.ndarray
@@ -39,17 +39,17 @@ class ObjectTraces:
 
 
 def read_traces(path: str | os.PathLike[str], dataset: Dataset) -> ObjectTraces:
-    """Read objects.jsonl, one line an image.
+    """Read objects.jsonl, one line per image.
 
     A line is {"image_id": id, "proposal_iou": [...], "region_iou": [...], "class_score": [...],
-    "near_score": [...]} with a number, or null where unknown, for each object of the image in
-    data-set order. Objects of images without a line are unknown.
+    "near_score": [...]} with a number, or null if unknown, for each object of the image in the
+    order of the data set. Values of images without a line are unknown.
 
     Raises
     ------
     EvaluationError
-        Naming file, line and field: not JSON or cut short, an image that is not in the data set
-        or comes twice, other than one number an object.
+        The message names file, line and field: a line that is no JSON, an image that is not in the
+        data set or is repeated, or a wrong number of values.
     """
     import orjson
 
@@ -73,8 +73,8 @@ def read_traces(path: str | os.PathLike[str], dataset: Dataset) -> ObjectTraces:
         image = _image(record, dataset, where)
         if seen.setdefault(image, number) != number:
             raise EvaluationError(
-                f"{where}: image_id {record['image_id']!r} came already in line {seen[image]}; "
-                "leave one of them out"
+                f"{where}: image_id {record['image_id']!r} is already on line {seen[image]}; "
+                "remove one of the lines"
             )
         begin, end = int(dataset.starts[image]), int(dataset.starts[image + 1])
         for row, field in enumerate(FIELDS):
@@ -85,7 +85,7 @@ def read_traces(path: str | os.PathLike[str], dataset: Dataset) -> ObjectTraces:
 def _image(record: Any, dataset: Dataset, where: str) -> int:
     identity = record.get("image_id") if isinstance(record, dict) else None
     if isinstance(identity, bool) or not isinstance(identity, (int, str)):
-        raise EvaluationError(f"{where}: no 'image_id'; expected an object with an image's id")
+        raise EvaluationError(f"{where}: no 'image_id'; expected an object with the id of an image")
     if identity not in dataset.image_index_by_id:
         raise EvaluationError(
             f"{where}: image_id {identity!r} is not in {dataset.source}; use the data set that "

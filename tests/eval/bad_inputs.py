@@ -1,11 +1,12 @@
-"""What happens with bad inputs: every case with its outcome, and the table docs/bad_input.md.
+"""Bad inputs: every case with its outcome, and the table docs/bad_input.md.
 
-`python -m tests.eval.bad_inputs` writes the table again; test_bad_inputs.py holds both to the
-program. The cases stand in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py and
+`python -m tests.eval.bad_inputs` writes the table; test_bad_inputs.py compares both with the
+program. The cases are in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py and
 _objects.py.
 
-All spoil one small problem whose figures are known by hand. Of three cats the first and the third
-best detection find one each, the second finds none; the only dog is found. All boxes fit exactly.
+All cases change one small problem whose figures were worked out by hand. There are three cats: the
+first and the third best detection match one each, the second is false. The only dog is matched. All
+boxes fit exactly.
 
 cat  precision 1 up to recall 1/3, 2/3 up to recall 2/3
      area 1/3 + 2/9 = 5/9; of 11 points 4 and 3, of 101 points 34 and 33
@@ -26,7 +27,7 @@ from typing import Any, NamedTuple
 from eval import EvaluationError, Report, evaluate, read_dataset
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "bad_input.md"
-BROKEN = "cut short|not YAML|no picture that can be read"
+BROKEN = "cut short|not YAML|the image cannot be read"
 PROTOCOLS = ("coco", "voc", "voc2007", "ilsvrc")
 CATS = ([10, 10, 100, 100], [200, 10, 100, 100], [300, 200, 100, 100])
 DOG = [180, 160, 200, 100]
@@ -62,7 +63,7 @@ NOTHING = figures((0, 0, 0), 0)
 
 
 class Inputs(NamedTuple):
-    """What is handed in: a path (or an object), detections, and options of the two calls."""
+    """The arguments: ground truth and detections, each a path or an object, and the options."""
 
     truth: Any
     detections: Any
@@ -71,10 +72,10 @@ class Inputs(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One bad input and what has to become of it.
+    """One bad input and its expected outcome.
 
-    `outcome` is mAP by protocol, or a part of the one-line error. Of each note that is expected a
-    part is given: under every protocol, under COCO only, under the others only.
+    `outcome` is mAP by protocol, or a part of the one-line error. The notes are parts of the
+    expected ones: under every protocol, only under COCO, only under the others.
     """
 
     name: str
@@ -87,7 +88,7 @@ class Case(NamedTuple):
 
 
 def run(case: Case, folder: Path, protocol: str) -> Report | str:
-    """The report, or the error's text; a warning of NumPy's counts as a failure."""
+    """The report, or the text of the error; a warning of NumPy counts as a failure."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -99,7 +100,7 @@ def run(case: Case, folder: Path, protocol: str) -> Report | str:
 
 
 def files(folder: Path, truth: Any = TRUTH, results: Any = RESULTS, **others: Any) -> Inputs:
-    """Both as files: documents are written as JSON, bytes as they are."""
+    """Both as files: documents are written as JSON, bytes unchanged."""
     paths = folder / "truth.json", folder / "results.json"
     for path, content in zip(paths, (truth, results), strict=True):
         is_raw = isinstance(content, bytes)
@@ -137,7 +138,7 @@ def truth_is(document: Any) -> Callable[[Path], Inputs]:
 
 
 def objects(detections: Any, **options: Any) -> Callable[[Path], Inputs]:
-    """The problem with detections from Python's memory."""
+    """The problem with detections as Python objects."""
     return lambda folder: files(folder)._replace(detections=detections, options=options)
 
 
@@ -168,29 +169,30 @@ def all_cases() -> list[tuple[str, list[Case]]]:
 def table() -> str:
     """The Markdown page."""
     lines = [
-        "# Bad inputs and what becomes of them",
+        "# Bad inputs and their outcomes",
         "",
-        "Every line is a test (tests/eval/bad_inputs.py, which writes this page). All spoil one "
-        f'small problem; "right" means its own figures, {_shown(RIGHT)}. Nothing is silently '
-        "wrong: what is not right is an error of one line, or is noted. The last column is what "
-        "pycocotools 2.0.11 does (its AP on this problem), where that was looked at.",
+        "Every line is a test (tests/eval/bad_inputs.py, which writes this page). Each one changes "
+        f'the same small problem; "right" means that its own figures come out, {_shown(RIGHT)}. '
+        "Nothing is silently wrong: any other outcome is an error of one line or has a note. The "
+        "last column is the outcome with pycocotools 2.0.11 (its AP on this problem) where it was "
+        "tested.",
     ]
     for heading, cases in all_cases():
-        lines += ["", f"## {heading}", "", "Input | What happens here | pycocotools"]
+        lines += ["", f"## {heading}", "", "Input | Outcome here | pycocotools"]
         lines += ["--- | --- | ---"]
         lines += [
-            " | ".join(_cell(text) for text in (case.name, _said(case), case.pycocotools))
+            " | ".join(_cell(text) for text in (case.name, _outcome(case), case.pycocotools))
             for case in cases
         ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _said(case: Case) -> str:
+def _outcome(case: Case) -> str:
     protocols = PROTOCOLS if isinstance(case.outcome, str) else tuple(case.outcome)
     with tempfile.TemporaryDirectory() as folder:
         found = run(case, Path(folder), protocols[0])
     if isinstance(found, str):
-        # What a library says of a broken file differs from version to version.
+        # The messages of other libraries on broken files differ between their versions.
         return "Error: " + re.sub(rf"({BROKEN}) \((?:[^()]|\([^()]*\))*\)", r"\1 (...)", found)
     assert not isinstance(case.outcome, str), case.name
     shown = "right" if case.outcome == RIGHT else _shown(case.outcome)

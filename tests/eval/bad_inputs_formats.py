@@ -17,7 +17,7 @@ NAMES = {1: "cat", 2: "dog"}
 WNIDS = {1: "n02121808", 2: "n02084071"}
 IDS = (1, 2)
 EXPLAINED = "read as: image from 'image_id'"
-NUMBERED = "class numbers were read as places in the ground truth's classes"
+NUMBERED = "class numbers were read as positions in the classes of the ground truth"
 FEWER = "no file for 18 classes"  # VOC has 20
 
 
@@ -215,7 +215,7 @@ BOMB = (b'<!DOCTYPE a [<!ENTITY a "' + b"a" * 1000 + b'">'
 CASES = [
     Case("VOC: XML cut short", voc(xml=cut(100)), "Annotations/1.xml: not XML, or cut short"),
     Case("VOC: XML empty", voc(xml=are(b"")), "Annotations/1.xml: not XML, or cut short"),
-    Case("VOC: XML of another kind", voc(xml=are(b"<html/>")), "1.xml: <html> at the top"),
+    Case("VOC: XML of another kind", voc(xml=are(b"<html/>")), "1.xml: the root element is <html>"),
     Case("VOC: XML that swells when read (entities)", voc(xml=are(BOMB)), "Annotations/1.xml: not"),
     Case("VOC: XML in UTF-16", voc(xml=lambda content:
          '<?xml version="1.0" encoding="UTF-16"?>'.encode("utf-16") + content.decode().encode(
@@ -234,7 +234,7 @@ CASES = [
     Case("VOC: list with BOM and CRLF", voc(list=lambda c: bom(crlf(c))), RIGHT, notes=(FEWER,)),
     Case("VOC: list in UTF-16", voc(list=utf16), "test.txt: line 1 is not UTF-8 text"),
     Case("VOC: split that is not there", lambda folder: voc()(folder)._replace(
-         reading={"split": "nothing"}), "no ImageSets/Main/nothing.txt; lists there: test"),
+         reading={"split": "nothing"}), "no ImageSets/Main/nothing.txt; existing lists: test"),
     Case("comp4: unknown image", voc(dog=first("2 ", "9 ")),
          "comp4_det_test_dog.txt: line 1: image '9' is no image of the ground truth"),
     Case("comp4: line cut short", voc(cat=cut(-5)),
@@ -243,7 +243,7 @@ CASES = [
     Case("comp4: score 1e999", voc(cat=first("0.8", "1e999")), "cat.txt: line 2: score is '1e999'"),
     Case("comp4: a class's file empty", voc(dog=are(b"")), NO_DOG, notes=(FEWER,)),
     Case("comp4: boxes of pictures ten times as large", voc(cat=enlarged, dog=enlarged), NOTHING,
-         notes=(FEWER, "outside their image: swapped x and y, or another picture size?")),
+         notes=(FEWER, "outside their image: are x and y swapped, or have the images another")),
     Case("comp4: boxes in fractions", voc(cat=reduced, dog=reduced), NOTHING,
          notes=(FEWER, "bbox seems to be in fractions of the image")),
     Case("comp4: CRLF", voc(cat=crlf), RIGHT, notes=(FEWER,)),
@@ -255,18 +255,18 @@ CASES = [
     Case("comp4: files of comp3 among them", voc(**{"comp4/comp3_det_test_cat.txt": are(b"")}),
          "comp4: two files of the class 'cat', comp3_det_test_cat.txt and comp4_det_test_cat.txt"),
     Case("comp4: numbers that are ids and file names, of different images", other_ids(voc()),
-         "comp4: are its images ids or file names? '1' is the id of 2.jpg and the name of 1.jpg"),
+         "comp4: are images named by id or by file name? '1' is the id of 2.jpg and the name of"),
     Case("comp4: file of a class that is none", lambda folder: _voc(folder, {})._replace(
          detections=_renamed(folder / "comp4" / "comp4_det_test_cat.txt", "wolf")),
-         "none of its classes (wolf) is one of the ground truth"),
+         "none of its classes (wolf) is in the ground truth"),
     Case("ILSVRC: file names in place of indices", ilsvrc(submission=first("1 1", "a1 1")),
          "submission.txt: line 1: image_index is 'a1'; expected a finite number"),
     Case("ILSVRC: image index that is not listed", ilsvrc(submission=first("1 1", "7 1")),
-         "submission.txt: line 1: image_index 7 is no image of the ground truth"),
+         "submission.txt: line 1: image_index 7 is not in the ground truth"),
     Case("ILSVRC: image index 1.5", ilsvrc(submission=first("1 1", "1.5 1")),
-         "submission.txt: line 1: image_index 1.5 is no image"),
+         "submission.txt: line 1: image_index 1.5 is not in the ground truth"),
     Case("ILSVRC: class 0", ilsvrc(submission=first("2 2 0.6", "2 0 0.6")), NO_DOG,
-         notes=("1 detections of classes that the ground truth does not know were left out: 0",)),
+         notes=("left out 1 detection of classes that are not in the ground truth: 0",)),
     Case("ILSVRC: commas between the numbers", ilsvrc(submission=swap(" ", ",")), "submission.txt"),
     Case("ILSVRC: six columns", ilsvrc(submission=first(" 0.9", "")),
          "submission.txt: line 1: 6 columns; expected 7"),
@@ -274,8 +274,8 @@ CASES = [
          "submission.txt: line 1: confidence is '-inf'"),
     Case("ILSVRC: empty lines and blanks", ilsvrc(submission=swap("\n", " \t\n\n")), RIGHT),
     Case("ILSVRC: xmax below xmin on the false one", ilsvrc(submission=swap("0 0 49 49",
-         "49 49 0 0")), RIGHT, notes=("1 boxes end before they begin",),
-         other_notes=("Detections without width or height",)),
+         "49 49 0 0")), RIGHT, notes=("1 box with max below min",),
+         other_notes=("detections without width or height",)),
     Case("ILSVRC: submission empty", ilsvrc(submission=are(b"")),
          "submission.txt: the file is empty"),
     Case("ILSVRC: submission of zeros (a disk that was full)", ilsvrc(submission=are(b"\0" * 64)),
@@ -284,7 +284,7 @@ CASES = [
     Case("ILSVRC: gzip cut short", ilsvrc(submission=lambda c: gzip.compress(c, mtime=0)[:-9]),
          "submission.txt: damaged or cut short"),
     Case("ILSVRC: list without indices", ilsvrc(list=are(b"a1\na2\n")), RIGHT,
-         notes=("val.txt has no column of indices: images are counted by line",)),
+         notes=("val.txt has no column of indices: images are numbered by line",)),
     Case("ILSVRC: index twice in the list", ilsvrc(list=are(b"a1 1\na2 1\n")),
          "val.txt: line 2: index 1 is already on line 1"),
     Case("ILSVRC: list empty", ilsvrc(list=are(b"\n")), "val.txt: no image is listed"),
@@ -292,7 +292,7 @@ CASES = [
          "a1.xml: object 1: name 'n00000001' is not a known class"),
     Case("ILSVRC: synset twice", ilsvrc(synsets=lambda c: c + c), "synsets.txt: wnid"),
     Case("ILSVRC: all images without XML", ilsvrc(list=are(b"b1 1\nb2 2\n")),
-         "no b1.xml, nor that of any listed image"),
+         "no b1.xml, nor the XML of any other listed image"),
     Case("ILSVRC: blacklist with a wnid that is no synset", ilsvrc(blacklist=are(b"2 n00000001\n")),
          "blacklist.txt: line 1: '2 n00000001'; expected `index wnid`"),
     Case("ILSVRC: blacklist of an index that is not listed", ilsvrc(
@@ -304,18 +304,18 @@ CASES = [
     Case("YOLO: polygon in place of a box", yolo(label=are(b"0 .1 .1 .2 .1 .2 .2\n")),
          "1.txt: line 1: 7 columns; expected 5"),
     Case("YOLO: text file without its picture", yolo(extra=are(b"0 .5 .5 .1 .1\n")),
-         "3.txt: no picture 3.jpg or .png"),
-    Case("YOLO: picture cut short", yolo(picture=cut(20)), "1.png: no picture that can be read"),
+         "3.txt: no image 3.jpg or .png"),
+    Case("YOLO: picture cut short", yolo(picture=cut(20)), "1.png: the image cannot be read"),
     Case("YOLO: data.yaml without names", yolo(names=are(b"nc: 2\n")),
          "data.yaml: 'names' is None; expected a list of class names"),
     Case("YOLO: data.yaml that is no YAML", yolo(names=are(b"names: [cat\n")), "data.yaml: not"),
     Case("YOLO: data.yaml with a list of folders", yolo(names=are(
          b"names: [cat, dog]\nval: [images/a, images/b]\n")),
-         "data.yaml: val is ['images/a', 'images/b']; expected one folder of pictures"),
+         "data.yaml: val is ['images/a', 'images/b']; expected one folder of images"),
     Case("YOLO: data.yaml with folders that are not there", yolo(names=are(
          b"path: /data\nnames: [cat, dog]\nval: images/val\n")), RIGHT, notes=(NUMBERED,)),
     Case("YOLO: class name twice", yolo(names=are(b"names: [cat, cat]\n")),
-         "data.yaml: class 'cat' comes twice"),
+         "data.yaml: class 'cat' is repeated"),
     Case("YOLO: results without confidence", yolo(found=are(b"0 .5 .5 .1 .1\n")),
          "1.txt: line 1: 5 columns; expected 6"),
     Case("YOLO: results of an unknown picture", yolo(stranger=are(b"0 .5 .5 .1 .1 .9\n")),
@@ -324,7 +324,7 @@ CASES = [
          other_ids(yolo()), RIGHT, notes=(NUMBERED,)),
     Case("YOLO: CRLF", yolo(label=crlf, found=crlf), RIGHT, notes=(NUMBERED,)),
     Case("CSV: no line of names", table(lambda c: c.partition(b"\n")[2]),
-         "found.csv: line 1: is the first line, with the names of the columns, missing?"),
+         "found.csv: line 1: expected the names of the columns"),
     Case("CSV: nothing after the names", table(lambda c: c.partition(b"\n")[0]), NOTHING,
          notes=(EXPLAINED, "there are no detections")),
     Case("CSV: empty (0 bytes)", table(are(b"")), "found.csv: the file is empty"),
@@ -337,7 +337,7 @@ CASES = [
          b"width,height", b"w,h").replace(b"x,y,w,h", b"x1,y1,x2,y2").replace(
          b"10,10,100,100", b"10,10,110,110").replace(b"200,10,100,100", b"200,10,300,110").replace(
          b"180,160,200,100", b"180,160,380,260")), RIGHT, notes=("box [x1, y1, x2, y2] from x1",)),
-    Case("CSV: a column twice", table(swap("class", "score")), "column 'score' comes twice"),
+    Case("CSV: a column twice", table(swap("class", "score")), "column 'score' is repeated"),
     Case("CSV: a row cut short", table(cut(-8)), "found.csv: line 5: "),
     Case("CSV: score empty", table(swap("0.8", "")), "found.csv: line 3: score is ''"),
     Case("CSV: unknown image", table(first("\n1,", "\n9,")),
@@ -345,19 +345,19 @@ CASES = [
     Case("CSV: image 1.0 (from a table program)", table(first("\n1,", "\n1.0,")),
          "found.csv: line 2: image_id '1.0' is no image"),
     Case("CSV: unknown class", table(swap("dog", "wolf")), NO_DOG,
-         notes=(EXPLAINED, "the ground truth does not know were left out: wolf")),
+         notes=(EXPLAINED, "not in the ground truth: wolf")),
     Case("CSV: class name with a letter more", table(swap("dog", "dogs")), NO_DOG,
-         notes=(EXPLAINED, "were left out: dogs; did you mean 'dog'?")),
+         notes=(EXPLAINED, "not in the ground truth: dogs; did you mean 'dog'?")),
     Case("CSV: class ids counted from 0", table(lambda c: c.replace(
          b"class", b"class_id").replace(b"cat", b"0").replace(b"dog", b"1")), NOTHING,
-         notes=("class id from 'class_id'", "left out: 0; ids seem to be one too small")),
+         notes=("class id from 'class_id'", "truth: 0; all ids seem to be one too small")),
     Case("CSV: image with its folder", table(first("\n1,", "\nval/1,")),
-         "image_id 'val/1' is no image of the ground truth; without its folder, '1', it is"),
+         "image_id 'val/1' is no image of the ground truth; '1', without the folder, is one"),
     Case("CSV: numbers that are ids and file names, of different images, under `file_name`",
          other_ids(table(swap("image_id", "file_name"))), RIGHT,
          notes=("read as: image from 'file_name'",)),
     Case("CSV: the same under `image`", other_ids(table(swap("image_id", "image"))),
-         "found.csv: are its images ids or file names? '1' is the id of 2.jpg and the name of"),
+         "found.csv: are images named by id or by file name? '1' is the id of 2.jpg and the"),
     Case("CSV: no column of scores", table(swap("score", "Rank No")),
          "no column for score; the columns are image_id, class, Rank No, x"),
     Case("CSV: in UTF-16", table(utf16), "found.csv: line 1 is not UTF-8 text"),

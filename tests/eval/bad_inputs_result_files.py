@@ -116,14 +116,14 @@ CASES = [
          pycocotools=STOPS),
     Case("gzip cut short", results_are(gzip.compress(RAW, mtime=0)[:-20]),
          "results.json: damaged or cut short", pycocotools=STOPS),
-    Case("a picture", results_are(picture()), "results.json: a picture; expected JSON"),
-    Case("a picture under its own name", named_as_picture, "1.png: a picture, not results"),
-    Case("the folder of an evaluation", evaluation_folder, "its results are in detections.json"),
+    Case("a picture", results_are(picture()), "results.json: this is an image; expected JSON"),
+    Case("a picture under its own name", named_as_picture, "1.png: this is an image, not results"),
+    Case("the folder of an evaluation", evaluation_folder, "a folder; name the file detections"),
     Case("no such file", missing, "nothing.json: no such file; check the path", pycocotools=STOPS),
     Case("a path through a file", below_a_file, "results.json: cannot be read (Not a directory)"),
     Case("a link to itself", loop, "link.json: cannot be read (Too many levels of symbolic"),
-    Case("an empty folder", a_folder, "run: a folder that holds no results"),
-    Case("a folder called all.json", folder_called_json, "all.json: a folder that cannot be read"),
+    Case("an empty folder", a_folder, "run: the folder has no results"),
+    Case("a folder called all.json", folder_called_json, "all.json: cannot be read"),
     Case("key `score` twice in a record", results_are(RAW.replace(
          b'"score": 0.8', b'"score": 0.95, "score": 0.8')), RIGHT),
     Case("keys written with \\u escapes", results_are(RAW.replace(b'"score"', b'"scor\\u0065"')),
@@ -138,17 +138,17 @@ CASES = [
     Case("the same with an image that the ground truth lacks",
          results_are(document(images=other_name(2, "9.jpg"))),
          "results.json: annotations[1]: image_id 2 is not listed in 'images' of the ground truth; "
-         "its file name '9.jpg' is that of no image there"),
+         "no image there has its file name '9.jpg'"),
     Case("the same with two images of one id", results_are(document(
          images=[{**one, "id": 1} for one in TRUTH["images"]])),
-         "results.json: images[1]: id 1 is already that of images[0]"),
+         "results.json: images[1]: id 1 is already used by images[0]"),
     Case("the same with two categories of one id", results_are(document(
          categories=[{**one, "id": 1} for one in TRUTH["categories"]])),
-         "results.json: categories[1]: id 1 is already that of categories[0]"),
+         "results.json: categories[1]: id 1 is already used by categories[0]"),
     Case("the same with a/1.jpg and b/1.jpg where the ground truth has one 1.jpg", results_are(
          document(images=[{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}])),
          "results.json: annotations[0]: image_id 1 is not listed in 'images' of the ground truth; "
-         "its file name 'a/1.jpg' fits one image there, as another does"),
+         "its file name 'a/1.jpg' fits an image there that another name also fits"),
     Case("the same with x/1/1.jpg and x/2/1.jpg where the ground truth has 1/1.jpg and 2/1.jpg",
          lambda folder: files(
              folder, {**TRUTH, "images": in_folders("")}, document(images=in_folders("x/"))),
@@ -160,7 +160,7 @@ CASES = [
     Case("the same with images that are numbers", results_are(document(images=[1, 2])), RIGHT),
     Case("the same with a category that the ground truth lacks", results_are(document(
          categories=[TRUTH["categories"][0], {"id": 2, "name": "wolf"}])), NO_DOG,
-         notes=("1 detections of categories that the ground truth does not know were left out "
+         notes=("left out 1 detection of categories that are not in the ground truth "
                 "(first: results.json: annotations[3])",)),
     Case("the same with images, but annotations null", results_are(document(annotations=None)),
          "results.json: no list 'annotations'"),

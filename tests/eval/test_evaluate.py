@@ -95,7 +95,7 @@ def test_own_ids_go_by_the_longest_end_of_a_name_that_fits(dataset: Dataset) -> 
         (
             "image_id",
             "2",
-            "image_id '2' is not listed in 'images' of the ground truth; there it is",
+            "image_id '2' is not listed in 'images' of the ground truth; the ground truth has it",
         ),
         ("image_id", 2.0, "'image_id' is 2.0; expected a whole number or a text"),
         ("score", math.nan, "'score' is nan; expected a finite number"),
@@ -120,7 +120,7 @@ def test_unknown_categories_are_left_out_and_told(dataset: Dataset) -> None:
     report = evaluate(with_stranger, dataset)
     assert report.map == evaluate(ROWS, dataset).map
     assert report.notes == (
-        "1 detections of categories that the ground truth does not know were left out "
+        "left out 1 detection of categories that are not in the ground truth "
         "(first: detections: record[0])",
     )
     with pytest.raises(EvaluationError, match="like all others, is not listed in 'categories'"):
@@ -132,7 +132,10 @@ def test_a_negative_side_is_a_false_positive_and_told(dataset: Dataset) -> None:
         best = {**ROWS[0], "bbox": [1, 2, -3, 4], "score": 1.0}
         report = evaluate([best, *ROWS], dataset, protocol)
         assert report.map < evaluate(ROWS, dataset, protocol).map
-        assert "1 boxes have a negative side (first: detections: record[0])" in report.notes[0]
+        assert (
+            "1 box with a negative side, as without area (first: detections: record[0])"
+            in report.notes[0]
+        )
 
 
 def test_missing_fields_and_files(tmp_path: Path, dataset: Dataset) -> None:
@@ -151,7 +154,7 @@ def test_missing_fields_and_files(tmp_path: Path, dataset: Dataset) -> None:
     with pytest.raises(EvaluationError, match="NaN or Infinity"):
         evaluate(bad, dataset)
     bad.write_text("3")
-    with pytest.raises(EvaluationError, match="int is not a list of detections"):
+    with pytest.raises(EvaluationError, match="expected a list of detections"):
         evaluate(bad, dataset)
 
 

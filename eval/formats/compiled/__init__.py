@@ -1,1 +1,1 @@
-"""Parsers of JSON and text, compiled."""
+"""Compiled code that reads JSON and lines of numbers into arrays."""

@@ -1,6 +1,6 @@
-"""Compiled code that reads lines of numbers separated by blanks; formats.number_lines calls it.
+"""Read lines of numbers separated by blanks; called by formats.number_lines.
 
-Text is an array of bytes with NULS NULs after it (see json_numbers).
+Text is an array of bytes followed by NULS NULs (see json_numbers).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _skip_blanks(text, at):  # type: ignore[no-untyped-def]
 def read_lines(  # type: ignore[no-untyped-def]
     text, powers, tens, scratch, named, place, table, lines, names
 ):
-    """Fill rows from place on; 0 at the end of the text, 1 at the start of an odd line."""
+    """Fill rows from `place` on; return 0 at the end of the text, 1 at a line for Python."""
     last = len(text) - NULS
     while place[0] < last:
         row = place[2]

@@ -1,1 +1,1 @@
-"""Readers of detection results, one file per format."""
+"""Readers of results, one module per format."""

@@ -16,6 +16,7 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.compiled import json_columns
 from eval.formats.json_files import read_json
+from eval.formats.results.tables import LEFT_OUT
 from eval.records import (
     Record,
     check_objects,
@@ -23,14 +24,15 @@ from eval.records import (
     index_of,
     numbers,
     record_list,
-    remedy_for_id,
+    systematic_mistake,
     texts,
     unique_positions,
 )
+from eval.wording import amount
 
 
 def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable:
-    """Read a file of COCO results; see eval.read_detections."""
+    """Read a file of COCO results (see eval.read_detections)."""
     table = _read_quickly(path, dataset)
     if table is not None:
         return table
@@ -38,12 +40,12 @@ def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> Detecti
 
 
 def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTable:
-    """Take parsed JSON record by record: slow, takes all that can be taken, and says what is wrong.
+    """Read parsed JSON record by record: slowly, but with precise errors.
 
     Raises
     ------
     EvaluationError
-        Naming record and field.
+        The message names record and field.
     """
     image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
     reasons: dict[Identity, str] = {}
@@ -56,8 +58,8 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
         check_objects(records, where)
     else:
         raise EvaluationError(
-            f"{source}: {type(document).__name__} is not a list of detections; expected COCO "
-            "results or an object with 'annotations'"
+            f"{source}: expected a list of detections, or an object with 'annotations'; got "
+            f"{type(document).__name__}"
         )
     names = ids_by_name(dataset) if image_rows is dataset.image_index_by_id else None
     image_ids = identities(records, "image_id", where)
@@ -67,19 +69,20 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
     boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
     hint = ""
     if (labels < 0).any():
-        remedy = remedy_for_id(category_ids[int(np.argmin(labels))], label_rows, category_ids)
-        hint = f"; {remedy}" if remedy.startswith(("there it is", "ids seem")) else ""
+        first = category_ids[int(np.argmin(labels))]
+        mistake = systematic_mistake(first, label_rows, category_ids)
+        hint = f"; {mistake}" if mistake else ""
     return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
 
 
 def ids_by_name(dataset: Dataset) -> dict[str, Identity]:
-    """The images' ids by the last part of their file's name, and by all of it."""
+    """The ids of images by file name, with and without folders."""
     last = {_base(image.file_name): image.id for image in dataset.images}
     return last | {image.file_name: image.id for image in dataset.images}
 
 
 def _annotations(document: Record, source: str) -> list[Record]:
-    """The list of detections of a document, which might be ground truth or something else."""
+    """The list of detections in a document; an error if it is ground truth or something else."""
     if not isinstance(document.get("annotations"), list):
         raise EvaluationError(
             f"{source}: no list 'annotations'; expected a list, or an object with 'annotations'; "
@@ -89,13 +92,13 @@ def _annotations(document: Record, source: str) -> list[Record]:
     is_whole = bool(records) and {"images", "categories"} <= document.keys()
     if is_whole and not any("score" in record for record in records):
         raise EvaluationError(
-            f"{source}: annotations without 'score': this is ground truth, not results"
+            f"{source}: annotations without 'score': this is ground truth; name results instead"
         )
     return records
 
 
 def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
-    """The same from a file without faults, without an object for every record; or None."""
+    """Read a file without faults straight into arrays; None if that is not possible."""
     source, where = Path(path).name, f"{Path(path).name}: record"
     try:
         columns = json_columns.read_results(
@@ -115,7 +118,7 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
     except OSError:
         return None
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
-        return None  # unknown categories: the ids tell more of them
+        return None  # from_document describes unknown categories better
     return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
 
 
@@ -128,7 +131,7 @@ def _table(
     where: str,
     hint: str = "",
 ) -> DetectionTable:
-    """`hint` says what may be wrong with unknown categories."""
+    """The table of known categories; `hint` is what may be wrong with unknown ones."""
     notes: tuple[str, ...] = ()
     kept = None
     if len(labels) and labels.min() < 0:
@@ -137,11 +140,11 @@ def _table(
         if unknown.all():
             raise EvaluationError(
                 f"{first}: its category_id, like all others, is not listed in 'categories' of the "
-                f"ground truth; write the ground truth's ids{hint}"
+                f"ground truth; use the ids of the ground truth{hint}"
             )
         notes += (
-            f"{unknown.sum()} detections of categories that the ground truth does not know were "
-            f"left out (first: {first}){hint}",
+            f"{LEFT_OUT} {amount(int(unknown.sum()), 'detection')} of categories that are not in "
+            f"the ground truth (first: {first}){hint}",
         )
         kept = np.flatnonzero(~unknown)
         images, labels, boxes_xywh, scores = (
@@ -151,8 +154,8 @@ def _table(
         negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
         position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
         notes += (
-            f"{negative.sum()} boxes have a negative side (first: {where}[{position}]); they are "
-            "judged as boxes without area",
+            f"kept {amount(int(negative.sum()), 'box', 'boxes')} with a negative side, as without "
+            f"area (first: {where}[{position}])",
         )
     return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
 
@@ -160,7 +163,7 @@ def _table(
 def _rows_by_file_name(
     document: Record, dataset: Dataset, source: str
 ) -> tuple[dict[Identity, int], dict[Identity, str]]:
-    """Image index of each id of the document's own; of the others, why they have none."""
+    """The image index of each id that the document defines; and why other ids have none."""
     if not _all_have(document.get("images"), "file_name"):
         return dataset.image_index_by_id, {}
     records = record_list(document, "images", source)
@@ -173,29 +176,31 @@ def _rows_by_file_name(
 def rows_of_own_ids(
     ids: Sequence[Identity], names: Sequence[str], dataset: Dataset
 ) -> tuple[dict[Identity, int], dict[Identity, str]]:
-    """Image index of ids that results gave to file names; of the others, why they have none.
+    """The image index of each id by its file name; and why the other ids have none.
 
-    A name stands for the image of that name, or else for the one whose name ends as it does for
-    the longest: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
+    A file name that is not in the data set stands for the image with which it shares the longest
+    end: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
     """
     exact = {image.file_name: row for row, image in enumerate(dataset.images)}
     by_end: dict[str, int] = {}
     for row, image in enumerate(dataset.images):
         for end in _ends(image.file_name):
-            # -1 marks an end that several names share and that therefore tells nothing.
+            # -1 marks an end that several images share and that therefore identifies none.
             by_end[end] = -1 if end in by_end else row
     fitting = [_row_of(name, exact, by_end) for name in names]
-    # Nor does one that fits several of these names: only the whole name counts then.
+    # If several names fit one image, only its exact name counts.
     claims = Counter(fitting)
     rows: dict[Identity, int] = {}
     reasons: dict[Identity, str] = {}
     for identity, name, fit in zip(ids, names, fitting, strict=True):
         if fit is None:
-            reasons[identity] = f"its file name {name!r:.60} is that of no image there"
+            reasons[identity] = f"no image there has its file name {name!r:.60}"
         elif fit < 0:
             reasons[identity] = f"its file name {name!r:.60} fits several images there"
         elif claims[fit] > 1 and name not in exact:
-            reasons[identity] = f"its file name {name!r:.60} fits one image there, as another does"
+            reasons[identity] = (
+                f"its file name {name!r:.60} fits an image there that another name also fits"
+            )
         else:
             rows[identity] = fit
     return rows, reasons
@@ -221,7 +226,7 @@ def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Ide
 
 
 def _all_have(records: Any, field: str) -> bool:
-    """Whether there are records to go by: not for the bare lists some tools write."""
+    """Whether every record has the field; some tools write lists without names."""
     return (
         isinstance(records, list)
         and bool(records)
@@ -230,7 +235,7 @@ def _all_have(records: Any, field: str) -> bool:
 
 
 def _ends(name: str) -> list[str]:
-    """A file name, then without its first folder, and so on to its last part."""
+    """The file name, then without its first folder, and so on up to its last part."""
     parts = _composed(name.replace("\\", "/")).split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]
 
@@ -240,5 +245,5 @@ def _base(name: str) -> str:
 
 
 def _composed(name: str) -> str:
-    """One spelling of letters with accents, which systems write in two ways."""
+    """Unicode NFC; operating systems encode accents in file names in two ways."""
     return unicodedata.normalize("NFC", name)

@@ -1,4 +1,4 @@
-"""Results as a table with named columns, parted by commas, semicolons or tabs."""
+"""Results as a table with named columns, separated by commas, semicolons or tabs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,14 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.faults import Fault, Report, refuse
+from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.number_lines import number_of
-from eval.formats.results.tables import (
-    FILE_NAMES,
-    IDS,
-    find_images,
-    listed,
-    make_table,
-    rows_by_name,
-)
+from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_by_name
+from eval.formats.results.tables import ResultRows, listed, make_table
 from eval.formats.text_files import decoded, read_bytes
-from eval.records import one_too_small
+from eval.records import ONE_TOO_SMALL, one_too_small
 
-# What columns may be called; upper case, blanks and hyphens do not matter.
+# Accepted names of columns, without regard to case, blanks and hyphens.
 IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path")
 CLASS_NAME = ("class", "class_name", "category", "category_name", "label", "name")
 CLASS_ID = ("category_id", "class_id", "label_id")
@@ -42,45 +36,48 @@ CORNERS = (
 
 
 def read_csv_results(
-    path: str | os.PathLike[str], dataset: Dataset, *, report: Report = refuse
+    path: str | os.PathLike[str], dataset: Dataset, *, on_fault: FaultHandler = refuse
 ) -> DetectionTable:
-    """Read a table whose first line names its columns.
+    """Read a table whose first line names the columns.
 
-    It needs an image (image_id, image, file_name), a class (class, class_name; or category_id,
-    an id of the ground truth), a score, and x, y, width, height or xmin, ymin, xmax, ymax (or
-    x1 ...), in pixels, 0-based and continuous. The notes say what was understood. Images are named
-    by id, by file name, or by that without suffix, all in one way.
+    Required are an image (image_id, image, file_name), a class (class, class_name; or category_id,
+    an id of the ground truth), a score, and a box (x, y, width, height; or xmin, ymin, xmax, ymax
+    or x1, y1, x2, y2) in pixels, 0-based and continuous. A note lists the columns that were read.
+    All images are named in the same way: by id, by file name, or by file name without suffix.
 
     Raises
     ------
     EvaluationError
-        Naming file and line: a missing column, an unknown image, a wrong number of columns, no
-        number; names that may be ids or file names; or no class is known.
+        The message names file and line: a missing column, an unknown image, a wrong number of
+        columns, or a cell that is no number. Also if names may be ids or file names, or if no class
+        is known.
     """
     source = Path(path).name
     text = decoded(read_bytes(path), source)
     if not text.strip():
         raise EvaluationError(f"{source}: the file is empty; write it again")
-    written, rows, lines = _rows(text, source, report)
+    written, rows, lines = _rows(text, source, on_fault)
     header = tuple(map(_plain, written))
     _check_header(written, header, source)
-    image, category, score, box = _understand(header, written, source)
+    image, category, score, box = _chosen_columns(header, written, source)
     columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
     fields = (score, *box)
     numbers = np.stack([_numbers(columns.get(field, ())) for field in fields], axis=1)
     for row, column in np.argwhere(np.isnan(numbers)):
         field = fields[column]
         message = f"{field} is {columns[field][row]!r:.40}; expected a finite number"
-        report(Fault(f"{source}: line {lines[row]}", field, message, "not a finite number"))
+        on_fault(Fault(f"{source}: line {lines[row]}", field, message, "not a finite number"))
 
     names = [name.strip() for name in columns.get(image, ())]
-    says = IDS if image == "image_id" else FILE_NAMES if image != "image" else ""
-    reason = f"the column {image!r} says" if says else "call the column image_id or file_name"
-    rows_of, said = rows_by_name(dataset, names, source, says, reason)
-    images = find_images(names, rows_of, lines, source, report, image)
+    declared = IDS if image == "image_id" else FILE_NAMES if image != "image" else ""
+    reason = (
+        f"the column is called {image!r}" if declared else "call the column image_id or file_name"
+    )
+    rows_of, notes = rows_by_name(dataset, names, source, declared, reason)
+    images = find_images(names, rows_of, lines, source, on_fault, image)
     classes = [name.strip() for name in columns.get(category, ())]
     labels, by_id = _labels(classes, category, dataset)
-    hint = "; ids seem to be one too small" if by_id and _one_too_small(classes, dataset) else ""
+    hint = f"; {ONE_TOO_SMALL}" if by_id and _one_too_small(classes, dataset) else ""
     boxes = numbers[:, 1:].copy()
     if box in CORNERS:
         boxes[:, 2:] -= boxes[:, :2]
@@ -90,25 +87,23 @@ def read_csv_results(
         f"score from {score!r}, box {meaning} from {', '.join(box)} (pixels from 0, continuous)"
     )
     good = ~np.isnan(numbers).any(axis=1)
-    return make_table(
-        dataset,
-        np.where(good, images, -1),
-        labels,
-        boxes,
-        numbers[:, 0],
+    table = ResultRows(
+        images=np.where(good, images, -1),
+        labels=labels,
+        boxes=boxes,
+        scores=numbers[:, 0],
         layout="xywh",
         source=source,
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
-        notes=(note, *said),
-        hint=hint,
     )
+    return make_table(dataset, table, (note, *notes), hint)
 
 
 def _rows(
-    text: str, source: str, report: Report
+    text: str, source: str, on_fault: FaultHandler
 ) -> tuple[tuple[str, ...], list[list[str]], list[int]]:
-    """Names of the columns, rows of as many cells, and their line numbers."""
+    """The names of the columns, the rows with that many cells, and their line numbers."""
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
@@ -123,7 +118,7 @@ def _rows(
             elif any(cell.strip() for cell in row):
                 message = f"{len(row)} columns; the first line names {len(header)}"
                 where = f"{source}: line {reader.line_num}"
-                report(Fault(where, "columns", message, "wrong number of columns"))
+                on_fault(Fault(where, "columns", message, "wrong number of columns"))
     except csv.Error as error:
         raise EvaluationError(f"{source}: line {reader.line_num}: not a table ({error})") from None
     return header, rows, lines
@@ -134,21 +129,21 @@ def _plain(name: str) -> str:
 
 
 def _check_header(written: tuple[str, ...], header: tuple[str, ...], source: str) -> None:
-    """Names of columns, as written and in plain letters: no numbers, each once."""
+    """Raise EvaluationError if names of columns are numbers, or repeated when normalised."""
     if sum(not math.isnan(number_of(name)) for name in written) > 1:
         raise EvaluationError(
-            f"{source}: line 1: is the first line, with the names of the columns, missing? It is "
+            f"{source}: line 1: expected the names of the columns; the first line is "
             f"{listed(written)}"
         )
     twice = [name for name, plain in zip(written, header, strict=True) if header.count(plain) > 1]
     if twice:
-        raise EvaluationError(f"{source}: line 1: column {twice[0]!r} comes twice; rename one")
+        raise EvaluationError(f"{source}: line 1: column {twice[0]!r} is repeated; rename one")
 
 
-def _understand(
+def _chosen_columns(
     header: tuple[str, ...], written: tuple[str, ...], source: str
 ) -> tuple[str, str, str, tuple[str, str, str, str]]:
-    """Which columns hold image, class, score and the box."""
+    """The names of the columns with image, class, score and box."""
     single = {
         "image": IMAGE,
         "class": (*CLASS_NAME, *CLASS_ID),
@@ -167,14 +162,15 @@ def _understand(
 
 
 def _numbers(cells: Sequence[str]) -> np.ndarray:
-    """(N,) float64, NaN for a cell that is no finite number."""
+    """(N,) float64; NaN for a cell that is no finite number."""
     return np.array([number_of(cell) for cell in cells], dtype=np.float64)
 
 
 def _labels(classes: list[str], column: str, dataset: Dataset) -> tuple[np.ndarray, bool]:
     """(N,) labels, -1 for unknown classes; and whether the column was read as ids.
 
-    A column of names in which no name is known may hold ids: some writers call it "class".
+    Some programs write ids into a column called "class". Such a column is read as ids if it
+    contains known ids and no known name.
     """
     by_name = {name: label for label, name in enumerate(dataset.class_names)}
     by_id = {str(identity): label for label, identity in enumerate(dataset.category_ids)}

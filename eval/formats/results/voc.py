@@ -1,4 +1,4 @@
-"""Results as PASCAL VOC wants them: one file for each class, comp4_det_SPLIT_CLASS.txt."""
+"""Results in the format of PASCAL VOC: one file per class, comp4_det_SPLIT_CLASS.txt."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.faults import Report, refuse
+from eval.formats.faults import FaultHandler, refuse
 from eval.formats.number_lines import number_table
-from eval.formats.results.tables import find_images, listed, make_table, rows_by_name
+from eval.formats.results.image_names import find_images, rows_by_name
+from eval.formats.results.tables import ResultRows, listed, make_table
 from eval.formats.text_files import decoded, read_bytes
+from eval.wording import amount
 
 FILE_NAME = re.compile(r"comp\d+_det_.+\.txt(\.gz)?")
 FIELDS = ("score", "xmin", "ymin", "xmax", "ymax")
@@ -24,79 +26,84 @@ REMEDY = "write file names with their suffix"
 
 
 def comp4_files(path: str | os.PathLike[str]) -> list[Path]:
-    """Files of results that a folder, a glob pattern or one file's path stands for, by name."""
+    """The files of results in a folder, matching a glob pattern or at a path, sorted by name."""
     text = os.fspath(path)
-    found = glob.glob(text) if glob.has_magic(text) and not Path(text).exists() else [text]
-    paths = Path(text).iterdir() if Path(text).is_dir() else map(Path, found)
+    names = glob.glob(text) if glob.has_magic(text) and not Path(text).exists() else [text]
+    paths = Path(text).iterdir() if Path(text).is_dir() else map(Path, names)
     return sorted(one for one in paths if FILE_NAME.fullmatch(one.name))
 
 
 def read_comp4(
-    path: str | os.PathLike[str], dataset: Dataset, *, report: Report = refuse
+    path: str | os.PathLike[str], dataset: Dataset, *, on_fault: FaultHandler = refuse
 ) -> DetectionTable:
-    """Read a folder, a glob pattern or one file of lines `image score xmin ymin xmax ymax`.
+    """Read lines `image score xmin ymin xmax ymax` from a folder, a glob pattern or one file.
 
-    Whole pixels counted from 1 (layout "inclusive1"). The class is the end of the file's name.
-    Images are named by id, by file name, or by that without suffix, all in one way.
+    Boxes are whole pixels counted from 1 (layout "inclusive1"). The class is the end of the file
+    name. All images are named in the same way: by id, by file name, or by file name without suffix.
 
     Raises
     ------
     EvaluationError
-        Naming file and line: an unknown image, a wrong number of columns, no number; names that
-        may be ids or file names; two files of one class; or no class is known.
+        The message names file and line: an unknown image, a wrong number of columns, or a word
+        that is no number. Also if names may be ids or file names, if there are two files of one
+        class, or if no class is known.
     """
     files = comp4_files(path)
     if not files:
-        raise EvaluationError(f"{os.fspath(path)}: no file comp4_det_SPLIT_CLASS.txt; check it")
+        raise EvaluationError(
+            f"{os.fspath(path)}: no file comp4_det_SPLIT_CLASS.txt; check the path"
+        )
     tables, words, labels, lines = [], [], [], []
     file_of: list[np.ndarray] = []
     classes = [_class_of(file, dataset) for file in files]
     _check_classes(files, [name for name, _ in classes], Path(path).name)
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
-        table, numbers, names = number_table(content, FIELDS, file.name, report, named=True)
+        table, numbers, names = number_table(content, FIELDS, file.name, on_fault, named=True)
         tables.append(table)
         words.append(decoded(b"\n".join(names), file.name).split("\n") if names else [])
         labels.append(np.full(len(table), label))
         lines.append(numbers)
         file_of.append(np.full(len(table), len(file_of)))
-    rows, said = rows_by_name(dataset, chain(*words), Path(path).name, reason=REMEDY)
+    rows, notes = rows_by_name(dataset, chain(*words), Path(path).name, reason=REMEDY)
     images = [
-        find_images(some, rows, numbers, file.name, report)
+        find_images(some, rows, numbers, file.name, on_fault)
         for file, some, numbers in zip(files, words, lines, strict=True)
     ]
     line, file_row = np.concatenate(lines), np.concatenate(file_of)
     scores, boxes = np.split(np.concatenate(tables), [1], axis=1)
     missing = [name for i, name in enumerate(dataset.class_names) if (name, i) not in classes]
     if missing:
-        said = (f"no file for {len(missing)} classes: {listed(missing)}", *said)
-    return make_table(
-        dataset,
-        np.concatenate(images),
-        np.concatenate(labels),
-        boxes,
-        scores[:, 0],
+        notes = (
+            f"no file for {amount(len(missing), 'class', 'classes')}: {listed(missing)}",
+            *notes,
+        )
+    table_rows = ResultRows(
+        images=np.concatenate(images),
+        labels=np.concatenate(labels),
+        boxes=boxes,
+        scores=scores[:, 0],
         layout="inclusive1",
         source=Path(path).name,
         where=lambda row: f"{files[file_row[row]].name}: line {line[row]}",
         class_of=lambda row: classes[file_row[row]][0],
-        notes=said,
     )
+    return make_table(dataset, table_rows, notes)
 
 
 def _check_classes(files: list[Path], names: list[str], source: str) -> None:
-    """One file for each class: two are of different detectors or splits, or copies."""
+    """Two files of one class come from different detectors or splits, or are copies."""
     of_class: dict[str, Path] = {}
     for file, name in zip(files, names, strict=True):
         if of_class.setdefault(name, file) is not file:
             raise EvaluationError(
                 f"{source}: two files of the class {name!r:.60}, {of_class[name].name} and "
-                f"{file.name}; leave one of them, or name those of one result, as in 'comp4_*'"
+                f"{file.name}; remove one, or select the files of one result, as in 'comp4_*'"
             )
 
 
 def _class_of(file: Path, dataset: Dataset) -> tuple[str, int]:
-    """Class in a file's name and its label; -1 where unknown. The longest name that fits wins."""
+    """The class in a file name and its label, -1 if unknown. The longest fitting name wins."""
     stem = file.name.removesuffix(".gz").removesuffix(".txt")
     fitting = [name for name in dataset.class_names if stem.endswith(f"_{name}")]
     if fitting:

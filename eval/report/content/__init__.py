@@ -1,1 +1,1 @@
-"""What the sections show: the analyses, figures as text, plots and photographs."""
+"""The content of the sections: analyses, figures as text, plots and images."""

@@ -1,4 +1,4 @@
-"""Coordinates of the plots that the page draws as SVG."""
+"""The coordinates of the SVG plots of the page."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.words import amount, points
+from eval.report.content.words import points
+from eval.wording import amount
 
-# Curves are drawn on a square of this side, recall to the right, precision upwards.
+# Curves are drawn on a square with this side, recall to the right, precision upwards.
 SIDE = 1000
 _STEP = 8
 RECALL_GRID = np.linspace(0, 1, 101)
 
 
 def envelope_on_grid(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """(101,) float64: the best precision at a recall of 0, .01, ..., 1 or more; 0 where none.
+    """(101,) float64: the best precision at a recall of at least 0, 0.01, ..., 1; otherwise 0.
 
     Parameters
     ----------
     recall, precision
-        (D,) along falling score; a NaN precision is passed over.
+        (D,) by falling score; entries with NaN precision are skipped.
     """
     known = ~np.isnan(precision)
     recall, precision = recall[known], precision[known]
@@ -30,13 +31,13 @@ def envelope_on_grid(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
 
 
 def staircase(recall: np.ndarray, precision: np.ndarray) -> str:
-    """SVG path of the precision envelope over recall, thinned to what can be seen."""
+    """SVG path of the precision envelope over recall, reduced to visible steps."""
     known = ~np.isnan(precision)
     recall, precision = recall[known], precision[known]
     if not len(recall):
         return f"M0 {SIDE}"
     best = np.maximum.accumulate(precision[::-1])[::-1]
-    # Level k holds from the recall before it up to its own.
+    # Level k extends from the previous recall to its own.
     x = np.ceil(recall * SIDE / _STEP).astype(int) * _STEP
     y = np.round(SIDE * (1 - best)).astype(int)
     parts, level = [f"M0 {y[0]}"], int(y[0])
@@ -50,19 +51,19 @@ def staircase(recall: np.ndarray, precision: np.ndarray) -> str:
 
 
 def line(values: np.ndarray) -> str:
-    """SVG path through values 0..1 at even steps over the square's width."""
+    """SVG path through values 0..1 at even steps over the width of the square."""
     x = np.round(np.linspace(0, SIDE, len(values))).astype(int).tolist()
     y = np.round(SIDE * (1 - values)).astype(int).tolist()
     return "M" + "L".join(f"{a} {b}" for a, b in zip(x, y, strict=True))
 
 
 def histogram(scores: np.ndarray, true: np.ndarray, bins: int = 40) -> dict[str, Any] | None:
-    """Bars of a score histogram: true detections upwards, false ones downwards, on log scales.
+    """A histogram of scores: true detections upwards, false ones downwards, on logarithmic scales.
 
     Parameters
     ----------
     scores, true
-        (N,) float64 and bool, the detections that are judged.
+        (N,) float64 and bool, for the evaluated detections.
     """
     if not len(scores):
         return None
@@ -70,7 +71,7 @@ def histogram(scores: np.ndarray, true: np.ndarray, bins: int = 40) -> dict[str,
     edges = np.linspace(low, high, bins + 1)
     right = np.histogram(scores[true], edges)[0]
     wrong = np.histogram(scores[~true], edges)[0]
-    # A detector's false detections pile up near 0; a log scale keeps the rest visible.
+    # Most false detections have scores near 0; on a logarithmic scale the others stay visible.
     up, down = np.log10(1 + right), np.log10(1 + wrong)
     rise = float((_BOTTOM - _TOP) / (up.max() + down.max()))
     base = float(_TOP + rise * up.max())

@@ -1,4 +1,4 @@
-"""Photographs with boxes over them, ready for the page: a JPEG and what is drawn on it as SVG."""
+"""Images with boxes for the page: a JPEG, and the boxes over it as SVG."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import numpy as np
 from eval.datasets import Dataset, ImageRecord
 from eval.detections import DetectionTable
 from eval.report.content.words import points
-from eval.report.content.worst import Working, one_for_each_image, share_of_image
+from eval.report.content.worst import AtThreshold, one_for_each_image, share_of_image
+from eval.wording import amount
 
-# Boxes are drawn in units of about one screen pixel, a picture this many units high.
+# A unit of the drawing is about one screen pixel; each image is this many units high.
 _HEIGHT = 280.0
 _LONGEST_SIDE = 480
 _LINE, _LETTER = 13.0, 6.4
-# More boxes than these hide the photograph.
+# More boxes than these hide the image.
 _MOST_FALSE, _MOST_MISSED, _MOST_TRUE = 5, 6, 12
-# A row of pictures of one height is full at this sum of width / height.
+# A row of images of one height is full at this sum of width / height.
 _FULL = 3.2
 _ROWS = 2
 PER_CLASS = 2
@@ -30,18 +31,18 @@ PER_CLASS = 2
 def groups(
     table: DetectionTable,
     dataset: Dataset,
-    working: Working,
+    kept: AtThreshold,
     folder: str | os.PathLike[str],
     reasons: dict[int, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Two groups of pictures: the surest false detections and the largest missed objects.
+    """Groups of images with the highest-scored false detections and the largest missed objects.
 
-    Images whose file is not found or cannot be read are passed over.
+    Images whose file does not exist or cannot be read are skipped.
 
     Parameters
     ----------
     folder
-        Of the photographs; file names are looked for in it with and without their folders.
+        The folder of the images, which may lie in it with or without the folders of their names.
     reasons
         Why a detection is false, by row of the table.
     """
@@ -50,8 +51,8 @@ def groups(
     truths, share = dataset.all_truths, share_of_image(dataset)
     result = []
     for kind, rows, images, labels in (
-        ("false", working.false, table.images, table.labels),
-        ("missed", working.missed, dataset.truth_images, truths.labels),
+        ("false", kept.false, table.images, table.labels),
+        ("missed", kept.missed, dataset.truth_images, truths.labels),
     ):
         lines: list[dict[str, Any]] = []
         for row, image in one_for_each_image(rows, images, labels, shown, PER_CLASS):
@@ -69,8 +70,8 @@ def groups(
                 reason = (reasons or {}).get(row, "false")
                 caption = f"{name} {table.scores[row]:.2f}: {reason}"
             else:
-                caption = f"{name} missed, {points(share[row], 0)} % of the image"
-            picture = _picture(photograph, image, table, dataset, working, caption)
+                caption = f"missed {name}, {points(share[row], 0)} % of the image"
+            picture = _picture(photograph, image, table, dataset, kept, caption)
             if not lines or lines[-1]["rest"] == 0:
                 lines.append({"pictures": [], "rest": _FULL})
             lines[-1]["pictures"].append(picture)
@@ -83,13 +84,13 @@ def groups(
 
 _WORDS = {
     "false": (
-        "The surest false detections",
-        "Ranked by score; an image comes once, a class at most twice.",
+        "The false detections with the highest scores",
+        "Ranked by score; each image appears once, each class at most twice.",
     ),
     "missed": (
         "The largest missed objects",
-        "Ranked by the part of the image that the object fills; an image comes once, a class at "
-        "most twice.",
+        "Ranked by the share of the image that the object covers; each image appears once, each "
+        "class at most twice.",
     ),
 }
 
@@ -99,7 +100,7 @@ def _picture(
     image: int,
     table: DetectionTable,
     dataset: Dataset,
-    working: Working,
+    kept: AtThreshold,
     caption: str,
 ) -> dict[str, Any]:
     width, height = photograph.size
@@ -108,16 +109,16 @@ def _picture(
     boxes: list[tuple[Any, ...]] = []
     labels: list[dict[str, Any]] = []
     taken: list[tuple[float, float, float]] = []
-    true = working.true[table.images[working.true] == image][:_MOST_TRUE]
-    missed = working.missed[dataset.truth_images[working.missed] == image][:_MOST_MISSED]
-    false = working.false[table.images[working.false] == image][:_MOST_FALSE]
+    true = kept.true[table.images[kept.true] == image][:_MOST_TRUE]
+    missed = kept.missed[dataset.truth_images[kept.missed] == image][:_MOST_MISSED]
+    false = kept.false[table.images[kept.false] == image][:_MOST_FALSE]
     truths = dataset.all_truths
     parts = [
         ("true", table.boxes_xyxy[true], [""] * len(true)),
         ("missed", truths.boxes_xyxy[missed], _names(dataset, truths.labels[missed])),
         ("false", table.boxes_xyxy[false], _scored(dataset, table, false)),
     ]
-    # A record's own size is what the boxes were measured in.
+    # Boxes are in pixels of the size in the record, which may differ from that of the file.
     record = dataset.images[image]
     factor = np.array([size[0] / (record.width or width), size[1] / (record.height or height)] * 2)
     for kind, boxes_xyxy, texts in parts:
@@ -137,8 +138,9 @@ def _picture(
         "labels": labels,
         "caption": caption,
         "file": record.file_name,
-        "words": f"{record.file_name}: {len(false)} false detections, {len(missed)} missed objects "
-        f"and {len(true)} found ones drawn. {caption}",
+        "words": f"{record.file_name} with {amount(len(false), 'false detection')}, "
+        f"{amount(len(missed), 'missed object')} and {amount(len(true), 'found object')}: "
+        f"{caption}",
     }
 
 
@@ -149,7 +151,7 @@ def _place(
     size: tuple[float, float],
     taken: list[tuple[float, float, float]],
 ) -> dict[str, float]:
-    """A label's base line within the picture, below labels that are there already."""
+    """The base line of a label inside the image, clear of the labels that are there already."""
     length = _LETTER * len(text)
     x = max(3.0, min(left + 4, size[0] - length - 3))
     y = min(max(top + _LINE, _LINE), size[1] - 4)
@@ -167,7 +169,7 @@ def _place(
 
 
 def _photograph(folder: Path, record: ImageRecord) -> Any:
-    """The downscaled photograph, as its boxes see it; None where there is none to be read."""
+    """The reduced image in the orientation of its boxes; None if no file can be read."""
     from PIL import Image, ImageOps
 
     name = record.file_name
@@ -179,7 +181,7 @@ def _photograph(folder: Path, record: ImageRecord) -> Any:
                 upright = ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, ValueError, Image.DecompressionBombError):
             continue
-        # Boxes may have been drawn on the pixels as stored, whatever EXIF says.
+        # Some data sets annotate the pixels as stored, regardless of the EXIF orientation.
         turned = (upright.width > upright.height) != (record.width > record.height)
         chosen = stored if turned else upright
         chosen.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))

@@ -1,4 +1,4 @@
-"""Figures as people read them; "–" for what is not known."""
+"""Figures as text for people; "–" for unknown ones."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ MINUS = "−"
 
 
 def known(value: float | None) -> bool:
-    """Whether there is a figure at all."""
+    """Whether a figure is neither None nor NaN nor infinite."""
     return value is not None and math.isfinite(value)
 
 
 def points(value: float | None, digits: int = 1) -> str:
-    """A fraction in per cent without the sign: .4582 -> "45.8"."""
+    """A fraction in per cent, without the sign %: 0.4582 -> "45.8"."""
     if value is None or not math.isfinite(value):
         return DASH
     return signed(100 * value, digits, plus="")
 
 
 def difference(value: float | None, digits: int = 1) -> str:
-    """A difference of fractions in points, with its sign: .0132 -> "+1.3"."""
+    """A difference of fractions in points, with its sign: 0.0132 -> "+1.3"."""
     if value is None or not math.isfinite(value):
         return DASH
     return signed(100 * value, digits, plus="+")
 
 
 def signed(value: float, digits: int, plus: str) -> str:
-    """A number with a typographic minus; what rounds to nothing has no sign."""
+    """A number with a typographic minus; a number that rounds to 0 has no sign."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
@@ -43,27 +43,20 @@ def count(value: float | None) -> str:
     return f"{int(value):,}"
 
 
-def amount(value: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun: "1 image", "804 images"."""
-    return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
-
-
 def interval(low: float | None, high: float | None) -> str:
-    """Two fractions in per cent: "43.9 to 47.6"; "" where either is not known."""
+    """Two fractions in per cent: "43.9 to 47.6"; "" if either is unknown."""
     if not (known(low) and known(high)):
         return ""
     return f"{points(low)} to {points(high)}"
 
 
 def width(value: float | None, whole: float = 1.0) -> float:
-    """A bar's length in per cent of its track, 0 to 100."""
+    """The length of a bar in per cent of its track, 0 to 100."""
     if value is None or not math.isfinite(value) or not whole > 0:
         return 0.0
     return round(min(max(100 * value / whole, 0.0), 100.0), 2)
 
 
 def sentence(text: str) -> str:
-    """A clause as a sentence of the page: its first word, its minus signs and its full stop."""
-    if text.startswith("no "):
-        text = "N" + text[1:]
+    """A sentence with typographic minus signs and a full stop."""
     return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).removesuffix(".") + "."

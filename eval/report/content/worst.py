@@ -1,4 +1,4 @@
-"""Which detections and objects show best where a detector goes wrong."""
+"""Choose the detections and objects that show the errors of a detector best."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from eval.matching import FALSE, TRUE, Matches
 
 
 @dataclass(frozen=True, eq=False)
-class Working:
-    """What a user sees who keeps the detections from one score on.
+class AtThreshold:
+    """The detections kept at a score threshold, and the objects that they miss.
 
     Attributes
     ----------
     false, true
-        Rows of the table, by falling score.
+        Rows of the table by falling score.
     missed
-        Rows of all_truths: objects without a kept true detection, those that fill the largest
-        part of their image first.
+        Rows of all_truths: objects without a true detection that is kept; those that fill the
+        largest share of their image come first.
     """
 
     false: np.ndarray
@@ -30,15 +30,15 @@ class Working:
     missed: np.ndarray
 
 
-def at_working_point(
+def at_threshold(
     table: DetectionTable, dataset: Dataset, matches: Matches, threshold: float
-) -> Working:
-    """The errors that remain at a working point.
+) -> AtThreshold:
+    """Sort the detections and objects by their outcome at a score threshold.
 
     Parameters
     ----------
     threshold
-        The lowest score kept; NaN keeps nothing.
+        The lowest score that is kept; NaN keeps nothing.
     """
     kept = table.scores >= threshold
     order = np.argsort(-table.scores, kind="stable")
@@ -48,31 +48,31 @@ def at_working_point(
     found[matches.truths[true]] = True
     missed = np.flatnonzero(matches.counted & ~found)
     share = share_of_image(dataset)
-    return Working(false, true, missed[np.argsort(-share[missed], kind="stable")])
+    return AtThreshold(false, true, missed[np.argsort(-share[missed], kind="stable")])
 
 
 def one_for_each_image(
     rows: np.ndarray, images: np.ndarray, labels: np.ndarray, shown: set[int], per_class: int
 ) -> Iterator[tuple[int, int]]:
-    """(row, image) in the order of `rows`, no image twice, no class more than `per_class` times.
+    """Yield (row, image) in the order of `rows`: each image once, each class `per_class` times.
 
     Parameters
     ----------
     images, labels
-        Those of every row.
+        The image and the label of every row.
     shown
-        Images not to be given; the caller adds what it has used.
+        Images to skip; the caller adds those that it has used.
     """
-    given: dict[int, int] = {}
+    used: dict[int, int] = {}
     for row in rows.tolist():
         image, label = int(images[row]), int(labels[row])
-        if image not in shown and given.get(label, 0) < per_class:
+        if image not in shown and used.get(label, 0) < per_class:
             yield row, image
-            given[label] = given.get(label, 0) + (image in shown)
+            used[label] = used.get(label, 0) + (image in shown)
 
 
 def share_of_image(dataset: Dataset) -> np.ndarray:
-    """(M,) float64: the part of its image's area that each object's box has."""
+    """(M,) float64: the share of its image that the box of each object covers."""
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
     areas = sides.reshape(-1, 2).prod(axis=1)[dataset.truth_images]
     boxes = dataset.all_truths.boxes_xywh

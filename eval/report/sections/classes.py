@@ -1,4 +1,4 @@
-"""The sections that go class by class: the table that sorts, and the curves."""
+"""The sections on the classes: the sortable table, and the curves."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from eval.curves import Curves
 from eval.report.content.charts import envelope_on_grid, line, staircase
 from eval.report.content.words import DASH, count, known, points, width
 from eval.why.classes import ClassTable
+from eval.wording import amount
 
-# Up to this many classes have their small plots beside the large one.
+# Up to this many small plots stand beside the large one.
 _BESIDE = 25
-# Of more than these, the middle ones are folded away.
+# With more classes than this, the middle ones are folded away.
 _SHOWN = 48
 
 
 def curves_view(
     curves: Curves, class_names: tuple[str, ...], average_precisions: np.ndarray
 ) -> dict[str, Any] | None:
-    """Every class with objects as a path, best first; None without such a class.
+    """The curve of every class with objects as a path, the best first; None if there is none.
 
     Parameters
     ----------
     average_precisions
-        (classes,) float64, the figure written beside each curve.
+        (classes,) float64, the figure beside each curve.
     """
     labels = np.flatnonzero(curves.counted > 0)
     if not len(labels):
@@ -51,7 +52,7 @@ def curves_view(
         ends = _SHOWN // 2
         shown, folded = entries[:ends] + entries[-ends:], entries[ends:-ends]
     best = entries[0]
-    words = f"Precision over recall of {len(entries)} classes and their mean"
+    words = f"Precision over recall of {amount(len(entries), 'class', 'classes')}, and the mean"
     if known(average_precisions[order[0]]):
         words += f"; highest: {best['name']}, AP {best['value']} %"
     return {
@@ -68,27 +69,28 @@ def curves_view(
 def classes_view(
     classes: ClassTable, average_precisions: np.ndarray, figure: str
 ) -> dict[str, Any]:
-    """The table of classes, best first.
+    """The table of classes, the best first.
 
     Parameters
     ----------
     average_precisions
-        (classes,) float64, the protocol's own.
+        (classes,) float64, those of the protocol.
     figure
-        What the protocol calls it; where it is not AP at the matches' IoU, that comes beside it.
+        Their name in the protocol. If they differ from the AP at the IoU of the matches, the table
+        shows both.
     """
     columns = [
         _column("AP", figure, average_precisions, points, bar=True),
-        _column("Objects", "objects that have to be found", classes.objects, count),
-        _column("Found", "% of the objects that any detection found", classes.recalls, points),
-        _column("True", "detections that found an object", classes.true, count),
-        _column("False", "detections that found none", classes.false, count),
-        _column("Best F1", "best harmonic mean of precision, recall", classes.f1, points, True),
+        _column("Objects", "objects that count", classes.objects, count),
+        _column("Found", "% of the objects found at any score", classes.recalls, points),
+        _column("True", "true detections at any score", classes.true, count),
+        _column("False", "false detections at any score", classes.false, count),
+        _column("Best F1", "best harmonic mean of precision and recall", classes.f1, points, True),
         _column("at score", "the score threshold of the best F1", classes.thresholds, _score),
     ]
     half = classes.average_precisions
     if not np.allclose(average_precisions, half, rtol=0, atol=1e-9, equal_nan=True):
-        columns.insert(1, _column("AP50", "average precision at IoU .5", half, points))
+        columns.insert(1, _column("AP50", "average precision at IoU 0.5", half, points))
     unknown = np.isnan(average_precisions)
     order = np.lexsort((np.where(unknown, 0, -average_precisions), unknown)).tolist()
     rows = [
@@ -109,8 +111,10 @@ def classes_view(
     heads = [{"name": "Class", "hint": "", "number": False, "sorted": None}]
     heads += [{**column, "number": True, "sorted": None} for column, _, _ in columns]
     heads[1]["sorted"] = "descending"
-    key = "All figures but counts and scores in %; found, true and false over all scores, at the "
-    key += "protocol's own (for COCO, its first) overlap."
+    key = (
+        "Figures are in %, except counts and scores. Found, true and false include all scores, at "
+    )
+    key += "the IoU threshold of the protocol (for COCO, its first)."
     return {"columns": heads, "rows": rows, "key": key}
 
 

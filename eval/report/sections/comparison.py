@@ -1,4 +1,4 @@
-"""The section that sets one run against another."""
+"""The section that compares two runs."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.findings import Findings
+from eval.report.content.analysis import Analysis
 from eval.report.content.words import difference, known, points
 from eval.why.bootstrap import Interval
 
-# Classes in the plot; of more, those with the largest differences either way.
+# The most classes in the plot: those with the largest differences in either direction.
 _MOST = 60
 
 
-def comparison_view(findings: Findings) -> dict[str, Any] | None:
-    """Differences by class, the best for this run first; all classes together on top."""
-    comparison = findings.comparison
+def comparison_view(analysis: Analysis) -> dict[str, Any] | None:
+    """Differences by class, the largest gain of this run first; all classes together on top."""
+    comparison = analysis.comparison
     if comparison is None:
         return None
-    class_names = findings.dataset.class_names
-    ours, theirs = findings.average_precisions, findings.other_average_precisions
+    class_names = analysis.dataset.class_names
+    ours, theirs = analysis.average_precisions, analysis.other_average_precisions
     values = comparison.values
     order = [label for label in np.argsort(-values, kind="stable").tolist() if known(values[label])]
     left_out = len(order) - _MOST
@@ -36,12 +36,12 @@ def comparison_view(findings: Findings) -> dict[str, Any] | None:
         for label, bound in zip(order, bounds, strict=True)
     ]
     key = (
-        "Differences in points of AP with 95 % intervals, both runs judged on the same draws of "
-        "images. Filled dots: the interval leaves out zero. With many classes, one in twenty does "
-        "so by chance."
+        "Differences in points of AP with 95 % intervals, both runs evaluated on the same draws of "
+        "images. A dot is filled if the interval excludes zero, which happens by chance for one "
+        "class in twenty."
     )
     if left_out > 0:
-        key += f" {left_out} classes in the middle are left out; classes.csv has all."
+        key += f" {left_out} classes in the middle are left out; classes.csv contains all of them."
     return {
         "names": comparison.names[::-1],
         "zero": _place(0.0, low, high),

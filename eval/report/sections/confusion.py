@@ -1,19 +1,20 @@
-"""The section on what objects were taken for."""
+"""The section on the confusion of classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from eval.report.content.words import amount, count, known, points, width
+from eval.report.content.words import count, known, points, width
 from eval.why.confusion import Confusion
+from eval.wording import amount
 
-# A larger matrix is not read but searched: the list of pairs is left.
+# A larger matrix is unreadable, so only the list of pairs is shown.
 MOST_CLASSES = 25
 _LONGEST_LIST = 15
 
 
 def confusion_view(confusion: Confusion) -> dict[str, Any] | None:
-    """The matrix in % of each row, and the pairs most often confused; None without content."""
+    """The matrix in % of each row, and the most frequent pairs; None without content."""
     if not confusion.counts.any() or not known(confusion.threshold):
         return None
     pairs = confusion.top[:_LONGEST_LIST]
@@ -34,13 +35,15 @@ def confusion_view(confusion: Confusion) -> dict[str, Any] | None:
 
 
 def _key(confusion: Confusion) -> str:
-    text = f"Detections from a score of {confusion.threshold:.3g} on, the best F1 of all classes "
-    text += "together; each takes the object it overlaps most, of whatever class, by "
-    text += f"{confusion.iou_threshold:g} or more."
+    text = f"Detections with a score of at least {confusion.threshold:.3g}, the threshold with the "
+    text += (
+        "best F1 of all classes together; each matches the object of any class that it overlaps "
+    )
+    text += f"most, with an IoU of at least {confusion.iou_threshold:g}."
     if len(confusion.names) > MOST_CLASSES:
         return text
-    rows = "Rows are the objects of a class, in % of them; the last row is detections where "
-    return rows + "nothing is, in numbers. " + text
+    rows = "Each row contains the objects of a class, in %; the last row contains the number of "
+    return rows + "detections on background. " + text
 
 
 def _matrix(confusion: Confusion) -> list[dict[str, Any]]:
@@ -52,7 +55,7 @@ def _matrix(confusion: Confusion) -> list[dict[str, Any]]:
         most = max(int(counts.max()), 1)
         cells = []
         for column, number in enumerate(counts.tolist()):
-            # Objects in % of their class; background, which has no whole, in numbers.
+            # Objects are in % of their class; background has no total, so it is in numbers.
             share = number / (total or 1)
             text = _percent(share) if row < classes else count(number)
             shade = share if row < classes else 0.6 * number / most
@@ -76,6 +79,6 @@ def _cell(number: int, text: str, shade: float, right: bool, words: str) -> dict
 def _words(names: list[str], row: int, column: int, number: int, total: int) -> str:
     last = len(names) - 1
     if row == last:
-        return f"{amount(number, 'detection')} of {names[column]} where nothing is"
-    fate = "missed" if column == last else f"taken for {names[column]}"
+        return f"{amount(number, 'detection')} of {names[column]} on background"
+    fate = "missed" if column == last else f"detected as {names[column]}"
     return f"{number:,} of {amount(total, names[row] + ' object')} {fate}"

@@ -1,4 +1,4 @@
-"""The top of the page: the figure, what it means, and what it was measured on."""
+"""The top of the page: the main figure, its meaning, and the data it was measured on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from eval.evaluate import Report
 from eval.matching import CUT, FALSE, IGNORED, TRUE
-from eval.report.content.findings import Findings
-from eval.report.content.words import DASH, amount, count, interval, known, points, sentence, width
+from eval.report.content.analysis import Analysis
+from eval.report.content.words import DASH, count, interval, known, points, sentence, width
+from eval.wording import amount
 
 NAMES = {
     "voc": "PASCAL VOC 2010 and later",
@@ -16,56 +17,56 @@ NAMES = {
     "ilsvrc": "ILSVRC detection",
 }
 _TRUE_AT_HALF = (
-    "A detection is true if it overlaps an object of its class, one that no surer detection took, "
-    "with an IoU of .5 or more. "
+    "A detection is true if it overlaps an object of its class with an IoU of at least 0.5, and no "
+    "detection with a higher score matches that object. "
 )
 _MEANINGS = {
     "voc": _TRUE_AT_HALF
-    + "Average precision is the area under a class's curve of precision over recall; mAP is its "
-    "mean over {classes}.",
+    + "Average precision is the area under the precision-recall curve of a class; mAP is its mean "
+    "over {classes}.",
     "voc2007": _TRUE_AT_HALF
     + "Average precision is the mean of the best precision at 11 levels of recall; mAP is its "
     "mean over {classes}.",
-    "coco": "Precision is averaged over 101 levels of recall, with detections true from an IoU of "
-    ".50, .55, ... .95 on; AP is the mean over these ten thresholds and {classes}.",
-    "ilsvrc": "A detection is true if it overlaps an object of its class that is still free with "
-    "an IoU of .5, or less for objects under 25 pixels. Average precision is the area under a "
-    "class's curve of precision over recall; mAP is its mean over {classes}.",
+    "coco": "Precision is averaged over 101 levels of recall. A detection is true from an IoU of "
+    "0.50, 0.55, ..., 0.95 on; AP is the mean over these ten thresholds and {classes}.",
+    "ilsvrc": "A detection is true if it overlaps an unmatched object of its class with an IoU of "
+    "at least 0.5, or less for objects under 25 pixels. Average precision is the area under the "
+    "precision-recall curve of a class; mAP is its mean over {classes}.",
 }
 
 
 def main_name(report: Report) -> str:
-    """What the protocol calls its main figure."""
+    """The name of the main figure in the protocol."""
     return next(iter(report.stats), "mAP")
 
 
-def head(findings: Findings, notes: list[str]) -> dict[str, Any]:
-    """All that the page says before its first section."""
-    report, comparison = findings.report, findings.comparison
-    bounds = findings.bounds
+def head(analysis: Analysis, notes: list[str]) -> dict[str, Any]:
+    """The content of the page before its first section."""
+    report, comparison = analysis.report, analysis.comparison
+    bounds, date = analysis.bounds, analysis.caption.date
     return {
-        "title": findings.title,
+        "title": analysis.caption.title,
         "protocol": NAMES.get(report.protocol, report.protocol)
         + (", as the official program" if report.official else ""),
-        "date": f"{findings.date.day} {findings.date:%B %Y}",
+        "date": f"{date.day} {date:%B %Y}",
         "main": points(report.map),
         "main_name": main_name(report),
         "interval": interval(*bounds) if bounds else "",
         "meaning": _meaning(report),
-        "facts": _facts(findings),
+        "facts": _facts(analysis),
         "others": [
             (name, points(value))
             for name, value in report.stats.items()
             if name != main_name(report)
         ],
-        "run": _run(findings),
-        "verdict": sentence(comparison.sentence) if comparison else None,
+        "run": _run(analysis),
+        "comparison": sentence(comparison.sentence) if comparison else None,
         "notes": notes,
     }
 
 
 def strip(report: Report, bounds: tuple[float, float] | None) -> dict[str, Any] | None:
-    """Every class as a dot on a line from 0 to 100 %; None where no class has a figure."""
+    """Every class as a dot on a line from 0 to 100 %; None if no class has a figure."""
     figures = [(value, name) for name, value in report.per_class.items() if known(value)]
     if not figures:
         return None
@@ -80,28 +81,26 @@ def strip(report: Report, bounds: tuple[float, float] | None) -> dict[str, Any] 
         "ends": ends,
         "mean": width(report.map) if known(report.map) else None,
         "band": band,
-        "words": f"Average precision of {len(dots)} classes from {dots[0]['value']} to "
-        f"{dots[-1]['value']} %, {main_name(report)} {points(report.map)} %.",
+        "words": f"Average precision of {amount(len(dots), 'class', 'classes')} from "
+        f"{dots[0]['value']} to {dots[-1]['value']} %, {main_name(report)} {points(report.map)} %.",
     }
 
 
 def _meaning(report: Report) -> str:
-    judged = sum(1 for value in report.per_class.values() if known(value))
-    classes = f"the {judged} classes"
-    if judged != len(report.per_class):
-        classes += " that have objects"
-    if judged <= 1:
-        classes = (
-            "the one class that has objects" if judged else "classes, none of which has objects"
-        )
+    counted = sum(1 for value in report.per_class.values() if known(value))
+    classes = f"the {counted} classes"
+    if counted != len(report.per_class):
+        classes += " with objects"
+    if counted <= 1:
+        classes = "the only class with objects" if counted else "classes, none of which has objects"
     return _MEANINGS[report.protocol].format(classes=classes)
 
 
 def _labels(low: dict[str, Any], high: dict[str, Any]) -> list[dict[str, Any]]:
-    """The names of the lowest and the highest class, or of the highest alone where they meet."""
+    """The names of the lowest and the highest class, or only the highest if they would overlap."""
     spans = []
     for dot in (low, high):
-        # Per cent of the line that a name takes on a phone.
+        # The width of a name on a phone, in per cent of the line.
         size = 2 * (len(dot["name"]) + len(dot["value"]) + 1)
         left = min(max(dot["left"] - size / 2, 0), 100 - size)
         side = "middle" if left == dot["left"] - size / 2 else "start" if left <= 0 else "end"
@@ -111,14 +110,14 @@ def _labels(low: dict[str, Any], high: dict[str, Any]) -> list[dict[str, Any]]:
     return [spans[0][2], spans[1][2]]
 
 
-def _facts(findings: Findings) -> list[tuple[str, str]]:
-    table, dataset, matches = findings.table, findings.dataset, findings.matches
+def _facts(analysis: Analysis) -> list[tuple[str, str]]:
+    table, dataset, matches = analysis.table, analysis.dataset, analysis.matches
     counted = int(matches.counted.sum())
     found = int(matches.found[matches.counted].sum())
     return [
         ("images", count(len(dataset))),
         ("classes", count(len(dataset.class_names))),
-        ("objects to find", count(counted)),
+        ("objects", count(counted)),
         ("of them found", f"{points(found / counted, 0)} %" if counted else DASH),
         ("detections", count(len(table))),
         ("of them true", count(int((matches.outcomes == TRUE).sum()))),
@@ -126,18 +125,18 @@ def _facts(findings: Findings) -> list[tuple[str, str]]:
     ]
 
 
-def _run(findings: Findings) -> list[tuple[str, str]]:
-    table, dataset, matches = findings.table, findings.dataset, findings.matches
+def _run(analysis: Analysis) -> list[tuple[str, str]]:
+    table, dataset, matches = analysis.table, analysis.dataset, analysis.matches
     rows = [("Detections", table.source), ("Ground truth", dataset.source)]
     left_out = [
-        (len(matches.counted) - int(matches.counted.sum()), "object that need not be found"),
-        (int((matches.outcomes == IGNORED).sum()), "detection that counts neither way"),
-        (int((matches.outcomes == CUT).sum()), "detection beyond the limit for an image"),
+        (len(matches.counted) - int(matches.counted.sum()), "object that does not count"),
+        (int((matches.outcomes == IGNORED).sum()), "ignored detection"),
+        (int((matches.outcomes == CUT).sum()), "detection beyond the limit per image"),
     ]
     plurals = (
-        "objects that need not be found",
-        "detections that count neither way",
-        "detections beyond the limit for an image",
+        "objects that do not count",
+        "ignored detections",
+        "detections beyond the limit per image",
     )
     parts = [
         amount(number, singular, plural)
@@ -145,7 +144,7 @@ def _run(findings: Findings) -> list[tuple[str, str]]:
         if number
     ]
     if parts:
-        rows.append(("Passed over", ", ".join(parts)))
-    if findings.command:
-        rows.append(("Command", findings.command))
+        rows.append(("Not counted", ", ".join(parts)))
+    if analysis.caption.command:
+        rows.append(("Command", analysis.caption.command))
     return rows

@@ -1,81 +1,81 @@
-"""The section that says how every figure of the page is made."""
+"""The section on how every figure of the page is computed."""
 
 from __future__ import annotations
 
 from importlib import metadata
 
 from eval.evaluate import PROTOCOLS, Report
-from eval.report.content.findings import Findings
-from eval.report.content.words import amount
+from eval.report.content.analysis import Analysis
+from eval.wording import amount
 
-_PASSED_OVER = {
-    "voc": "Difficult, ignored and crowd objects need not be found, and a detection of one counts "
-    "neither way. A second detection of an object is false.",
-    "coco": "Crowds need not be found, and a detection of one counts neither way. Each class "
-    "keeps its 100 highest detections in an image. A second detection of an object is false.",
-    "ilsvrc": "On the excluded pairs of image and class nothing is judged. A second detection of "
-    "an object is false unless it can take another one.",
+_MATCHING = {
+    "voc": "Difficult, ignored and crowd objects do not count, and their detections are ignored. A "
+    "second detection of an object is false.",
+    "coco": "Crowds do not count, and their detections are ignored. In each image, each class "
+    "keeps its 100 detections with the highest scores. A second detection of an object is false.",
+    "ilsvrc": "Excluded pairs of image and class are not evaluated. A second detection of an "
+    "object is false unless it matches another one.",
 }
 _FIXED = (
     (
         "Kinds of error",
-        "TIDE (Bolya et al., ECCV 2020) as its authors' tool has it: each false detection is of "
-        "one kind, and a gain is the AP added when all errors of the kind are repaired and nothing "
-        "else. Poorly placed: IoU .1 to .5; background: IoU below .1 with every object. Unlike the "
-        "tool's, AP is the mean over the classes that have objects.",
+        "TIDE (Bolya et al., ECCV 2020), as in its authors' tool: each false detection has one "
+        "kind, and the gain of a kind is the AP added if all its errors, and no others, are "
+        "repaired. A poorly placed box has an IoU of 0.1 to 0.5, background an IoU below 0.1 with "
+        "every object. Unlike in the tool, AP is the mean over the classes with objects.",
     ),
     (
         "Best F1",
-        "The largest 2 × true / (detections shown + objects) over all score thresholds, for one "
-        "class or for all together.",
+        "The largest 2 × true / (detections + objects) over all score thresholds, for one class or "
+        "for all classes together; only detections at or above the threshold are included.",
     ),
     (
         "Curves",
-        "At each recall the best precision from there on, at IoU .5; the mean is over the classes "
-        "at 101 levels of recall.",
+        "The best precision at each recall or a higher one, at IoU 0.5. The mean of the classes is "
+        "computed at 101 levels of recall.",
     ),
     (
         "Size and shape",
-        "Side: the square root of the annotated area. The data set's own sizes are cut where 10, "
-        "30, 70 and 90 % of its objects lie below. In each row only its objects have to be found "
-        "and only false detections of its size count; nothing is matched anew, so that COCO's APs, "
-        "APm and APl can differ a little.",
+        "The side is the square root of the annotated area. The data set's own sizes are divided "
+        "at the 10, 30, 70 and 90 % quantiles of its objects. In each row, only objects and false "
+        "detections of that size count. Matching is not repeated, so that COCO's APs, APm and APl "
+        "can differ slightly.",
     ),
     (
         "Confusion",
-        "Highest score first, each detection takes the free object of any class that it overlaps "
-        "most, by .5 or more. Without one it counts against background.",
+        "The highest score first, each detection matches the free object of any class that it "
+        "overlaps most, with an IoU of at least 0.5. Without a match it counts as background.",
     ),
     (
         "Scores",
-        "Share of true detections in 20 equal steps of the score, with Wilson's 95 % interval.",
+        "The share of true detections in 20 equal steps of the score, with Wilson's 95 % interval.",
     ),
 )
 
 
-def methods(findings: Findings) -> list[tuple[str, str]]:
+def methods(analysis: Analysis) -> list[tuple[str, str]]:
     """Term and explanation, in the order of the page."""
-    report, explanation = findings.report, findings.explanation
+    report, explanation = analysis.report, analysis.explanation
     protocol = PROTOCOLS.get(report.protocol, report.protocol)
     protocol += (
-        "; with the official program's quirks."
+        "; with the quirks of the official program."
         if report.official
-        else "; strict: the protocol itself, without the official program's quirks."
+        else "; without the quirks of the official program."
     )
     terms = [("Protocol", protocol)]
     family = "voc" if report.protocol == "voc2007" else report.protocol
-    if family in _PASSED_OVER:
-        terms.append(("True and false", _PASSED_OVER[family]))
+    if family in _MATCHING:
+        terms.append(("True and false", _MATCHING[family]))
     terms += [("Options", text) for text in _options(report)]
     drawn = explanation.bootstrap
     if drawn is not None:
         terms.append(
             (
                 "95 % intervals",
-                f"Bootstrap: {amount(drawn.draws, 'data set')} of as many images drawn with "
-                f"replacement, seed {drawn.seed}; the 2.5 and 97.5 % points of the figure. They "
-                "tell what other photographs of the same kind would change, not what training "
-                "anew would.",
+                f"Bootstrap: {amount(drawn.draws, 'data set')} of as many images, drawn with "
+                f"replacement (seed {drawn.seed}); the 2.5 and 97.5 % quantiles of the figure. "
+                "They show the effect of other images of the same kind, not that of another "
+                "training.",
             )
         )
     terms += _FIXED
@@ -83,16 +83,16 @@ def methods(findings: Findings) -> list[tuple[str, str]]:
         terms.append(
             (
                 "How far each object got",
-                "From the detector's own record of every object: the overlap of its best proposal, "
-                "and the highest score its class had nearby before non-maximum suppression.",
+                "From the detector's record of every object: the IoU of its best proposal, and the "
+                "highest score of its class nearby before non-maximum suppression.",
             )
         )
-    if findings.comparison is not None:
+    if analysis.comparison is not None:
         terms.append(
             (
                 "Comparison",
-                "Both runs are judged on the same draws of images, so that what makes a draw easy "
-                "for both cancels out. ± is one standard error.",
+                "Both runs are evaluated on the same draws of images, so that the difficulty of a "
+                "draw cancels out. ± gives one standard error.",
             )
         )
     return [*terms, ("Version", _version())]
@@ -116,4 +116,4 @@ def _version() -> str:
     try:
         return "googlenet-rcnn " + metadata.version("googlenet-rcnn")
     except metadata.PackageNotFoundError:
-        return "googlenet-rcnn, not installed as a package"
+        return "googlenet-rcnn, not installed"

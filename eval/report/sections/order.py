@@ -1,4 +1,4 @@
-"""The sections of the page in their order; one without anything to show is left out."""
+"""The sections of the page in their order; sections without content are left out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from typing import Any, NamedTuple
 
 from eval.curves import class_curves
-from eval.report.content.findings import Findings
+from eval.report.content.analysis import Analysis
 from eval.report.content.pictures import groups
 from eval.report.content.words import known, sentence
-from eval.report.content.worst import at_working_point
+from eval.report.content.worst import at_threshold
 from eval.report.sections.classes import classes_view, curves_view
 from eval.report.sections.comparison import comparison_view
 from eval.report.sections.confusion import confusion_view
@@ -21,7 +21,7 @@ from eval.report.sections.sizes import sizes_view
 
 
 class Section(NamedTuple):
-    """A section's anchor and template, heading, entry in the list of sections, and content."""
+    """Anchor and template name, heading, menu entry, first sentence, and content of a section."""
 
     name: str
     title: str
@@ -30,13 +30,13 @@ class Section(NamedTuple):
     view: dict[str, Any] | None
 
 
-def sections(findings: Findings, pictures: list[dict[str, Any]]) -> list[Section]:
-    """All that have something to show."""
-    why, matches = findings.explanation, findings.matches
-    table, names = findings.table, findings.dataset.class_names
-    curves = class_curves(matches, table, findings.dataset)
+def sections(analysis: Analysis, pictures: list[dict[str, Any]]) -> list[Section]:
+    """The sections that have content."""
+    why, matches = analysis.explanation, analysis.matches
+    table, names = analysis.table, analysis.dataset.class_names
+    curves = class_curves(matches, table, analysis.dataset)
     threshold = why.classes.overall.threshold
-    comparison = findings.comparison
+    comparison = analysis.comparison
     all_sections = [
         Section(
             "losses",
@@ -50,7 +50,7 @@ def sections(findings: Findings, pictures: list[dict[str, Any]]) -> list[Section
             "Class by class",
             "Classes",
             None,
-            classes_view(why.classes, findings.average_precisions, main_name(findings.report)),
+            classes_view(why.classes, analysis.average_precisions, main_name(analysis.report)),
         ),
         Section(
             "curves",
@@ -68,7 +68,7 @@ def sections(findings: Findings, pictures: list[dict[str, Any]]) -> list[Section
         ),
         Section(
             "confusion",
-            "What was taken for what",
+            "Confusion of classes",
             "Confusion",
             None,
             confusion_view(why.confusion),
@@ -78,34 +78,35 @@ def sections(findings: Findings, pictures: list[dict[str, Any]]) -> list[Section
             "pictures",
             "The worst images",
             "Worst images",
-            f"Detections from a score of {threshold:.3g} on, the best F1 of all classes together.",
+            f"Detections with a score of at least {threshold:.3g}, the threshold with the best F1 "
+            "of all classes together.",
             {"groups": pictures} if pictures else None,
         ),
         Section(
             "comparison",
-            "Against the other run",
+            "Comparison with the other run",
             "Comparison",
             sentence(comparison.sentence) if comparison else None,
-            comparison_view(findings) if comparison else None,
+            comparison_view(analysis) if comparison else None,
         ),
         Section(
-            "methods", "How the figures are made", "Methods", None, {"terms": methods(findings)}
+            "methods", "How the figures are computed", "Methods", None, {"terms": methods(analysis)}
         ),
     ]
     return [section for section in all_sections if section.view is not None]
 
 
 def pictures_of(
-    findings: Findings, folder: str | os.PathLike[str] | None
+    analysis: Analysis, folder: str | os.PathLike[str] | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Groups of pictures, and a sentence if there should be some but are not."""
-    threshold = findings.explanation.classes.overall.threshold
+    """Groups of images, and a note if no image could be read."""
+    threshold = analysis.explanation.classes.overall.threshold
     if folder is None or not known(threshold):
         return [], []
-    table, dataset = findings.table, findings.dataset
-    working = at_working_point(table, dataset, findings.matches, threshold)
-    why = reasons(findings.explanation.tide, working.false)
-    pictures = groups(table, dataset, working, folder, why)
-    if pictures or not len(working.false) + len(working.missed):
+    table, dataset = analysis.table, analysis.dataset
+    kept = at_threshold(table, dataset, analysis.matches, threshold)
+    why = reasons(analysis.explanation.tide, kept.false)
+    pictures = groups(table, dataset, kept, folder, why)
+    if pictures or not len(kept.false) + len(kept.missed):
         return pictures, []
-    return [], ["none of the photographs could be read in the folder given: no pictures below"]
+    return [], [f"{os.fspath(folder)}: no image could be read, so the page shows none"]

@@ -1,4 +1,4 @@
-"""The section on scores: what they are worth and how they are spread."""
+"""The section on scores: their calibration and their distribution."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import Any
 import numpy as np
 
 from eval.detections import DetectionTable
-from eval.matching import FALSE, TRUE, Matches
+from eval.matching import TRUE, Matches
 from eval.report.content.charts import histogram
-from eval.report.content.words import amount, known, points
+from eval.report.content.words import known, points
 from eval.why.calibration import Calibration
+from eval.wording import amount
 
-# The plot's corners, SVG units.
+# The corners of the plot, in SVG units.
 _LEFT, _WIDTH, _BOTTOM, _HEIGHT = 40.0, 430.0, 290.0, 260.0
 
 
 def scores_view(
     calibration: Calibration, table: DetectionTable, matches: Matches
 ) -> dict[str, Any] | None:
-    """The calibration curve and the histogram; None without detections that are judged."""
-    judged = (matches.outcomes == TRUE) | (matches.outcomes == FALSE)
-    bars = histogram(table.scores[judged], matches.outcomes[judged] == TRUE)
+    """The calibration curve and the histogram; None without evaluated detections."""
+    evaluated = matches.evaluated
+    bars = histogram(table.scores[evaluated], matches.outcomes[evaluated] == TRUE)
     if bars is None:
         return None
     return {"calibration": _calibration_view(calibration), "histogram": bars}
@@ -43,18 +44,24 @@ def _calibration_view(calibration: Calibration) -> dict[str, Any] | None:
                 "y": _up(precision),
                 "low": _up(float(calibration.lows[b])),
                 "high": _up(float(calibration.highs[b])),
-                # Areas grow with the logarithm of the number of detections.
+                # The size of a dot grows with the logarithm of the number of detections.
                 "radius": round(1.6 + 0.9 * float(np.log10(number + 1)), 2),
                 "words": f"score {score:.3g}: {points(precision)} % of "
                 f"{amount(number, 'detection')} true",
             }
         )
-    key = "Each dot stands for one step of the score, with the 95 % interval of its share."
+    key = (
+        "Each dot is one step of the score, with the 95 % interval of the share of true detections."
+    )
     if calibration.probabilities:
-        key += " On the dotted line a score would be the probability to be true; below it the "
-        key += "detector is too sure."
+        key += (
+            " On the dotted line, scores equal the probability of being true; below it, they are "
+        )
+        key += "too high."
     if known(calibration.error):
-        key += f" Mean distance from the line over all detections: {points(calibration.error)} "
+        key += (
+            f" The mean distance from the line over all detections is {points(calibration.error)} "
+        )
         key += "points (expected calibration error)."
     return {
         "bins": bins,

@@ -1,4 +1,4 @@
-"""The section on size and shape of the objects."""
+"""The section on the size and shape of objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TITLES = {"COCO": "By COCO's sizes", "side": "By the data set's own sizes", "ra
 
 
 def sizes_view(buckets: tuple[Buckets, ...]) -> dict[str, Any] | None:
-    """A small table for each way to part the objects; None where there are no objects."""
+    """One small table for each division of the objects; None if there are no objects."""
     tables = [_table(part) for part in buckets if part.objects.sum()]
     return {"tables": tables} if tables else None
 
@@ -44,5 +44,5 @@ def _limits(part: Buckets, bucket: int) -> str:
     if known(low) and known(high):
         return f"{low:.3g} to {high:.3g}"
     if known(high):
-        return f"under {high:.3g}"
-    return f"{low:.3g} and over" if known(low) else ""
+        return f"below {high:.3g}"
+    return f"{low:.3g} and above" if known(low) else ""

@@ -1,4 +1,4 @@
-// Sorting of the table of classes, and one class followed through table and curves.
+// Sorts the table of classes, and highlights one class in the table and the curves.
 "use strict";
 document.documentElement.classList.add("js");
 
@@ -14,7 +14,7 @@ function sortTable(table, column) {
   const sign = order === "ascending" ? 1 : -1;
   const rows = [...table.tBodies[0].rows].map((row) => [row, row.cells[column].dataset.value]);
   rows.sort(([, a], [, b]) => {
-    if (a === "" || b === "") return (a === "") - (b === ""); // what is not known comes last
+    if (a === "" || b === "") return (a === "") - (b === ""); // unknown values come last
     return sign * (numeric ? a - b : a.localeCompare(b));
   });
   table.tBodies[0].append(...rows.map(([row]) => row));

@@ -44,14 +44,14 @@ TRUTH_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("images", 0, "id"), ABSENT, "images[0]: no 'id'; expected a whole number or a text"),
     (("images", 0, "id"), None, "images[0]: 'id' is None"),
     (("images", 0, "id"), True, "images[0]: 'id' is True"),
-    (("images", 1, "id"), 7, "images[1]: id 7 is already that of images[0]"),
+    (("images", 1, "id"), 7, "images[1]: id 7 is already used by images[0]"),
     (("images", 1, "file_name"), 3, "images[1]: 'file_name' is 3; expected text"),
     (("images", 1, "width"), 60.5, "images[1]: 'width' is 60.5; expected a whole number"),
     (("images", 1), "b.jpg", "images[1]: is 'b.jpg'; expected an object"),
     (("images",), ABSENT, "truth.json: no list 'images' at the top level"),
     (("categories",), {}, "truth.json: no list 'categories' at the top level"),
-    (("categories", 1, "id"), 1, "categories[1]: id 1 is already that of categories[0]"),
-    (("categories", 1, "name"), "cat", "categories[1]: name 'cat' is already that of"),
+    (("categories", 1, "id"), 1, "categories[1]: id 1 is already used by categories[0]"),
+    (("categories", 1, "name"), "cat", "categories[1]: name 'cat' is already used by"),
     (("annotations", 1, "image_id"), "7", "annotations[1]: image_id '7' is not listed in 'images'"),
     (("annotations", 1, "category_id"), 2, "annotations[1]: category_id 2 is not listed in 'cat"),
     (("annotations", 2, "category_id"), None, "annotations[2]: 'category_id' is None"),
@@ -92,11 +92,16 @@ def test_every_fault_is_named_not_the_first_alone(tmp_path: Path) -> None:
 
 RESULT_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     ((0, "image_id"), 8, "record[0]: image_id 8 is not listed in the ground truth's images"),
-    ((0, "image_id"), "7", "the ground truth's images; there it is a number: write it without"),
-    ((0, "image_id"), "a.jpg", "that is a file name; its id is 7"),
-    ((0, "image_id"), "x/a.jpg", "that is a file name; its id is 7"),
-    ((0, "image_id"), "x/b", "without its folder, 'b', it is listed"),
-    ((0, "image_id"), "c", "there ids look like 7; correct"),
+    (
+        (0, "image_id"),
+        "7",
+        "the ground truth's images; the ground truth has it as a number: remove the quotation "
+        "marks",
+    ),
+    ((0, "image_id"), "a.jpg", "this is a file name; the id of that image is 7"),
+    ((0, "image_id"), "x/a.jpg", "this is a file name; the id of that image is 7"),
+    ((0, "image_id"), "x/b", "'b', without the folder, is listed"),
+    ((0, "image_id"), "c", "its ids look like 7; correct"),
     ((1, "score"), ABSENT, "record[1]: no 'score'; expected a finite number"),
     ((1, "score"), "0.5", "record[1]: 'score' is '0.5'; expected a finite number"),
     ((1, "score"), None, "record[1]: 'score' is None"),
@@ -123,7 +128,7 @@ def test_unknown_categories_are_left_out_unless_all_are(tmp_path: Path) -> None:
 def test_category_ids_one_too_small(tmp_path: Path) -> None:
     small = changed(RESULTS, ((0, "category_id"), 0), ((1, "category_id"), 17))
     found = errors(check_results(tmp_path, small))
-    assert len(found) == 2 and all(line.endswith("ids seem to be one too small") for line in found)
+    assert len(found) == 2 and all(line.endswith("are they counted from 0?") for line in found)
     other = changed(RESULTS, ((0, "category_id"), 0))  # 18 + 1 is none
     assert "one too small" not in warnings(check_results(tmp_path, other))[0]
 
@@ -170,7 +175,7 @@ def test_all_faults_of_a_voc_folder(tmp_path: Path) -> None:
         "Annotations/2008_000000.xml: object 1: bndbox/xmax is 'x'",
         "Annotations/2008_000000.xml: object 2: no <name>",
         "Annotations/2008_000001.xml: not XML, or cut short",
-        "Annotations/c.xml: no such file, though its image is listed",
+        "Annotations/c.xml: no such file, although its image is listed",
     ]
 
 
@@ -189,7 +194,7 @@ def test_all_faults_of_text_results(tmp_path: Path) -> None:
     assert [line.split(": ")[1] for line in found] == ["line 2", "line 4", "line 4", "line 3"]
     findings = check(write(tmp_path / "sub.txt", good + "11 7 .5 1 2 3 4\n" + good), root)
     assert errors(findings) == []
-    assert any("left out: 7" in line for line in warnings(findings))
+    assert any("ground truth: 7" in line for line in warnings(findings))
     assert any("sub.txt: line 3: the same as sub.txt: line 1" in w for w in warnings(findings))
 
 
@@ -199,7 +204,7 @@ def test_a_split(tmp_path: Path) -> None:
     assert len(errors(check(root))) == 1
     path = write(tmp_path / "sub.txt", "11 1 .5 1 2 3 4\n")
     assert errors(check(path, root, "val2")) == []
-    with pytest.raises(EvaluationError, match="a COCO JSON file has no splits"):
+    with pytest.raises(EvaluationError, match="COCO JSON has no splits"):
         check(saved(tmp_path, "truth.json", TRUTH), split="val")
 
 

@@ -65,7 +65,7 @@ def refuses(read: Callable[[], Any]) -> bool:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the reader's last word: the linter itself must find what readers refuse."""
-    monkeypatch.setattr(linter, "_ask_reader", lambda read, findings: None)
+    monkeypatch.setattr(linter, "_add_refusal", lambda read, findings: None)
 
 
 @pytest.mark.usefixtures("alone")

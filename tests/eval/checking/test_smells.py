@@ -24,29 +24,30 @@ from tests.eval.made_formats import write
 SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
     ([(("annotations", 0, "bbox"), [25, 2, 30, 20])], "annotations[0]: it reaches outside its"),
     ([(("annotations", 0, "bbox"), [30, 2, 0, 20])], "annotations[0]: a side is 0"),
-    ([(("annotations", 1, "id"), 1)], "annotations[1]: id 1 is also that of truth.json: annota"),
+    ([(("annotations", 1, "id"), 1)], "annotations[1]: id 1 is also used by truth.json: annota"),
     ([(("annotations", 1, "id"), 0)], "annotations[1]: id 0: pycocotools"),
-    ([(("annotations", 1, "id"), ABSENT)], "annotations[1]: 1 annotations have no 'id'"),
+    ([(("annotations", 1, "id"), ABSENT)], "annotations[1]: 1 annotation has no 'id'"),
     ([(("annotations", 1, "area"), ABSENT)], "no 'area'; width * height is assumed"),
     ([(("annotations", 1, "iscrowd"), ABSENT)], "no 'iscrowd'; 0 is assumed"),
     ([(("annotations", 1, "area"), -1)], "annotations[1]: area is -1; expected"),
     ([(("annotations", 2, "area"), 5000)], "annotations[2]: area is 5000, but the box covers 56"),
     ([(("annotations", 1, "category_id"), 1)], "categories[1]: class 'dog' has no object"),
     ([(("images", 1, "file_name"), "A.JPG")], "images[1]: file_name 'A.JPG' differs from 'a.jpg'"),
-    ([(("images", 1, "file_name"), "a.jpg")], "images[1]: file_name 'a.jpg' is also that of"),
-    ([(("categories", 1, "name"), " cat")], "categories[1]: name ' cat' differs from 'cat' in"),
+    ([(("images", 1, "file_name"), "a.jpg")], "images[1]: file_name 'a.jpg' is also used by"),
+    ([(("categories", 1, "name"), " cat")], "categories[1]: name ' cat' differs from 'cat' only"),
     ([(("images", 1, "width"), 0)], "images[1]: size is 0 x 70"),
     ([(("images", 0, "id"), 2**53 + 1), *[(("annotations", k, "image_id"), 2**53 + 1)
       for k in (0, 1)]], "images[0]: id 9007199254740993 is above 2^53"),
     ([(("images", 1, "id"), "7"), (("annotations", 2, "image_id"), "7")],
-     "images[0]: id 7 is there as a number and as a text"),
+     "images[0]: id 7 exists as a number and as text"),
     ([(("annotations", 1, k), TRUTH["annotations"][0][k]) for k in ("bbox", "category_id")],
      "annotations[1]: the same as truth.json: annotations[0]"),
-    ([(("annotations", k, "bbox"), [0.1, 0.2, 0.5, 0.5]) for k in range(3)], "fractions?"),
+    ([(("annotations", k, "bbox"), [0.1, 0.2, 0.5, 0.5]) for k in range(3)],
+     "expected pixels, not fractions"),
     ([(("annotations", k, "bbox"), [30, 30, 39, 39]) for k in range(3)],
      "100% of the boxes end far outside their image: bbox seems to be [x1, y1, x2, y2]"),
     ([(("annotations", k, "bbox"), [30, 30, 90, 90]) for k in range(3)],
-     "centres in place of corners, swapped x and y, or another picture size?"),
+     "do they start at the centre, are x and y swapped, or have the images another size?"),
     ([(("annotations",), [])], "the list 'annotations' is empty"),
 ]  # fmt: skip
 
@@ -88,18 +89,18 @@ def test_images_without_their_file(tmp_path: Path) -> None:
     assert warnings(check_truth(tmp_path, TRUTH)) == []
     write(tmp_path / "images" / "b.jpg", "")
     (line,) = warnings(check_truth(tmp_path, TRUTH))
-    assert line == "truth.json: images[0]: no file 'a.jpg' in images/, where others are"
+    assert line == "truth.json: images[0]: no file 'a.jpg' in images/, where the others are"
 
 
 def test_scores_that_smell(tmp_path: Path) -> None:
     equal = check_results(tmp_path, changed(RESULTS, ((0, "score"), 0.25)))
-    assert "all are 0.25: AP depends on the order" in warnings(equal)[0]
+    assert "all scores are 0.25: AP depends only on the order" in warnings(equal)[0]
     outside = check_results(tmp_path, changed(RESULTS, ((0, "score"), 90)))
-    assert warnings(outside)[0].startswith("results.json: record[0]: 1 scores lie outside 0 to 1")
+    assert warnings(outside)[0].startswith("results.json: record[0]: 1 score is outside 0 to 1")
     many = [dict(RESULTS[0], bbox=[1, 2, 3, k / 10], score=k % 4 / 4) for k in range(1, 102)]
     said = warnings(check_results(tmp_path, many))
-    assert any("97 of 101 detections have the score of another of" in line for line in said)
-    assert any("1 images have more than 100 detections (this one 101)" in line for line in said)
+    assert any("97 of 101 detections share their score" in line for line in said)
+    assert any("1 image has more than 100 detections (this one 101)" in line for line in said)
     assert "no detection" in warnings(check_results(tmp_path, []))[0]
 
 
@@ -121,7 +122,9 @@ def test_results_with_ids_of_their_own(tmp_path: Path) -> None:
     wrong = changed(own, (("annotations", 0, "image_id"), 101))
     said = errors(check_results(tmp_path, wrong))[0]
     assert "annotations[0]: image_id 101 is not listed" in said
-    assert said.endswith("; its file name 'x.jpg' is that of no image there")
+    assert said.endswith("; no image there has its file name 'x.jpg'")
     two = changed(own, (("images", 1, "file_name"), "other/folder/a.jpg"))
-    assert "fits one image there, as another does" in errors(check_results(tmp_path, two))[0]
+    assert (
+        "fits an image there that another name also fits" in errors(check_results(tmp_path, two))[0]
+    )
     assert "--data" in check(saved(tmp_path, "own.json", own))[0].message

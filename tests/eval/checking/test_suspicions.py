@@ -21,13 +21,13 @@ def made(count: int, repeated: int, scores: int) -> DetectionTable:
 
 
 def repetitions(table: DetectionTable) -> list[str]:
-    return [note for note in about_ties(len(table) // 10, table) if "twice" in note]
+    return [note for note in about_ties(len(table) // 10, table) if "repeat" in note]
 
 
 def test_repeated_detections_are_counted_small_and_large() -> None:
     for count in (1000, 60_000):
         table = made(count, count // 50, 10)
         (note,) = repetitions(table)
-        assert note.startswith(f"{count // 50} detections stand twice in the file")
+        assert note.startswith(f"{count // 50:,} detections repeat another one")
         assert repetitions(made(count, count // 200, 10)) == []
         assert about_ties(0, table) == ()

@@ -60,11 +60,11 @@ def test_text_lists_of_synsets(tmp_path: Path) -> None:
     path = write(tmp_path / "synsets.txt", "n2 dog\n\nn1 domestic cat\n")
     assert read_synsets(path) == (Synset("n2", 1, "dog"), Synset("n1", 2, "domestic cat"))
     for text, said in (
-        ("n1 dog\nn1 cat\n", "wnid n1 comes twice"),
-        ("n1 dog\nn2 dog\n", "name dog comes twice"),
-        ("n1 5 dog\nn2 5 cat\n", "number 5 comes twice"),
+        ("n1 dog\nn1 cat\n", "wnid n1 is repeated"),
+        ("n1 dog\nn2 dog\n", "name dog is repeated"),
+        ("n1 5 dog\nn2 5 cat\n", "number 5 is repeated"),
         ("n1\n", "line 1: one word"),
-        ("", "lists no synset"),
+        ("", "no synset is listed"),
     ):
         with pytest.raises(EvaluationError, match=said):
             read_synsets(write(path, text))
@@ -109,8 +109,8 @@ def test_images_without_xml_count(tmp_path: Path) -> None:
     (kit / "Annotations" / "DET" / "val" / f"{EXAMPLE[0].stem}.xml").unlink()
     dataset = read_ilsvrc(kit)
     assert len(dataset) == 3 and len(dataset.truths(0)) == 0 and len(dataset.truths(2)) == 1
-    assert "1 images have no XML: no objects (first: 2008_000000)" in dataset.notes
-    with pytest.raises(EvaluationError, match="nor that of any listed image"):
+    assert "1 image without XML: read as without objects (first: 2008_000000)" in dataset.notes
+    with pytest.raises(EvaluationError, match="nor the XML of any other listed image"):
         read_ilsvrc(kit, annotations=kit / "devkit")
 
 
@@ -151,7 +151,7 @@ def test_a_list_of_names_alone_counts_by_line(tmp_path: Path) -> None:
     write(kit / "ImageSets" / "DET" / "val.txt", "2008_000002\n2008_000000\n")
     dataset = read_ilsvrc(kit)
     assert [image.id for image in dataset.images] == [1, 2]
-    assert "counted by line" in dataset.notes[0] and len(dataset.truths(0)) == 1
+    assert "numbered by line" in dataset.notes[0] and len(dataset.truths(0)) == 1
 
 
 def test_an_unknown_wnid_is_named(tmp_path: Path) -> None:

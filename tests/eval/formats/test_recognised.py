@@ -37,7 +37,7 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"neither Annotations/\*\.xml \(VOC\), nor Annot"):
         reader_of(tmp_path)
     write(tmp_path / "instances.json", "{}")
-    with pytest.raises(EvaluationError, match=r"name its JSON file itself \(instances\.json\)"):
+    with pytest.raises(EvaluationError, match=r"name its JSON file \(instances\.json\)"):
         reader_of(tmp_path)
     with pytest.raises(EvaluationError, match="no such file"):
         reader_of(tmp_path / "none")
@@ -71,7 +71,7 @@ def test_packed_results(tmp_path: Path) -> None:
 
 
 def test_folders_of_results(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="a folder that holds no results"):
+    with pytest.raises(EvaluationError, match="the folder has no results"):
         results_reader_of(tmp_path)
     write(tmp_path / "labels" / "a.txt", "")
     chosen = results_reader_of(tmp_path)

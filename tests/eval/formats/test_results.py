@@ -66,13 +66,13 @@ def test_comp4_by_folder_pattern_or_file(dataset: Dataset, tmp_path: Path) -> No
     folder = write_comp4(tmp_path / "results", dataset, found)
     (folder / "comp4_det_test_domestic cat.txt").unlink()
     table = read(str(folder / "comp4_det_test_*.txt"), dataset)
-    assert len(table) == 2 and table.notes == ("no file for 1 classes: domestic cat",)
+    assert len(table) == 2 and table.notes == ("no file for 1 class: domestic cat",)
     alone = read(folder / "comp4_det_test_dog.txt", dataset)
     assert alone.labels.tolist() == [1] and alone.images.tolist() == [2]
     write(folder / "comp4_det_test_zebra.txt", "2008_000000 .5 1 2 3 4\n" * 2)
     table = read(folder, dataset)
     assert len(table) == 2
-    assert "2 detections of classes that the ground truth does not know" in table.notes[1]
+    assert "left out 2 detections of classes that are not in the ground truth" in table.notes[1]
     assert table.notes[1].endswith("zebra")
     with pytest.raises(EvaluationError, match=r"none of its classes \(zebra\)"):
         read(folder / "comp4_det_test_zebra.txt", dataset)
@@ -151,7 +151,7 @@ def test_yolo_results_are_pixels_of_the_ground_truth(tmp_path: Path) -> None:
     assert table.boxes.tolist() == [[20, 10, 10, 20], [0, 0, 10, 8]]
     assert table.labels.tolist() == [1, 0] and table.images.tolist() == [0, 0]
     assert table.scores.tolist() == [0.75, 0.5]
-    assert table.notes[1].endswith("left out: 7")
+    assert table.notes[1].endswith("ground truth: 7")
     write(tmp_path / "run" / "labels" / "2008_000001.txt", "1 .5 .5 .2 .5\n")
     with pytest.raises(EvaluationError, match=r"2008_000001\.txt: line 1: 5 columns; expected 6"):
         read(tmp_path / "run", dataset)
@@ -205,7 +205,7 @@ def test_negative_sides_are_kept_and_noted(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "\n".join([*LINES[name], LINES[name][1]]))
     table = read(path, dataset)
     assert table.boxes[1].tolist() == [5, 2, 3, 4] and len(table) == 3
-    assert any("2 boxes end before they begin" in n and "line 2" in n for n in table.notes)
+    assert any("2 boxes with max below min" in n and "line 2" in n for n in table.notes)
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -223,10 +223,12 @@ def test_an_unknown_index_of_a_submission(tmp_path: Path) -> None:
     dataset = read_dataset(write_ilsvrc(tmp_path, EXAMPLE))
     for index in ("12", "11.5", "1e300"):
         path = write(tmp_path / "sub.txt", f"11 1 .5 1 2 3 4\n{index} 1 .5 1 2 3 4\n")
-        with pytest.raises(EvaluationError, match=r"sub\.txt: line 2: image_index .* is no image"):
+        with pytest.raises(
+            EvaluationError, match=r"sub\.txt: line 2: image_index .* is not in the ground truth"
+        ):
             read(path, dataset)
     path = write(tmp_path / "sub.txt", "11 1 .5 1 2 3 4\n11 201 .5 1 2 3 4\n")
     table = read(path, dataset)
-    assert len(table) == 1 and table.notes[0].endswith("left out: 201")
+    assert len(table) == 1 and table.notes[0].endswith("ground truth: 201")
     with pytest.raises(EvaluationError, match=r"none of its classes \(201\)"):
         read(write(tmp_path / "sub.txt", "11 201 .5 1 2 3 4\n"), dataset)

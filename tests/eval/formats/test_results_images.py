@@ -30,8 +30,12 @@ def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "rows", "said"),
     [
-        (["0", "1", "2"], [0, 1, 2], "file names, which more of the names fit, though '1' is the"),
-        (["3", "2", "1"], [2, 1, 0], "ids, which more of the names fit, though '2' is the id of"),
+        (
+            ["0", "1", "2"],
+            [0, 1, 2],
+            "file names, which more of the names fit, although '1' is the",
+        ),
+        (["3", "2", "1"], [2, 1, 0], "ids, which more of the names fit, although '2' is the id of"),
         (["1.jpg", "2.jpg"], [1, 2], None),
     ],
 )
@@ -46,12 +50,12 @@ def test_all_names_of_a_result_are_meant_one_way(
     assert comp4.images.tolist() == table.images.tolist() == rows
     for notes in (comp4.notes, table.notes[1:]):
         assert len(notes) == (said is not None)
-        assert not said or f"images were read as {said}" in notes[0]
+        assert not said or f"names of images were read as {said}" in notes[0]
 
 
 def test_names_that_fit_both_ways(tmp_path: Path) -> None:
     dataset = counted_otherwise(tmp_path)
-    asked = "are its images ids or file names? '1' is the id of 0.jpg and the name of 1.jpg; "
+    asked = "are images named by id or by file name? '1' is the id of 0.jpg and the name of 1.jpg; "
     file = write(tmp_path / "comp4_det_val_dog.txt", "1 .5 1 1 2 2\n2 .5 1 1 2 2\n")
     with pytest.raises(EvaluationError) as caught:
         read(file, dataset)
@@ -62,7 +66,7 @@ def test_names_that_fit_both_ways(tmp_path: Path) -> None:
     assert str(caught.value) == f"r.csv: {asked}call the column image_id or file_name"
     table = read(write(tmp_path / "r.csv", f"image_id,{rows}"), dataset)
     assert table.images.tolist() == [0, 1]
-    assert "read as ids, as the column 'image_id' says, though '1' is" in table.notes[1]
+    assert "read as ids, because the column is called 'image_id', although '1' is" in table.notes[1]
     table = read(write(tmp_path / "r.csv", f"file_name,{rows}"), dataset)
     assert table.images.tolist() == [1, 2]
     # Nobody says that a number is an id where file names are announced.

@@ -66,9 +66,15 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
     for found, said in (("012", True), ("02", True), ("123", False), ("0124", False)):
         rows = "".join(row.format(number) for number in found)
         notes = read(write(tmp_path / "r.csv", header + rows), dataset).notes
-        assert any(note.endswith(": 0; ids seem to be one too small") for note in notes) == said
+        assert (
+            any(
+                note.endswith(": 0; all ids seem to be one too small: are they counted from 0?")
+                for note in notes
+            )
+            == said
+        )
     if column == "class_id":
-        with pytest.raises(EvaluationError, match=r"none of its classes \(0\) .* one too small$"):
+        with pytest.raises(EvaluationError, match=r"its classes \(0\) .* counted from 0\?$"):
             read(write(tmp_path / "r.csv", header + row.format(0)), dataset)
 
 
@@ -77,7 +83,7 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
     [
         ("image,class,x,y,w,h\n", "line 1: no column for score; the columns are image, class, x"),
         ("a,b\n", "line 1: no column for image, class, score, box"),
-        ("image,class,score,x,y,w,h,score\n", "line 1: column 'score' comes twice"),
+        ("image,class,score,x,y,w,h,score\n", "line 1: column 'score' is repeated"),
         ("image,class,score,x,y,w,h\n1,dog,.5,1,1\n", "line 2: 5 columns; the first line names 7"),
         ("image,class,score,x,y,w,h\n\n1,dog,,1,1,1,1\n", "line 3: score is ''; expected a finite"),
         ("image,class,score,x,y,w,h\n1,dog,.5,1,nan,1,1\n", "line 2: y is 'nan'"),

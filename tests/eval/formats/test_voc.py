@@ -50,7 +50,7 @@ def test_the_folder_of_annotations_alone(tmp_path: Path) -> None:
     root = write_voc(tmp_path, EXAMPLE)
     (note, *_) = read_voc(root / "Annotations").notes
     assert note.startswith("no list in ImageSets/Main: all")
-    assert note.endswith(f"the folder above: give {root.name} to read one list")
+    assert note.endswith(f"the folder above: name {root.name} to read one list")
 
 
 def test_the_devkits_classes_in_its_order(tmp_path: Path) -> None:
@@ -78,7 +78,9 @@ def test_the_split(tmp_path: Path) -> None:
     write(root / "ImageSets" / "Main" / "val.txt", f"{EXAMPLE[2].stem}  1\n\n")
     assert [image.id for image in read_voc(root).images] == [EXAMPLE[2].stem]
     assert len(read_dataset(root, split="trainval")) == 3
-    with pytest.raises(EvaluationError, match=r"no ImageSets/Main/train\.txt; lists there: train"):
+    with pytest.raises(
+        EvaluationError, match=r"no ImageSets/Main/train\.txt; existing lists: train"
+    ):
         read_voc(root, split="train")
 
 
@@ -105,7 +107,7 @@ def test_fractions_are_kept(tmp_path: Path) -> None:
 
 FAULTS = [
     ("</annotation>", "", "not XML, or cut short"),
-    ("annotation>", "html>", "<html> at the top; expected <annotation>"),
+    ("annotation>", "html>", "the root element is <html>; expected <annotation>"),
     ("<name>airplane</name>", "", "object 1: no <name>"),
     ("<xmax>10</xmax>", "", "object 1: no <bndbox/xmax>; expected a number"),
     ("<xmax>10</xmax>", "<xmax>ten</xmax>", "object 1: bndbox/xmax is 'ten'"),
@@ -135,7 +137,9 @@ def test_lists_name_images_that_are_there_once(tmp_path: Path) -> None:
     root = write_voc(tmp_path, EXAMPLE)
     listed = root / "ImageSets" / "Main" / "test.txt"
     write(listed, "2008_000000\n2008_000009\n")
-    with pytest.raises(EvaluationError, match=r"2008_000009\.xml: no such file, though its image"):
+    with pytest.raises(
+        EvaluationError, match=r"2008_000009\.xml: no such file, although its image"
+    ):
         read_voc(root)
     write(listed, "2008_000000\n2008_000001\n2008_000000\n")
     with pytest.raises(EvaluationError, match=r"test\.txt: line 3: 2008_000000 is already on line"):
@@ -151,8 +155,8 @@ def test_odd_boxes_and_sizes_are_noted(tmp_path: Path) -> None:
     write(tmp_path / "a.xml", xml(wide, lambda label: CLASSES[label], 1))
     write(tmp_path / "b.xml", sizeless.replace("size>", "measure>"))
     notes = read_voc(tmp_path).notes
-    assert "1 images have no size in their annotation (first: b.jpg)" in notes
-    assert "1 boxes reach outside their image (first: a.jpg)" in notes
+    assert "1 image has no size in the annotation (first: b.jpg)" in notes
+    assert "1 box reaches outside the image (first: a.jpg)" in notes
 
 
 def test_voc20_is_the_same_as_its_coco_json() -> None:

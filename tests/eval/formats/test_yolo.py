@@ -12,7 +12,7 @@ from PIL import Image
 
 from eval import EvaluationError, read_dataset
 from eval.formats.yolo import read_yolo
-from eval.formats.yolo_folders import parts_of
+from eval.formats.yolo_folders import splits_of
 from tests.eval.made_formats import (
     CLASSES,
     EXAMPLE,
@@ -88,7 +88,7 @@ def test_parts_are_where_data_yaml_says(tmp_path: Path) -> None:
     write(yaml, "names: [cat]\ntrain: images/train\nval: [images/holdout]\n")
     assert stems(tmp_path) == ["b"]
     write(yaml, "names: [cat]\ntrain: images/train\nval: both\n")
-    assert stems(tmp_path) == ["c"] and parts_of(yaml) == ("val", "train")
+    assert stems(tmp_path) == ["c"] and splits_of(yaml) == ("val", "train")
 
 
 @pytest.mark.parametrize("name", ["../ds", "absolute"])
@@ -111,7 +111,9 @@ def test_entries_that_lead_nowhere_leave_the_usual_layout(tmp_path: Path) -> Non
     yaml = write(tmp_path / "data.yaml", text + "test: ../test/images\n")  # as Roboflow writes
     assert stems(yaml) == stems(yaml, "val") == stems(yaml, "valid") == ["b"]
     assert stems(yaml, "train") == ["a"]
-    with pytest.raises(EvaluationError, match=r"data\.yaml: test is '\.\./test/images', which"):
+    with pytest.raises(
+        EvaluationError, match=r"data\.yaml: test is '\.\./test/images', but images"
+    ):
         read_dataset(yaml, split="test")
     write(yaml, "names: [cat]\ntrain: train\nval: pictures/val\n")
     assert stems(yaml, "train") == ["a"] and stems(yaml) == ["b"]
@@ -123,8 +125,8 @@ def test_training_pictures_do_not_stand_in_for_a_part_that_is_not_there(tmp_path
     with pytest.raises(EvaluationError) as caught:
         read_dataset(yaml)
     assert str(caught.value) == (
-        "data.yaml: val is 'images/vla', which is not there with its labels; correct it, or name "
-        "another part: --split train"
+        "data.yaml: val is 'images/vla', but images and labels are not there; correct it, or name "
+        "another split: --split train"
     )
     assert stems(yaml, "train") == ["a"]
 
@@ -136,10 +138,10 @@ def test_lists_and_text_files_of_pictures_are_refused(tmp_path: Path, entry: str
     write(tmp_path / "val.txt", "images/val/a.png\n")
     text = f"names: [cat]\ntrain: images/train\nval: {entry}\n"
     yaml = write(tmp_path / "data.yaml", text)
-    with pytest.raises(EvaluationError, match="expected one folder of pictures") as caught:
+    with pytest.raises(EvaluationError, match="expected one folder of images") as caught:
         read_dataset(yaml)
     assert str(caught.value).startswith("data.yaml: val is ")
-    assert stems(yaml, "train") == ["b"] and parts_of(yaml) == ("val", "train")
+    assert stems(yaml, "train") == ["b"] and splits_of(yaml) == ("val", "train")
 
 
 def test_pictures_and_text_in_one_folder(tmp_path: Path) -> None:
@@ -153,7 +155,10 @@ def test_without_names_classes_are_numbers(tmp_path: Path) -> None:
     root = write_yolo(tmp_path, EXAMPLE)
     (root / "data.yaml").unlink()
     dataset = read_yolo(root)
-    assert dataset.class_names == ("0", "1", "2") and "by their numbers" in dataset.notes[0]
+    assert (
+        dataset.class_names == ("0", "1", "2")
+        and "numbers serve as class names" in dataset.notes[0]
+    )
 
 
 def test_turned_photographs_have_the_size_they_are_shown_in(tmp_path: Path) -> None:
@@ -195,14 +200,14 @@ def test_faults_of_the_pictures(tmp_path: Path) -> None:
     picture = root / "images" / f"{EXAMPLE[0].stem}.png"
     content = picture.read_bytes()
     picture.unlink()
-    with pytest.raises(EvaluationError, match=r"2008_000000\.txt: no picture 2008_000000\.jpg"):
+    with pytest.raises(EvaluationError, match=r"2008_000000\.txt: no image 2008_000000\.jpg"):
         read_yolo(root)
     picture.write_bytes(content[:10])
-    with pytest.raises(EvaluationError, match=r"2008_000000\.png: no picture that can be read"):
+    with pytest.raises(EvaluationError, match=r"2008_000000\.png: the image cannot be read"):
         read_yolo(root)
     picture.write_bytes(content)
     picture.with_suffix(".bmp").write_bytes(content)
-    with pytest.raises(EvaluationError, match="the same stem as"):
+    with pytest.raises(EvaluationError, match="same name as"):
         read_yolo(root)
 
 
@@ -211,8 +216,8 @@ def test_faults_of_the_pictures(tmp_path: Path) -> None:
     [
         ("names: [a, b", "not YAML"),
         ("nc: 3", "'names' is None"),
-        ("names: {1: a, 2: b}", "object of them by number from 0"),
-        ("names: [a, b, a]", "class 'a' comes twice"),
+        ("names: {1: a, 2: b}", "mapping from the numbers 0, 1, ..."),
+        ("names: [a, b, a]", "class 'a' is repeated"),
     ],
 )
 def test_faults_of_the_names(tmp_path: Path, text: str, said: str) -> None:

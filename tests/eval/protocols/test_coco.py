@@ -219,7 +219,7 @@ def test_ids_from_zero_do_not_matter_unless_official(tmp_path: Path) -> None:
     assert strict.map == 1 and "id 0" in strict.notes[0] and not strict.quirks
     official = evaluate(rows, dataset, "coco", official=True)
     assert official.map == pytest.approx(0.5 * 51 / 101, abs=1e-9)
-    assert official.quirks == ("1 annotations of id 0 counted as never found",)
+    assert official.quirks == ("1 annotation with id 0 counted as missed",)
 
 
 def test_a_crowd_swallows_and_the_limit_cuts(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_no_detections(tmp_path: Path) -> None:
         ({"max_detections": ()}, "max_detections"),
         ({"max_detections": (0, 5)}, "whole numbers from 1"),
         ({"iou_thresholds": np.linspace(0, 1, 65)}, "more than 64"),
-        ({"areas": {}}, "one range or more"),
+        ({"areas": {}}, "one or more ranges"),
     ],
 )
 def test_options_that_make_no_sense(option: Any, said: str) -> None:
@@ -280,7 +280,7 @@ def test_one_thread_and_many_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ]
     dataset = read_dataset(written(tmp_path, truth))
     table = evaluate(rows, dataset, "coco")
-    monkeypatch.setattr(coco, "DETECTIONS_A_THREAD", 10)
+    monkeypatch.setattr(coco, "DETECTIONS_PER_THREAD", 10)
     monkeypatch.setattr(coco, "processors", lambda: 5)
     again = evaluate(rows, dataset, "coco")
     assert table.coco is not None and again.coco is not None

@@ -96,7 +96,7 @@ def test_difficult_objects_are_objects_like_others() -> None:
     matches = ilsvrc.match(table, dataset)
     assert matches.counted.all()
     assert ilsvrc.quirks(matches, table, dataset) == (
-        "Difficult objects and crowds (judged like all others): 1",
+        "difficult objects and crowds, which count like all others: 1",
     )
 
 
@@ -159,9 +159,9 @@ def test_what_the_official_program_makes_of_classes_without_objects() -> None:
     as_official = ilsvrc.average_precisions(matches, table, dataset, official=True)
     np.testing.assert_equal(as_official.tolist(), [NAN, 0, 0, NAN])
     assert ilsvrc.quirks(matches, table, dataset, official=True) == (
-        "Classes without objects that count but with detections have AP NaN: cat",
-        "Classes without objects that count and without detections have AP 0: dog",
-        "Classes after the last one with objects are left out: fish",
+        "classes with detections but without objects that count have AP NaN: cat",
+        "classes with neither detections nor objects that count have AP 0: dog",
+        "classes after the last one with objects are left out: fish",
     )
     assert ilsvrc.quirks(matches, table, dataset) == ()
 
@@ -173,7 +173,7 @@ def test_nan_scores_come_first() -> None:
     assert matches.truths.tolist() == [-1, 0]
     assert class_curves(matches, table, dataset)[0].rows.tolist() == [1, 0]
     assert ilsvrc.quirks(matches, table, dataset, official=True) == (
-        "Detections with score NaN (ranked first): 1",
+        "detections with score NaN, ranked first: 1",
     )
 
 
@@ -185,7 +185,7 @@ def test_nothing_at_all() -> None:
         averages = ilsvrc.average_precisions(matches, table, dataset, official=way)
         assert np.isnan(ilsvrc.mean_and_median(averages, dataset, official=way)).all()
     said = ilsvrc.quirks(matches, table, dataset, official=True)
-    assert said[0] == "eval_detection.m stops with an error when there are no detections"
+    assert said[0] == "eval_detection.m stops with an error if there are no detections"
 
 
 pairs = st.tuples(st.integers(0, IMAGES - 1), st.integers(0, CLASSES - 1))
@@ -312,5 +312,5 @@ def test_val2_figures(val2: tuple[Dataset, DetectionTable, dict[str, Any]], way:
     assert mean == pytest.approx(figures["mAP"], abs=1e-12)
     assert median == figures["median_AP"]
     empty = sum(x2 + 1 <= x1 or y2 + 1 <= y1 for x1, y1, x2, y2 in table.boxes.tolist())
-    said = (f"Detections without width or height (they match nothing): {empty}",)
+    said = (f"detections without width or height, which match nothing: {empty}",)
     assert ilsvrc.quirks(matches, table, dataset, official=way) == said

@@ -122,9 +122,9 @@ def test_boxes_without_area_match_nothing() -> None:
     table, dataset = arrays_of(rows, objects, 1, ["cat"])
     matches = voc.match(table, dataset)
     assert voc.quirks(matches, table, dataset) == (
-        "Detections with NaN in their boxes (they match nothing): 1",
-        "Detections without width or height (they match nothing): 1",
-        "Objects without width or height (nothing matches them): 1",
+        "detections with NaN in their boxes, which match nothing: 1",
+        "detections without width or height, which match nothing: 1",
+        "objects without width or height, which nothing matches: 1",
     )
 
 
@@ -153,12 +153,12 @@ def test_what_the_devkit_makes_of_classes_without_objects() -> None:
     np.testing.assert_equal(official_and_strict("voc"), [[0, nan, 0], [0, nan, nan]])
     np.testing.assert_equal(official_and_strict("voc2007"), [[nan, 0, 0], [0, nan, nan]])
     assert voc.quirks(matches, table, dataset, "voc", official=True) == (
-        "Classes without objects that count but with detections have AP NaN: dog",
-        "Classes without objects that count and without detections have AP 0: bird",
+        "classes with detections but without objects that count have AP NaN: dog",
+        "classes with neither detections nor objects that count have AP 0: bird",
     )
     assert voc.quirks(matches, table, dataset, "voc2007", official=True) == (
-        "Classes without objects that count have AP 0: dog, bird",
-        "Classes whose detections all lie on difficult objects have AP NaN: cat",
+        "classes without objects that count have AP 0: dog, bird",
+        "classes with all detections on difficult objects have AP NaN: cat",
     )
     assert voc.quirks(matches, table, dataset, "voc") == ()
 
@@ -293,5 +293,5 @@ def test_cartucho_case() -> None:
 
 def test_unknown_protocol(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path, TRUTHS, images=2, names=NAMES)
-    with pytest.raises(EvaluationError, match="'voc2012' is not known; choose from 'voc'"):
+    with pytest.raises(EvaluationError, match="'voc2012' is unknown; choose from 'voc'"):
         evaluate([], dataset, "voc2012")

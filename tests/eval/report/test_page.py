@@ -132,7 +132,7 @@ def test_second_run_is_set_against_the_first(written: Path, run: Made) -> None:
 def test_runs_of_two_protocols_are_refused(tmp_path: Path, run: Made) -> None:
     report, table, dataset = run
     other = (evaluate(table, dataset, "coco"), table)
-    with pytest.raises(EvaluationError, match=r"'voc' and 'coco'.*one protocol"):
+    with pytest.raises(EvaluationError, match=r"'voc' and 'coco'.*the same protocol"):
         write_report(tmp_path, report, table, dataset, other=other)
     assert list(tmp_path.iterdir()) == []
 
@@ -177,7 +177,7 @@ def test_no_detections(tmp_path: Path, run: Made, protocol: str) -> None:
 def test_photographs_that_are_not_there_or_broken(tmp_path: Path, run: Made) -> None:
     (tmp_path / "1.jpg").write_bytes(b"not a photograph")
     path = write_report(tmp_path / "report", *run, images=tmp_path, date=DAY)
-    assert "none of the photographs could be read" in Page(path.read_text()).text
+    assert "no image could be read" in Page(path.read_text()).text
     draw_noise(tmp_path / "2.jpg", (1000, 1000))
     path = write_report(tmp_path / "report", *run, images=tmp_path, date=DAY)
     assert path.read_text().count("data:image/jpeg") == 1

@@ -10,6 +10,7 @@ import pytest
 
 from eval.report.content import charts, words
 from eval.report.content.worst import one_for_each_image
+from eval.wording import amount
 
 
 def test_staircase_goes_down_where_the_envelope_does() -> None:
@@ -36,9 +37,9 @@ def test_figures_as_people_read_them() -> None:
     assert [words.difference(value) for value in (0.0132, -0.0132, 0.0004, -0.0004)] == [
         *("+1.3", "−1.3", "0.0", "0.0")
     ]
-    assert words.amount(1, "image") == "1 image" and words.amount(2681, "image") == "2,681 images"
-    assert words.sentence("no difference: B-2 is 1.0 (-0.2 to 2)") == (
-        "No difference: B-2 is 1.0 (−0.2 to 2)."
+    assert amount(1, "image") == "1 image" and amount(2681, "image") == "2,681 images"
+    assert words.sentence("The difference of B-2 is 1.0 (-0.2 to 2)") == (
+        "The difference of B-2 is 1.0 (−0.2 to 2)."
     )
 
 

@@ -46,7 +46,7 @@ def test_class_without_objects_has_a_dash(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.search(r"unicorn</button></th>\s*<td [^>]*data-value=\"\"[^>]*>.*?–", text)
     assert not re.search(r"\bnan\b|\bNone\b|\bundefined\b", Page(text).text)
-    assert "the one class that has objects" in text
+    assert "the only class with objects" in text
     facts = json.loads((tmp_path / "report.json").read_bytes())
     assert facts["report"]["per_class"] == {"cat": 0.5, "unicorn": None}
 
@@ -60,7 +60,7 @@ def test_what_sets_tides_ap_apart_is_told(tmp_path: Path) -> None:
         table = read_detections(rows, dataset)
         path = write_report(tmp_path / "out", evaluate(table, dataset), table, dataset, date=DAY)
         text = Page(path.read_text(encoding="utf-8")).text
-        assert "TIDE's own AP, which is 100.0 %" in text and said in text
+        assert "TIDE's own AP of 100.0 %" in text and said in text
 
 
 @pytest.mark.parametrize("objects", [0, 1])

@@ -147,7 +147,7 @@ def test_plain_figures_are_the_protocols() -> None:
     assert result.mean.value == pytest.approx((51 + 50 * 2 / 3) / 101, abs=1e-12)
     # All three lie on their objects; the second of image 1 is a repetition.
     match = coco.match(table, dataset)
-    stats = coco.judge(table, dataset).stats()
+    stats = coco.measure(table, dataset).stats()
     assert bootstrap(table, dataset, match, draws=2).mean.value == pytest.approx(stats["AP50"])
     thresholds = [coco.match(table, dataset, t) for t in np.linspace(0.5, 0.95, 10)]
     assert bootstrap(table, dataset, thresholds, draws=2).mean.value == pytest.approx(stats["AP"])
@@ -195,7 +195,7 @@ def test_classes_without_objects_and_nothing_to_judge() -> None:
             bootstrap(table, dataset, **{"matches": matches, **wrong})
     empty = judged(1, 1, [], [])
     same = compare((empty[0], empty[2]), (empty[0], empty[2]), empty[1], draws=10)
-    assert same.sentence == "No difference can be told: no object has to be found"
+    assert same.sentence == "No difference can be measured: no object counts"
 
 
 def test_comparison_is_paired() -> None:
@@ -224,6 +224,6 @@ def test_no_difference() -> None:
     table, dataset, matches = found_in(40, 0.5)
     same = compare((table, matches), (table, matches), dataset, draws=50)
     assert same.better == 0.5 and same.mean.value == 0
-    assert same.sentence.startswith("No difference that chance does not explain: B minus A is 0.0")
+    assert same.sentence.startswith("The difference is within chance: B minus A is 0.0")
     with pytest.raises(EvaluationError, match="different protocols"):
         compare((table, matches), (table, replace(matches, protocol="coco")), dataset)

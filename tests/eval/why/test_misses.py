@@ -102,7 +102,7 @@ def test_traces_are_read_by_image(tmp_path: Path) -> None:
         (lines_of(image_id="gone"), "line 1: no 'image_id'"),
         (lines_of(image_id=9), "line 1: image_id 9 is not in truth.json"),
         (lines_of(image_id="1"), "line 1: image_id '1' is not in truth.json"),
-        (lines_of() * 2, "line 2: image_id 1 came already in line 1"),
+        (lines_of() * 2, "line 2: image_id 1 is already on line 1"),
         (lines_of(region_iou="gone"), "line 1: 'region_iou' has None; expected 8 numbers"),
         (lines_of(class_score=[1, 2]), "line 1: 'class_score' has 2 values; expected 8 numbers"),
         (lines_of(near_score=["a"] * 8), "line 1: 'near_score'"),

@@ -1,4 +1,4 @@
-"""All that a report is made of: what was judged, and everything that was found out about it."""
+"""Everything that a report shows: an evaluated run, its analyses, and a comparison."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,18 +24,26 @@ Other = tuple[Report, DetectionTable]
 _MATCH = {"coco": coco.match, "ilsvrc": ilsvrc.match}
 
 
+class Caption(NamedTuple):
+    """How the page calls the run: its title, the date, and the command that produced it."""
+
+    title: str
+    date: datetime.date
+    command: str | None
+
+
 @dataclass(frozen=True, eq=False)
-class Findings:
-    """One run's figures and analyses, and the comparison with a second run, if there is one.
+class Analysis:
+    """The figures and analyses of one run, and the comparison with a second one.
 
     Attributes
     ----------
     matches
-        The protocol's verdicts at its (first) IoU threshold.
+        The protocol's matches at its (first) IoU threshold.
     other, comparison
-        The second run, and this run less that one; None without a second run.
-    title, date, command
-        What the page says about the run.
+        The second run, and the difference of this run from it; None without a second run.
+    caption
+        How the page calls the run.
     """
 
     report: Report
@@ -44,13 +53,11 @@ class Findings:
     explanation: Explanation
     other: Other | None
     comparison: Comparison | None
-    title: str
-    date: datetime.date
-    command: str | None
+    caption: Caption
 
     @cached_property
     def average_precisions(self) -> np.ndarray:
-        """(classes,) float64, the protocol's own."""
+        """(classes,) float64, those of the protocol."""
         return self._by_label(self.report)
 
     @cached_property
@@ -60,7 +67,7 @@ class Findings:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """The main figure's 95 % interval; None if another figure was drawn anew."""
+        """The 95 % interval of the main figure; None if the interval belongs to another figure."""
         drawn = self.explanation.bootstrap
         if drawn is None or not known(drawn.mean.low):
             return None
@@ -72,21 +79,19 @@ class Findings:
         return np.array(figures, dtype=np.float64)
 
 
-def find_out(
+def analyse(
     report: Report,
     table: DetectionTable,
     dataset: Dataset,
+    caption: Caption,
     *,
     traces: str | os.PathLike[str] | None,
     other: Other | None,
-    title: str | None,
     seed: int,
-    date: datetime.date | None,
-    command: str | None,
-) -> Findings:
-    """Run the analyses; parameters as those of write_report."""
+) -> Analysis:
+    """Run the analyses; the parameters are those of write_report."""
     matches = _matches(report, table, dataset)
-    return Findings(
+    return Analysis(
         report=report,
         table=table,
         dataset=dataset,
@@ -104,14 +109,12 @@ def find_out(
         comparison=_compare(report, table, other, dataset, seed)
         if other and len(dataset)
         else None,
-        title=title or f"{table.source} on {dataset.source}",
-        date=date or datetime.date.today(),
-        command=command,
+        caption=caption,
     )
 
 
 def _matches(report: Report, table: DetectionTable, dataset: Dataset) -> Matches:
-    """Named after the protocol whose rule is to be applied: VOC has two."""
+    """The matches of a report, named after its protocol: both VOC protocols match alike."""
     matches = report.matches
     if matches is None:
         matches = _MATCH.get(report.protocol, voc.match)(table, dataset)
@@ -119,7 +122,7 @@ def _matches(report: Report, table: DetectionTable, dataset: Dataset) -> Matches
 
 
 def _several(report: Report, table: DetectionTable, dataset: Dataset) -> list[Matches] | None:
-    """At every IoU threshold over which COCO averages; None for the other protocols."""
+    """The matches at every IoU threshold of COCO; None for other protocols."""
     if report.coco is None:
         return None
     thresholds = report.coco.options.iou_thresholds.tolist()
@@ -129,17 +132,17 @@ def _several(report: Report, table: DetectionTable, dataset: Dataset) -> list[Ma
 def _compare(
     report: Report, table: DetectionTable, other: Other, dataset: Dataset, seed: int
 ) -> Comparison:
-    """This run less the other."""
+    """The difference of this run from the other one."""
     if other[0].protocol != report.protocol:
         raise EvaluationError(
-            f"the runs were judged under {report.protocol!r} and {other[0].protocol!r}; evaluate "
-            "both under one protocol"
+            f"the runs were evaluated under {report.protocol!r} and {other[0].protocol!r}; "
+            "evaluate both under the same protocol"
         )
     ours, theirs = Path(table.source).stem, Path(other[1].source).stem
     if ours == theirs:
         ours, theirs = "this run", "the other run"
     runs = [
-        (run, _several(judged, run, dataset) or _matches(judged, run, dataset))
-        for judged, run in (other, (report, table))
+        (run, _several(its_report, run, dataset) or _matches(its_report, run, dataset))
+        for its_report, run in (other, (report, table))
     ]
     return compare(runs[0], runs[1], dataset, names=(theirs, ours), seed=seed)
