@@ -103,9 +103,6 @@ def fill(options: Options, content: object, where: str, section: str = "") -> Op
     loop = getattr(options, "loop", None)
     of_loop = [item.name for item in fields(loop)] if loop else []
     known = [*of_loop, *own]
-    if where.partition(": ")[2].startswith("recipe"):
-        # For as long as options are being deleted, the weights that ship may name more of them
-        content = {key: value for key, value in content.items() if key in known}
     for key in content:
         if key not in known:
             raise DetectorError(f"{place}: unknown key {key!r}{suggest(str(key), known)}")

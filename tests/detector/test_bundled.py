@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detector import Detector
+from detector.weights_file import WEIGHTS_FOLDER
 
 PHOTOS = Path(__file__).parents[2] / "docs" / "photos"
 
@@ -43,6 +44,17 @@ def test_says_what_it_is_and_how_good(detector: Detector, shared: Detector) -> N
         assert {"background"}.isdisjoint(one.info.class_names)
         assert one.info.provenance["data"]
     assert 0.3 < shared.info.metrics["voc20_test_mAP50"] < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "epochs"),
+    [("voc20", "shared", 2.5), ("voc20-warp", "warp", 2.0), ("voc20-warp-wide", "warp", 1.9)],
+)
+def test_every_file_holds_the_recipe_it_was_trained_by(name: str, mode: str, epochs: float) -> None:
+    """The model card and docs/training.md name the epochs."""
+    recipe = Detector.load(WEIGHTS_FOLDER / f"{name}.safetensors", device="cpu").recipe
+    assert (recipe.name, recipe.network.mode) == (name, mode)
+    assert recipe.training.loop.epochs == epochs
 
 
 def test_the_default_is_two_networks_that_see_unlike_and_voc20_proposes(
