@@ -8,6 +8,7 @@ from rcnn_kernels import Library
 MODULES = (
     "matching",  # kernels use its constants
     "formats.compiled.json_numbers",
+    "formats.compiled.json_values",
     "formats.compiled.json_records",
     "formats.compiled.text_numbers",
     "ranking",

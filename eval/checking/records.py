@@ -179,7 +179,7 @@ def boxes_of(
     limits: np.ndarray,
     scores: list[Any] | None = None,
 ) -> Boxes:
-    """The boxes of all sound records; the lists hold one field of every record."""
+    """The boxes of all sound records; each list has one field of every record."""
     rows = sorted(records.sound)
     xywh = np.array([shapes[row] for row in rows], dtype=np.float64).reshape(-1, 4)
     images = np.array([image_rows[owners[row]] for row in rows], dtype=np.int64)

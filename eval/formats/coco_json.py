@@ -10,6 +10,7 @@ import numpy as np
 
 from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
 from eval.formats.compiled import json_columns
+from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
 from eval.records import (
     boxes,
@@ -83,14 +84,14 @@ def _tables(document: Any, source: str) -> _Tables:
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
     """Read a file without faults straight into arrays; None if that is not possible."""
     try:
-        parts = json_columns.read_parts(path, ("images", "categories"))
+        top = read_top_level(path, ("images", "categories"))
     except OSError:
         return None
-    if parts is None or not {"images", "categories", "annotations"} <= parts.places.keys():
+    if top is None or not {"images", "categories", "annotations"} <= top.places.keys():
         return None
-    tables = _tables(parts.values, source)
-    begin = parts.places["annotations"]
-    columns = json_columns.read_annotations(parts.text, begin, tables.image_rows, tables.label_rows)
+    tables = _tables(top.values, source)
+    begin = top.places["annotations"]
+    columns = json_columns.read_annotations(top.text, begin, tables.image_rows, tables.label_rows)
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None
     sides = columns.boxes[:, 2:]

@@ -1,4 +1,4 @@
-"""Why a detector has the figure it has: each analysis a module, all of them by `explain`."""
+"""Explain the figures of a detector; one module per analysis, and `explain` runs them all."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class Explanation:
     Attributes
     ----------
     protocol, iou_threshold
-        Under which, and at which IoU, detections were matched.
+        The protocol and the IoU threshold of the matching.
     classes
-        One line a class, and the score threshold with the best F1 over all.
+        Figures of each class, and the score threshold with the best F1 of all classes together.
     coco_sizes, sizes, shapes
         Average precision and recall by COCO's sizes, the data set's own, and aspect ratio.
     confusion, misses
-        At that threshold; misses is None without traces of a proposal pipeline.
+        At that score threshold; misses is None without traces of a proposal pipeline.
     tide
-        Kinds of error and what each costs.
+        The kinds of error, and the AP that each costs.
     calibration
         Precision by score.
     bootstrap
-        Confidence intervals of AP and mAP; None if not asked for.
+        Confidence intervals of AP and mAP; None if draws are disabled.
     """
 
     protocol: str
@@ -83,22 +83,22 @@ def explain(
     traces: ObjectTraces | None = None,
     several: Sequence[Matches] | None = None,
 ) -> Explanation:
-    """Everything that can be said about a result without running a detector.
+    """Run all analyses of a result; no detector is needed.
 
     Parameters
     ----------
     table, dataset
-        Detections and ground truth.
+        The detections and the ground truth.
     matches
-        The protocol's, at IoU .5.
+        The protocol's matches, at IoU 0.5.
     bootstrap, seed
-        How many data sets are drawn for confidence intervals (0 for none; none without images),
-        and the seed.
+        The number of data sets drawn for confidence intervals, and the seed. There are no intervals
+        with 0 draws or without images.
     traces
-        What a proposal pipeline recorded about each object, if one did.
+        What a proposal pipeline recorded about each object; None without such a record.
     several
-        Matches at several IoU thresholds; the intervals then are those of the mean AP over them
-        (COCO's AP) in the place of the AP at `matches`.
+        Matches at several IoU thresholds. Confidence intervals are then those of the mean AP over
+        these thresholds (COCO's AP) instead of the AP of `matches`.
     """
     curves = class_curves(matches, table, dataset)
     classes = class_table(curves, table, dataset, matches)

@@ -1,8 +1,8 @@
-"""Records of COCO JSON straight into arrays, by compiled code and on several threads.
+"""Read records of COCO JSON straight into arrays, with compiled code and on several threads.
 
-It reads what well-behaved files hold; anything else (another type, an unknown image, text where
-a number belongs) makes it give up, and the caller reads the file again record by record, which
-either understands it or says what is wrong.
+Only regular files are supported. At anything else (another type, an unknown image, text in place of
+a number) the functions return None, and the caller parses the file and reads it record by record,
+which either succeeds or describes the fault.
 """
 
 from __future__ import annotations
@@ -23,27 +23,25 @@ from eval.formats.compiled.json_records import (
     first_place,
     next_record,
     read_records,
-    top_level,
 )
 from eval.processors import processors
 
-# Fields of a record, in this order; a bit each in masks.
+# The fields of a record; masks have one bit for each, in this order.
 FIELDS = (
     *("image_id", "category_id", "bbox", "score", "area"),
     *("id", "iscrowd", "ignore", "difficult"),
 )
 IMAGE, CATEGORY, BBOX, SCORE, AREA, IDENTITY, CROWD, IGNORE, DIFFICULT = range(9)
-# {"image_id":1,"category_id":1,"bbox":[0,0,1,1]},
-SMALLEST_RECORD = 48
+SMALLEST_RECORD = 48  # the length of {"image_id":1,"category_id":1,"bbox":[0,0,1,1]},
 HARD_LIMIT = 4096
-SMALLEST_PART = 1 << 20  # bytes worth a thread
-PIECE = 1 << 20  # bytes in memory at a time, of each thread
+SMALLEST_PART = 1 << 20  # bytes; smaller parts are not worth a thread
+PIECE = 1 << 20  # bytes that each thread has in memory at a time
 
-_LENGTHS = np.array([len(name) + 2 for name in FIELDS])  # with quotation marks
+_LENGTHS = np.array([len(name) + 2 for name in FIELDS])  # including the quotation marks
 
 
 def _name_words() -> np.ndarray:
-    """(fields, 4) uint64: two words of each name in quotation marks, each with its mask."""
+    """(fields, 4) uint64: each quoted name as two words, each followed by its mask."""
     rows = []
     for name in FIELDS:
         quoted = f'"{name}"'.encode()
@@ -58,18 +56,18 @@ _NAMES = _name_words()
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Records as arrays of one length N; see FIELDS.
+    """Records as parallel arrays of length N; see FIELDS.
 
     Attributes
     ----------
     images, labels
-        (N,) int32, rows of the tables of known ids; a label is -1 where unknown.
+        (N,) int32, rows in the tables of known ids; -1 for an unknown label.
     boxes
         (N, 4) float64.
     values
-        (N,) float64: the score, or else the area, NaN where a record has none.
+        (N,) float64: the score of results, the area of annotations; NaN where missing.
     ids
-        (N,) int64, or None unless all records have an `id`.
+        (N,) int64; None unless all records have an `id`.
     flags
         (N,) uint8: bit 0 iscrowd, bit 1 ignore, bit 2 difficult.
     """
@@ -85,15 +83,15 @@ class Columns:
 def read_results(
     path: str | os.PathLike[str], image_rows: dict[Any, int], label_rows: dict[Any, int]
 ) -> Columns | None:
-    """Read a file that holds a list of detections; None if it has to be read slowly.
+    """Read a list of detections from a file; None if it must be read record by record.
 
-    Parts of the file are read side by side, each piece by piece, so that little more than the
-    columns is ever in memory.
+    Threads read parts of the file at the same time, each piece by piece, so that the memory
+    contains little more than the columns.
 
     Parameters
     ----------
     image_rows, label_rows
-        Row of each known id.
+        The row of each known id.
 
     Raises
     ------
@@ -109,7 +107,7 @@ def read_results(
         marks = [begin]
         count = max(1, min(processors(), size // SMALLEST_PART))
         for part in range(1, count):
-            # Where a record seems to begin; once the part before is read, it is known if it did.
+            # A record seems to begin here; reading the previous part confirms or refutes it.
             file.seek(size * part // count)
             place = next_record(_text(file.read(PIECE)))
             if place >= 0:
@@ -126,10 +124,10 @@ def read_results(
 def _read_parts(
     path: str | os.PathLike[str], tables: _Tables, marks: list[int], size: int
 ) -> Columns | None:
-    """Each part begins at its mark and ends at the next; None if one does not."""
-    # Room for any number of records: memory that is never touched costs nothing.
+    """Read the parts between the marks; None if a part does not end at the next mark."""
+    # Columns for the largest possible number of records; untouched memory costs nothing.
     first_rows = [(mark - marks[0]) // SMALLEST_RECORD for mark in marks]
-    columns = _room((size - marks[0]) // SMALLEST_RECORD + 2, results=True)
+    columns = _empty_columns((size - marks[0]) // SMALLEST_RECORD + 2, results=True)
     ends = [*marks[1:], size]
     with ThreadPoolExecutor(len(marks)) as pool:
         read = list(pool.map(partial(_read_part, path, tables, columns), marks, ends, first_rows))
@@ -147,62 +145,23 @@ def _read_parts(
 def read_annotations(
     text: np.ndarray, begin: int, image_rows: dict[Any, int], label_rows: dict[Any, int]
 ) -> Columns | None:
-    """Read the list of annotations at text[begin]; None if it has to be read slowly."""
+    """Read the list of annotations at text[begin]; None if it must be read record by record."""
     return _read_list(text, begin, _Tables.of(image_rows, label_rows, results=False))
 
 
 def read_result_list(
     text: np.ndarray, begin: int, image_rows: dict[Any, int], label_rows: dict[Any, int]
 ) -> Columns | None:
-    """Read the list of detections at text[begin]; None if it has to be read slowly."""
+    """Read the list of detections at text[begin]; None if it must be read record by record."""
     columns = _read_list(text, begin, _Tables.of(image_rows, label_rows, results=True))
     if columns is None or not np.isfinite(columns.values).all():
         return None
     return columns if np.isfinite(columns.boxes).all() else None
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The top level of a JSON object: where each value begins, and the parsed ones of some."""
-
-    text: np.ndarray
-    places: dict[str, int]
-    values: dict[str, Any]
-
-
-def read_parts(path: str | os.PathLike[str], parsed: tuple[str, ...]) -> Parts | None:
-    """Take apart the object that a file holds; None if it holds none, or an odd one.
-
-    Raises
-    ------
-    OSError
-    """
-    import orjson
-
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        text = np.empty(size + NULS, dtype=np.uint8)
-        count = file.readinto(text[:size].data)
-    text[count:] = 0
-    found = np.zeros((64, 4), dtype=np.int64)
-    keys = top_level(text, POWERS_OF_FIVE, POWERS_OF_TEN, np.zeros(1, np.uint64), found)
-    places, values = {}, {}
-    for key_begin, key_end, begin, end in found[: max(keys, 0)].tolist():
-        key = bytes(text[key_begin + 1 : key_end - 1]).decode("utf-8", "replace")
-        if "\\" in key or key in places:
-            return None
-        places[key] = begin
-        if key in parsed:
-            try:
-                values[key] = orjson.loads(text[begin:end].data)
-            except orjson.JSONDecodeError:
-                return None
-    return Parts(text, places, values) if keys >= 0 else None
-
-
 @dataclass(frozen=True, eq=False)
 class _Tables:
-    """What a record may hold and must hold, as masks of FIELDS, and the known ids."""
+    """The wanted and the required fields of a record, as masks, and the known ids."""
 
     wanted: int
     required: int
@@ -225,7 +184,7 @@ class _Tables:
 
 
 def _sorted(rows: dict[Any, int]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Known ids in order and their rows; None unless all are whole numbers that fit."""
+    """Known ids in rising order and their rows; None unless all are 64-bit integers."""
     if not all(type(key) is int and -(2**63) <= key < 2**63 for key in rows):
         return None
     keys = np.fromiter(rows.keys(), np.int64, len(rows))
@@ -233,8 +192,8 @@ def _sorted(rows: dict[Any, int]) -> tuple[np.ndarray, np.ndarray] | None:
     return keys[order], np.fromiter(rows.values(), np.int32, len(rows))[order]
 
 
-def _room(records: int, *, results: bool) -> tuple[np.ndarray, ...]:
-    """Columns for so many records: images, labels, boxes, values, ids, flags."""
+def _empty_columns(records: int, *, results: bool) -> tuple[np.ndarray, ...]:
+    """Columns for a number of records: images, labels, boxes, values, ids, flags."""
     others = 0 if results else records
     return (
         np.empty(records, np.int32), np.empty(records, np.int32), np.empty((records, 4)),
@@ -246,7 +205,7 @@ def _read_list(text: np.ndarray, begin: int, tables: _Tables | None) -> Columns 
     if tables is None:
         return None
     results = bool(tables.wanted >> SCORE & 1)
-    columns = _room((len(text) - begin) // SMALLEST_RECORD + 2, results=results)
+    columns = _empty_columns((len(text) - begin) // SMALLEST_RECORD + 2, results=results)
     how, _, rows, always = _read_piece(text, begin, len(text), 0, tables, columns)
     if how != CLOSED:
         return None
@@ -262,15 +221,16 @@ def _read_part(
     end: int,
     row: int,
 ) -> tuple[int, int]:
-    """Read the records that begin in begin..end; their number and where reading ended.
+    """Read the records that begin in begin..end; return their number and where reading ended.
 
-    That is `end` where all is well, which for the last part is the end of the file.
+    Reading ends at `end` unless the part is irregular; for the last part that is the end of the
+    file.
     """
     first_row = row
     buffer = np.empty(PIECE + NULS, dtype=np.uint8)
     with open(path, "rb", buffering=0) as file:
         file.seek(begin)
-        kept = 0  # bytes of a record that the last piece cut in two
+        kept = 0  # bytes of an incomplete record at the end of the last piece
         while True:
             count = file.readinto(buffer[kept:PIECE].data)
             text = buffer[: kept + count + NULS]
@@ -295,7 +255,7 @@ def _read_piece(
     tables: _Tables,
     columns: tuple[np.ndarray, ...],
 ) -> tuple[int, int, int, int]:
-    """How it ended, the place and the row of what comes next, and the fields all records have."""
+    """How reading ended, the next place and row, and the fields that all records have."""
     state = np.zeros(5, dtype=np.int64)
     hard = np.empty((HARD_LIMIT, 3), dtype=np.int64)
     read_records(

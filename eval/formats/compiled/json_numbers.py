@@ -1,11 +1,11 @@
-"""Numbers and values of JSON text, read by compiled code: exactly rounded, no Python objects.
+"""Read numbers of JSON text in compiled code, correctly rounded and without Python objects.
 
-Decimal to double after D. Lemire, "Number Parsing at a Gigabyte per Second" (2021): the digits
-times a 128-bit power of five decide the nearest double. What lies outside its comfortable range
-(more than 19 digits, exponents beyond 60) is called hard and left to Python's float.
+The conversion from decimal to double follows D. Lemire, "Number Parsing at a Gigabyte per Second"
+(2021): the product of the digits and a 128-bit power of five determines the nearest double. Numbers
+outside its fast range (more than 19 digits, exponents beyond 60) are left to Python's float.
 
-Text is an array of bytes with NULS NULs after it, which no rule of JSON accepts, so nothing here
-needs to look for the end.
+Text is an array of bytes followed by NULS NULs. No rule of JSON accepts a NUL, so the code need not
+test for the end of the text.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ MAX_POWER = 60
 # Outcomes of read_number.
 PLAIN, HARD, WRONG = 0, 1, 2
 
-_QUOTE, _BACKSLASH, _MINUS, _PLUS, _POINT = 34, 92, 45, 43, 46
-_ZERO, _NINE, _COMMA, _COLON = 48, 57, 44, 58
-_OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 91, 93, 123, 125
+_MINUS, _PLUS, _POINT, _ZERO, _NINE = 45, 43, 46, 48, 57
 _SMALL_E, _LARGE_E = 101, 69
 
 
 def _powers_of_five() -> np.ndarray:
     """(2 * MAX_POWER + 1, 2) uint64: the leading 128 bits of 5^q, high word first.
 
-    Cut off for q >= 0, rounded up for the reciprocals.
+    Truncated for q >= 0, rounded up for the reciprocals.
     """
     rows = []
     for q in range(-MAX_POWER, MAX_POWER + 1):
@@ -47,7 +45,7 @@ def _powers_of_five() -> np.ndarray:
 
 
 POWERS_OF_FIVE = _powers_of_five()
-POWERS_OF_TEN = 10.0 ** np.arange(23)  # all of them exact
+POWERS_OF_TEN = 10.0 ** np.arange(23)  # all are exact
 
 
 _EIGHT_ZEROS = 0x3030303030303030
@@ -58,19 +56,20 @@ _POWERS = np.array([10**n for n in range(9)], dtype=np.uint64)
 
 @helper
 def byte(text, at):  # type: ignore[no-untyped-def]
-    """text[at] for a place that is not negative, which spares the code for the other case."""
+    """text[at]; the unsigned index omits the code for negative ones."""
     return text[np.uint64(at)]
 
 
 @helper
 def skip_digits(text, at, digits):  # type: ignore[no-untyped-def]
-    """Place after the digits at `at`, and the uint64 `digits` with them appended (modulo 2^64).
+    """The place after the digits at `at`, and the uint64 `digits` with them appended (modulo 2^64).
 
-    Eight at a time and without a branch for each, since their number is hard to predict.
+    Eight digits are read at a time without a branch for each, because their number is hard to
+    predict.
     """
     while True:
         word = load_word(text, at) ^ np.uint64(_EIGHT_ZEROS)
-        # The high bit of a byte that is no digit, and possibly of bytes after it.
+        # The high bit is set in the first byte that is no digit, and possibly in later bytes.
         others = (word + np.uint64(0x7676767676767676)) | word
         others &= np.uint64(_HIGH_BITS)
         if others == np.uint64(0):
@@ -96,40 +95,6 @@ def eight_digits(word):  # type: ignore[no-untyped-def]
 
 
 @helper
-def skip_space(text, at):  # type: ignore[no-untyped-def]
-    """First place from `at` that is not white space."""
-    while True:
-        c = byte(text, at)
-        if c > 32 or not (c == 32 or c == 10 or c == 13 or c == 9):
-            return at
-        at += 1
-
-
-@helper
-def skip_string(text, at):  # type: ignore[no-untyped-def]
-    """Place after the string that begins at `at` (a quotation mark); -1 if it is none."""
-    if byte(text, at) != _QUOTE:
-        return -1
-    at += 1
-    while byte(text, at) != _QUOTE:
-        if byte(text, at) < 32:
-            return -1
-        if byte(text, at) == _BACKSLASH:
-            at += 1
-            c = byte(text, at)
-            if c == 117:  # u and four hexadecimal digits
-                for _ in range(4):
-                    at += 1
-                    h = byte(text, at) | 32
-                    if not ((_ZERO <= byte(text, at) <= _NINE) or (97 <= h <= 102)):
-                        return -1
-            elif c not in (_QUOTE, _BACKSLASH, 47, 98, 102, 110, 114, 116):
-                return -1
-        at += 1
-    return at + 1
-
-
-@helper
 def multiply_high(a, b):  # type: ignore[no-untyped-def]
     """High and low 64 bits of the product of two uint64."""
     half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
@@ -142,7 +107,7 @@ def multiply_high(a, b):  # type: ignore[no-untyped-def]
 
 @helper
 def leading_zeros(word):  # type: ignore[no-untyped-def]
-    """Zero bits above the highest one of a uint64 that is not 0."""
+    """The number of zero bits above the highest one of a uint64 other than 0."""
     count = 0
     for step in (32, 16, 8, 4, 2, 1):
         if word >> np.uint64(64 - step) == np.uint64(0):
@@ -153,7 +118,7 @@ def leading_zeros(word):  # type: ignore[no-untyped-def]
 
 @helper
 def double_bits(digits, power, powers):  # type: ignore[no-untyped-def]
-    """Bits (uint64) of the double nearest to digits * 10^power; digits is a uint64 not 0."""
+    """The bits (uint64) of the double nearest to digits * 10^power; digits is a uint64 above 0."""
     shift = leading_zeros(digits)
     word = digits << np.uint64(shift)
     high, low = multiply_high(word, powers[power + MAX_POWER, 0])
@@ -166,7 +131,7 @@ def double_bits(digits, power, powers):  # type: ignore[no-untyped-def]
     cut = np.uint64(top + 9)
     mantissa = high >> cut
     exponent = ((217706 * power) >> 16) + 63 + top - shift + 1023
-    # Exactly between two doubles: to the even one.
+    # A value exactly between two doubles rounds to the even one.
     if (
         low <= np.uint64(1)
         and -4 <= power <= 23
@@ -186,8 +151,8 @@ def double_bits(digits, power, powers):  # type: ignore[no-untyped-def]
 def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
     """Read the number at `at`; scratch is (1,) uint64.
 
-    Returns the place after it, PLAIN, HARD (left to Python) or WRONG (no JSON number), and its
-    value.
+    Returns the place after it, an outcome (PLAIN, HARD: left to Python, or WRONG: no JSON number),
+    and its value.
     """
     negative = byte(text, at) == _MINUS
     if negative:
@@ -207,7 +172,7 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
         power = point - at
         significant += at - point
     if significant > 19:
-        # Zeros in front do not count: 0.000...
+        # Leading zeros are not significant.
         place = first
         while byte(text, place) == _ZERO or byte(text, place) == _POINT:
             significant -= 1 if byte(text, place) == _ZERO else 0
@@ -241,84 +206,3 @@ def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
     scratch[0] = double_bits(digits, power, powers)
     value = scratch.view(np.float64)[0]
     return at, PLAIN, -value if negative else value
-
-
-@helper
-def skip_word(text, at, a, b, c):  # type: ignore[no-untyped-def]
-    """Place after true or null (three more letters); -1 if it is another word."""
-    if byte(text, at + 1) == a and byte(text, at + 2) == b and byte(text, at + 3) == c:
-        return at + 4
-    return -1
-
-
-@helper
-def skip_key(text, at):  # type: ignore[no-untyped-def]
-    """Place of the value that follows the key at `at`; -1 if there is no key."""
-    at = skip_string(text, at)
-    if at < 0:
-        return -1
-    at = skip_space(text, at)
-    if byte(text, at) != _COLON:
-        return -1
-    return skip_space(text, at + 1)
-
-
-@helper
-def skip_scalar(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
-    """Place after a string, number or word; -1 if there is none."""
-    c = byte(text, at)
-    if c == _QUOTE:
-        return skip_string(text, at)
-    if c == 116:
-        return skip_word(text, at, 114, 117, 101)
-    if c == 110:
-        return skip_word(text, at, 117, 108, 108)
-    if c == 102:  # false
-        return skip_word(text, at + 1, 108, 115, 101) if byte(text, at + 1) == 97 else -1
-    at, outcome, _ = read_number(text, at, powers, tens, scratch)
-    return -1 if outcome == WRONG else at
-
-
-@helper
-def skip_value(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
-    """Place after the value at `at`; -1 if it is no JSON or nested more than 60 deep."""
-    depth = 0
-    objects = np.uint64(0)  # one bit a level: inside an object or a list
-    while True:
-        c = byte(text, at)
-        done = True
-        if c in (_OPEN_OBJECT, _OPEN_LIST):
-            opened_object = c == _OPEN_OBJECT
-            at = skip_space(text, at + 1)
-            if byte(text, at) == (_CLOSE_OBJECT if opened_object else _CLOSE_LIST):
-                at += 1
-            else:
-                done = False
-                depth += 1
-                if depth > 60:
-                    return -1
-                objects = (objects << np.uint64(1)) | np.uint64(opened_object)
-                if opened_object:
-                    at = skip_key(text, at)
-        else:
-            at = skip_scalar(text, at, powers, tens, scratch)
-        if at < 0:
-            return -1
-        while done:
-            if depth == 0:
-                return at
-            at = skip_space(text, at)
-            in_object = objects & np.uint64(1) == np.uint64(1)
-            if byte(text, at) == _COMMA:
-                at = skip_space(text, at + 1)
-                if in_object:
-                    at = skip_key(text, at)
-                    if at < 0:
-                        return -1
-                done = False
-            elif byte(text, at) == (_CLOSE_OBJECT if in_object else _CLOSE_LIST):
-                at += 1
-                depth -= 1
-                objects = objects >> np.uint64(1)
-            else:
-                return -1

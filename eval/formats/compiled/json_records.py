@@ -1,6 +1,6 @@
-"""Compiled code that reads COCO JSON records; json_columns calls it.
+"""Read the records of COCO JSON in compiled code; called by json_columns.
 
-Text is an array of bytes with NULS NULs after it (see json_numbers).
+Text is an array of bytes followed by NULS NULs (see json_numbers).
 """
 
 from __future__ import annotations
@@ -8,13 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from eval.compiled import helper, kernel
-from eval.formats.compiled.json_numbers import (
-    HARD,
-    NULS,
-    PLAIN,
-    byte,
-    read_number,
-    skip_digits,
+from eval.formats.compiled.json_numbers import HARD, NULS, PLAIN, byte, read_number, skip_digits
+from eval.formats.compiled.json_values import (
     skip_key,
     skip_space,
     skip_string,
@@ -29,13 +24,13 @@ STUCK, STOPPED, CLOSED = 0, 1, 2
 
 @kernel("u1[1] -> i8")
 def first_place(text):  # type: ignore[no-untyped-def]
-    """Place of what is not white space."""
+    """The first place that is not white space."""
     return skip_space(text, 0)
 
 
 @kernel("u1[1] u8[2] f8[1] u8[1] i8[2] -> i8")
 def top_level(text, powers, tens, scratch, places):  # type: ignore[no-untyped-def]
-    """Keys and values of the top-level object as (key begin, end, value begin, end)."""
+    """Find begin and end of each key and begin and end of its value in the top-level object."""
     at = skip_space(text, 0)
     if byte(text, at) != 123:
         return -1
@@ -72,7 +67,7 @@ def top_level(text, powers, tens, scratch, places):  # type: ignore[no-untyped-d
 
 @kernel("u1[1] -> i8")
 def next_record(text):  # type: ignore[no-untyped-def]
-    """First place where `{` follows `},`; -1 if there is none."""
+    """The first place where `{` follows `},`; -1 if there is none."""
     for at in range(len(text) - NULS):
         if byte(text, at) == 125:
             place = skip_space(text, at + 1)
@@ -85,7 +80,7 @@ def next_record(text):  # type: ignore[no-untyped-def]
 
 @helper
 def find_row(keys, rows, wanted):  # type: ignore[no-untyped-def]
-    """Row of an id in a sorted table; -1 if it is not there."""
+    """The row of an id in a sorted table; -1 if it is not in the table."""
     low, high = 0, len(keys)
     while low < high:
         middle = (low + high) >> 1
@@ -100,7 +95,7 @@ def find_row(keys, rows, wanted):  # type: ignore[no-untyped-def]
 
 @helper
 def is_field(text, at, names, field):  # type: ignore[no-untyped-def]
-    """Whether the key at `at` is that field's name, quotation marks included."""
+    """Whether the key at `at` is the name of a field, including the quotation marks."""
     first, second = load_word(text, at), load_word(text, at + 8)
     return (first & names[field, 1]) == names[field, 0] and (
         (second & names[field, 3]) == names[field, 2]
@@ -109,7 +104,7 @@ def is_field(text, at, names, field):  # type: ignore[no-untyped-def]
 
 @helper
 def read_integer(text, at, out):  # type: ignore[no-untyped-def]
-    """Read a whole number of 64 bits into out[0]; place after it, -1 if none."""
+    """Read a 64-bit integer into out[0]; return the place after it, -1 if there is none."""
     negative = byte(text, at) == 45
     if negative:
         at += 1
@@ -117,7 +112,7 @@ def read_integer(text, at, out):  # type: ignore[no-untyped-def]
     at, digits = skip_digits(text, at, np.uint64(0))
     length, value = at - first, np.int64(digits)
     c = byte(text, at)
-    # More than 2^63 - 1 in 19 digits turns negative.
+    # 19 digits above 2^63 - 1 overflow to a negative value.
     if length == 0 or length > 19 or value < 0 or (byte(text, first) == 48 and length > 1):
         return -1
     if c == 46 or c == 101 or c == 69:
@@ -128,7 +123,7 @@ def read_integer(text, at, out):  # type: ignore[no-untyped-def]
 
 @helper
 def read_flag(text, at):  # type: ignore[no-untyped-def]
-    """0 or 1 for 0, 1, false, true, and the place after it; -1 if it is neither."""
+    """The value (0 or 1) of 0, 1, false or true, and the place after it; -1 for anything else."""
     c = byte(text, at)
     if c == 48 or c == 49:
         n = byte(text, at + 1)
@@ -151,11 +146,12 @@ def read_records(  # type: ignore[no-untyped-def]
     images, labels, boxes, values, ids, flags,
     powers, tens, scratch, hard, following, integer, state,
 ):  # fmt: skip
-    """Read the list at `begin`, or its rest from the record at `begin`, up to `stop`.
+    """Read the list at `begin`, or the rest of it from the record at `begin` on, up to `stop`.
 
-    state: how it ended (STUCK, STOPPED at or after `stop`, CLOSED), place of the first record not
-    read or after the list, row of that record, fields that every record has, hard numbers
-    (place, row, column) left to the caller.
+    `state` gets how reading ended (STUCK, STOPPED at or after `stop`, CLOSED at the end of the
+    list), the place of the first record not read or after the list, the row of that record, the
+    fields that every record has, and the number of rows in `hard`: (place, row, column) of numbers
+    left to the caller.
     """
     always = np.int64(-1)
     count_hard = 0
@@ -175,11 +171,13 @@ def read_records(  # type: ignore[no-untyped-def]
         seen = np.int64(0)
         value = np.nan
         flag = 0
-        last = len(lengths)  # the field before; at first none
+        last = len(lengths)  # the previous field; none at first
         if byte(text, at) == 125:
             return
         while True:
-            field = following[last]  # records of a file look alike
+            field = following[
+                last
+            ]  # the records of a file usually have the same fields in the same order
             if not is_field(text, at, names, field):
                 field = len(lengths) - 1
                 while field >= 0 and not is_field(text, at, names, field):
@@ -187,7 +185,7 @@ def read_records(  # type: ignore[no-untyped-def]
                 if field < 0:
                     key_end = skip_string(text, at)
                     for i in range(at, key_end):
-                        if byte(text, i) == 92:  # a name in disguise
+                        if byte(text, i) == 92:  # an escaped name might be that of a field
                             return
                 else:
                     following[last] = field
@@ -204,7 +202,7 @@ def read_records(  # type: ignore[no-untyped-def]
             if field < 0 or not (wanted >> field) & 1:
                 at = skip_value(text, at, powers, tens, scratch)
             else:
-                if (seen >> field) & 1:  # twice: the slow way knows which counts
+                if (seen >> field) & 1:  # a repeated field is left to the JSON parser
                     return
                 seen |= np.int64(1) << field
                 if field == 0 or field == 1 or field == 5:
@@ -275,7 +273,7 @@ def read_records(  # type: ignore[no-untyped-def]
         values[row] = value
         if len(flags):
             flags[row] = flag
-        # Read for good once what follows is known: the text may go on in another piece.
+        # The record counts as read once the next one is found, because the text may end in between.
         if byte(text, at) == 44:
             at = skip_space(text, at + 1)
             if byte(text, at) != 123:

@@ -1,4 +1,4 @@
-"""Results in COCO JSON: a list of detections, or an object that holds one."""
+"""Results in COCO JSON: a list of detections, or an object with such a list."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.compiled import json_columns
+from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
 from eval.formats.results.tables import LEFT_OUT
 from eval.records import (
@@ -105,15 +106,15 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
             path, dataset.image_index_by_id, dataset.label_by_category_id
         )
         if columns is None:
-            parts = json_columns.read_parts(path, ("images", "categories"))
-            if parts is None or "annotations" not in parts.places:
+            top = read_top_level(path, ("images", "categories"))
+            if top is None or "annotations" not in top.places:
                 return None
             where = f"{source}: annotations"
             columns = json_columns.read_result_list(
-                parts.text,
-                parts.places["annotations"],
-                _rows_by_file_name(parts.values, dataset, source)[0],
-                _labels_by_name(parts.values, dataset, source),
+                top.text,
+                top.places["annotations"],
+                _rows_by_file_name(top.values, dataset, source)[0],
+                _labels_by_name(top.values, dataset, source),
             )
     except OSError:
         return None

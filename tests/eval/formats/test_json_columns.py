@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.formats.compiled import json_columns
-from eval.formats.compiled.json_columns import Columns, read_annotations, read_parts, read_results
+from eval.formats.compiled.json_columns import Columns, read_annotations, read_results
+from eval.formats.compiled.json_objects import read_top_level
 
 IMAGES = {3: 0, 7: 1, -2: 2, 2**62: 3}
 LABELS = {1: 0, 90: 1}
@@ -29,7 +30,7 @@ def read(folder: Path, content: str | bytes, *, results: bool = True) -> Columns
     if results:
         return read_results(path, IMAGES, LABELS)
     path.write_bytes(b'{"annotations":' + path.read_bytes() + b"}")
-    found = read_parts(path, ())
+    found = read_top_level(path, ())
     if found is None:
         return None
     return read_annotations(found.text, found.places["annotations"], IMAGES, LABELS)
@@ -238,7 +239,7 @@ def test_parts_of_an_object(tmp_path: Path) -> None:
     path.write_text(
         ' {"images": [{"id": 1}], "info": {"a": [1, {"b": "]}"}]}, "annotations": [ ] }\n'
     )
-    found = read_parts(path, ("images",))
+    found = read_top_level(path, ("images",))
     assert found is not None and found.values == {"images": [{"id": 1}]}
     assert list(found.places) == ["images", "info", "annotations"]
     columns = read_annotations(found.text, found.places["annotations"], IMAGES, LABELS)
@@ -247,7 +248,7 @@ def test_parts_of_an_object(tmp_path: Path) -> None:
         '{"a": 1, "a": 2}', '{"a": 1} 2', '{"a": tru}', '{"a" 1}', "{", '{"\\u0061": 1}', "3", ""
     ):  # fmt: skip
         path.write_text(odd)
-        assert read_parts(path, ()) is None
+        assert read_top_level(path, ()) is None
 
 
 @pytest.mark.parametrize("piece", [90, 101, 150, 1000])
