@@ -99,25 +99,29 @@ def fill(options: Options, content: object, where: str, section: str = "") -> Op
     place = f"{where}: {section}" if section else where
     if not isinstance(content, dict):
         raise DetectorError(f"{place}: expected keys and values, got {content!r}")
-    own = {item.name: item for item in fields(options) if item.name != "loop"}
-    loop = getattr(options, "loop", None)
-    of_loop = [item.name for item in fields(loop)] if loop else []
-    known = [*of_loop, *own]
+    own, loop = {item.name: item for item in fields(options)}, getattr(options, "loop", None)
+    of_loop: list[str] = []
+    if loop is not None:  # its keys stand among the section's own
+        of_loop = [item.name for item in fields(loop)]
+        del own["loop"]
     for key in content:
-        if key not in known:
-            raise DetectorError(f"{place}: unknown key {key!r}{suggest(str(key), known)}")
-    changes: dict[str, Any] = {}
-    types = typing.get_type_hints(type(options))
-    for key in (key for key in own if key in content):
+        if key not in own and key not in of_loop:
+            remedy = suggest(str(key), [*of_loop, *own])
+            raise DetectorError(f"{place}: unknown key {key!r}{remedy}")
+
+    types, changes = typing.get_type_hints(type(options)), dict[str, Any]()
+    for key, item in own.items():
+        if key not in content:
+            continue
         name = f"{section}.{key}" if section else key
-        value = content[key]
         if is_dataclass(types[key]):
-            changes[key] = fill(getattr(options, key), value, where, name)
+            changes[key] = fill(getattr(options, key), content[key], where, name)
         else:
-            changes[key] = _checked(own[key], _convert(types[key], value, name, where), name, where)
-    if loop:
-        inside = {key: content[key] for key in of_loop if key in content}
-        changes["loop"] = fill(loop, inside, where, section)
+            value = _convert(types[key], content[key], name, where)
+            changes[key] = _checked(item, value, name, where)
+    if loop is not None:
+        given = {key: content[key] for key in of_loop if key in content}
+        changes["loop"] = fill(loop, given, where, section)
     filled = replace(options, **changes)
     if isinstance(filled, NetworkOptions):
         _check_mode(filled, where)

@@ -15,6 +15,25 @@ WITHOUT_OPTION: dict[str, dict[str, bool | float]] = {
 }
 
 
+def check_fit(recipe: Recipe, dataset: Dataset, start: Detector | None, part: str) -> None:
+    """Refuse a recipe, a data set and an initial detector that do not fit one another.
+
+    Raises
+    ------
+    DetectorError
+        Other classes; an option that the mode would ignore; an ensemble to start from; no trunk
+        for MultiBox.
+    """
+    if start is not None:
+        check_classes(dataset, start, part)
+    if part == "multibox":
+        check_has_trunk(recipe, start)
+        return
+    check_mode(recipe)
+    if start is not None:
+        check_is_one(start, "--weights")
+
+
 def check_mode(recipe: Recipe) -> None:
     """Refuse an option that the recipe's mode would ignore, unless it has its default."""
     mode = recipe.network.mode

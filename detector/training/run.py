@@ -16,7 +16,7 @@ from detector.errors import DetectorError
 from detector.pictures.dataset_folder import find_image_folder
 from detector.pipeline import Detector
 from detector.recipes import Recipe
-from detector.training.checks import check_classes, check_has_trunk, check_is_one, check_mode
+from detector.training.checks import check_fit, check_is_one
 from detector.training.job import (
     Job,
     load_named,
@@ -85,24 +85,18 @@ def train(
         be divided evenly among the processes.
     """
     dataset = read_training_data(data, split)
-    if start is not None:
-        check_classes(dataset, start, part)
+    check_fit(recipe, dataset, start, part)
     folder = images or find_image_folder(data, dataset)
-    if part == "multibox":
-        check_has_trunk(recipe, start)
-    else:
-        check_mode(recipe)
-    if start is not None and part != "multibox":
-        check_is_one(start, "--weights")
     initial = start or _initial(recipe, imagenet_weights)
     parts = parts_per_step(recipe, machine)
     learned, held_out = split_validation(dataset, recipe.training.validation_fraction, SPLIT_SEED)
     with join_processes(device) as processes, processes.holding(output):
-        if part != "multibox":  # refused now, not after minutes of selective search
-            processes.places(parts)
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         for note in dataset.notes:
             console.print(note, markup=False, highlight=False, soft_wrap=True)
+        # Whatever would end the run is refused now, not after minutes of selective search
+        if part != "multibox":
+            processes.places(parts)
         proposer = None
         if recipe.proposer and recipe.network.mode == "warp":
             proposer = load_named("proposer", recipe.proposer, processes.device)
