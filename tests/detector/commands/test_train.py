@@ -30,7 +30,7 @@ from tests.made_up import CATEGORY_IDS, NAMES
             "--imagenet-weights: MultiBox is trained",
         ),
         (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
-        (["--split", "train"], "its format has no 'split'; leave it out"),
+        (["--split", "train"], "the format has no option 'split'; leave it out"),
         (["--set", "training.box_weight=-1"], "training.box_weight is -1.0; use 0.0 to"),
         (
             ["--part", "multibox", "--members", "2"],
