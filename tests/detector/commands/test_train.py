@@ -249,3 +249,19 @@ def test_the_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert option in text
     assert "derived from the data" in " ".join(text.split())
+
+
+def test_options_of_the_machine_reach_the_run_and_not_its_recipe(
+    quick: None, small_dataset: Path, tmp_path: Path
+) -> None:
+    words = ["train", "--data", str(small_dataset), "-o", str(tmp_path / "run")]
+    words += ["--part", "detector", "--epochs", "0.4", "--images-per-pass", "1"]
+    options = ["--precision", "fp32", "--checkpoint-minutes", "7", "--memory-gb", "2"]
+    assert main([*words, *options]) == 0
+    described = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert described["machine"] == {
+        "precision": "fp32", "checkpoint_minutes": 7.0, "memory_gb": 2.0, "images_per_pass": 1,
+        "crops_per_pass": 32,
+    }  # fmt: skip
+    assert "fp32" not in (tmp_path / "run" / "recipe.yaml").read_text()
+    assert main(words) == 0  # another precision continues the run

@@ -22,6 +22,7 @@ from detector.training.photographs import (
     StepData,
     image_order,
 )
+from detector.training_loop.machine import Machine
 from detector.training_loop.splits import split_at_random
 from eval import read_dataset
 from tests.made_up import altered
@@ -133,6 +134,25 @@ def test_photographs_of_one_scale_differ_in_nothing_else(tmp_path: Path) -> None
     assert any(one != other for one, other in zip(sides[::2], sides[1::2], strict=True))
     with pytest.raises(DetectorError, match=r"step \(4\): use a multiple of .*scale \(3\)"):
         steps(source, images_per_step=4, images_per_scale=3)
+
+
+@pytest.mark.parametrize("per_pass", [1, 4])
+def test_passes_change_neither_the_photographs_of_a_step_nor_their_scales(
+    per_pass: int, tmp_path: Path
+) -> None:
+    source = photographs(tmp_path, [[1], [2], [3], [1, 2]])
+    values = {"epochs": 9.0, "images_per_step": 4, "short_sides": (64, 96), "images_per_scale": 2}
+    usual = steps(source, **values)
+    machine = Machine(images_per_pass=per_pass)
+    other = StepData(source, range(4), NETWORK, options(**values), machine)
+    assert (usual.parts_per_step, other.parts_per_step) == (2, 4 // per_pass)
+    assert usual.fingerprint() == other.fingerprint()
+    for step in range(9):
+        found = [e for place in range(other.parts_per_step) for e in other.part(step, place)]
+        for example, expected in zip(found, usual.part(step, 0) + usual.part(step, 1), strict=True):
+            assert example.key == expected.key
+            assert torch.equal(example.images[0], expected.images[0])
+            np.testing.assert_array_equal(example.boxes_xyxy, expected.boxes_xyxy)
 
 
 def test_photographs_of_rare_classes_come_more_often(tmp_path: Path) -> None:
