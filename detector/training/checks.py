@@ -8,7 +8,7 @@ from detector.pipeline import Detector
 from detector.recipes import NetworkOptions, Recipe, TrainingOptions
 from eval import Dataset
 
-# Options of `training` that a mode does not have, with the value that says what it does instead
+# Options of `training` that a mode does not have, with the value that describes what it does
 WITHOUT_OPTION: dict[str, dict[str, bool | float]] = {
     "shared": {"box_regression": True, "auxiliary_weight": 0.0, "class_balance": 0.0},
     "warp": {"repeat_threshold": 0.0},

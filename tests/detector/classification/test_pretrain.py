@@ -248,12 +248,12 @@ def test_what_is_held_out_leaves_every_class_a_picture() -> None:
 class Fixed(nn.Module):
     """A network that always predicts the same logits."""
 
-    def __init__(self, *answers: list[float]) -> None:
+    def __init__(self, *logits: list[float]) -> None:
         super().__init__()
-        self.answers = torch.tensor(answers)
+        self.logits = torch.tensor(logits)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(answer.expand(len(x), -1) for answer in self.answers)
+        return tuple(row.expand(len(x), -1) for row in self.logits)
 
 
 def test_auxiliary_losses_count_three_tenths() -> None:
@@ -261,7 +261,7 @@ def test_auxiliary_losses_count_three_tenths() -> None:
     part = Crops(torch.zeros(3, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0, 0]), ())
     found = classification_losses(QUIET)(model, part, CPU)
     assert float(found["classes"]) == pytest.approx(0.126928, abs=1e-6)  # log(1 + e^-2)
-    # log 2 + log(1 + e) = .693147 + 1.313262
+    # log 2 + log(1 + e) = 0.693147 + 1.313262
     assert float(found["auxiliary"]) == pytest.approx(0.3 * 2.006409, abs=1e-6)
 
 

@@ -158,14 +158,14 @@ def test_a_network_that_reads_crops_with_a_proposer(
 ) -> None:
     options = recipe("warp", small_weights, epochs=0.4)
     other_sizes = replace(options.network, short_side=48, pyramid=(0.5,))
-    asked = replace(options, network=other_sizes)  # the proposer sees what it learned to see
-    folder = run(small_dataset, tmp_path / "run", asked, cache)
+    other = replace(options, network=other_sizes)  # the proposer's own sizes replace these
+    folder = run(small_dataset, tmp_path / "run", other, cache)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 2 and {"classes", "boxes", "auxiliary"} <= lines[-1].keys()
 
     trained, proposer = (Detector.load(path, device="cpu") for path in (folder, small_weights))
     assert trained.info.members == ("proposer", "warp") and trained.recipe == options
-    assert not differing(trained.members[0].model, proposer.model)  # it may be asked in a cascade
+    assert not differing(trained.members[0].model, proposer.model)  # a cascade may use it
     found, stages = trained.trace(small_dataset.parent / "1.png", threshold=0.0)
     assert len(found) and len(stages.regions_xyxy) == 2 < len(stages.proposals_xyxy)
 
@@ -211,31 +211,31 @@ def proposals(boxes: np.ndarray) -> Proposals:
 def test_a_proposer_s_multibox_runs_once_for_the_number_of_boxes_wanted(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    asked = []
+    calls = []
 
     class Proposer(SimpleNamespace):
         digest = staticmethod(lambda: "one")
 
         def multibox_proposals(self, image: np.ndarray, count: int) -> Proposals:
-            asked.append((image.shape, count))
-            boxes = np.array([[1, 2, 33, 44], [5, 6, 70, 80]], np.float32) + len(asked)
+            calls.append((image.shape, count))
+            boxes = np.array([[1, 2, 33, 44], [5, 6, 70, 80]], np.float32) + len(calls)
             scores = np.array([0.75, 0.25], np.float32)
-            return Proposals(boxes, scores, np.full(2, "multibox"))[: count - len(asked) % 2]
+            return Proposals(boxes, scores, np.full(2, "multibox"))[: count - len(calls) % 2]
 
     path, dataset, folder = tmp_path / "boxes", read_dataset(small_dataset), small_dataset.parent
     source = MultiBoxSource(Proposer(), 2, dataset, folder, [1, 4])
     found = kept_multibox(source, path, Console(quiet=True))
-    assert asked == [((96, 128, 3), 2)] * 2
+    assert calls == [((96, 128, 3), 2)] * 2
     assert [boxes.boxes_xyxy[0, 0] for boxes in found] == [2, 3]
     assert [len(boxes) for boxes in found] == [1, 2]
     for one, again in zip(found, kept_multibox(source, path, Console(quiet=True)), strict=True):
         assert np.array_equal(one.boxes_xyxy, again.boxes_xyxy)
         assert np.array_equal(one.scores, again.scores)
         assert one.source.tolist() == again.source.tolist()
-    assert len(asked) == 2
+    assert len(calls) == 2
     for other in (source._replace(boxes=1), source._replace(images=[1, 3])):
         kept_multibox(other, path, Console(quiet=True))
-    assert len(asked) == 6
+    assert len(calls) == 6
 
 
 def test_a_detector_is_measured_under_the_data_set_s_ids(small_dataset: Path) -> None:

@@ -29,7 +29,7 @@ def test_losses_by_hand() -> None:
     # 2 of 4, 6 of 8, 1 of 3
     expected = [math.log(2), math.log(4 / 3), math.log(3)]
     np.testing.assert_allclose(found.classes, expected, rtol=1e-6)
-    # smooth L1: .5 x^2 below 1, |x| - .5 above
+    # smooth L1: 0.5 x^2 below 1, |x| - 0.5 above
     np.testing.assert_allclose(found.boxes, [0, 0, 2 * (0.125 + 2.5)], rtol=1e-6)
 
 
@@ -37,7 +37,7 @@ def test_label_smoothing_spreads_a_share_over_all_classes() -> None:
     logits, deltas = torch.tensor([[math.log(2), 0.0, 0.0]]), torch.zeros(1, 2, 4)
     options = TrainingOptions(label_smoothing=0.3)
     found = region_losses(logits, deltas, regions([0], [[0, 0, 0, 0]]), options)
-    # Target .7 + .1, .1, .1; probabilities .5, .25, .25
+    # Target 0.7 + 0.1, 0.1, 0.1; probabilities 0.5, 0.25, 0.25
     assert float(found.classes) == pytest.approx(0.8 * math.log(2) + 0.2 * math.log(4))
 
 

@@ -100,14 +100,14 @@ def test_layers_are_frozen_up_to_the_one_named() -> None:
 def test_as_many_of_multibox_s_boxes_are_learned_from_as_wanted(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    asked = []
+    counts = []
 
     class Heads:
         def propose(self, feature_map: torch.Tensor, height: int, width: int, count: int) -> Any:
-            asked.append(count)
+            counts.append(count)
             return SimpleNamespace(boxes_xyxy=np.zeros((0, 4), np.float32))
 
     run = trainer(small_dataset, tmp_path, epochs=1.0)
     losses = detector_losses(run.data.options, Heads(), multibox_boxes=7)  # type: ignore[arg-type]
     losses(run.model, run.data.part(0, 0), CPU)
-    assert asked == [7]
+    assert counts == [7]

@@ -143,15 +143,15 @@ def test_losses_are_those_of_all_windows_of_the_step(small_dataset: Path) -> Non
         parts = [data.part(0, place) for place in range(3)]
         found = [losses(model, part, CPU) for part in parts]
         crops = torch.cat([part_crops(part, data.store, 16, CPU) for part in parts])
-        answers = model.predict_crops(crops)
+        predicted = model.predict_crops(crops)
     labels = torch.from_numpy(np.concatenate([part.labels for part in parts]))
     deltas = torch.from_numpy(np.concatenate([part.deltas for part in parts]))
     mean = {key: sum(loss[key] for loss in found) / 3 for key in found[0]}
-    torch.testing.assert_close(mean["classes"], F.cross_entropy(answers.logits, labels))
-    sides = sum(F.cross_entropy(side, labels) for side in answers.auxiliary)
+    torch.testing.assert_close(mean["classes"], F.cross_entropy(predicted.logits, labels))
+    sides = sum(F.cross_entropy(side, labels) for side in predicted.auxiliary)
     torch.testing.assert_close(mean["auxiliary"], 0.3 * sides)
     rows = labels.nonzero()[:, 0]
-    error = (answers.deltas[rows, labels[rows] - 1] - deltas[rows]).abs()
+    error = (predicted.deltas[rows, labels[rows] - 1] - deltas[rows]).abs()
     smooth = torch.where(error < 1, error**2 / 2, error - 0.5).sum() / 8
     torch.testing.assert_close(mean["boxes"], smooth)
 

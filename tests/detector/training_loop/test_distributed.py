@@ -46,9 +46,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for rank in ("0", "1")
     ]  # fmt: skip
-    said = [process.communicate(timeout=120)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
-    assert not any("unused" in text or "Warning" in text for text in said), said
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], outputs
+    assert not any("unused" in text or "Warning" in text for text in outputs), outputs
     return folder
 
 

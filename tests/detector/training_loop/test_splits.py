@@ -73,7 +73,7 @@ def test_classes_too_small_for_a_share_give_one_together() -> None:
     alone = [[label] for label in range(CLASSES)] * 4
     held = split_validation(dataset(alone), 0.1, seed=0)[1]
     assert len(held) == 2
-    # Beside a class of 20, which gives its 2, four of 4 give .1 * 16 together
+    # Beside a class of 20, which gives its 2, four of 4 give 0.1 * 16 together
     held = split_validation(dataset(alone[: 4 * CLASSES] + [[0]] * 16), 0.1, seed=0)[1]
     assert [image for image in held if image >= 20 or not image % CLASSES]
     assert len(held) == 4
