@@ -117,7 +117,7 @@ def _check_kind(table: DetectionTable, name: str) -> None:
     array, (kinds, words) = getattr(table, name), KINDS[name]
     if not isinstance(array, np.ndarray):
         raise EvaluationError(
-            f"{table.source}: {name} is a {type(array).__name__}; expected an array"
+            f"{table.source}: {name}: expected an array; got {type(array).__name__}"
         )
     if array.dtype.kind not in kinds:
         raise EvaluationError(f"{table.source}: {name} of dtype {array.dtype}; expected {words}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EvaluationError(ValueError):
-    """The user can correct this fault in ground truth, detections or options; one line of text."""
+    """A fault in ground truth, detections or options; the message is one line with the remedy."""
 
     def __init__(self, message: str) -> None:
         # Names and values from the user's files may contain line breaks and unprintable characters.

@@ -79,7 +79,7 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
     """
     if not isinstance(dataset, Dataset):
         raise EvaluationError(
-            f"the ground truth is a {type(dataset).__name__}; expected what read_dataset returns"
+            f"ground truth: expected a data set from read_dataset; got {type(dataset).__name__}"
         )
     if isinstance(detections, DetectionTable):
         return checked_table(detections, dataset)
@@ -113,7 +113,7 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
 def _place(path: str | os.PathLike[str]) -> Path:
     """A path that the system accepts, whether or not a file exists there."""
     if not isinstance(path, (str, os.PathLike)):
-        raise EvaluationError(f"a {type(path).__name__}; expected the path of a file or folder")
+        raise EvaluationError(f"expected the path of a file or folder; got {type(path).__name__}")
     try:
         os.stat(path)
     except FileNotFoundError:

@@ -77,14 +77,14 @@ def another_format(outside: float, cornered: float, sized: bool) -> str:
         Whether the format has width and height rather than corners.
     """
     remedy = (
-        "are x and y swapped, or have the images another size? expected [xmin, ymin, xmax, ymax] "
-        "in pixels"
+        "are x and y swapped, or do the images have another size? expected [xmin, ymin, xmax, "
+        "ymax] in pixels"
     )
     if sized and cornered >= NEARLY_ALL:
         remedy = "bbox seems to be [x1, y1, x2, y2]; expected [x, y, width, height]"
     elif sized:
         remedy = (
-            "do they start at the centre, are x and y swapped, or have the images another size? "
+            "do they start at the centre, are x and y swapped, or do the images have another size? "
             "expected [x, y, width, height] in pixels"
         )
     return f"{outside:.0%} of the boxes end far outside their image: {remedy}"

@@ -1,4 +1,4 @@
-"""Numbers and names in notes and messages."""
+"""Wording of notes and messages."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ from eval.formats.faults import Fault
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.xml_boxes import oddities
 from eval.reading import read_dataset, read_detections, reader_of, results_reader_of
+from eval.wording import amount
 
 __all__ = ["Finding", "check"]
 ORDER = (ERROR, WARNING, NOTE)
@@ -133,7 +134,8 @@ def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: lis
     if not len(table):
         message = "no detections: every object will count as missed"
         findings.append(Finding(WARNING, "empty list", source, "", message))
-    content = f"{len(table)} detections on {len(np.unique(table.images))} images"
+    images = amount(len(np.unique(table.images)), "image")
+    content = f"{amount(len(table), 'detection')} on {images}"
     findings.append(Finding(NOTE, "content", source, "", content))
 
 
@@ -169,7 +171,7 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
     findings += box_smells(boxes, dataset.source)
     findings += name_smells(names, image_at, "file_name")
     for row in np.flatnonzero(np.isnan(sizes.reshape(-1, 2)).any(axis=1)).tolist():
-        message = "its size is unknown: boxes outside of it cannot be detected"
+        message = "its size is unknown, so that boxes outside of it are not reported"
         findings.append(Finding(WARNING, "image without size", image_at(row), "size", message))
     folders = [path / "JPEGImages", path / "images"]
     findings += missing_files(names, folders, image_at)
@@ -178,8 +180,8 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
         dataset.class_names, used, lambda label: f"{dataset.source}: class {label + 1}", "object"
     )
     content = (
-        f"{len(dataset)} images, {len(dataset.class_names)} classes, {len(truths)} objects; "
-        f"boxes {truths.layout}"
+        f"{amount(len(dataset), 'image')}, {amount(len(dataset.class_names), 'class', 'classes')}, "
+        f"{amount(len(truths), 'object')}; boxes {truths.layout}"
     )
     findings.append(Finding(NOTE, "content", dataset.source, "", content))
 

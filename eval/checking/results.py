@@ -92,7 +92,8 @@ def check_results(
     if not records.records:
         message = "no detections: every object will count as missed"
         findings.append(Finding(WARNING, "empty list", source, "", message))
-    content = f"{len(records.records)} detections on {len(set(boxes.images.tolist()))} images"
+    images = amount(len(set(boxes.images.tolist())), "image")
+    content = f"{amount(len(records.records), 'detection')} on {images}"
     findings.append(Finding(NOTE, "content", source, "", content))
 
 

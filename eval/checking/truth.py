@@ -73,8 +73,9 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     findings += box_smells(boxes, source)
     findings += _area_smells(annotations)
     content = (
-        f"{len(images.records)} images, {len(categories.records)} classes, "
-        f"{len(annotations.records)} objects"
+        f"{amount(len(images.records), 'image')}, "
+        f"{amount(len(categories.records), 'class', 'classes')}, "
+        f"{amount(len(annotations.records), 'object')}"
     )
     findings.append(Finding(NOTE, "content", source, "", content))
 

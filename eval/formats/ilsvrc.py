@@ -105,7 +105,7 @@ def read_ilsvrc(
         )
     if without:
         notes.append(
-            f"{amount(len(without), 'image')} without XML: read as without objects "
+            f"{amount(len(without), 'image')} without XML: read as images without objects "
             f"(first: {without[0]})"
         )
 

@@ -35,7 +35,7 @@ def measure(
     *,
     official: bool = False,
 ) -> CocoResult:
-    """Match detections and objects, and follow the curves of all classes.
+    """Match detections to objects, and compute the curves of all classes.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def measure_class(  # type: ignore[no-untyped-def]
     own_images, own_scores, own_boxes, own_outcomes, own_partners,
     precision, found_scores, recall, outcomes, partners, facts,
 ):  # fmt: skip
-    """Match the detections rows[begin:end] of one class, and follow its curves.
+    """Match the detections rows[begin:end] of one class, and compute its curves.
 
     `rows` are in image order and are sorted by falling score in place. `precision` and
     `found_scores` are (areas, limits, thresholds, recalls), `recall` is (areas, limits,

@@ -27,7 +27,7 @@ def same(content: bytes) -> bytes:
 
 
 def swap(old: str, new: str) -> Edit:
-    """Replace all of one text by another; it must be there."""
+    """Replace every occurrence of a text, which must exist."""
 
     def change(content: bytes) -> bytes:
         assert old.encode() in content, old
@@ -37,17 +37,17 @@ def swap(old: str, new: str) -> Edit:
 
 
 def first(old: str, new: str) -> Edit:
-    """Replace the first of one text."""
+    """Replace the first occurrence of a text."""
     return lambda content: content.replace(old.encode(), new.encode(), 1)
 
 
 def cut(length: int) -> Edit:
-    """The first bytes only; from the end where negative."""
+    """Keep only the first bytes; a negative number counts from the end."""
     return lambda content: content[:length]
 
 
 def are(content: bytes) -> Edit:
-    """Other content altogether."""
+    """Replace the whole content."""
     return lambda _: content
 
 
@@ -72,7 +72,7 @@ def _xml(number: int, names: dict[int, str], origin: int) -> bytes:
 
 
 def _write(folder: Path, contents: dict[str, bytes], edits: dict[str, Edit]) -> None:
-    """Files by name; an edit of a name that is not there makes that file."""
+    """Write files by name; an edit of a missing name creates the file."""
     for name in dict.fromkeys((*contents, *edits)):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def table(edit: Edit, name: str = "found.csv") -> Callable[[Path], Inputs]:
 
 
 def other_ids(make: Callable[[Path], Inputs]) -> Callable[[Path], Inputs]:
-    """Results against the pictures' names, 1 and 2, where each has the id of the other."""
+    """Results by the images' names, 1 and 2, where each image has the id of the other."""
     images = [{**one, "id": 3 - one["id"]} for one in TRUTH["images"]]
     objects = [{**one, "image_id": 3 - one["image_id"]} for one in TRUTH["annotations"]]
     truth = {**TRUTH, "images": images, "annotations": objects}
@@ -243,7 +243,7 @@ CASES = [
     Case("comp4: score 1e999", voc(cat=first("0.8", "1e999")), "cat.txt: line 2: score is '1e999'"),
     Case("comp4: a class's file empty", voc(dog=are(b"")), NO_DOG, notes=(FEWER,)),
     Case("comp4: boxes of pictures ten times as large", voc(cat=enlarged, dog=enlarged), NOTHING,
-         notes=(FEWER, "outside their image: are x and y swapped, or have the images another")),
+         notes=(FEWER, "outside their image: are x and y swapped, or do the images have another")),
     Case("comp4: boxes in fractions", voc(cat=reduced, dog=reduced), NOTHING,
          notes=(FEWER, "bbox seems to be in fractions of the image")),
     Case("comp4: CRLF", voc(cat=crlf), RIGHT, notes=(FEWER,)),

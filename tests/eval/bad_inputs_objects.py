@@ -1,4 +1,4 @@
-"""Bad detections and options from Python's memory."""
+"""Bad detections and options as Python objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ID_0 = figures((34 / 3 / 101, 0, 0))
 
 
 class Frame:
-    """What a DataFrame is to a program that does not know it."""
+    """A DataFrame as a program without pandas sees it."""
 
     def __repr__(self) -> str:
         return "   image_id\n0         1"
@@ -83,7 +83,7 @@ def put(position: int, value: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def coco(**options: Any) -> Callable[[Path], Inputs]:
-    """Options of the COCO protocol; they may be refused when they are made."""
+    """Options of the COCO protocol, whose constructor may refuse them."""
     return lambda folder: files(folder)._replace(
         options={"protocol": "coco", "options": CocoOptions(**options)}
     )
@@ -95,7 +95,7 @@ def under(**options: Any) -> Callable[[Path], Inputs]:
 
 
 def official(truth: Any = TRUTH, results: Any = RESULTS) -> Callable[[Path], Inputs]:
-    """As the official program has it."""
+    """With the quirks of the official program."""
     return lambda folder: files(folder, truth, results)._replace(options={"official": True})
 
 
@@ -153,7 +153,7 @@ CASES = [
          boxes=np.asfortranarray, scores=lambda a: np.stack([a, a], axis=1)[:, 0]), RIGHT),
     Case("DetectionTable of lists", arrays(
          boxes=lambda a: a.tolist(), scores=lambda a: a.tolist()),
-         "boxes is a list; expected an array"),
+         "boxes: expected an array; got list"),
     Case("DetectionTable with fewer scores than boxes", arrays(scores=lambda a: a[:3]),
          "detections: scores of shape (3,); expected (4,), one for each box"),
     Case("DetectionTable with boxes (4, N)", arrays(boxes=lambda a: a.T[:, :3]),
@@ -180,7 +180,7 @@ CASES = [
          images=lambda a: a[:0], labels=lambda a: a[:0]), NOTHING,
          notes=("there are no detections",)),
     Case("a document as ground truth, where a path belongs", other_dataset(TRUTH),
-         "a dict; expected the path"),
+         "expected the path of a file or folder; got dict"),
     Case("maxDets [1, 10, 300]", coco(max_detections=(1, 10, 300)), ONLY_COCO,
          pycocotools="silently wrong, -1.0000"),
     Case("maxDets (300, 1, 10, 10)", coco(max_detections=(300, 1, 10, 10)), ONLY_COCO),
@@ -195,7 +195,7 @@ CASES = [
          "iou_thresholds: expected numbers from 0 to 1"),
     Case("IoU threshold NaN", coco(iou_thresholds=np.array([np.nan])), "iou_thresholds: expected"),
     Case("IoU threshold 0", coco(iou_thresholds=np.array([0.0])),
-         # The false cat of the second image takes the cat there without touching it.
+         # The false cat of the second image matches the cat there without touching it.
          {"coco": 1.0}, notes=("IoU threshold 0",),
          pycocotools="1.0000: boxes that do not touch match, without a message"),
     Case("IoU thresholds falling", coco(iou_thresholds=np.array([0.9, 0.5])),

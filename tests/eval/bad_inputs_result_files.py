@@ -40,7 +40,7 @@ def in_folders(above: str) -> list[Any]:
 
 
 def missing(folder: Path) -> Inputs:
-    """A path where there is nothing."""
+    """A path that does not exist."""
     return files(folder)._replace(detections=folder / "nothing.json")
 
 

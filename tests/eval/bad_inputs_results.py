@@ -1,4 +1,4 @@
-"""Bad results in COCO JSON: records, and what stands in their place."""
+"""Bad results in COCO JSON: records, and other content in their place."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LINES = "\n".join(json.dumps(record) for record in RESULTS).encode()
 FALSE_LAST = figures((67 / 101, 2 / 3, 7 / 11))
 # Every detection twice: at recall 2/3 two of five are true.
 TWICE = figures(((34 + 33 * 2 / 5) / 101, 1 / 3 + 2 / 15, (4 + 3 * 2 / 5) / 11))
-# The dog not found.
+# The dog is missed.
 NO_DOG = figures(((34 + 33 * 2 / 3) / 101, 5 / 9, (4 + 3 * 2 / 3) / 11), 0)
-# Dogs called cats, cats left out: the only one found overlaps no cat.
+# Dogs labelled as cats, cats left out: the only detection that remains overlaps no cat.
 SHIFTED = NOTHING
 # The two cats of the first image alone: precision 1 up to recall 2/3. No dog is found.
 ONE_IMAGE = figures((67 / 101, 2 / 3, 7 / 11), 0)
-# Corners taken for sides: only the first cat is met, with an overlap of 100^2 / 110^2 = .826,
+# Corners read as sides: only the first cat is matched, with an IoU of 100^2 / 110^2 = 0.826,
 # which 7 of the 10 thresholds pass.
 CORNERS = figures((0.7 * 34 / 101, 1 / 3, 4 / 11), 0)
 
@@ -78,7 +78,7 @@ def in_fractions(results: Any) -> None:
 
 
 def padded(results: Any) -> None:
-    """150 false cats more on one image, worse than all others."""
+    """150 more false cats on one image, with lower scores than all others."""
     box = [0, 0, 50, 50]
     results += [
         {"image_id": 2, "category_id": 1, "bbox": box, "score": 0.5 - i / 1000} for i in range(150)
@@ -131,7 +131,7 @@ CASES = [
          record(1, bbox=[0, 0, 100_001, 100_000]),
          {**RIGHT, "coco": FALSE_LAST["coco"]}, coco_notes=(BEYOND,)),
     Case("bbox with a negative side on the false one", record(1, bbox=[50, 50, -50, 50]), RIGHT,
-         notes=("1 box with a negative side, as without area (first: results.json: record[1])",),
+         notes=("1 box with a negative side (first: results.json: record[1])",),
          other_notes=("detections without width or height, which match nothing: 1",),
          pycocotools="silently wrong, 0.8317: the false detection vanishes"),
     Case("bbox with two negative sides on the false one", record(1, bbox=[400, 300, -100, -100]),
@@ -143,7 +143,7 @@ CASES = [
          CORNERS, notes=("bbox seems to be [x1, y1, x2, y2]",),
          pycocotools="0.1178, without a message"),
     Case("centres in place of corners, a picture twice as large", results_with(doubled_centres),
-         NOTHING, notes=("are x and y swapped, or have the images another size",)),
+         NOTHING, notes=("are x and y swapped, or do the images have another size",)),
     Case("boxes in fractions of the image", results_with(in_fractions), NOTHING,
          notes=("bbox seems to be in fractions of the image",),
          pycocotools="0.0000, without a message"),

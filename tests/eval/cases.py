@@ -1,4 +1,4 @@
-"""Test cases with known answers: small ones made here, published ones where they are present."""
+"""Test cases with known results: small ones made here, and published ones if they are present."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 
 def published(name: str) -> Path:
-    """Folder of a published case; the test is skipped where it is not present."""
+    """The folder of a published case; the test is skipped if it is missing."""
     if not (PUBLISHED / name).is_dir():
         pytest.skip(f"published case {name} is not here")
     return PUBLISHED / name
@@ -64,7 +64,7 @@ def arrays_of(
     excluded: Iterable[tuple[int, int]] = (),
     layout: str = "inclusive0",
 ) -> tuple[DetectionTable, Dataset]:
-    """What a reader makes of these detections and objects; their boxes are inclusive pixels."""
+    """The table and data set of these detections and objects; boxes are inclusive pixels."""
     dataset = group_by_image(
         [ImageRecord(i, f"{i}.jpg", 1000, 1000) for i in range(images)],
         names,

@@ -1,4 +1,4 @@
-"""A small problem to check, changes to it, and what the linter says."""
+"""A small problem to check, changes to it, and the findings of the linter."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESULTS: list[dict[str, Any]] = [
 
 
 def changed(document: Any, *changes: tuple[tuple[str | int, ...], Any]) -> Any:
-    """A copy with other values at some places; ABSENT takes the key away."""
+    """A copy with other values at some places; ABSENT removes the key."""
     document = copy.deepcopy(document)
     for path, value in changes:
         target = document

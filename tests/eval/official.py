@@ -1,8 +1,8 @@
-"""The official MATLAB programs in plain, slow Python: what the kernels are held to.
+"""The official MATLAB programs in plain, slow Python, as the reference for the kernels.
 
 Boxes are inclusive pixels [x1, y1, x2, y2]. Each function follows its program statement by
 statement (VOCevaldet.m and VOCap.m of the VOC devkits, eval_detection.m of the ILSVRC devkit),
-with MATLAB's rules: max and min pass over NaN, a descending sort puts NaN first.
+with MATLAB's rules: max and min skip NaN, and a descending sort puts NaN first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 Box = tuple[float, float, float, float]
-FALSE, PASSED_OVER = -1, -2  # in place of the row of the object that a true detection takes
+FALSE, NOT_COUNTED = -1, -2  # in place of the row of the object that a true detection matches
 
 
 class Found(NamedTuple):
@@ -59,11 +59,11 @@ def largest(values: Sequence[float]) -> float:
 def vocevaldet(
     found: Sequence[Found], given: Sequence[Given], threshold: float
 ) -> tuple[list[int], list[float], list[float], list[int]]:
-    """One class: verdict on each detection; recall, precision and rows down the scores."""
+    """One class: outcome of each detection; recall, precision and rows by falling score."""
     wanted = sum(not one.difficult for one in given)
     rows = sorted(range(len(found)), key=lambda d: (math.isnan(found[d].score), -found[d].score))
     taken = [False] * len(given)
-    verdicts = [FALSE] * len(found)
+    outcomes = [FALSE] * len(found)
     recall, precision, true, false = [], [], 0, 0
     for d in rows:
         best, at = -math.inf, -1
@@ -73,15 +73,15 @@ def vocevaldet(
                 if shared > best:
                     best, at = shared, j
         if best >= threshold and given[at].difficult:
-            verdicts[d] = PASSED_OVER
+            outcomes[d] = NOT_COUNTED
         elif best >= threshold and not taken[at]:
-            taken[at], verdicts[d] = True, at
+            taken[at], outcomes[d] = True, at
             true += 1
         else:
             false += 1
         recall.append(divided(true, wanted))
         precision.append(divided(true, true + false))
-    return verdicts, recall, precision, rows
+    return outcomes, recall, precision, rows
 
 
 def vocap(recall: Sequence[float], precision: Sequence[float]) -> float:
@@ -116,11 +116,11 @@ def object_threshold(box: Box) -> float:
 def eval_detection(
     found: Sequence[Found], given: Sequence[Given], blacklist: set[tuple[int, int]], images: int
 ) -> tuple[list[int], list[list[int]], list[float]]:
-    """All classes: verdict on each detection; of each class up to the last with objects, the
-    rows down the scores and the average precision."""
+    """All classes: outcome of each detection; of each class up to the last with objects, the
+    rows by falling score and the average precision."""
     classes = max((one.label for one in given), default=-1) + 1
     wanted = [sum(one.label == label for one in given) for label in range(classes)]
-    verdicts = [FALSE] * len(found)
+    outcomes = [FALSE] * len(found)
     everything: list[int] = []
     for image in range(images):
         own = [d for d in range(len(found)) if found[d].image == image]
@@ -130,7 +130,7 @@ def eval_detection(
         taken = set()
         for d in own:
             if (image, found[d].label) in blacklist:
-                verdicts[d] = PASSED_OVER
+                outcomes[d] = NOT_COUNTED
                 continue
             best, at = -math.inf, -1
             for j in objects:
@@ -139,7 +139,7 @@ def eval_detection(
                     if shared >= object_threshold(given[j].box) and shared > best:
                         best, at = shared, j
             if at >= 0:
-                verdicts[d] = at
+                outcomes[d] = at
                 taken.add(at)
         for j in objects:
             if (image, given[j].label) in blacklist:
@@ -150,9 +150,9 @@ def eval_detection(
     for label in range(classes):
         recall, precision, true, false = [], [], 0, 0
         for d in rows[label]:
-            true += verdicts[d] >= 0
-            false += verdicts[d] == FALSE
+            true += outcomes[d] >= 0
+            false += outcomes[d] == FALSE
             recall.append(divided(true, wanted[label]))
             precision.append(divided(true, true + false))
         averages.append(vocap(recall, precision))
-    return verdicts, rows, averages
+    return outcomes, rows, averages

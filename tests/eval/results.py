@@ -1,4 +1,4 @@
-"""Results for tests: detections to be written, and the reader that a path stands for."""
+"""Results for tests: detections to write, and the reader for a path."""
 
 from __future__ import annotations
 

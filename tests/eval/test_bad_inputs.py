@@ -47,19 +47,19 @@ def named(case: Case) -> str:
 def test_outcome(tmp_path: Path, case: Case) -> None:
     if isinstance(case.outcome, str):
         for protocol in PROTOCOLS:
-            said = run(case, tmp_path, protocol)
-            assert isinstance(said, str), said.map
-            assert case.outcome in said and len(said.splitlines()) == 1
+            message = run(case, tmp_path, protocol)
+            assert isinstance(message, str), message.map
+            assert case.outcome in message and len(message.splitlines()) == 1
         return
     for protocol, expected in case.outcome.items():
         report = run(case, tmp_path, protocol)
         assert not isinstance(report, str), report
         assert report.map == pytest.approx(expected, abs=1e-12, nan_ok=True), protocol
         own = case.coco_notes if protocol == "coco" else case.other_notes
-        parts, said = (*case.notes, *own), (*report.notes, *report.quirks)
-        assert len(parts) == len(said), said
+        parts, message = (*case.notes, *own), (*report.notes, *report.quirks)
+        assert len(parts) == len(message), message
         for part in parts:
-            assert any(part in sentence for sentence in said), (part, said)
+            assert any(part in sentence for sentence in message), (part, message)
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
@@ -70,7 +70,10 @@ def test_on_the_command_line(
         truth, detections, options, reading = case.make(tmp_path)
     except EvaluationError:
         return
-    is_plain = not options and reading in ({}, {"split": "test"})  # which it reads, too
+    is_plain = not options and reading in (
+        {},
+        {"split": "test"},
+    )
     if not is_plain or not isinstance(truth, Path) or not isinstance(detections, Path):
         return
     protocol = PROTOCOLS[0] if isinstance(case.outcome, str) else next(iter(case.outcome))
@@ -79,8 +82,10 @@ def test_on_the_command_line(
     out, err = capsys.readouterr()
     if isinstance(case.outcome, str):
         assert code == 1 and out == ""
-        said = err.replace(f"{tmp_path}/", "")
-        assert case.outcome in said and said.startswith("detect: ") and said.count("\n") == 1
+        message = err.replace(f"{tmp_path}/", "")
+        assert (
+            case.outcome in message and message.startswith("detect: ") and message.count("\n") == 1
+        )
     else:
         figure = case.outcome[protocol]
         shown = "-" if figure != figure else f"{figure:.4f}"
@@ -112,15 +117,15 @@ def pycocotools_precision(inputs: Inputs) -> float:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         truth = COCO(str(inputs.truth))
-        judge = COCOeval(truth, truth.loadRes(str(inputs.detections)), "bbox")
+        reference = COCOeval(truth, truth.loadRes(str(inputs.detections)), "bbox")
         options = inputs.options.get("options")
         if options is not None:
-            judge.params.maxDets = list(options.max_detections)
-            judge.params.iouThrs = options.iou_thresholds
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return float(judge.stats[0])
+            reference.params.maxDets = list(options.max_detections)
+            reference.params.iouThrs = options.iou_thresholds
+        reference.evaluate()
+        reference.accumulate()
+        reference.summarize()
+    return float(reference.stats[0])
 
 
 ODD = st.sampled_from(
@@ -133,7 +138,7 @@ ODD = st.sampled_from(
 @settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.generate])
 @given(data=st.data())
 def test_any_value_anywhere(data: st.DataObject) -> None:
-    """One line or figures, the same from a file as from memory; the linter agrees."""
+    """A one-line error or figures, equal from files and objects; the linter agrees."""
     named_lists = {**TRUTH, "annotations": RESULTS}
     results = data.draw(st.sampled_from([RESULTS, named_lists]))
     documents: list[Any] = [copy.deepcopy(TRUTH), copy.deepcopy(results)]
@@ -163,7 +168,7 @@ def test_any_value_anywhere(data: st.DataObject) -> None:
 
 
 def answer(call: Callable[[], Any]) -> Any:
-    """What comes back, or the error's text, which is one line."""
+    """The result, or the text of the error, which is one line."""
     try:
         return call()
     except EvaluationError as error:

@@ -1,4 +1,4 @@
-"""The evaluator where neither torch nor anything else but its few libraries is installed."""
+"""The evaluator in an environment with nothing but its few libraries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ for name in found:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of links to what the evaluator needs, and to nothing else."""
+    """A folder of links to the evaluator and its libraries, and to nothing else."""
     folder = tmp_path_factory.mktemp("packages")
     for name in (*LIBRARIES, *OURS):
         spec = find_spec(name)
@@ -66,7 +66,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(packages: Path, code: str, *words: str) -> tuple[Any, set[str]]:
-    """What `code` leaves in `found`, and the modules that it loaded."""
+    """The value of `found` after running `code`, and the loaded modules."""
     program = f"import json, sys\nsys.path.insert(0, sys.argv[1])\n{code}{LOADED}"
     command = [sys.executable, "-S", "-I", "-c", program, str(packages), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -92,7 +92,7 @@ def test_every_module_can_be_imported(packages: Path) -> None:
     assert loaded <= {"eval", "rcnn_kernels", "numpy", "orjson"}
 
 
-def test_what_needs_more_says_so(packages: Path, tmp_path: Path) -> None:
+def test_missing_libraries_are_named(packages: Path, tmp_path: Path) -> None:
     yolo()(tmp_path)
     plain = yolo()(tmp_path / "plain").truth
     (plain / "data.yaml").rename(plain / "classes.txt")
@@ -103,8 +103,8 @@ def test_what_needs_more_says_so(packages: Path, tmp_path: Path) -> None:
         (plain, {}, "pillow"),
         (kit, {}, "scipy"),
     ):
-        said = run(packages, REFUSED, str(place), json.dumps(options))[0]
-        assert f"pip install {library}" in said and len(said.splitlines()) == 1
+        message = run(packages, REFUSED, str(place), json.dumps(options))[0]
+        assert f"pip install {library}" in message and len(message.splitlines()) == 1
 
 
 def test_all_protocols_from_files(packages: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_hand_worked_curve() -> None:
     curves = curves_of(ROWS, [0, 4, 1, 0], "voc")
     assert len(curves) == 4
     own = curves[1]
-    # .9 passed over, .8 true, then the two of .5 in file order; .95 is not judged at all
+    # 0.9 ignored, 0.8 true, then the two of 0.5 in file order; 0.95 is beyond the limit
     assert own.rows.tolist() == [1, 4, 0, 2] and own.scores.tolist() == [0.9, 0.8, 0.5, 0.5]
     assert own.true.tolist() == [0, 1, 2, 2] and own.false.tolist() == [0, 0, 0, 1]
     assert np.isnan(own.precision[0]) and own.precision[1:].tolist() == [1, 1, 2 / 3]
@@ -60,7 +60,7 @@ def test_hand_worked_curve() -> None:
     assert curves[0].false.tolist() == [1] and np.isnan(curves[0].recall).all()
     assert len(curves[2].rows) == 0 and curves[2].counted == 1
     np.testing.assert_array_equal(area_average_precisions(curves), [np.nan, 0.5, 0, np.nan])
-    # recall 0 to .5 sees precision 1: six of eleven points
+    # precision 1 at recall 0 to 0.5: six of eleven points
     np.testing.assert_allclose(
         eleven_point_average_precisions(curves), [np.nan, 6 / 11, 0, np.nan], atol=1e-15
     )
@@ -84,7 +84,7 @@ def test_published_curve() -> None:
     case = json.loads((SHIPPED / "tensorflow_pascal.json").read_text())["expected"]["curve_case"]
     precision, recall = np.array(case["precision"]), np.array(case["recall"])
     assert area_under(precision, recall) == pytest.approx(case["expected_ap"], abs=1e-15)
-    # .9 up to recall .4, .55 at .5
+    # 0.9 up to recall 0.4, 0.55 at 0.5
     assert eleven_points(precision, recall) == pytest.approx((5 * 0.9 + 0.55) / 11, abs=1e-15)
 
 
@@ -92,7 +92,7 @@ def test_nan_as_in_matlab() -> None:
     one, nan = np.array([np.nan, 1.0]), np.full(2, np.nan)
     assert area_under(one, np.array([0, 1.0])) == 1
     assert eleven_points(one, np.array([0, 1.0])) == pytest.approx(1, abs=1e-15)
-    # only passed-over detections; no objects; no detections
+    # only ignored detections; no objects; no detections
     assert area_under(nan, np.zeros(2)) == 0 and np.isnan(eleven_points(nan, np.zeros(2)))
     assert np.isnan(area_under(one, nan)) and eleven_points(one, nan) == 0
     assert area_under(np.empty(0), np.empty(0)) == 0 == eleven_points(np.empty(0), np.empty(0))
@@ -100,7 +100,7 @@ def test_nan_as_in_matlab() -> None:
 
 @pytest.mark.parametrize("tenths", range(1, 11))
 def test_eleven_points_at_the_steps(tenths: int) -> None:
-    # Recall .3, .6 and .7 lie below 3 * .1, 6 * .1 and 7 * .1 in float64.
+    # Recall 0.3, 0.6 and 0.7 lie below 3 * 0.1, 6 * 0.1 and 7 * 0.1 in float64.
     reached = sum(tenths / 10 >= step * 0.1 for step in range(11))
     assert reached == tenths + (tenths not in (3, 6, 7))
     assert eleven_points(np.ones(1), np.array([tenths / 10])) == pytest.approx(

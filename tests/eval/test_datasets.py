@@ -1,4 +1,4 @@
-"""Reading ground truth: arrays by image, and faults named by file, record and field."""
+"""Reading ground truth: arrays by image, and faults with file, record and field."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("where", "value", "said"), FAULTS)
+@pytest.mark.parametrize(("where", "value", "message"), FAULTS)
 def test_faults_name_file_record_and_field(
-    tmp_path: Path, where: tuple[str | int, ...], value: Any, said: str
+    tmp_path: Path, where: tuple[str | int, ...], value: Any, message: str
 ) -> None:
     document = copy.deepcopy(GOOD)
     target: Any = document
@@ -108,7 +108,7 @@ def test_faults_name_file_record_and_field(
     target[where[-1]] = value
     with pytest.raises(EvaluationError) as caught:
         read_dataset(written(tmp_path, document))
-    assert said in str(caught.value) and str(caught.value).startswith("truth.json")
+    assert message in str(caught.value) and str(caught.value).startswith("truth.json")
     assert "\n" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Detections as they come, faults in them, and COCO figures against pycocotools itself."""
+"""Detections from every source, faults in them, and COCO figures against pycocotools."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def pycocotools_stats(truth_file: Path, rows: list[dict[str, Any]]) -> list[floa
 
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(truth_file))
-        judge = COCOeval(coco, coco.loadRes(copy.deepcopy(rows)), "bbox")
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return [float(value) for value in judge.stats]
+        reference = COCOeval(coco, coco.loadRes(copy.deepcopy(rows)), "bbox")
+        reference.evaluate()
+        reference.accumulate()
+        reference.summarize()
+    return [float(value) for value in reference.stats]
 
 
 @pytest.mark.parametrize("protocol", ["voc", "voc2007", "coco"])
-def test_every_way_to_hand_detections_in(tmp_path: Path, dataset: Dataset, protocol: str) -> None:
+def test_every_source_of_detections(tmp_path: Path, dataset: Dataset, protocol: str) -> None:
     numpy_rows = [{**row, "score": np.float32(row["score"])} for row in ROWS]
     ways: list[Any] = [ROWS, tuple(numpy_rows), {"annotations": ROWS}]
     for number, document in enumerate((ROWS, {"info": {}, "annotations": ROWS})):
@@ -70,7 +70,7 @@ def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
         evaluate(document, dataset)
 
 
-def test_own_ids_go_by_the_longest_end_of_a_name_that_fits(dataset: Dataset) -> None:
+def test_own_ids_are_matched_by_the_longest_end_of_a_name(dataset: Dataset) -> None:
     images = [image._replace(file_name=f"{image.id}/a.jpg") for image in dataset.images]
     nested = replace(dataset, images=tuple(images))
     document: dict[str, Any] = {
@@ -89,7 +89,7 @@ def test_own_ids_go_by_the_longest_end_of_a_name_that_fits(dataset: Dataset) -> 
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("image_id", 3, "record[1]: image_id 3 is not listed in 'images'"),
         (
@@ -108,14 +108,16 @@ def test_own_ids_go_by_the_longest_end_of_a_name_that_fits(dataset: Dataset) -> 
         ("bbox", [1, 2, math.nan, 4], "4 finite numbers"),
     ],
 )
-def test_faults_name_record_and_field(dataset: Dataset, field: str, value: Any, said: str) -> None:
+def test_faults_name_record_and_field(
+    dataset: Dataset, field: str, value: Any, message: str
+) -> None:
     for protocol in ("voc", "coco"):
         with pytest.raises(EvaluationError) as caught:
             evaluate([ROWS[0], {**ROWS[1], field: value}], dataset, protocol)
-        assert said in str(caught.value) and "\n" not in str(caught.value)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_unknown_categories_are_left_out_and_told(dataset: Dataset) -> None:
+def test_unknown_categories_are_left_out_and_noted(dataset: Dataset) -> None:
     with_stranger = [{**ROWS[0], "category_id": 7}, *ROWS]
     report = evaluate(with_stranger, dataset)
     assert report.map == evaluate(ROWS, dataset).map
@@ -127,15 +129,12 @@ def test_unknown_categories_are_left_out_and_told(dataset: Dataset) -> None:
         evaluate([{**row, "category_id": 7} for row in ROWS], dataset)
 
 
-def test_a_negative_side_is_a_false_positive_and_told(dataset: Dataset) -> None:
+def test_a_negative_side_is_a_false_positive_and_noted(dataset: Dataset) -> None:
     for protocol in ("voc", "coco"):
         best = {**ROWS[0], "bbox": [1, 2, -3, 4], "score": 1.0}
         report = evaluate([best, *ROWS], dataset, protocol)
         assert report.map < evaluate(ROWS, dataset, protocol).map
-        assert (
-            "1 box with a negative side, as without area (first: detections: record[0])"
-            in report.notes[0]
-        )
+        assert "1 box with a negative side (first: detections: record[0])" in report.notes[0]
 
 
 def test_missing_fields_and_files(tmp_path: Path, dataset: Dataset) -> None:
@@ -196,7 +195,7 @@ def test_coco_figures_are_those_of_pycocotools(tmp_path: Path, seed: int) -> Non
     assert np.mean(counted) == pytest.approx(report.map, abs=1e-12)
 
 
-def test_coco_prints_nothing_and_survives_what_breaks_pycocotools(
+def test_coco_prints_nothing_where_pycocotools_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [truth(1, 1, (10, 10, 60, 60), id=0), truth(2, 2, (0, 0, 200, 100), id=0)]

@@ -155,8 +155,8 @@ def _table(
         negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
         position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
         notes += (
-            f"kept {amount(int(negative.sum()), 'box', 'boxes')} with a negative side, as without "
-            f"area (first: {where}[{position}])",
+            f"kept {amount(int(negative.sum()), 'box', 'boxes')} with a negative side "
+            f"(first: {where}[{position}])",
         )
     return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
 

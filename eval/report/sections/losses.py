@@ -55,7 +55,7 @@ def funnel(misses: Misses) -> dict[str, Any]:
     note += "together. An object is lost at the first stage that it does not pass."
     if misses.counts["unknown"]:
         lost = amount(misses.counts["unknown"], "missed object")
-        note += f" The traces give no stage for {lost}, counted to the end."
+        note += f" The traces give no stage for {lost}, which remain in all counts."
     return {"steps": steps, "total": count(misses.objects), "note": note}
 
 
@@ -94,7 +94,7 @@ def tide_view(tide: Tide) -> dict[str, Any]:
 
 def _own_figure(tide: Tide) -> str:
     """TIDE's own AP, and how it differs from that of the protocol."""
-    text = f"Gains add to TIDE's own AP of {points(tide.average_precision)} %: the mean over the "
+    text = f"Gains refer to TIDE's own AP of {points(tide.average_precision)} %: the mean over the "
     text += (
         "classes with objects, at IoU 0.5 and 101 levels of recall, with at most 100 detections "
     )

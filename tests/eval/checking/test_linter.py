@@ -1,4 +1,4 @@
-"""The linter: each fault by name and place, in COCO JSON, in folders and in text."""
+"""The linter reports each fault with its place, in COCO JSON, folders and text files."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ TRUTH_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), TRUTH_FAULTS)
+@pytest.mark.parametrize(("path", "value", "expected"), TRUTH_FAULTS)
 def test_faults_of_ground_truth(
-    tmp_path: Path, path: tuple[str | int, ...], value: Any, said: str
+    tmp_path: Path, path: tuple[str | int, ...], value: Any, expected: str
 ) -> None:
     found = errors(check_truth(tmp_path, changed(TRUTH, (path, value))))
-    assert any(said in line for line in found), found
+    assert any(expected in line for line in found), found
     assert all(line.startswith("truth.json") for line in found)
 
 
-def test_every_fault_is_named_not_the_first_alone(tmp_path: Path) -> None:
+def test_every_fault_is_reported_not_only_the_first(tmp_path: Path) -> None:
     faults = [
         fault for fault in TRUTH_FAULTS if fault[0][0] == "annotations" and len(fault[0]) == 3
     ]
@@ -110,12 +110,12 @@ RESULT_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "said"), RESULT_FAULTS)
+@pytest.mark.parametrize(("path", "value", "expected"), RESULT_FAULTS)
 def test_faults_of_results(
-    tmp_path: Path, path: tuple[str | int, ...], value: Any, said: str
+    tmp_path: Path, path: tuple[str | int, ...], value: Any, expected: str
 ) -> None:
     found = errors(check_results(tmp_path, changed(RESULTS, (path, value))))
-    assert len(found) == 1 and found[0].startswith("results.json: ") and said in found[0]
+    assert len(found) == 1 and found[0].startswith("results.json: ") and expected in found[0]
 
 
 def test_unknown_categories_are_left_out_unless_all_are(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_category_ids_one_too_small(tmp_path: Path) -> None:
     small = changed(RESULTS, ((0, "category_id"), 0), ((1, "category_id"), 17))
     found = errors(check_results(tmp_path, small))
     assert len(found) == 2 and all(line.endswith("are they counted from 0?") for line in found)
-    other = changed(RESULTS, ((0, "category_id"), 0))  # 18 + 1 is none
+    other = changed(RESULTS, ((0, "category_id"), 0))  # 18 + 1 is no id
     assert "one too small" not in warnings(check_results(tmp_path, other))[0]
 
 
@@ -139,7 +139,7 @@ def test_other_objects_than_results(tmp_path: Path) -> None:
     assert line.endswith("expected a list, or an object with 'annotations'; it has: results")
 
 
-def test_nan_and_infinity_are_found_where_they_stand(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_reported_with_their_place(tmp_path: Path) -> None:
     text = json.dumps(changed(RESULTS, ((0, "bbox"), [1, float("nan"), 3, 4])), indent=0)
     found = errors(check_results(tmp_path, text.replace("0.25", "-Infinity")))
     assert any("results.json: line 7: NaN at byte" in line for line in found)

@@ -1,4 +1,4 @@
-"""The linter finds an error exactly where reading fails."""
+"""The linter reports an error if and only if reading fails."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _changed(document: Any, changes: list[tuple[tuple[str | int, ...], Any]]) ->
         try:
             document = changed(document, change)
         except (KeyError, IndexError, TypeError):
-            continue  # the first change took the second's place away
+            continue  # the first change removed the place of the second
     return document
 
 
@@ -64,7 +64,7 @@ def refuses(read: Callable[[], Any]) -> bool:
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the reader's last word: the linter itself must find what readers refuse."""
+    """Disable the call of the reader: the linter itself must find what readers refuse."""
     monkeypatch.setattr(linter, "_add_refusal", lambda read, findings: None)
 
 

@@ -1,4 +1,4 @@
-"""The linter's warnings: what can be read, but is hardly meant."""
+"""The linter's warnings: data that can be read but are probably mistakes."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
     ([(("annotations", k, "bbox"), [30, 30, 39, 39]) for k in range(3)],
      "100% of the boxes end far outside their image: bbox seems to be [x1, y1, x2, y2]"),
     ([(("annotations", k, "bbox"), [30, 30, 90, 90]) for k in range(3)],
-     "do they start at the centre, are x and y swapped, or have the images another size?"),
+     "do they start at the centre, are x and y swapped, or do the images have another size?"),
     ([(("annotations",), [])], "the list 'annotations' is empty"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "said"), SMELLS)
+@pytest.mark.parametrize(("changes", "expected"), SMELLS)
 def test_what_can_be_read_but_smells(
-    tmp_path: Path, changes: list[tuple[tuple[str | int, ...], Any]], said: str
+    tmp_path: Path, changes: list[tuple[tuple[str | int, ...], Any]], expected: str
 ) -> None:
     findings = check_truth(tmp_path, changed(TRUTH, *changes))
     assert errors(findings) == []
-    assert any(said in line for line in warnings(findings)), warnings(findings)
+    assert any(expected in line for line in warnings(findings)), warnings(findings)
 
 
 def test_how_far_outside(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_how_far_outside(tmp_path: Path) -> None:
         assert kind in [finding.kind for finding in findings]
 
 
-def test_results_alone_say_nothing_of_the_outside(tmp_path: Path) -> None:
+def test_results_alone_give_no_warnings_about_boxes_outside(tmp_path: Path) -> None:
     alone = saved(tmp_path, "results.json", changed(RESULTS, ((0, "bbox"), [-3, 2, 30, 20])))
     assert warnings(check(alone)) == []
     empty = saved(tmp_path, "results.json", changed(RESULTS, ((0, "bbox"), [-3, 2, 0, 20])))
@@ -78,8 +78,8 @@ def test_results_alone_say_nothing_of_the_outside(tmp_path: Path) -> None:
 
 def test_repeated_boxes_come_in_file_order(tmp_path: Path) -> None:
     repeated = [RESULTS[0], RESULTS[1], RESULTS[1], RESULTS[0]]
-    said = warnings(check_results(tmp_path, repeated))
-    assert [line.split(";")[0].replace("results.json: ", "") for line in said[:2]] == [
+    found = warnings(check_results(tmp_path, repeated))
+    assert [line.split(";")[0].replace("results.json: ", "") for line in found[:2]] == [
         "record[2]: the same as record[1]",
         "record[3]: the same as record[0]",
     ]
@@ -98,9 +98,9 @@ def test_scores_that_smell(tmp_path: Path) -> None:
     outside = check_results(tmp_path, changed(RESULTS, ((0, "score"), 90)))
     assert warnings(outside)[0].startswith("results.json: record[0]: 1 score is outside 0 to 1")
     many = [dict(RESULTS[0], bbox=[1, 2, 3, k / 10], score=k % 4 / 4) for k in range(1, 102)]
-    said = warnings(check_results(tmp_path, many))
-    assert any("97 of 101 detections share their score" in line for line in said)
-    assert any("1 image has more than 100 detections (this one 101)" in line for line in said)
+    found = warnings(check_results(tmp_path, many))
+    assert any("97 of 101 detections share their score" in line for line in found)
+    assert any("1 image has more than 100 detections (this one 101)" in line for line in found)
     assert "no detection" in warnings(check_results(tmp_path, []))[0]
 
 
@@ -120,9 +120,9 @@ def test_results_with_ids_of_their_own(tmp_path: Path) -> None:
     }
     assert [f.severity for f in check_results(tmp_path, own)] == ["note"]
     wrong = changed(own, (("annotations", 0, "image_id"), 101))
-    said = errors(check_results(tmp_path, wrong))[0]
-    assert "annotations[0]: image_id 101 is not listed" in said
-    assert said.endswith("; no image there has its file name 'x.jpg'")
+    error = errors(check_results(tmp_path, wrong))[0]
+    assert "annotations[0]: image_id 101 is not listed" in error
+    assert error.endswith("; no image there has its file name 'x.jpg'")
     two = changed(own, (("images", 1, "file_name"), "other/folder/a.jpg"))
     assert (
         "fits an image there that another name also fits" in errors(check_results(tmp_path, two))[0]

@@ -9,7 +9,7 @@ from eval.suspicions import about_ties
 
 
 def made(count: int, repeated: int, scores: int) -> DetectionTable:
-    """Detections in any order, the last `repeated` of which equal others before them."""
+    """Detections in random order, `repeated` of which equal another one."""
     random = np.random.default_rng(count + repeated)
     rows = random.permutation(np.r_[np.arange(count - repeated), np.arange(repeated)])
     return DetectionTable(

@@ -1,4 +1,4 @@
-"""Damaged files of every format: a reader answers or refuses in one line, and `check` agrees."""
+"""Damaged files of every format: a reader succeeds or fails with one line, and `check` agrees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAMAGE = st.lists(
 
 
 class Case(NamedTuple):
-    """A file to damage, what is read then, and, of results, their ground truth."""
+    """A file to damage, the path to read, and the ground truth of results."""
 
     file: Path
     path: Path
@@ -63,7 +63,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
 
 @given(number=st.integers(0, 99), damage=DAMAGE)
 @settings(max_examples=300, deadline=None)
-def test_one_line_or_an_answer(
+def test_success_or_one_line(
     cases: list[Case], number: int, damage: list[tuple[float, int, bytes]]
 ) -> None:
     file, path, truth = cases[number % len(cases)]

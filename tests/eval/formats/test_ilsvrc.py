@@ -59,14 +59,14 @@ def test_text_lists_of_synsets(tmp_path: Path) -> None:
     assert read_synsets(path) == (Synset("n1", 3, "domestic cat"), Synset("n2", 7, "dog"))
     path = write(tmp_path / "synsets.txt", "n2 dog\n\nn1 domestic cat\n")
     assert read_synsets(path) == (Synset("n2", 1, "dog"), Synset("n1", 2, "domestic cat"))
-    for text, said in (
+    for text, message in (
         ("n1 dog\nn1 cat\n", "wnid n1 is repeated"),
         ("n1 dog\nn2 dog\n", "name dog is repeated"),
         ("n1 5 dog\nn2 5 cat\n", "number 5 is repeated"),
         ("n1\n", "line 1: one word"),
         ("", "no synset is listed"),
     ):
-        with pytest.raises(EvaluationError, match=said):
+        with pytest.raises(EvaluationError, match=message):
             read_synsets(write(path, text))
     (tmp_path / "bad.mat").write_bytes(b"no mat file")
     with pytest.raises(EvaluationError, match=r"not the devkit's meta_det\.mat"):
@@ -109,7 +109,9 @@ def test_images_without_xml_count(tmp_path: Path) -> None:
     (kit / "Annotations" / "DET" / "val" / f"{EXAMPLE[0].stem}.xml").unlink()
     dataset = read_ilsvrc(kit)
     assert len(dataset) == 3 and len(dataset.truths(0)) == 0 and len(dataset.truths(2)) == 1
-    assert "1 image without XML: read as without objects (first: 2008_000000)" in dataset.notes
+    assert (
+        "1 image without XML: read as images without objects (first: 2008_000000)" in dataset.notes
+    )
     with pytest.raises(EvaluationError, match="nor the XML of any other listed image"):
         read_ilsvrc(kit, annotations=kit / "devkit")
 
@@ -120,7 +122,7 @@ def test_the_blacklist(tmp_path: Path) -> None:
     write(path, f"31 {WNIDS[2]}\n11 {WNIDS[0]}\n31 {WNIDS[2]}\n")
     assert read_ilsvrc(kit).excluded.tolist() == [[0, 0], [2, 2]]
     write_ilsvrc(tmp_path, EXAMPLE, split="val2")
-    assert len(read_ilsvrc(kit, "val2").excluded) == 0  # which counts images in another way
+    assert len(read_ilsvrc(kit, "val2").excluded) == 0  # which numbers images differently
     assert len(read_ilsvrc(kit, "val2", blacklist=path).excluded) == 2
     for line in (f"12 {WNIDS[0]}", "11 n0", "11", f"x {WNIDS[0]}"):
         write(path, f"11 {WNIDS[0]}\n{line}\n")
@@ -129,7 +131,7 @@ def test_the_blacklist(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a 1\nb two\n", "line 2: 'b two'; expected `name index`"),
         ("a 1\na 2\n", "line 2: name a is already on line 1"),
@@ -138,15 +140,15 @@ def test_the_blacklist(tmp_path: Path) -> None:
         ("\n", "no image is listed"),
     ],
 )
-def test_faults_of_the_list(tmp_path: Path, text: str, said: str) -> None:
+def test_faults_of_the_list(tmp_path: Path, text: str, message: str) -> None:
     kit = write_ilsvrc(tmp_path, EXAMPLE) / "ILSVRC"
     write(kit / "ImageSets" / "DET" / "val.txt", text)
     with pytest.raises(EvaluationError) as caught:
         read_ilsvrc(kit)
-    assert str(caught.value).startswith("val.txt: ") and said in str(caught.value)
+    assert str(caught.value).startswith("val.txt: ") and message in str(caught.value)
 
 
-def test_a_list_of_names_alone_counts_by_line(tmp_path: Path) -> None:
+def test_a_list_of_names_alone_is_numbered_by_line(tmp_path: Path) -> None:
     kit = write_ilsvrc(tmp_path, EXAMPLE) / "ILSVRC"
     write(kit / "ImageSets" / "DET" / "val.txt", "2008_000002\n2008_000000\n")
     dataset = read_ilsvrc(kit)

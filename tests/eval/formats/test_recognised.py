@@ -1,4 +1,4 @@
-"""What lies at a path tells the format; what is not recognised is one clear error."""
+"""The files at a path determine the format; an unrecognised format is one clear error."""
 
 from __future__ import annotations
 

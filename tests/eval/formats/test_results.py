@@ -171,7 +171,7 @@ LINES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize(
-    ("place", "word", "said"),
+    ("place", "word", "message"),
     [
         (0, "nowhere", None),
         (-5, "high", "is 'high'; expected a finite number"),
@@ -184,7 +184,7 @@ LINES: dict[str, tuple[str, str]] = {
     ],
 )
 def test_faults_name_file_and_line(
-    tmp_path: Path, name: str, place: int, word: str, said: str | None
+    tmp_path: Path, name: str, place: int, word: str, message: str | None
 ) -> None:
     maker: Any = write_voc if name.startswith("comp4") else write_ilsvrc
     dataset = read_dataset(maker(tmp_path, EXAMPLE))
@@ -195,7 +195,7 @@ def test_faults_name_file_and_line(
     with pytest.raises(EvaluationError) as caught:
         read(path, dataset)
     assert str(caught.value).startswith(f"{name}: line 4: ")
-    assert (said or "nowhere") in str(caught.value)
+    assert (message or "nowhere") in str(caught.value)
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -1,4 +1,4 @@
-"""Which image a result means: an id, a file name or its stem."""
+"""The images that results name by id, by file name or by its stem."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def counted_otherwise(folder: Path) -> Dataset:
     return replace(dataset, images=tuple(images))
 
 
-def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
+def test_images_are_named_by_id_name_or_stem(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path, [], 3, ["dog", "hot dog"])  # ids 1.., names 1.jpg ..
     file = write(tmp_path / "comp4_det_val_hot dog.txt", "3 .5 1 1 2 2\n2.jpg .5 1 1 2 2\n")
     table = read(file, dataset)
@@ -28,7 +28,7 @@ def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "rows", "said"),
+    ("names", "rows", "message"),
     [
         (
             ["0", "1", "2"],
@@ -39,8 +39,8 @@ def test_images_go_by_id_name_or_stem(tmp_path: Path) -> None:
         (["1.jpg", "2.jpg"], [1, 2], None),
     ],
 )
-def test_all_names_of_a_result_are_meant_one_way(
-    tmp_path: Path, names: list[str], rows: list[int], said: str | None
+def test_all_names_of_a_result_are_read_in_the_same_way(
+    tmp_path: Path, names: list[str], rows: list[int], message: str | None
 ) -> None:
     dataset = counted_otherwise(tmp_path)
     lines = "".join(f"{name} .5 1 1 2 2\n" for name in names)
@@ -49,27 +49,29 @@ def test_all_names_of_a_result_are_meant_one_way(
     table = read(write(tmp_path / "r.csv", f"image,class,score,x,y,w,h\n{cells}"), dataset)
     assert comp4.images.tolist() == table.images.tolist() == rows
     for notes in (comp4.notes, table.notes[1:]):
-        assert len(notes) == (said is not None)
-        assert not said or f"names of images were read as {said}" in notes[0]
+        assert len(notes) == (message is not None)
+        assert not message or f"names of images were read as {message}" in notes[0]
 
 
 def test_names_that_fit_both_ways(tmp_path: Path) -> None:
     dataset = counted_otherwise(tmp_path)
-    asked = "are images named by id or by file name? '1' is the id of 0.jpg and the name of 1.jpg; "
+    question = (
+        "are images named by id or by file name? '1' is the id of 0.jpg and the name of 1.jpg; "
+    )
     file = write(tmp_path / "comp4_det_val_dog.txt", "1 .5 1 1 2 2\n2 .5 1 1 2 2\n")
     with pytest.raises(EvaluationError) as caught:
         read(file, dataset)
-    assert str(caught.value) == f"{file.name}: {asked}write file names with their suffix"
+    assert str(caught.value) == f"{file.name}: {question}write file names with their suffix"
     rows = "class,score,x,y,w,h\n1,dog,.5,1,1,2,2\n2,dog,.5,1,1,2,2\n"
     with pytest.raises(EvaluationError) as caught:
         read(write(tmp_path / "r.csv", f"image,{rows}"), dataset)
-    assert str(caught.value) == f"r.csv: {asked}call the column image_id or file_name"
+    assert str(caught.value) == f"r.csv: {question}call the column image_id or file_name"
     table = read(write(tmp_path / "r.csv", f"image_id,{rows}"), dataset)
     assert table.images.tolist() == [0, 1]
     assert "read as ids, because the column is called 'image_id', although '1' is" in table.notes[1]
     table = read(write(tmp_path / "r.csv", f"file_name,{rows}"), dataset)
     assert table.images.tolist() == [1, 2]
-    # Nobody says that a number is an id where file names are announced.
+    # If the format declares file names, numbers are not read as ids.
     with pytest.raises(EvaluationError, match="line 2: file_name '3' is an id of the ground truth"):
         read(write(tmp_path / "r.csv", f"file_name,{rows}".replace("1,dog", "3,dog")), dataset)
 

@@ -63,7 +63,7 @@ def test_classes_of_a_table_by_id(tmp_path: Path) -> None:
 def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str) -> None:
     dataset = dataset_of(tmp_path, [], 2, ["dog", "cat", "cow"])  # ids 1, 2, 3
     header, row = f"image_id,{column},score,x,y,w,h\n", "1,{},.5,1,1,1,1\n"
-    for found, said in (("012", True), ("02", True), ("123", False), ("0124", False)):
+    for found, message in (("012", True), ("02", True), ("123", False), ("0124", False)):
         rows = "".join(row.format(number) for number in found)
         notes = read(write(tmp_path / "r.csv", header + rows), dataset).notes
         assert (
@@ -71,7 +71,7 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
                 note.endswith(": 0; all ids seem to be one too small: are they counted from 0?")
                 for note in notes
             )
-            == said
+            == message
         )
     if column == "class_id":
         with pytest.raises(EvaluationError, match=r"its classes \(0\) .* counted from 0\?$"):
@@ -79,7 +79,7 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("image,class,x,y,w,h\n", "line 1: no column for score; the columns are image, class, x"),
         ("a,b\n", "line 1: no column for image, class, score, box"),
@@ -91,8 +91,8 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
         ("image,class,score,x,y,w,h\n1,cow,.5,1,1,1,1\n", "none of its classes (cow)"),
     ],
 )
-def test_faults_of_a_table(tmp_path: Path, text: str, said: str) -> None:
+def test_faults_of_a_table(tmp_path: Path, text: str, message: str) -> None:
     dataset = dataset_of(tmp_path, [], 3, ["dog"])
     with pytest.raises(EvaluationError) as caught:
         read(write(tmp_path / "r.csv", text), dataset)
-    assert str(caught.value).startswith("r.csv: ") and said in str(caught.value)
+    assert str(caught.value).startswith("r.csv: ") and message in str(caught.value)

@@ -120,8 +120,10 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), FAULTS)
-def test_faults_name_file_object_and_field(tmp_path: Path, old: str, new: str, said: str) -> None:
+@pytest.mark.parametrize(("old", "new", "expected"), FAULTS)
+def test_faults_name_file_object_and_field(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
     root = write_voc(tmp_path, EXAMPLE)
     path = root / "Annotations" / f"{EXAMPLE[0].stem}.xml"
     assert old in path.read_text()
@@ -129,7 +131,7 @@ def test_faults_name_file_object_and_field(tmp_path: Path, old: str, new: str, s
     with pytest.raises(EvaluationError) as caught:
         read_voc(root)
     message = str(caught.value)
-    assert message.startswith("Annotations/2008_000000.xml: ") and said in message
+    assert message.startswith("Annotations/2008_000000.xml: ") and expected in message
     assert "\n" not in message
 
 

@@ -92,7 +92,7 @@ def test_parts_are_where_data_yaml_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../ds", "absolute"])
-def test_path_leads_from_data_yaml_to_the_data_set(tmp_path: Path, name: str) -> None:
+def test_path_is_relative_to_data_yaml(tmp_path: Path, name: str) -> None:
     root = tmp_path / "ds"
     for part, stem in (("train", "a"), ("holdout", "b")):
         write_part(root / "images" / part, root / "labels" / part, stem)
@@ -100,11 +100,11 @@ def test_path_leads_from_data_yaml_to_the_data_set(tmp_path: Path, name: str) ->
     yaml = write(tmp_path / "configs" / "data.yaml", text)
     dataset = read_dataset(yaml)
     assert [image.id for image in dataset.images] == ["b"] and dataset.source == "ds"
-    assert stems(yaml, "train") == ["a"]  # not in data.yaml, but in the usual place
+    assert stems(yaml, "train") == ["a"]  # missing in data.yaml, but in the usual place
     assert stems(yaml.parent) == ["b"]
 
 
-def test_entries_that_lead_nowhere_leave_the_usual_layout(tmp_path: Path) -> None:
+def test_entries_without_folders_fall_back_to_the_usual_layout(tmp_path: Path) -> None:
     for part, stem in (("train", "a"), ("valid", "b")):
         write_part(tmp_path / part / "images", tmp_path / part / "labels", stem)
     text = "path: /not/there\nnames: [cat]\ntrain: ../train/images\nval: ../valid/images\n"
@@ -119,7 +119,7 @@ def test_entries_that_lead_nowhere_leave_the_usual_layout(tmp_path: Path) -> Non
     assert stems(yaml, "train") == ["a"] and stems(yaml) == ["b"]
 
 
-def test_training_pictures_do_not_stand_in_for_a_part_that_is_not_there(tmp_path: Path) -> None:
+def test_training_images_do_not_replace_a_missing_split(tmp_path: Path) -> None:
     write_part(tmp_path / "images" / "train", tmp_path / "labels" / "train", "a")
     yaml = write(tmp_path / "data.yaml", "names: [cat]\ntrain: images/train\nval: images/vla\n")
     with pytest.raises(EvaluationError) as caught:
@@ -186,13 +186,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), FAULTS)
-def test_faults_name_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), FAULTS)
+def test_faults_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
     root = write_yolo(tmp_path, EXAMPLE)
     write(root / "labels" / f"{EXAMPLE[1].stem}.txt", text)
     with pytest.raises(EvaluationError) as caught:
         read_yolo(root)
-    assert str(caught.value).startswith("2008_000001.txt: ") and said in str(caught.value)
+    assert str(caught.value).startswith("2008_000001.txt: ") and message in str(caught.value)
 
 
 def test_faults_of_the_pictures(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_faults_of_the_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("names: [a, b", "not YAML"),
         ("nc: 3", "'names' is None"),
@@ -220,10 +220,10 @@ def test_faults_of_the_pictures(tmp_path: Path) -> None:
         ("names: [a, b, a]", "class 'a' is repeated"),
     ],
 )
-def test_faults_of_the_names(tmp_path: Path, text: str, said: str) -> None:
+def test_faults_of_the_names(tmp_path: Path, text: str, message: str) -> None:
     root = write_yolo(tmp_path, EXAMPLE)
     write(root / "data.yaml", text)
     with pytest.raises(EvaluationError) as caught:
         read_yolo(root)
-    assert str(caught.value).startswith("data.yaml: ") and said in str(caught.value)
+    assert str(caught.value).startswith("data.yaml: ") and message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The COCO protocol against pycocotools itself: every figure and every array, bit for bit."""
+"""The COCO protocol against pycocotools: every figure and every array, bit for bit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PUBLISHED = SHARED / "reference/eval/coco_val2014_100_fakebbox"
 def pycocotools(
     truth: dict[str, Any], detections: list[dict[str, Any]], options: CocoOptions | None = None
 ) -> Any:
-    """The reference's COCOeval after evaluate, accumulate and summarize."""
+    """pycocotools' COCOeval after evaluate, accumulate and summarize."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -34,17 +34,17 @@ def pycocotools(
         ground = COCO()
         ground.dataset = truth
         ground.createIndex()
-        judge = COCOeval(ground, ground.loadRes(detections), "bbox")
+        reference = COCOeval(ground, ground.loadRes(detections), "bbox")
         if options is not None:
-            judge.params.iouThrs = options.iou_thresholds
-            judge.params.recThrs = options.recall_thresholds
-            judge.params.maxDets = list(options.max_detections)
-            judge.params.areaRng = [list(bounds) for bounds in options.areas.values()]
-            judge.params.areaRngLbl = list(options.areas)
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return judge
+            reference.params.iouThrs = options.iou_thresholds
+            reference.params.recThrs = options.recall_thresholds
+            reference.params.maxDets = list(options.max_detections)
+            reference.params.areaRng = [list(bounds) for bounds in options.areas.values()]
+            reference.params.areaRngLbl = list(options.areas)
+        reference.evaluate()
+        reference.accumulate()
+        reference.summarize()
+    return reference
 
 
 def assert_identical(
@@ -72,7 +72,7 @@ def assert_identical(
 
 
 COORDINATES = st.one_of(st.integers(0, 12), st.floats(0, 12, width=32), st.floats(0, 1000))
-# No sides whose product underflows: pycocotools takes the IoU 0 / 0 for a match (see coco.py).
+# No sides whose product underflows: pycocotools treats the IoU 0 / 0 as a match (see coco.py).
 SIDES = st.one_of(st.integers(0, 9), st.floats(0.25, 9, width=16), st.floats(1e-9, 400))
 BOXES = st.tuples(COORDINATES, COORDINATES, SIDES, SIDES).map(list)
 SCORES = st.one_of(st.sampled_from([0, 0.25, 0.5, 0.5, 1]), st.floats(-2, 2), st.just(-0.0))
@@ -99,7 +99,7 @@ def problems(draw: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     annotations = [{"id": n, **a} for n, a in zip(numbers, annotations, strict=True)]
     free = st.fixed_dictionaries({**cells, "bbox": BOXES, "score": SCORES})
     detections = draw(st.lists(free, min_size=1, max_size=12))
-    for annotation in annotations:  # and some that meet an object, in part more than once
+    for annotation in annotations:  # and some that overlap an object, a few of them more than once
         for _ in range(draw(st.integers(0, 3))):
             shift = draw(st.sampled_from([0, 0, 0.125, 1]))
             x, y, w, h = annotation["bbox"]
@@ -200,7 +200,7 @@ def written(folder: Path, truth: dict[str, Any]) -> Path:
 
 
 def test_by_hand(tmp_path: Path) -> None:
-    # Found, missed by a mile, found: precision 1, then 2/3 from recall .51 on.
+    # True, false, true: precision 1, then 2/3 from recall 0.51 on.
     truth, rows = problem(2, [[0, 0, 10, 10], [70, 50, 10, 10], [20, 0, 10, 10]])
     report = evaluate(rows, read_dataset(written(tmp_path, truth)), "coco")
     expected = (51 * 1 + 50 * 2 / 3) / 101
@@ -222,7 +222,7 @@ def test_ids_from_zero_do_not_matter_unless_official(tmp_path: Path) -> None:
     assert official.quirks == ("1 annotation with id 0 counted as missed",)
 
 
-def test_a_crowd_swallows_and_the_limit_cuts(tmp_path: Path) -> None:
+def test_crowds_ignore_detections_and_the_limit_cuts_them(tmp_path: Path) -> None:
     truth, rows = problem(1, [[0, 0, 5, 5], [1, 1, 5, 5], [50, 50, 5, 5]])
     truth["annotations"][0]["iscrowd"] = 1
     dataset = read_dataset(written(tmp_path, truth))
@@ -235,7 +235,7 @@ def test_a_crowd_swallows_and_the_limit_cuts(tmp_path: Path) -> None:
 
 
 def test_boxes_without_any_area_never_match(tmp_path: Path) -> None:
-    # The one known difference: pycocotools takes their IoU, 0 / 0, for a match.
+    # A known difference: pycocotools treats their IoU, 0 / 0, as a match.
     truth, rows = problem(1, [[0, 0, 1e-170, 1e-170]])
     truth["annotations"][0]["bbox"] = [0, 0, 1e-170, 1e-170]
     assert evaluate(rows, read_dataset(written(tmp_path, truth)), "coco").map == 0
@@ -250,7 +250,7 @@ def test_no_detections(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         ({"iou_thresholds": np.array([0.6, 0.5])}, "iou_thresholds: expected one or more"),
         ({"recall_thresholds": np.array([])}, "recall_thresholds: expected one or more"),
@@ -260,8 +260,8 @@ def test_no_detections(tmp_path: Path) -> None:
         ({"areas": {}}, "one or more ranges"),
     ],
 )
-def test_options_that_make_no_sense(option: Any, said: str) -> None:
-    with pytest.raises(EvaluationError, match=said):
+def test_options_that_make_no_sense(option: Any, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
         CocoOptions(**option)
 
 

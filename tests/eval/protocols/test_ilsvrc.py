@@ -29,7 +29,7 @@ NAMES = ["cat", "dog", "bird"]
 NAN = float("nan")
 
 
-def verdicts(rows: list[Found], objects: list[Given], **options: Any) -> list[tuple[int, int]]:
+def outcomes_of(rows: list[Found], objects: list[Given], **options: Any) -> list[tuple[int, int]]:
     matches = ilsvrc.match(*arrays_of(rows, objects, 2, NAMES, **options))
     assert matches.protocol == "ilsvrc" and matches.iou_threshold == 0.5
     return list(zip(matches.outcomes.tolist(), matches.truths.tolist(), strict=True))
@@ -51,31 +51,31 @@ def test_thresholds_of_small_objects() -> None:
         0.0,  # no width
     ]
     assert ilsvrc.object_thresholds(dataset).tolist() == expected
-    # 10 x 10 against 4 x 10 of it: IoU .4 is enough for an object of that size
+    # 10 x 10 against 4 x 10 of it: IoU 0.4 is enough for an object of that size
     rows = [Found(0, 0, 0.9, (0.0, 0.0, 3.0, 9.0))]
-    assert verdicts(rows, [Given(0, 0, (0.0, 0.0, 9.0, 9.0))]) == [(TRUE, 0)]
+    assert outcomes_of(rows, [Given(0, 0, (0.0, 0.0, 9.0, 9.0))]) == [(TRUE, 0)]
     large = [Found(0, 0, 0.9, (0.0, 0.0, 39.0, 99.0))]
-    assert verdicts(large, [Given(0, 0, A)]) == [(FALSE, -1)]
+    assert outcomes_of(large, [Given(0, 0, A)]) == [(FALSE, -1)]
 
 
 def test_the_next_best_object_may_be_taken() -> None:
-    # Both overlap A most; the second one is handed B, as VOC would not.
+    # Both overlap A most; the second one matches B, unlike under VOC.
     rows = [Found(0, 0, 0.8, (0.0, 5.0, 99.0, 104.0)), Found(0, 0, 0.9, A)]
     objects = [Given(0, 0, A), Given(0, 0, B)]
-    assert verdicts(rows, objects) == [(TRUE, 1), (TRUE, 0)]
+    assert outcomes_of(rows, objects) == [(TRUE, 1), (TRUE, 0)]
     # with none left it is a duplicate
     rows.append(Found(0, 0, 0.7, A))
-    assert verdicts(rows, objects)[2] == (FALSE, -1)
+    assert outcomes_of(rows, objects)[2] == (FALSE, -1)
 
 
-def test_each_object_is_held_to_its_own_threshold() -> None:
-    # .49 is too little for a large object; .412 is enough for a small one, whose threshold is
+def test_each_object_has_its_own_threshold() -> None:
+    # 0.49 is too little for a large object; 0.412 is enough for a small one, whose threshold is
     # 289 / 729.
     large, small = (0.0, 0.0, 59.0, 59.0), (0.0, 0.0, 16.0, 16.0)
     rows = [Found(0, 0, 0.9, (0.0, 0.0, 41.0, 41.0))]
-    assert verdicts(rows, [Given(0, 0, large)]) == [(FALSE, -1)]  # 1764 / 3600
+    assert outcomes_of(rows, [Given(0, 0, large)]) == [(FALSE, -1)]  # 1764 / 3600
     near = [Found(0, 0, 0.9, (0.0, 0.0, 26.0, 25.0))]
-    assert verdicts(near, [Given(0, 0, large), Given(0, 0, small)]) == [(TRUE, 1)]  # 289 / 702
+    assert outcomes_of(near, [Given(0, 0, large), Given(0, 0, small)]) == [(TRUE, 1)]  # 289 / 702
 
 
 def test_ties_go_by_file_in_an_image_and_by_image_in_a_class() -> None:
@@ -91,7 +91,7 @@ def test_ties_go_by_file_in_an_image_and_by_image_in_a_class() -> None:
 
 def test_difficult_objects_are_objects_like_others() -> None:
     rows, objects = [Found(0, 0, 0.9, A)], [Given(0, 0, A, difficult=True)]
-    assert verdicts(rows, objects) == [(TRUE, 0)]
+    assert outcomes_of(rows, objects) == [(TRUE, 0)]
     table, dataset = arrays_of(rows, objects, 2, NAMES)
     matches = ilsvrc.match(table, dataset)
     assert matches.counted.all()
@@ -100,8 +100,8 @@ def test_difficult_objects_are_objects_like_others() -> None:
     )
 
 
-# Image 0 is blacklisted for cats: its two need not be found, and its detections of cats, one
-# right and one wrong, count neither way.
+# Image 0 is blacklisted for cats: its two cats do not count, and its detections of cats, one
+# right and one wrong, are ignored.
 BLACKLIST_ROWS = [
     Found(0, 0, 0.9, FAR),
     Found(0, 0, 0.8, A),
@@ -184,8 +184,8 @@ def test_nothing_at_all() -> None:
     for way in (True, False):
         averages = ilsvrc.average_precisions(matches, table, dataset, official=way)
         assert np.isnan(ilsvrc.mean_and_median(averages, dataset, official=way)).all()
-    said = ilsvrc.quirks(matches, table, dataset, official=True)
-    assert said[0] == "eval_detection.m stops with an error if there are no detections"
+    message = ilsvrc.quirks(matches, table, dataset, official=True)
+    assert message[0] == "eval_detection.m stops with an error if there are no detections"
 
 
 pairs = st.tuples(st.integers(0, IMAGES - 1), st.integers(0, CLASSES - 1))
@@ -202,10 +202,10 @@ def test_against_the_official_program(
     thresholds = [official.object_threshold(one.box) for one in objects]
     assert ilsvrc.object_thresholds(dataset).tolist() == thresholds
     matches = ilsvrc.match(table, dataset)
-    judged, order, averages = official.eval_detection(rows, objects, blacklist, IMAGES)
-    names_of = {official.FALSE: (FALSE, -1), official.PASSED_OVER: (IGNORED, -1)}
+    expected, order, averages = official.eval_detection(rows, objects, blacklist, IMAGES)
+    names_of = {official.FALSE: (FALSE, -1), official.NOT_COUNTED: (IGNORED, -1)}
     assert list(zip(matches.outcomes, matches.truths, strict=True)) == [
-        names_of.get(verdict, (TRUE, verdict)) for verdict in judged
+        names_of.get(row, (TRUE, row)) for row in expected
     ]
     curves = class_curves(matches, table, dataset)
     assert [curves[label].rows.tolist() for label in range(len(order))] == order
@@ -220,7 +220,7 @@ def test_against_the_official_program(
 
 @pytest.fixture(scope="module")
 def val2() -> tuple[Dataset, DetectionTable, dict[str, Any]]:
-    """9,917 images of the contest of 2013 and its demo detections, read here once more plainly."""
+    """The 9,917 images of the contest of 2013 and its demo detections, read by plain code."""
     from scipy.io import loadmat
 
     folder = published("ilsvrc_det_val2_xml")
@@ -312,5 +312,5 @@ def test_val2_figures(val2: tuple[Dataset, DetectionTable, dict[str, Any]], way:
     assert mean == pytest.approx(figures["mAP"], abs=1e-12)
     assert median == figures["median_AP"]
     empty = sum(x2 + 1 <= x1 or y2 + 1 <= y1 for x1, y1, x2, y2 in table.boxes.tolist())
-    said = (f"detections without width or height, which match nothing: {empty}",)
-    assert ilsvrc.quirks(matches, table, dataset, official=way) == said
+    message = (f"detections without width or height, which match nothing: {empty}",)
+    assert ilsvrc.quirks(matches, table, dataset, official=way) == message

@@ -1,4 +1,4 @@
-"""The VOC protocol against tables worked by hand, published answers and the devkit's program."""
+"""The VOC protocol against tables worked by hand, published results and the devkit's program."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ TRUTHS = [
     truth(2, 2, (50, 50, 60, 60)),
     truth(2, 3, (70, 70, 80, 80), ignore=1),
 ]
-# Cats by score: .9 true, .8 difficult (passed over), .7 second on the same cat: false,
-# .6 IoU exactly .5: true, .5 beside everything: false. Third cat is missed: recall 2/3.
+# Cats by score: 0.9 true, 0.8 difficult (ignored), 0.7 second on the same cat: false,
+# 0.6 IoU exactly 0.5: true, 0.5 beside everything: false. Third cat is missed: recall 2/3.
 # precision 1, 1, 1/2, 2/3, 2/4 at recall 1/3, 1/3, 1/3, 2/3, 2/3.
 DETECTIONS = [
     found(1, 1, (500, 500, 510, 510), 0.5),
@@ -60,7 +60,7 @@ def test_hand_worked_table(tmp_path: Path) -> None:
     assert report.per_class["dog"] == 0
     assert np.isnan(report.per_class["bird"]) and np.isnan(report.per_class["fish"])
     assert report.map == pytest.approx((5 / 9 + 0) / 2, abs=1e-12)
-    # recall 0, .1, .2, .3 see precision 1; .4, .5, .6 see 2/3; .7 to 1 nothing
+    # recall 0, 0.1, 0.2, 0.3 see precision 1; 0.4, 0.5, 0.6 see 2/3; 0.7 to 1 nothing
     eleven = evaluate(DETECTIONS, dataset, "voc2007")
     assert eleven.per_class["cat"] == pytest.approx((4 + 3 * 2 / 3) / 11, abs=1e-12)
     lines = [" ".join(line.split()) for line in report.table().splitlines()]
@@ -71,7 +71,7 @@ A, B = (0.0, 0.0, 9.0, 9.0), (0.0, 4.0, 9.0, 13.0)
 FAR = (50.0, 50.0, 59.0, 59.0)
 
 
-def verdicts(rows: list[Found], objects: list[Given], **options: Any) -> list[tuple[int, int]]:
+def outcomes_of(rows: list[Found], objects: list[Given], **options: Any) -> list[tuple[int, int]]:
     table, dataset = arrays_of(rows, objects, 2, ["cat", "dog"], options.pop("excluded", ()))
     matches = voc.match(table, dataset, **options)
     assert matches.protocol == "voc" and len(matches.counted) == len(objects)
@@ -79,26 +79,26 @@ def verdicts(rows: list[Found], objects: list[Given], **options: Any) -> list[tu
 
 
 def test_only_the_largest_overlap_counts_even_when_it_is_taken() -> None:
-    # Both overlap the first object most; VOC does not hand the second one to the other object.
+    # Both overlap the first object most; VOC does not match the second one to the other object.
     rows = [Found(0, 0, 0.9, A), Found(0, 0, 0.8, (0.0, 1.0, 9.0, 10.0))]
-    assert verdicts(rows, [Given(0, 0, A), Given(0, 0, B)]) == [(TRUE, 0), (FALSE, -1)]
+    assert outcomes_of(rows, [Given(0, 0, A), Given(0, 0, B)]) == [(TRUE, 0), (FALSE, -1)]
 
 
 def test_highest_score_is_true_and_among_equals_the_first_in_the_file() -> None:
     object_ = [Given(0, 0, A)]
     rows = [Found(0, 0, 0.5, A), Found(0, 0, 0.9, A), Found(0, 0, 0.9, A)]
-    assert verdicts(rows, object_) == [(FALSE, -1), (TRUE, 0), (FALSE, -1)]
-    assert verdicts(rows[1:], object_) == [(TRUE, 0), (FALSE, -1)]
+    assert outcomes_of(rows, object_) == [(FALSE, -1), (TRUE, 0), (FALSE, -1)]
+    assert outcomes_of(rows[1:], object_) == [(TRUE, 0), (FALSE, -1)]
 
 
-def test_equal_overlaps_look_at_the_first_object() -> None:
+def test_of_equal_overlaps_the_first_object_counts() -> None:
     objects = [Given(0, 0, A, difficult=True), Given(0, 0, A)]
-    assert verdicts([Found(0, 0, 0.9, A)], objects) == [(IGNORED, 0)]
-    assert verdicts([Found(0, 0, 0.9, A)], objects[::-1]) == [(TRUE, 0)]
+    assert outcomes_of([Found(0, 0, 0.9, A)], objects) == [(IGNORED, 0)]
+    assert outcomes_of([Found(0, 0, 0.9, A)], objects[::-1]) == [(TRUE, 0)]
 
 
 def test_other_images_and_classes_do_not_matter() -> None:
-    assert verdicts([Found(1, 0, 0.9, A), Found(0, 1, 0.9, A)], [Given(0, 0, A)]) == [
+    assert outcomes_of([Found(1, 0, 0.9, A), Found(0, 1, 0.9, A)], [Given(0, 0, A)]) == [
         (FALSE, -1),
         (FALSE, -1),
     ]
@@ -107,18 +107,18 @@ def test_other_images_and_classes_do_not_matter() -> None:
 def test_the_threshold_itself_is_reached() -> None:
     # rows 0..4 of 0..9: 50 of 100 pixels
     half = [Found(0, 0, 0.9, (0.0, 0.0, 9.0, 4.0))]
-    assert verdicts(half, [Given(0, 0, A)]) == [(TRUE, 0)]
-    assert verdicts(half, [Given(0, 0, A)], iou_threshold=0.501) == [(FALSE, -1)]
+    assert outcomes_of(half, [Given(0, 0, A)]) == [(TRUE, 0)]
+    assert outcomes_of(half, [Given(0, 0, A)], iou_threshold=0.501) == [(FALSE, -1)]
     for wrong in (0, -0.1, 1.1, float("nan")):
         with pytest.raises(EvaluationError, match="expected above 0, at most 1"):
-            verdicts(half, [Given(0, 0, A)], iou_threshold=wrong)
+            outcomes_of(half, [Given(0, 0, A)], iou_threshold=wrong)
 
 
 def test_boxes_without_area_match_nothing() -> None:
     degenerate = (5.0, 5.0, 4.0, 8.0)
     rows = [Found(0, 0, 0.9, degenerate), Found(0, 0, 0.8, (float("nan"), 0.0, 9.0, 9.0))]
     objects = [Given(0, 0, degenerate), Given(0, 0, A)]
-    assert verdicts(rows, objects) == [(FALSE, -1), (FALSE, -1)]
+    assert outcomes_of(rows, objects) == [(FALSE, -1), (FALSE, -1)]
     table, dataset = arrays_of(rows, objects, 1, ["cat"])
     matches = voc.match(table, dataset)
     assert voc.quirks(matches, table, dataset) == (
@@ -128,10 +128,10 @@ def test_boxes_without_area_match_nothing() -> None:
     )
 
 
-def test_excluded_pairs_are_passed_over() -> None:
+def test_excluded_pairs_are_ignored() -> None:
     rows = [Found(0, 0, 0.9, A), Found(0, 1, 0.9, A), Found(1, 0, 0.8, FAR)]
     objects = [Given(0, 0, A), Given(0, 1, A), Given(1, 0, A)]
-    assert verdicts(rows, objects, excluded=[(0, 0)]) == [(IGNORED, -1), (TRUE, 1), (FALSE, -1)]
+    assert outcomes_of(rows, objects, excluded=[(0, 0)]) == [(IGNORED, -1), (TRUE, 1), (FALSE, -1)]
     matches = voc.match(*arrays_of(rows, objects, 2, ["cat", "dog"], [(0, 0)]))
     assert matches.counted.tolist() == [False, True, True]
     assert matches.found.tolist() == [False, True, False]
@@ -176,7 +176,7 @@ def test_against_the_devkits_program(problem: tuple[list[Found], list[Given]]) -
     for label in range(CLASSES):
         own = [d for d in range(len(rows)) if rows[d].label == label]
         own_objects = [j for j in range(len(objects)) if objects[j].label == label]
-        judged, recall, precision, order = official.vocevaldet(
+        official_rows, recall, precision, order = official.vocevaldet(
             [rows[d] for d in own], [objects[j] for j in own_objects], 0.5
         )
         assert curves[label].rows.tolist() == [own[d] for d in order]
@@ -184,15 +184,15 @@ def test_against_the_devkits_program(problem: tuple[list[Found], list[Given]]) -
         np.testing.assert_array_equal(curves[label].precision, precision)
         np.testing.assert_array_equal(areas[label], official.vocap(recall, precision))
         np.testing.assert_array_equal(elevens[label], official.eleven_points(recall, precision))
-        for d, verdict in zip(own, judged, strict=True):
-            if verdict == official.PASSED_OVER:
+        for d, official_row in zip(own, official_rows, strict=True):
+            if official_row == official.NOT_COUNTED:
                 assert matches.outcomes[d] == IGNORED
                 assert objects[matches.truths[d]].difficult
-            elif verdict == official.FALSE:
+            elif official_row == official.FALSE:
                 assert (matches.outcomes[d], matches.truths[d]) == (FALSE, -1)
             else:
                 taken = (matches.outcomes[d], matches.truths[d])
-                assert taken == (TRUE, own_objects[verdict])
+                assert taken == (TRUE, own_objects[official_row])
     # whole pixels made continuous overlap as they did
     again = voc.match(*arrays_of(rows, objects, IMAGES, names, layout="xywh"))
     np.testing.assert_array_equal(again.outcomes, matches.outcomes)
@@ -210,9 +210,9 @@ def test_overlaps_are_the_devkits_to_the_last_bit(box: official.Box, other: offi
     if shared > 0:
         above = float(np.nextafter(shared, 2))
         rows, objects = [Found(0, 0, 0.5, box)], [Given(0, 0, other)]
-        assert verdicts(rows, objects, iou_threshold=shared) == [(TRUE, 0)]
+        assert outcomes_of(rows, objects, iou_threshold=shared) == [(TRUE, 0)]
         if above <= 1:
-            assert verdicts(rows, objects, iou_threshold=above) == [(FALSE, -1)]
+            assert outcomes_of(rows, objects, iou_threshold=above) == [(FALSE, -1)]
 
 
 def test_tensorflow_pascal_case(tmp_path: Path) -> None:

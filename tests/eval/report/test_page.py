@@ -1,4 +1,4 @@
-"""The report: what the page holds, what it does not fetch, and how it bears odd input."""
+"""The report: the content of the page, its independence of other files, and unusual input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, run: Made) -> Path:
-    """A report of two runs, with pictures and traces: every section."""
+    """A report of two runs with images and traces, which has every section."""
     folder = tmp_path_factory.mktemp("written")
     report, table, dataset = run
     photographs = folder / "photographs"
@@ -120,7 +120,7 @@ def test_figures_are_those_of_the_evaluation(written: Path, run: Made) -> None:
     assert all(f"{100 * value:.1f}" in page for value in report.per_class.values())
 
 
-def test_second_run_is_set_against_the_first(written: Path, run: Made) -> None:
+def test_second_run_is_compared_with_the_first(written: Path, run: Made) -> None:
     report, table, dataset = run
     other, _ = worse(report, table, dataset)
     difference = json.loads((written / "report.json").read_bytes())["comparison"]
@@ -155,7 +155,7 @@ def test_every_protocol(tmp_path: Path, run: Made, protocol: str) -> None:
     page = Page(write_report(tmp_path, report, *run[1:], date=DAY).read_text(encoding="utf-8"))
     assert page.faults == [] and f"{100 * report.map:.1f}" in page.text
     assert all(name in page.text for name in report.stats)
-    # The interval belongs to this very figure: it holds it.
+    # The interval is that of the figure, so it contains the figure.
     low, high = map(float, re.findall(r"95 % interval ([\d.]+) to ([\d.]+)", page.text)[0])
     assert low <= 100 * report.map <= high
 

@@ -1,4 +1,4 @@
-"""What the report is made of: curves, figures in words, the choice of the worst."""
+"""The content of the report: curves, figures as text, and the choice of the worst images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eval.wording import amount
 def test_staircase_goes_down_where_the_envelope_does() -> None:
     recall = np.array([0.25, 0.25, 0.5, 0.75])
     precision = np.array([1, 0.5, 2 / 3, 0.6])
-    # Envelope: 1 up to a recall of .25, 2/3 up to .5, .6 up to .75, then nothing.
+    # Envelope: 1 up to a recall of 0.25, 2/3 up to 0.5, 0.6 up to 0.75, then nothing.
     drawn = charts.staircase(recall, precision)
     numbers = re.findall(r"([MHV])(\d+)(?: (\d+))?", drawn)
     assert numbers == [
@@ -51,5 +51,5 @@ def test_worst_come_first_and_no_class_crowds_out_the_others() -> None:
     for row, image in one_for_each_image(rows, images, labels, shown, per_class=2):
         shown.add(image)
         given.append(row)
-    # Row 3 is of an image shown already, row 1 of a class shown twice.
+    # The image of row 3 is shown already, the class of row 1 is shown twice already.
     assert given == [4, 2, 0]

@@ -51,16 +51,19 @@ def test_class_without_objects_has_a_dash(tmp_path: Path) -> None:
     assert facts["report"]["per_class"] == {"cat": 0.5, "unicorn": None}
 
 
-def test_what_sets_tides_ap_apart_is_told(tmp_path: Path) -> None:
-    """Under 101 detections on an image TIDE passes over one; classes without objects do nothing."""
+def test_differences_of_tides_ap_are_explained(tmp_path: Path) -> None:
+    """Of 101 detections on an image TIDE leaves out one; classes without objects do not count."""
     dataset = dataset_of(tmp_path, [truth(1, 1, (10, 10, 60, 60))], images=1, names=["cat", "emu"])
     rows = [found(1, 1, (10, 10, 60, 60), 0.9), found(1, 2, (500, 500, 600, 600), 0.8)]
-    for more, said in ((0, "over all classes."), (99, "over all classes (1 detection left out).")):
+    for more, message in (
+        (0, "over all classes."),
+        (99, "(1 detection left out)."),
+    ):
         rows += [found(1, 2, (500, 500, 600, 600), 0.1)] * more
         table = read_detections(rows, dataset)
         path = write_report(tmp_path / "out", evaluate(table, dataset), table, dataset, date=DAY)
         text = Page(path.read_text(encoding="utf-8")).text
-        assert "TIDE's own AP of 100.0 %" in text and said in text
+        assert "TIDE's own AP of 100.0 %" in text and message in text
 
 
 @pytest.mark.parametrize("objects", [0, 1])

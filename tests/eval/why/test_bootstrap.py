@@ -29,7 +29,7 @@ Judged = tuple[DetectionTable, Dataset, Matches]
 BOX = np.array([10.0, 10, 50, 50])
 
 
-def judged(
+def matched(
     images: int,
     classes: int,
     objects: list[tuple[int, int]],
@@ -38,7 +38,7 @@ def judged(
 ) -> Judged:
     """Objects as (image, label), image by image; detections as (image, label, score, object).
 
-    The object is the one that a detection takes, -1 for none and -2 where it is passed over.
+    The object is the one that a detection matches, -1 for none and -2 for an ignored detection.
     """
     places = np.array(objects, dtype=np.int64).reshape(-1, 2)
     rows = np.array(detections, dtype=np.float64).reshape(-1, 4)
@@ -62,10 +62,10 @@ def judged(
 
 
 def found_in(images: int, share: float, seed: int = 0) -> Judged:
-    """An object on each image, found or not, and nothing else: AP is the share found."""
+    """One object per image, found or missed, and nothing else: AP is the share that is found."""
     found = np.random.default_rng(seed).random(images) < share
     detections = [(i, 0, 1 - i / images, i) for i in range(images) if found[i]]
-    return judged(images, 1, [(i, 0) for i in range(images)], detections)
+    return matched(images, 1, [(i, 0) for i in range(images)], detections)
 
 
 @st.composite
@@ -81,7 +81,7 @@ def problems(draw: st.DrawFn) -> Judged:
         row = free[position]
         image, label = objects[row] if row >= 0 else draw(place)
         detections.append((image, label, score / 20, row))
-    return judged(images, classes, objects, detections, draw(st.sampled_from(sorted(RULES))))
+    return matched(images, classes, objects, detections, draw(st.sampled_from(sorted(RULES))))
 
 
 def repeated(problem: Judged, weights: list[int]) -> Judged:
@@ -100,11 +100,11 @@ def repeated(problem: Judged, weights: list[int]) -> Judged:
                 taken = -2
             detections.append((copy, int(table.labels[row]), float(table.scores[row]), taken))
     classes = len(dataset.class_names)
-    return judged(len(copies), classes, objects, detections, matches.protocol)
+    return matched(len(copies), classes, objects, detections, matches.protocol)
 
 
 def official(problem: Judged) -> np.ndarray:
-    """Average precision by other code than the one under test."""
+    """Average precision by independent code."""
     table, dataset, matches = problem
     curves = class_curves(matches, table, dataset)
     if matches.protocol == "voc2007":
@@ -138,9 +138,9 @@ def test_weights_are_repeated_images(problem: Judged, data: st.DataObject) -> No
 
 
 def test_plain_figures_are_the_protocols() -> None:
-    problem = judged(2, 1, [(0, 0), (1, 0)], [(0, 0, 0.9, 0), (1, 0, 0.8, -1), (1, 0, 0.7, 1)])
+    problem = matched(2, 1, [(0, 0), (1, 0)], [(0, 0, 0.9, 0), (1, 0, 0.8, -1), (1, 0, 0.7, 1)])
     table, dataset, matches = problem
-    # IoU .5 and above: precision 1, 1/2, 2/3
+    # IoU 0.5 and above: precision 1, 1/2, 2/3
     assert bootstrap(table, dataset, matches, draws=2).mean.value == pytest.approx(5 / 6)
     points = replace(matches, protocol="coco")
     result = bootstrap(table, dataset, points, draws=2)
@@ -167,7 +167,7 @@ def test_error_and_interval_of_a_share_found() -> None:
     assert json.loads(json.dumps(result.to_dict()))["mean"]["value"] == pytest.approx(share)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_contain_the_true_value_in_95_percent() -> None:
     holds = 0
     for seed in range(200):
         result = bootstrap(*found_in(80, 0.7, seed), draws=200, seed=seed)
@@ -183,17 +183,17 @@ def test_seeds() -> None:
     np.testing.assert_array_equal(one.highs, same.highs)
 
 
-def test_classes_without_objects_and_nothing_to_judge() -> None:
-    table, dataset, matches = judged(3, 2, [(0, 0)], [(0, 0, 0.9, 0), (1, 1, 0.8, -1)])
+def test_classes_without_objects_and_nothing_to_evaluate() -> None:
+    table, dataset, matches = matched(3, 2, [(0, 0)], [(0, 0, 0.9, 0), (1, 1, 0.8, -1)])
     result = bootstrap(table, dataset, matches, draws=200)
-    # Draws without image 0 tell nothing of class 0; in all others it is found.
+    # Draws without image 0 have no object of class 0; in all others it is found.
     assert result.values[0] == 1 == result.lows[0] and result.errors[0] == 0
     assert np.isnan([result.values[1], result.errors[1], result.lows[1]]).all()
     assert result.to_dict()["values"] == [1.0, None]
     for wrong in ({"draws": 1}, {"matches": []}):
         with pytest.raises(EvaluationError, match="two draws"):
             bootstrap(table, dataset, **{"matches": matches, **wrong})
-    empty = judged(1, 1, [], [])
+    empty = matched(1, 1, [], [])
     same = compare((empty[0], empty[2]), (empty[0], empty[2]), empty[1], draws=10)
     assert same.sentence == "No difference can be measured: no object counts"
 

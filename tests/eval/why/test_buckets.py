@@ -41,7 +41,7 @@ def test_sizes_by_hand(tmp_path: Path) -> None:
     # small: false, true; medium: true, one missed; large: the dog's false, true
     np.testing.assert_allclose(coco.average_precisions, [1 / 2, 1 / 2, 1 / 2], atol=1e-12)
     np.testing.assert_allclose(coco.recalls, [1, 1 / 2, 1])
-    # sides 10, 32, 50, 200 at ranks 0 to 3; 10, 30, 70 and 90 % are ranks .3, .9, 2.1 and 2.7
+    # sides 10, 32, 50, 200 at ranks 0 to 3; 10, 30, 70 and 90 % are ranks 0.3, 0.9, 2.1 and 2.7
     np.testing.assert_allclose(own.limits, [10 + 6.6, 10 + 19.8, 50 + 15, 50 + 105])
     assert own.objects.tolist() == [1, 0, 2, 0, 1]
     assert shapes.objects.tolist() == [0, 0, 4, 0, 0] and np.isnan(shapes.recalls[0])

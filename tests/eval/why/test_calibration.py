@@ -31,8 +31,8 @@ def of(scores: list[float], outcomes: list[int], labels: list[int], **options: i
         np.array(scores, dtype=np.float64),
     )
     taken = np.full(count, -1, dtype=np.int32)
-    verdicts = np.array(outcomes, dtype=np.int8)
-    matches = Matches("voc", 0.5, verdicts, taken, np.empty(0, dtype=bool))
+    kinds = np.array(outcomes, dtype=np.int8)
+    matches = Matches("voc", 0.5, kinds, taken, np.empty(0, dtype=bool))
     return calibration(table, dataset(2), matches, **options)
 
 
@@ -47,9 +47,9 @@ def test_by_hand() -> None:
     assert result.counts.tolist() == [2, 3] and result.true.tolist() == [1, 2]
     np.testing.assert_allclose(result.scores, [0.3, 0.9])
     np.testing.assert_allclose(result.precisions, [1 / 2, 2 / 3])
-    # 2/5 of |.5 - .3| and 3/5 of |2/3 - .9|
+    # 2/5 of |0.5 - 0.3| and 3/5 of |2/3 - 0.9|
     assert result.probabilities and result.error == pytest.approx(0.08 + 0.14)
-    # class 0: two at .85, half true; class 1: .25 and .35 half true, 1.0 true
+    # class 0: two at 0.85, half true; class 1: 0.25 and 0.35 half true, 1.0 true
     np.testing.assert_allclose(result.class_errors, [0.35, 2 / 3 * 0.2])
     assert result.class_counts.tolist() == [2, 3]
     json.dumps(result.to_dict())

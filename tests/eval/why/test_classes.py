@@ -22,7 +22,7 @@ TRUTHS = [
 ]
 DETECTIONS = [
     found(1, 1, (0, 0, 10, 10), 0.9),  # true
-    found(1, 1, (200, 0, 210, 10), 0.8),  # passed over
+    found(1, 1, (200, 0, 210, 10), 0.8),  # ignored
     found(2, 1, (300, 0, 310, 10), 0.7),  # false
     found(1, 1, (100, 0, 110, 10), 0.6),  # true
     found(2, 1, (400, 0, 410, 10), 0.5),  # false
@@ -41,11 +41,11 @@ def test_counts_and_best_thresholds_by_hand(tmp_path: Path) -> None:
     assert result.detections.tolist() == [4, 0, 1, 0]
     assert result.true.tolist() == [2, 0, 0, 0] and result.false.tolist() == [2, 0, 1, 0]
     np.testing.assert_allclose(result.recalls, [1, 0, np.nan, np.nan])
-    # cat's F1: 2/3 at .9, 1/2 at .7, 4/5 at .6, 2/3 at .5
+    # cat's F1: 2/3 at 0.9, 1/2 at 0.7, 4/5 at 0.6, 2/3 at 0.5
     assert (result.thresholds[0], result.f1[0]) == (0.6, pytest.approx(4 / 5))
     assert (result.f1_precisions[0], result.f1_recalls[0]) == (pytest.approx(2 / 3), 1)
     assert np.isnan(result.thresholds[1:]).all()
-    # all: true from .9 on at ranks 2 and 4 of 5, three objects: 2 * 2 / (4 + 3)
+    # all: true from 0.9 on at ranks 2 and 4 of 5, three objects: 2 * 2 / (4 + 3)
     assert result.overall == pytest.approx((0.6, 2 / 4, 2 / 3, 4 / 7))
     plain = json.loads(json.dumps(result.to_dict()))
     assert plain["average_precisions"][2] is None and plain["overall"]["threshold"] == 0.6
@@ -54,13 +54,13 @@ def test_counts_and_best_thresholds_by_hand(tmp_path: Path) -> None:
 def test_equal_scores_are_shown_together() -> None:
     scores = np.array([0.9, 0.5, 0.5])
     true, false = np.array([1, 2, 2]), np.array([0, 0, 1])
-    # Between the two .5 F1 would be 1.
+    # Between the two scores of 0.5, F1 would be 1.
     assert best_point(scores, true, false, 2) == pytest.approx((0.5, 2 / 3, 1, 4 / 5))
     # Of equal F1 the higher threshold: 2 * 1 / (1 + 2) and 2 * 2 / (4 + 2)
     tied = best_point(np.array([0.9, 0.5]), np.array([1, 2]), np.array([0, 2]), 2)
     assert tied.threshold == 0.9
     assert np.isnan(best_point(scores, true, false, 0)).all()
-    # What has no score cannot be shown by a threshold.
+    # A detection without a score is kept by no threshold.
     unscored = best_point(np.array([0.9, np.nan]), np.array([1, 2]), np.array([0, 0]), 2)
     assert unscored.threshold == 0.9
     nothing = np.array([], dtype=np.int64)

@@ -25,12 +25,12 @@ TRUTHS = [
 ]
 DETECTIONS = [
     found(1, 1, (0, 0, 10, 10), 0.9),  # cat
-    found(1, 3, (100, 0, 110, 10), 0.8),  # dog taken for a cow, before
+    found(1, 3, (100, 0, 110, 10), 0.8),  # dog detected as a cow, with the higher score
     found(1, 2, (100, 0, 110, 10), 0.7),  # the right one, which is left over
-    found(1, 3, (200, 0, 210, 10), 0.6),  # dog taken for a cow
-    found(1, 1, (0, 4, 10, 14), 0.6),  # overlaps the cat by .43: background
-    found(2, 2, (300, 0, 310, 10), 0.9),  # inside the crowd of cats: passed over
-    found(2, 3, (0, 0, 10, 5), 0.55),  # cow, overlap just .5
+    found(1, 3, (200, 0, 210, 10), 0.6),  # dog detected as a cow
+    found(1, 1, (0, 4, 10, 14), 0.6),  # overlaps the cat by 0.43: background
+    found(2, 2, (300, 0, 310, 10), 0.9),  # inside the crowd of cats: ignored
+    found(2, 3, (0, 0, 10, 5), 0.55),  # cow, overlap just 0.5
     found(2, 1, (50, 0, 60, 10), 0.1),  # below the threshold
 ]
 
@@ -60,8 +60,8 @@ def test_by_hand(tmp_path: Path) -> None:
 
 def test_the_default_threshold_has_the_best_f1(tmp_path: Path) -> None:
     result = at(tmp_path, None)
-    # By COCO's matching .9 is a cat, .7 a dog and .55 a cow; the dog in the crowd is false.
-    # F1 from .9 down: 2 / (2 + 4), 2 / (3 + 4), 4 / (4 + 4), 4 / (6 + 4), 6 / (7 + 4), 6 / (8 + 4)
+    # By COCO's matching 0.9 is a cat, 0.7 a dog and 0.55 a cow; the dog in the crowd is false.
+    # F1 from 0.9 down: 2 / (2 + 4), 2 / (3 + 4), 4 / (4 + 4), 4 / (6 + 4), 6 / (7 + 4), 6 / (8 + 4)
     assert result.threshold == 0.55
     np.testing.assert_array_equal(result.counts, at(tmp_path, 0.55).counts)
 

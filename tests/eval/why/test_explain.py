@@ -1,4 +1,4 @@
-"""All analyses together: under each protocol, of anything, and as JSON."""
+"""All analyses together, under each protocol, on random input, and as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.eval.official import Found, Given
 NAMES = ["a", "b", "c"]
 
 
-def judged(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
+def matched(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
     return {"voc": voc, "coco": coco, "ilsvrc": ilsvrc}[protocol].match(table, dataset)
 
 
@@ -28,14 +28,14 @@ def judged(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
 @given(problems())
 def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], list[Given]]) -> None:
     table, dataset = arrays_of(*problem, images=3, names=NAMES, excluded=[(0, 1)])
-    matches = judged(protocol, table, dataset)
+    matches = matched(protocol, table, dataset)
     unknown = np.full((4, len(dataset.all_truths)), np.nan)
     result = explain(table, dataset, matches, bootstrap=20, traces=ObjectTraces(*unknown))
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert plain["protocol"] == protocol and len(plain["classes"]["names"]) == 3
     assert plain["misses"]["counts"]["unknown"] == result.misses.objects - result.misses.found
     assert result.confusion.counts[:3].sum() == np.count_nonzero(matches.counted)
-    # One figure, two ways to it.
+    # The figure is computed in two ways.
     np.testing.assert_array_equal(result.classes.average_precisions, result.bootstrap.values)
     short = explain(table, dataset, matches, bootstrap=0)
     assert short.misses is None and short.to_dict()["bootstrap"] is None
@@ -43,16 +43,16 @@ def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], li
 
 def test_a_data_set_without_images() -> None:
     table, dataset = arrays_of([], [], images=0, names=NAMES)
-    result = explain(table, dataset, judged("voc", table, dataset))
+    result = explain(table, dataset, matched("voc", table, dataset))
     assert result.bootstrap is None and result.tide.counts["Miss"] == 0
 
 
 def test_intervals_of_the_mean_over_thresholds() -> None:
     given = [Given(0, 0, (0, 0, 9, 9), False), Given(1, 0, (0, 0, 9, 9), False)]
-    rows = [Found(0, 0, 0.9, (0, 0, 9, 9)), Found(1, 0, 0.8, (0, 0, 9, 5))]  # the second: IoU .6
+    rows = [Found(0, 0, 0.9, (0, 0, 9, 9)), Found(1, 0, 0.8, (0, 0, 9, 5))]  # the second: IoU 0.6
     table, dataset = arrays_of(rows, given, images=2, names=["a"])
     several = [coco.match(table, dataset, t) for t in (0.5, 0.75)]
     result = explain(table, dataset, several[0], bootstrap=50, several=several)
-    # 1 at .5; 51 of 101 points at .75
+    # 1 at 0.5; 51 of 101 points at 0.75
     assert result.classes.average_precisions[0] == pytest.approx(1)
     assert result.bootstrap.mean.value == pytest.approx((1 + 51 / 101) / 2)

@@ -1,4 +1,4 @@
-"""Where missed objects got lost: each reason once, and every fault of a trace file."""
+"""The reasons of missed objects, each one at least once, and the faults of trace files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRACES = [
     (0.5, 0.5, 0.5, 0.5),  # suppressed
     (NAN, NAN, 0.1, 0.2),  # misclassified, though no IoU is known
     (0.9, 0.9, 0.9, 0.9),  # found below the threshold only: suppressed
-    (0.0, 0.0, 0.0, 0.0),  # need not be found
+    (0.0, 0.0, 0.0, 0.0),  # does not count
     (0.9, NAN, NAN, 0.7),  # unknown
     (0.9, 0.9, 0.1, NAN),  # unknown
 ]
@@ -95,7 +95,7 @@ def test_traces_are_read_by_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ([lines_of()[0][:-5]], "line 1: not JSON, or cut short"),
         (["7"], "line 1: no 'image_id'"),
@@ -109,13 +109,13 @@ def test_traces_are_read_by_image(tmp_path: Path) -> None:
         (lines_of(near_score=[True] * 8), "line 1: 'near_score'"),
     ],
 )
-def test_faults_of_a_trace_file(tmp_path: Path, lines: list[str], said: str) -> None:
+def test_faults_of_a_trace_file(tmp_path: Path, lines: list[str], message: str) -> None:
     dataset, _ = case(tmp_path)
     path = tmp_path / "objects.jsonl"
     path.write_text("\n".join(lines))
     with pytest.raises(EvaluationError) as caught:
         read_traces(path, dataset)
-    assert said in str(caught.value) and str(caught.value).startswith("objects.jsonl: ")
+    assert message in str(caught.value) and str(caught.value).startswith("objects.jsonl: ")
     assert "\n" not in str(caught.value)
 
 

@@ -25,11 +25,11 @@ TRUTHS = [
 # 4 px aside is an IoU of 60 / 140.
 DETECTIONS = [
     found(1, 1, (0, 0, 10, 10), 0.9),  # correct
-    found(1, 1, (0, 0, 10, 10), 0.8),  # the same cat again
-    found(1, 1, (100, 0, 110, 10), 0.7),  # the dog, called a cat
-    found(1, 1, (500, 0, 510, 10), 0.6),  # nothing
-    found(1, 2, (4, 0, 14, 10), 0.5),  # a cat, called a dog and beside it
-    found(1, 2, (104, 0, 114, 10), 0.4),  # the dog, beside it
+    found(1, 1, (0, 0, 10, 10), 0.8),  # a second detection of the same cat
+    found(1, 1, (100, 0, 110, 10), 0.7),  # the dog, detected as a cat
+    found(1, 1, (500, 0, 510, 10), 0.6),  # background
+    found(1, 2, (4, 0, 14, 10), 0.5),  # a cat, detected as a dog and poorly placed
+    found(1, 2, (104, 0, 114, 10), 0.4),  # the dog, poorly placed
 ]
 
 
@@ -45,9 +45,9 @@ def test_every_kind_by_hand(tmp_path: Path) -> None:
     ]
     assert result.counts == {"Cls": 1, "Loc": 1, "Both": 1, "Dupe": 1, "Bkg": 1, "Miss": 1}
     assert result.missed.tolist() == [False, False, True]
-    # cat: precision 1 up to recall 1/2, the points 0, .01, ..., .5; dog: 0
+    # cat: precision 1 up to recall 1/2, the points 0, 0.01, ..., 0.5; dog: 0
     assert result.average_precision == pytest.approx(51 / 101 / 2, abs=1e-12)
-    # Cls makes .7 the dog's first detection. The dog's Loc is then no repair: Cls came first.
+    # Cls makes 0.7 the dog's first detection. The dog's Loc is then no repair: Cls came first.
     # Miss leaves one cat, which is found.
     gains = {"Cls": 1 / 2, "Loc": 0, "Both": 0, "Dupe": 0, "Bkg": 0, "Miss": 25 / 101}
     assert result.gains == pytest.approx(gains, abs=1e-12)
@@ -87,14 +87,14 @@ def test_crowds_classes_without_objects_and_the_limit(tmp_path: Path) -> None:
     assert mixed.average_precision == pytest.approx(1, abs=1e-12) and mixed.gains["Bkg"] == 0
     mixed = analysed(dataset, [inside, right, dog], empty_classes=True)
     assert mixed.average_precision == pytest.approx(0.5, abs=1e-12)
-    # Without its only detection the dog is no class any more.
+    # Without its only detection the class of the dog does not count any more.
     assert mixed.gains["Bkg"] == pytest.approx(0.5, abs=1e-12)
     cut = analysed(dataset, [inside, right], most=1)
     assert cut.average_precision == 0 and cut.kinds.tolist() == [KINDS.index("Bkg"), -2]
-    # An overlap of just .1 is background for another class and a Loc for its own.
+    # An overlap of just 0.1 is background for another class and a Loc for its own.
     limits = [found(1, 2, (0, 0, 10, 1), 0.9), found(1, 1, (0, 0, 10, 1), 0.8)]
     assert [KINDS[k] for k in analysed(dataset, limits).kinds] == ["Bkg", "Loc"]
-    # An overlap of just .5 with a found object is a Loc, as the limits of Loc are inclusive.
+    # An overlap of just 0.5 with a found object is a Loc, as the limits of Loc are inclusive.
     just = analysed(dataset, [right, found(1, 1, (0, 0, 10, 5), 0.3)])
     assert just.counts["Loc"] == 1 and just.counts["Dupe"] == 0
 
@@ -145,7 +145,7 @@ def crowded() -> tuple[DetectionTable, Dataset]:
         images,
     )
     rows = draws[240:3440].reshape(400, 8)
-    source = rows[:, 0] % 28  # nobody looks for the last twelve
+    source = rows[:, 0] % 28  # no detection is near the last twelve
     shifted = boxes[source] + rows[:, 1:5] % 9 - 4
     shifted[:, 2:] = np.maximum(shifted[:, 2:], 1)
     kept = rows[:, 5] % 10 < 7
