@@ -10,7 +10,7 @@ import pytest
 
 from eval import EvaluationError, read_dataset
 from eval.checking import check
-from tests.eval.checked import (
+from tests.eval.checking.checked import (
     ABSENT,
     RESULTS,
     TRUTH,

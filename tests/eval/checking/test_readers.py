@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eval import EvaluationError, read_dataset
 from eval.checking import check, linter
 from eval.reading import read_detections
-from tests.eval.checked import ABSENT, RESULTS, TRUTH, changed, errors, saved
+from tests.eval.checking.checked import ABSENT, RESULTS, TRUTH, changed, errors, saved
 from tests.eval.made_formats import EXAMPLE, write, write_voc
 
 VALUES = st.one_of(

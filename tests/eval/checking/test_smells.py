@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eval.checking import check
-from tests.eval.checked import (
+from tests.eval.checking.checked import (
     ABSENT,
     RESULTS,
     TRUTH,

@@ -13,7 +13,7 @@ import pytest
 from eval import Dataset, EvaluationError, evaluate
 from eval.reading import read_detections
 from eval.report import write_report
-from tests.eval.made_reports import DAY, Made, Page, draw_noise, made, worse
+from tests.eval.report.made_reports import DAY, Made, Page, draw_noise, made, worse
 
 
 def page_of(folder: Path) -> Page:

@@ -14,7 +14,7 @@ from eval import evaluate
 from eval.reading import read_detections
 from eval.report import write_report
 from tests.eval.cases import dataset_of, found, truth
-from tests.eval.made_reports import DAY, Page, draw_noise, made, worse
+from tests.eval.report.made_reports import DAY, Page, draw_noise, made, worse
 
 HOSTILE = "<script>alert('x')</script> & \"co\""
 
