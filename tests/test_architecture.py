@@ -3,8 +3,8 @@
 The contracts in setup.cfg, which `lint-imports` checks, fix the direction of imports. This file
 finds circles between single modules of all packages. grimp reads import statements from the source
 without running it, so every statement counts, wherever it stands: at the top of a file, inside a
-function, or under TYPE_CHECKING. Imports by `importlib.import_module` do not count, nor does Python's
-own import of a module's parent package.
+function, or under TYPE_CHECKING. Imports by `importlib.import_module` do not count, nor do
+Python's own imports of parent packages.
 """
 
 from __future__ import annotations
