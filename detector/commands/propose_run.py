@@ -123,7 +123,7 @@ def measure_recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStor
         notify(f"recall: {len(pictures) - report.images} pictures without boxes are left out")
     if resized:
         notify(
-            f"recall: pictures whose size is not the one that their data set states: {resized}; "
-            "its boxes may not fit them"
+            f"recall: pictures whose size differs from the data set's: {resized}; its boxes may "
+            "not fit them"
         )
     return report

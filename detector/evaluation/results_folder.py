@@ -2,8 +2,8 @@
 
 run.json          the settings that decide the results, written before them
 detections.jsonl  a line per image: image_id, seconds, sha256 of its file, number of proposals and
-                  regions, other_sides (1 if its size is not the one that the data set states),
-                  detections (COCO results)
+                  regions, other_sides (1 if its size differs from the data set's), detections
+                  (COCO results)
 objects.jsonl     a line per image, in the same order: image_id, traces of its objects
 failed.jsonl      unreadable pictures; the next run tries them again
 
@@ -38,7 +38,7 @@ class Totals(NamedTuple):
     seconds: float
     proposals: float
     regions: float  # proposals that were classified
-    other_sides: float  # pictures whose size is not the one that the data set states
+    other_sides: float  # pictures whose size differs from the data set's
 
 
 class ResultsFolder:

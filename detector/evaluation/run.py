@@ -86,7 +86,9 @@ def run_detector(
         _check_pictures(folder, part, images)
         waiting = [index for index, image in enumerate(part.images) if image.id not in folder]
         if len(folder) and waiting and folder.about.get("versions") != versions:
-            notify(f"{printable(output)}: begun with other versions (run.json); digits may differ")
+            notify(
+                f"{printable(output)}: begun with other versions (run.json); last digits may differ"
+            )
         work = partial(_detect_image, detector, part, images, category_ids, folder)
         try:
             done = len(part) - len(waiting)
@@ -94,7 +96,7 @@ def run_detector(
         except KeyboardInterrupt:
             notify(
                 f"the results of {len(folder)} pictures are in {printable(output)}; the same "
-                "command continues"
+                "command continues the run"
             )
             raise
         path, totals = folder.write_results(image.id for image in part.images)
@@ -102,8 +104,8 @@ def run_detector(
         notes += (f"unreadable pictures: {failed}; their objects count as missed",)
     if totals.other_sides:
         notes += (
-            f"pictures whose size is not the one that their data set states: "
-            f"{totals.other_sides:.0f}; its boxes may not fit them",
+            f"pictures whose size differs from the data set's: {totals.other_sides:.0f}; "
+            "its boxes may not fit them",
         )
     objects = folder.objects if has_objects else None
     return FinishedRun(path, objects, totals, failed, notes)

@@ -168,7 +168,7 @@ def test_pictures_whose_size_differs_from_the_data_set_are_reported_and_noted(
     document["images"][1]["width"] = 40  # it is 32 x 32
     document["images"][2].update(height=0, width=0)  # not known: not told
     tiny.write_text(json.dumps(document))
-    note = "pictures whose size is not the one that their data set states: 1; its boxes"
+    note = "pictures whose size differs from the data set's: 1; its boxes may not fit them"
     assert evaluate("--data", tiny, "-o", "run", "--limit", 1) == 0
     assert note not in capsys.readouterr().out
     for told in (1, 0):
@@ -246,7 +246,7 @@ def test_an_interrupted_run_tells_how_to_continue(
         patch.setattr(stub, "trace", interrupted)
         assert evaluate("--data", tiny, "-o", "run") == 130
     errors = capsys.readouterr().err
-    assert "the results of 2 pictures are in run; the same command continues" in errors
+    assert "the results of 2 pictures are in run; the same command continues the run" in errors
     assert evaluate("--data", tiny, "-o", "run") == 0
     assert stub.seen == [f"{number}.bmp" for number in range(1, 6)]
 
