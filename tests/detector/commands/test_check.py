@@ -38,7 +38,7 @@ def test_a_good_file(tmp_path: Path) -> None:
     run = detect("check", saved(tmp_path / "truth.json", TRUTH))
     assert (run.code, run.errors) == (0, "")
     assert run.out == (
-        "note: content\n  truth.json: 1 images, 1 classes, 20 objects\nno errors, no warnings\n"
+        "note: content\n  truth.json: 1 image, 1 class, 20 objects\nno errors, no warnings\n"
     )
 
 

@@ -14,7 +14,7 @@ SECOND = Report(
     "voc", 0.4375, {"mAP": 0.4375}, {"cat": 0.4375, "tall dog": math.nan}, ("no dogs", "ties")
 )
 TABLE = """\
-PASCAL VOC 2010+: area under the curve, IoU 0.5
+PASCAL VOC 2010 and later: area under the curve, IoU 0.5
 
                A  longer name  difference
 mAP       0.5000       0.4375     -0.0625
