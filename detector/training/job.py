@@ -32,7 +32,7 @@ from detector.training_loop.trainer import PartLosses, Trainer, show_training
 from detector.version import __version__
 from detector.weights_file import WeightsInfo, load_imagenet, load_tensors
 from eval import Dataset, read_dataset
-from eval.formats.splits import part_to_learn
+from eval.formats.splits import training_split
 from proposals.cache import ProposalCache
 from proposals.merge import merge_proposals
 
@@ -96,14 +96,14 @@ class Job:
 
 
 def read_training_data(data: Path, split: str | None = None) -> Dataset:
-    """The data set, if it can be learned from; without `split` that is `part_to_learn`.
+    """The data set, if it can be learned from; without `split` that is `training_split`.
 
     Raises
     ------
     DetectorError
         No boxes, or a picture without a size.
     """
-    split = split or part_to_learn(data)
+    split = split or training_split(data)
     dataset = read_dataset(data, **({"split": split} if split else {}))
     if split:
         dataset = replace(dataset, notes=(f"trains on the split {split}", *dataset.notes))

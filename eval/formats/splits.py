@@ -8,14 +8,14 @@ from eval.errors import EvaluationError
 from eval.formats.yolo_folders import splits_of
 
 # Image lists of VOC and ILSVRC folders; for ILSVRC the path may also be the folder above.
-PART_LISTS = tuple(
+IMAGE_LISTS = tuple(
     f"{above}{lists}"
     for above in ("", "ILSVRC/")
     for lists in ("ImageSets/*/*.txt", "*devkit/data/det_lists/*.txt")
 )
 
 
-def part_to_learn(data: Path) -> str | None:
+def training_split(data: Path) -> str | None:
     """The split of a data set that is for training; None where the data set has no splits.
 
     The readers default to test or val instead, because they serve evaluation.
@@ -28,7 +28,7 @@ def part_to_learn(data: Path) -> str | None:
     if data.is_file() and data.suffix not in (".yaml", ".yml"):
         return None
     root = data if data.is_dir() else data.parent
-    names = {path.stem for lists in PART_LISTS for path in root.glob(lists)}
+    names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
     names |= set(splits_of(data))
     training = next((name for name in ("trainval", "train") if name in names), None)
     if training is None and names & {"test", "val", "valid"}:

@@ -129,12 +129,12 @@ def _run(analysis: Analysis) -> list[tuple[str, str]]:
     table, dataset, matches = analysis.table, analysis.dataset, analysis.matches
     rows = [("Detections", table.source), ("Ground truth", dataset.source)]
     left_out = [
-        (len(matches.counted) - int(matches.counted.sum()), "object that does not count"),
+        (len(matches.counted) - int(matches.counted.sum()), "ignored object"),
         (int((matches.outcomes == IGNORED).sum()), "ignored detection"),
         (int((matches.outcomes == CUT).sum()), "detection beyond the limit per image"),
     ]
     plurals = (
-        "objects that do not count",
+        "ignored objects",
         "ignored detections",
         "detections beyond the limit per image",
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eval import EvaluationError
-from eval.formats.splits import part_to_learn
+from eval.formats.splits import training_split
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_the_training_split_of_a_folder_is_found(
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert part_to_learn(tmp_path) == part
+    assert training_split(tmp_path) == part
 
 
 def test_the_training_split_that_a_data_yaml_names_is_found(tmp_path: Path) -> None:
@@ -37,10 +37,10 @@ def test_the_training_split_that_a_data_yaml_names_is_found(tmp_path: Path) -> N
     data = tmp_path / "set" / "data.yaml"
     data.parent.mkdir()
     data.write_text("path: ../pictures\ntrain: images/learn\nval: images/measure\nnames: [a]\n")
-    assert part_to_learn(data) == part_to_learn(data.parent) == "train"
+    assert training_split(data) == training_split(data.parent) == "train"
     data.write_text("path: ../pictures\nval: images/measure\nnames: [a]\n")
     with pytest.raises(EvaluationError, match="no split is called train or trainval"):
-        part_to_learn(data)
+        training_split(data)
 
 
 def test_a_folder_with_evaluation_splits_alone_is_refused(tmp_path: Path) -> None:
@@ -50,4 +50,4 @@ def test_a_folder_with_evaluation_splits_alone_is_refused(tmp_path: Path) -> Non
     with pytest.raises(
         EvaluationError, match=r"no split is called train or trainval; .* --split: test, val"
     ):
-        part_to_learn(tmp_path)
+        training_split(tmp_path)
