@@ -1,6 +1,7 @@
-"""What the `detect` command writes on standard error: faults, progress; and its exit codes.
+"""Messages and progress of the `detect` command on standard error, and its exit codes.
 
-Results alone go to standard output. Progress is a bar in a terminal, a line a minute in a log file.
+Only results go to standard output. Progress is a bar in a terminal, and a line a minute in a log
+file.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def notify_failure(name: str, error: Exception) -> None:
 def track(
     items: Iterable[T], what: str, total: int, done: int = 0, console: Console | None = None
 ) -> Iterator[T]:
-    """Yield the items that remain of `total` after `done`; show progress if they are several."""
+    """Yield the items, and show progress if more than one of `total` is left after `done`."""
     if total - done < 2:
         yield from items
         return
@@ -49,7 +50,7 @@ def track(
 def progress(
     what: str, total: int, done: int = 0, console: Console | None = None
 ) -> Iterator[Callable[[int, str], None]]:
-    """Show progress; yields the function that takes how many are done and words to show."""
+    """Show progress; yields a function of the number of items done and the words to show."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -65,10 +65,10 @@ def selective_search(
         Seed of the random part of the ranking (section 3.3 of the paper): an int or a Generator.
         The same int gives the same bytes, whatever the number of threads.
     width
-        The image is resized to this width first, as in R-CNN, or to 4 times this height if it
-        is taller than that; at most 2**29 pixels. None keeps the image's size; time then grows
-        with its pixels, and with the square of the number of regions where thousands of them
-        share one background.
+        The image is first resized to this width, as in R-CNN. If its height would then exceed 4
+        times the width, it is resized to that height instead. The result has at most 2**29 pixels.
+        None keeps the image's size; time then grows with its pixels, and with the square of the
+        number of regions where thousands of them share one background.
     min_side, max_side
         Boxes with a side below ``min_side`` or above ``max_side`` pixels of the resized image are
         dropped. The box of the whole image always stays.
@@ -79,13 +79,14 @@ def selective_search(
         is faster and yields other segments.
     backend
         ``"own"``, or ``"opencv"`` for OpenCV's implementation on the same colour images with the
-        same settings, e.g. for comparison. Its ranking is another one and differs from call to
-        call whatever the seed; it always uses connectivity 4 and its own threads.
+        same settings, for example to compare. OpenCV ranks the boxes in another way, which differs
+        from call to call whatever the seed. It always uses connectivity 4 and its own threads.
     return_hierarchy
         Also return the regions behind the boxes, with masks. This takes memory: a label image per
         colour space and k, and at least 16 bytes per region.
     threads
-        Most strategies that run at the same time; None uses one thread per available processor.
+        The largest number of strategies that run at the same time; None uses one thread per
+        available processor.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def distinct(
     boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], iou: float
 ) -> NDArray[np.int64]:
-    """Rows of the boxes (N, 4) that remain after suppression at `iou`, best first."""
+    """The rows of boxes (N, 4) that non-maximum suppression at `iou` keeps, best first."""
     order = np.argsort(-scores, kind="stable")
     boxes_xywh = boxes_xyxy[order].astype(np.float64)
     boxes_xywh[:, 2:] -= boxes_xywh[:, :2]

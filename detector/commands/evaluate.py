@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the table on standard output, all else on standard error."""
+    """Print the table on standard output, and everything else on standard error."""
     from eval import read_dataset
 
     detector_options = {
@@ -155,7 +155,7 @@ def _run_name(
 
 @dataclass(frozen=True)
 class Task:
-    """What to evaluate, how, and where to write it."""
+    """One evaluation: its data, its protocol, and where the output goes."""
 
     whole: Dataset
     part: Dataset  # the pictures and classes of `whole` that are evaluated

@@ -1,4 +1,4 @@
-"""The command line of `detect`: every command with its options. Imports nothing heavy."""
+"""The command line of `detect`: every command with its options. It imports no heavy package."""
 
 from __future__ import annotations
 

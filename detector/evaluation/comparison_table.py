@@ -1,4 +1,4 @@
-"""Two reports side by side, as `detect evaluate` prints them. Imports nothing heavy."""
+"""Two reports side by side, as `detect evaluate` prints them. It imports no heavy package."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from detector.pipeline import Trace
     from eval import Dataset
 
-FOUND_IOU = 0.5  # from which a box counts as a detection of the object
-NEAR_IOU = 0.1  # from which a box counts as an attempt at it (TIDE, arXiv 2008.08115)
+FOUND_IOU = 0.5  # the lowest IoU of a box that counts as a detection of the object
+NEAR_IOU = 0.1  # the lowest IoU of a box that counts as an attempt at it (TIDE, arXiv 2008.08115)
 
 
 def object_traces(
@@ -44,8 +44,8 @@ def object_traces(
     dict of lists of length M, in the objects' order, rounded to 1e-6:
         proposal_iou, the IoU of the closest proposal; region_iou, the IoU of the closest region
         that was classified; class_score and near_score, the highest score for the object's class
-        of a box with an IoU of at least 0.5 and 0.1, before suppression. It is 0 if no such score
-        exceeds the recipe's `evaluate_threshold`.
+        among boxes with an IoU of at least 0.5 and 0.1, before suppression. A score is 0 if it does
+        not exceed the recipe's `evaluate_threshold`.
     """
     scored = trace.scored
     overlap = intersection_over_union(boxes_xyxy, scored.boxes_xyxy)

@@ -1,4 +1,4 @@
-"""What `detect evaluate` writes: detections as COCO results, figures as JSON, the report's page."""
+"""The files of `detect evaluate`: detections as COCO results, figures as JSON, and the report."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def save_detections(path: Path, table: DetectionTable, part: Dataset) -> None:
 
 
 def save_figures(path: Path, report: Report) -> None:
-    """Write a report's figures as JSON; a figure without objects is null."""
+    """Write a report's figures as JSON; the figure of a class without objects is null."""
     import orjson
 
     def plain(figures: dict[str, float]) -> dict[str, float | None]:
@@ -76,7 +76,7 @@ def interval(scored: Scored, part: Dataset) -> list[str]:
 
 
 def page_pictures(given: Path | None, data: Path, part: Dataset) -> Path | None:
-    """The folder of the pictures that a report shows; None shows none."""
+    """The folder of the pictures that a report shows; None if it shows no pictures."""
     if given:
         if pictures_missing(given, part):
             notify(f"{printable(given)} holds none of {len(part)} pictures: the report shows none")
@@ -102,7 +102,7 @@ def write_page(
     Parameters
     ----------
     images
-        Folder of the pictures; None shows none.
+        Folder of the pictures; None if the report shows no pictures.
     traces
         An objects.jsonl, which explains missed objects.
     other

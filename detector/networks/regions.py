@@ -9,7 +9,7 @@ Shared mode: one trunk pass per photograph, a head per region.
 
 A region of 14x14 cells goes through GoogLeNet's own fourth max pool, so that 5a and 5b see 7x7
 inputs like those their ImageNet weights were trained on. RoIAlign straight to 7x7 would skip the
-pool, which halves the mAP with frozen features.
+pool; with frozen features, that halves the mAP.
 
 Warp mode (R-CNN and the paper): every region is cut out and goes through the whole network.
 
@@ -66,8 +66,8 @@ class RegionClassifier(nn.Module):
     classes
         Number of classes, background not counted.
     context
-        Factors by which a region is enlarged to see its context; none, or one and more. Shared mode
-        only.
+        Factors by which a region is enlarged to see its context; empty if it sees none. Only shared
+        mode has context.
     padding
         Pixels of a crop around the box (`warp_regions`), in warp mode.
     auxiliary
@@ -89,8 +89,8 @@ class RegionClassifier(nn.Module):
         self.classifier = nn.Linear(HEAD_CHANNELS * (1 + len(context)), classes + 1)
         self.context: Tensor | None
         self.padding: Tensor | None  # None: R-CNN's 16
-        # Buffers are saved with the weights, which were learned with these values; rounded to half
-        # precision as weights files are
+        # Buffers are saved with the weights, which were learned with these values. The factors are
+        # rounded to half precision, as they are in weights files
         factors = torch.tensor(context).half().float()
         self.register_buffer("context", factors if len(context) else None)
         self.register_buffer("padding", torch.tensor(padding) if padding != PADDING else None)
@@ -127,7 +127,7 @@ class RegionClassifier(nn.Module):
         Raises
         ------
         DetectorError
-            Its classifier saw other context.
+            The other network's classifier saw another context.
         """
         state = dict(other.state_dict())
         own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))

@@ -10,7 +10,7 @@ Photographs are laid into one tall picture, the atlas, with its halvings below. 
 rectangle of the atlas, so one `grid_sample` makes the crops of any number of boxes of any number of
 photographs. A box that must shrink twofold or more, in the geometric mean of its sides, is read
 from a halving, whose pixels are means; so pixels are skipped only along the long side of very long
-boxes. (R-CNN's first code resized with MATLAB's antialiasing, its Caffe layer without.)
+boxes. (R-CNN's first code resized with MATLAB's antialiasing; its Caffe layer did not.)
 """
 
 from __future__ import annotations

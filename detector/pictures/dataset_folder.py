@@ -1,6 +1,6 @@
 """The pictures of a data set: their folder, and the sizes that the data set states.
 
-Imports nothing heavy.
+The module imports no heavy package.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
     Raises
     ------
     DetectorError
-        The data set lists no images; the first one is in no such folder, or in several.
+        The data set lists no images, or its first picture is in none of these folders, or in
+        several.
     """
     first = _first_picture(dataset, data)
     root = data if data.is_dir() else data.parent

@@ -1,4 +1,4 @@
-"""Proposals on a picture: thin frames, coloured by source if there are several, else by rank."""
+"""Proposals on a picture: thin frames, coloured by source if there are several, or else by rank."""
 
 from __future__ import annotations
 

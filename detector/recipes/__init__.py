@@ -1,4 +1,4 @@
-"""Recipes: the dataclasses that the YAML files of configs/ fill. Imports no heavy package."""
+"""Recipes: the dataclasses that the YAML files of configs/ fill. It imports no heavy package."""
 
 from detector.recipes.loading import (
     DEFAULT,

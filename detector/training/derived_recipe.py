@@ -37,8 +37,8 @@ TOGETHER = 2  # photographs in a step, at one scale and in one pass
 REGIONS, FOREGROUND = 24, 0.375  # of a photograph; few regions, so that more photographs are seen
 EPOCHS = 1, 40  # fewest and most
 MULTIBOX_SEEN = 16_000  # photographs; cheap, since the map of each is computed once
-# About so many pictures are held out, within these shares of all. Nothing is chosen by them, so
-# training on the others is worth more than a more precise figure
+# The number of pictures held out, and the lowest and highest share of all that they may be. No
+# setting is chosen by them, so learning from more pictures is worth more than a precise figure
 HELD_OUT, HELD_OUT_SHARES = 75, (0.05, 0.1)
 
 

@@ -24,7 +24,8 @@ from eval.wording import amount
 ERROR, WARNING, NOTE = "error", "warning", "note"
 EXACT = 2**53  # larger ids are rounded by programs that store them as floating point numbers
 COCO_DETECTIONS = 100  # per class and image; the COCO protocol ignores any further ones
-SLIGHTLY = 2  # pixels or percent of the side by which a box may be slightly outside
+# A box is slightly outside its image by at most this many pixels, or percent of the longer side.
+SLIGHTLY = 2
 
 
 class Finding(NamedTuple):

@@ -28,7 +28,8 @@ from eval.protocols.excluded import on_excluded
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes, listed
 
-# How each protocol averages a curve: of all classes, and of one class as the devkit does.
+# Two functions for each protocol: the first averages the curves of all classes, the second the
+# curve of one class as the devkit does.
 _AVERAGES = {
     "voc": (area_average_precisions, area_under),
     "voc2007": (eleven_point_average_precisions, eleven_points),

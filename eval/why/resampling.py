@@ -51,8 +51,8 @@ def figures(
 
     Returns
     -------
-    For each run, AP (classes,) on the data set; and on the draws mAP (runs, draws) and AP
-    (runs, draws, classes). NaN where a class has no objects.
+    A list with the AP (classes,) of each run on the data set; the mAP (runs, draws) on the draws;
+    and the AP (runs, draws, classes) on the draws. AP is NaN where a class has no objects.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def terms(matches: Matches | Sequence[Matches]) -> list[tuple[str, float]]:
 
 
 def mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis without NaN; NaN if all are NaN."""
+    """The mean over the last axis of the values that are not NaN; NaN if all are NaN."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         average: np.ndarray = np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1)

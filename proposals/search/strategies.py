@@ -1,7 +1,7 @@
 """The strategies of selective search: segment in several colour spaces, merge in several ways.
 
-Uijlings et al. 2013, section 3.3. `hierarchies` runs all strategies of a mode over one image and
-computes whatever depends only on the colour space once.
+Uijlings et al. 2013, section 3.3. `hierarchies` runs all strategies of a mode over one image. What
+depends on the colour space alone is computed once for all of them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MODES: dict[str, Mode] = {
 }  # fmt: skip
 
 SIGMA = 0.8  # of the smoothing before the segmentation, in pixels
-PIXELS_AT_A_TIME = 24_000_000  # of all colour images in work at once, at 50 bytes per pixel
+PIXELS_AT_A_TIME = 24_000_000  # most pixels of all colour images in work, at 50 bytes each
 
 
 class Hierarchy(NamedTuple):
@@ -143,7 +143,7 @@ def warm_up() -> None:
 
 @contextmanager
 def _parallel_map(threads: int) -> Iterator[Callable[[Callable[[T], R], Iterable[T]], list[R]]]:
-    """Yield a map that keeps the order; threads pay because kernels release Python's lock."""
+    """Yield a map that keeps the order; threads help because kernels release Python's lock."""
     if threads == 1:
         yield lambda function, items: [function(item) for item in items]
         return

@@ -1,6 +1,6 @@
 """Local response normalisation, which GoogLeNet has after the first pool and after conv2.
 
-torch's own operator pools over a five-dimensional copy and takes a general power, which lasts
+torch's own operator pools over a five-dimensional copy and computes a general power, which takes
 longer than all of conv2; two square roots take a third of the power's time. On a CPU in bfloat16,
 without gradients, one compiled pass over the map computes everything; elsewhere the sum over
 channels is a convolution.
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from detector.networks.operators.norm_kernel import Codes, rectify_and_normalise
 
-SIZE, ALPHA = 5, 1e-4  # Caffe's: channels in a sum, and its weight; beta is 0.75
+SIZE, ALPHA = 5, 1e-4  # Caffe's values: channels in a sum, and its weight; beta is 0.75
 
 
 def rectified_norm(x: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def local_response_norm(x: Tensor) -> Tensor:
 
 
 def _codes(x: Tensor) -> Codes:
-    """The memory of a map in channels_last: (N * H * W, C)."""
+    """The bits of a bfloat16 map in channels_last, as int16: (N * H * W, C)."""
     codes: Codes = x.permute(0, 2, 3, 1).view(torch.int16).numpy()
     return codes.reshape(-1, x.shape[1])
 

@@ -40,17 +40,18 @@ def read_csv_results(
 ) -> DetectionTable:
     """Read a table whose first line names the columns.
 
-    Required are an image (image_id, image, file_name), a class (class, class_name; or category_id,
-    an id of the ground truth), a score, and a box (x, y, width, height; or xmin, ymin, xmax, ymax
-    or x1, y1, x2, y2) in pixels, 0-based and continuous. A note lists the columns that were read.
-    All images are named in the same way: by id, by file name, or by file name without suffix.
+    The table needs an image (image_id, image, file_name), a class (class, class_name; or
+    category_id, an id of the ground truth), a score, and a box (x, y, width, height; or xmin, ymin,
+    xmax, ymax or x1, y1, x2, y2) in pixels, 0-based and continuous. A note lists the columns that
+    were read. All images are named in the same way: by id, by file name, or by file name without
+    suffix.
 
     Raises
     ------
     EvaluationError
         The message names file and line: a missing column, an unknown image, a wrong number of
-        columns, or a cell that is no number. Also if names may be ids or file names, or if no class
-        is known.
+        columns, or a cell that is no number. It is also raised if names could be ids as well as
+        file names, or if no class is known.
     """
     source = Path(path).name
     text = decoded(read_bytes(path), source)

@@ -17,7 +17,7 @@ RECALL_GRID = np.linspace(0, 1, 101)
 
 
 def envelope_on_grid(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """(101,) float64: the best precision at a recall of at least 0, 0.01, ..., 1; otherwise 0.
+    """(101,) float64: the best precision at recall 0, 0.01, ..., 1 or more; 0 if recall ends below.
 
     Parameters
     ----------
@@ -104,4 +104,5 @@ def histogram(scores: np.ndarray, true: np.ndarray, bins: int = 40) -> dict[str,
     }
 
 
+# The place of the histogram in its SVG picture.
 _LEFT, _WIDTH, _TOP, _BOTTOM = 52, 418, 26, 284
