@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eval import Dataset
 
 PRESET = "evaluate"
-LIBRARIES = ("torch", "numpy", "opencv-contrib-python")  # their versions may change last digits
+LIBRARIES = ("torch", "numpy", "cv2")  # their versions may change last digits
 
 
 class FinishedRun(NamedTuple):
@@ -75,7 +75,8 @@ def run_detector(
     """
     category_ids, notes = match_classes(detector.info.class_names, whole, part.class_names)
     has_objects = len(whole.all_truths) > 0
-    versions = {"detect": __version__} | {library: version(library) for library in LIBRARIES}
+    versions = {name: import_module(name).__version__ for name in LIBRARIES}
+    versions["detect"] = __version__
     with ResultsFolder(
         output,
         run_settings(detector, whole),

@@ -137,7 +137,7 @@ def test_the_published_demo() -> None:
     assert np.array_equal(table.labels + 1, plain[:, 1])
     assert [dataset.images[i].id for i in table.images] == plain[:, 0].tolist()
     negative = (plain[:, 5] < plain[:, 3]) | (plain[:, 6] < plain[:, 4])
-    assert f"{negative.sum()} boxes end before they begin" in table.notes[0]
+    assert f"kept {negative.sum()} boxes with max below min" in table.notes[0]
 
 
 # --- YOLO -----------------------------------------------------------------------------------
