@@ -2,8 +2,8 @@
 
     python benchmarks/claims.py --data instances_test.json evaluations/A evaluations/B ...
 
-Each row is held against the one before it on the same draws of images (paired bootstrap). All are
-judged on the images that every run has done; seconds are those the runs noted.
+Each row is compared with the one before it on the same draws of images (paired bootstrap). All rows
+are evaluated on the images that every run has done; the seconds come from the run folders.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from eval.why.bootstrap import Interval, bootstrap
 from eval.why.comparison import compare
 
 HEAD = """\
-| run | mAP, IoU .5 (95 %) | gain on the row above | COCO AP | boxes, classified | s / image |
+| run | mAP, IoU 0.5 (95 %) | gain on the row above | COCO AP | boxes, classified | s / image |
 |---|---|---|---|---|---|"""
 
 
@@ -52,7 +52,7 @@ class Row:
 
 
 def main() -> None:
-    """Read the arguments, judge every run, print the table."""
+    """Read the arguments, evaluate every run, print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
     parser.add_argument("--data", type=Path, required=True, help="ground truth they were run on")
@@ -80,19 +80,19 @@ def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
         found = [row for line in lines for row in line["detections"]]
         report = evaluate(found, part)
         assert report.detections is not None
-        judged = report.detections, matches_of(report.matches)
+        scored = report.detections, matches_of(report.matches)
         table.append(
             Row(
                 name=folder.name,
-                mean=bootstrap(judged[0], part, judged[1]).mean,
-                gain=compare(before, judged, part).mean if before else None,
+                mean=bootstrap(scored[0], part, scored[1]).mean,
+                gain=compare(before, scored, part).mean if before else None,
                 coco=evaluate(found, part, protocol="coco").map,
                 proposals=mean(lines, "proposals"),
                 regions=mean(lines, "regions"),
                 seconds=mean(lines, "seconds"),
             )
         )
-        before = judged
+        before = scored
     return table
 
 

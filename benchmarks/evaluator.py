@@ -30,8 +30,8 @@ from evaluator_tools import TOOLS
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = "pycocotools"
-# How a tool is told its number of threads; the others cannot be told (faster-coco-eval starts
-# some of its own for part of the work).
+# The variable that sets a tool's number of threads; the others have none (faster-coco-eval starts
+# threads of its own for part of the work).
 THREADS = {
     "ours": "OMP_NUM_THREADS",
     "hotcoco": "RAYON_NUM_THREADS",
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--files", type=Path, nargs=2, metavar="JSON", help="or your own")
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), help="default: all")
     parser.add_argument("--rounds", type=int, default=3, help="the fastest round counts (3)")
-    parser.add_argument("--threads", type=int, help="of the tools that can be told")
+    parser.add_argument("--threads", type=int, help="threads of tools that can be limited")
     parser.add_argument("--folder", type=Path, default=default_folder(), help="for the problems")
     parser.add_argument("--python", default=sys.executable, help="interpreter for the tools")
     parser.add_argument("--json", type=Path, help="write every figure of every round here")
@@ -107,9 +107,9 @@ def first_starts(runner: Runner, arguments: argparse.Namespace) -> dict[str, lis
     return {tool: [runner(tool, tiny) for _ in range(2)] for tool in arguments.tools or TOOLS}
 
 
-def tools_for(problem: Problem, asked: list[str] | None) -> list[str]:
+def tools_for(problem: Problem, named: list[str] | None) -> list[str]:
     """The tools to run on a problem."""
-    return asked or (["ours"] if problem.name == "huge" else list(TOOLS))
+    return named or (["ours"] if problem.name == "huge" else list(TOOLS))
 
 
 def clock_all(

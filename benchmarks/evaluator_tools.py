@@ -20,28 +20,28 @@ from pathlib import Path
 from typing import Any
 
 Load = Callable[[str, str], Any]
-Judge = Callable[[Any], list[float]]
+Evaluate = Callable[[Any], list[float]]
 
 
-def ours() -> tuple[Load, Judge]:
+def ours() -> tuple[Load, Evaluate]:
     """The results are read by `evaluate`, so they count there and not as loading."""
     from eval import evaluate, read_dataset
 
-    def judge(loaded: tuple[str, Any]) -> list[float]:
+    def evaluate_loaded(loaded: tuple[str, Any]) -> list[float]:
         figures = evaluate(*loaded, protocol="coco").stats.values()
         return [-1.0 if math.isnan(figure) else figure for figure in figures]
 
-    return lambda truths, detections: (detections, read_dataset(truths)), judge
+    return lambda truths, detections: (detections, read_dataset(truths)), evaluate_loaded
 
 
-def pycocotools() -> tuple[Load, Judge]:
+def pycocotools() -> tuple[Load, Evaluate]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     return through_coco_api(COCO, COCOeval)
 
 
-def faster_coco_eval() -> tuple[Load, Judge]:
+def faster_coco_eval() -> tuple[Load, Evaluate]:
     """Paths, as its README shows: it parses them with Python's json. The defaults of COCOeval
     are its fastest: nothing calculated besides, matching and accumulation in one call."""
     from faster_coco_eval import COCO, COCOeval_faster
@@ -49,14 +49,14 @@ def faster_coco_eval() -> tuple[Load, Judge]:
     return through_coco_api(COCO, COCOeval_faster)
 
 
-def hotcoco() -> tuple[Load, Judge]:
+def hotcoco() -> tuple[Load, Evaluate]:
     """Paths, which its Rust reader parses; `run()` is the three calls below."""
     from hotcoco import COCO, COCOeval
 
     return through_coco_api(COCO, COCOeval)
 
 
-def ultrafast_pycocotools() -> tuple[Load, Judge]:
+def ultrafast_pycocotools() -> tuple[Load, Evaluate]:
     """Paths, which keep its records in Rust: dicts would be converted. Own name, so that the
     real pycocotools stays what it is."""
     from ultrafast_pycocotools import COCO, COCOeval
@@ -64,24 +64,24 @@ def ultrafast_pycocotools() -> tuple[Load, Judge]:
     return through_coco_api(COCO, COCOeval)
 
 
-def through_coco_api(coco: Any, coco_eval: Any) -> tuple[Load, Judge]:
+def through_coco_api(coco: Any, coco_eval: Any) -> tuple[Load, Evaluate]:
     """All peers offer pycocotools' classes and calls."""
 
     def load(truths: str, detections: str) -> tuple[Any, Any]:
         dataset = coco(truths)
         return dataset, dataset.loadRes(detections)
 
-    def judge(loaded: tuple[Any, Any]) -> list[float]:
+    def evaluate_loaded(loaded: tuple[Any, Any]) -> list[float]:
         evaluation = coco_eval(*loaded, "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
         return [float(figure) for figure in evaluation.stats[:12]]
 
-    return load, judge
+    return load, evaluate_loaded
 
 
-TOOLS: dict[str, Callable[[], tuple[Load, Judge]]] = {
+TOOLS: dict[str, Callable[[], tuple[Load, Evaluate]]] = {
     "ours": ours,
     "pycocotools": pycocotools,
     "faster-coco-eval": faster_coco_eval,
@@ -95,7 +95,7 @@ def measure(tool: str, truths: str, detections: str) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()):
         began = time.perf_counter()
         try:
-            load, judge = TOOLS[tool]()
+            load, evaluate_loaded = TOOLS[tool]()
         except ImportError as error:
             if tool == "ours":
                 raise
@@ -103,7 +103,7 @@ def measure(tool: str, truths: str, detections: str) -> dict[str, Any]:
         imported, processor = time.perf_counter(), time.process_time()
         loaded = load(truths, detections)
         ready = time.perf_counter()
-        stats = judge(loaded)
+        stats = evaluate_loaded(loaded)
         done = time.perf_counter()
         processor = time.process_time() - processor
     package = "googlenet-rcnn" if tool == "ours" else tool

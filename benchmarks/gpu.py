@@ -84,7 +84,7 @@ class Measured:
 
 
 def _wait(device: torch.device) -> None:
-    """Until the device has done all it was told."""
+    """Wait until the device has finished all work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -252,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
             partial(measure_detection, "warp", size.networks, size, device),
             partial(measure_detection, "shared", 1, size, device),
         ]
-        for measure in rows:  # told one by one: some take long
+        for measure in rows:  # printed one by one, for some take long
             row = measure()
             speed = ", ".join(
                 filter(None, [f"{row.units / row.seconds:,.1f} {row.unit}", row.also])

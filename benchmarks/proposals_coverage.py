@@ -3,8 +3,8 @@
     python benchmarks/proposals_coverage.py --data instances_test.json --limit 0 --plot coverage.png
 
 Section 8: doubled superpixels halve selective search's boxes; 200 of MultiBox are added; together
-they are about 60 % of R-CNN's, and coverage (recall at IoU .5) rises from 92 to 93 %. `in 200` is
-recall at IoU .5 of the first 200 boxes of each ranking; --opencv adds OpenCV's rankings.
+they are about 60 % of R-CNN's, and coverage (recall at IoU 0.5) rises from 92 to 93 %. `in 200` is
+recall at IoU 0.5 of the first 200 boxes of each ranking; --opencv adds OpenCV's rankings.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def coverage_rows(detector: Any) -> dict[str, Method]:
 
 def print_against(results: dict[str, Result], base: str) -> None:
     """Print boxes and recall of every other row beside one, with the paired standard error."""
-    print(f"\nagainst {base}: boxes, and recall@.5 in points (+- standard error, same objects)")
+    print(f"\nagainst {base}: boxes, and recall@0.5 in points (+- standard error, same objects)")
     reference = results[base].report
     width = max(len(name) for name in results)
     for name, (report, _) in results.items():

@@ -134,10 +134,12 @@ def measure_rows(rows: dict[str, Method], dataset: Dataset, folder: Path) -> dic
 
 
 def print_table(results: dict[str, Result], firsts: tuple[int, ...] = FIRST) -> None:
-    """Print one line per row; `in N` is recall at IoU .5 of the first N boxes."""
+    """Print one line per row; `in N` is recall at IoU 0.5 of the first N boxes."""
     report = next(iter(results.values())).report
-    print(f"{report.images} images, {report.objects} objects; in N: recall@.5 of the first N boxes")
-    heads = ["boxes", "recall@.5", "recall@.7", "MABO", "AR", *(f"in {n}" for n in firsts), "ms"]
+    print(
+        f"{report.images} images, {report.objects} objects; in N: recall@0.5 of the first N boxes"
+    )
+    heads = ["boxes", "recall@0.5", "recall@0.7", "MABO", "AR", *(f"in {n}" for n in firsts), "ms"]
     width = max(len(name) for name in results)
     print(" " * width + "".join(f"{head:>11}" for head in heads))
     for name, (report, seconds) in results.items():

@@ -29,7 +29,7 @@ from detector.networks.scoring import (
 )
 from detector.postprocess import Candidates, candidates, decode, suppress
 from detector.recipes import NetworkOptions, PostprocessOptions, Recipe
-from proposals.suppression import distinct
+from proposals.suppression import non_maximum_suppression
 
 Floats = NDArray[np.float32]
 
@@ -70,7 +70,7 @@ def likeliest(boxes_xyxy: Floats, objectness: Floats, options: NetworkOptions) -
     Of boxes (N, 4) that overlap by more than `keep_iou` the likeliest one stands for all.
     """
     if options.keep_iou < 1:
-        order = distinct(boxes_xyxy, objectness, options.keep_iou)
+        order = non_maximum_suppression(boxes_xyxy, objectness, options.keep_iou)
     else:
         order = np.argsort(-objectness, kind="stable")
     return order[: options.keep or None]

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from proposals.boxes import clip_boxes
 from proposals.multibox_priors import Priors
 from proposals.result import ProposalError, Proposals
-from proposals.suppression import distinct
+from proposals.suppression import non_maximum_suppression
 
 BOXES = 200  # GoogLeNet paper, section 8
 NMS_IOU = 0.5
@@ -133,5 +133,5 @@ class MultiBox(nn.Module):
         scores = confidence[best].numpy()
         is_visible = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
         boxes, scores = boxes[is_visible], scores[is_visible]
-        keep = distinct(boxes, scores, NMS_IOU)[:count]
+        keep = non_maximum_suppression(boxes, scores, NMS_IOU)[:count]
         return Proposals(boxes[keep], scores[keep], np.full(len(keep), "multibox"))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def distinct(
+def non_maximum_suppression(
     boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], iou: float
 ) -> NDArray[np.int64]:
     """The rows of boxes (N, 4) that non-maximum suppression at `iou` keeps, best first."""

@@ -50,7 +50,7 @@ def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of an untrained detector of two classes whose answers differ between regions."""
+    """Weights of an untrained detector of two classes whose predictions differ between regions."""
     import torch
 
     from detector.networks.regions import RegionClassifier

@@ -202,7 +202,7 @@ def _evaluate_files(task: Task, paths: Sequence[Path], data: Path, pictures: Pat
 def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) -> int:
     """Evaluate what the detector has written."""
     from detector.evaluation.object_traces import traces_of_part
-    from detector.evaluation.outputs import interval, save_figures, write_page
+    from detector.evaluation.outputs import interval_lines, save_figures, write_page
 
     done = len(task.part) - finished.failed
     if not done:
@@ -222,7 +222,7 @@ def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) ->
         written = write_page(task.page, scored, task.part, title=name, images=images, traces=traces)
     seconds, proposals, regions, _ = (total / done for total in finished.totals)
     closing = [
-        *interval(scored, task.part),
+        *interval_lines(scored, task.part),
         f"{done:,} pictures; per picture {seconds:.2f} s, {proposals:,.0f} proposals, "
         f"{regions:,.0f} of them classified",
     ]

@@ -63,7 +63,7 @@ def save_figures(path: Path, report: Report) -> None:
     write_file(path, orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
 
 
-def interval(scored: Scored, part: Dataset) -> list[str]:
+def interval_lines(scored: Scored, part: Dataset) -> list[str]:
     """A line with the 95 % interval of mAP, if the protocol matches at a single IoU."""
     from eval.why.bootstrap import bootstrap
 

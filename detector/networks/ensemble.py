@@ -78,7 +78,7 @@ def without_vote(members: Sequence[Member]) -> Member:
     return Member(members[0].model, "proposer")
 
 
-def as_proposer(members: Sequence[Member], classes: int) -> Member:
+def proposer_for_classes(members: Sequence[Member], classes: int) -> Member:
     """The first member's trunk and objectness score, which know no classes, as a proposer.
 
     Its other layers fit `classes` classes and are 0: in a cascade this proposer finds every class

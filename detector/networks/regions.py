@@ -113,10 +113,10 @@ class RegionClassifier(nn.Module):
 
     def begin_with(self, other: RegionClassifier) -> None:
         """Copy all weights except the classifier's; the class lists may differ."""
-        its_own = ("classifier.", "context", "padding")
-        # A tensor of zeros was never learned (as in `as_proposer`), and would never start to learn
+        not_copied = ("classifier.", "context", "padding")
+        # A tensor of zeros, as in `proposer_for_classes`, was never trained and would stay at 0
         state = other.state_dict()
-        taken = {n: t for n, t in state.items() if not n.startswith(its_own) and t.any()}
+        taken = {n: t for n, t in state.items() if not n.startswith(not_copied) and t.any()}
         self.load_state_dict(taken, strict=False)
 
     def continue_from(self, other: RegionClassifier) -> None:

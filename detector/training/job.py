@@ -11,7 +11,7 @@ from rich.console import Console
 
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_data, hash_of_tensors
-from detector.networks.ensemble import Member, as_proposer, voters, without_vote
+from detector.networks.ensemble import Member, proposer_for_classes, voters, without_vote
 from detector.networks.regions import RegionClassifier
 from detector.pipeline import Detector
 from detector.recipes import Recipe
@@ -151,7 +151,7 @@ def train_network(job: Job, output: Path, recipe: Recipe, first_seed: int) -> De
     members = _networks(job, recipe, first_seed)
     model = members[-1].model
     freeze_until(model, options.freeze)
-    steps, losses = _lessons(job, recipe, model)
+    steps, losses = _lessons(job, recipe)
     if not len(steps):
         raise DetectorError(
             f"{job.dataset.source}: no training step in {len(images)} photographs; "
@@ -206,7 +206,7 @@ def _networks(job: Job, recipe: Recipe, seed: int) -> list[Member]:
     if job.proposer.info.class_names == job.dataset.class_names:
         proposer = without_vote(job.proposer.members)
     else:
-        proposer = as_proposer(job.proposer.members, classes)
+        proposer = proposer_for_classes(job.proposer.members, classes)
     return [proposer, Member(model, mode)]
 
 
@@ -216,7 +216,7 @@ def _name_of_initial(job: Job) -> str:
     return job.recipe.training.initial or job.imagenet_weights.name
 
 
-def _lessons(job: Job, recipe: Recipe, model: RegionClassifier) -> tuple[Steps, PartLosses]:
+def _lessons(job: Job, recipe: Recipe) -> tuple[Steps, PartLosses]:
     """The steps that the network learns from, and its losses."""
     options, images, device = recipe.training, job.split[0], job.processes.device
     if recipe.network.mode == "warp":

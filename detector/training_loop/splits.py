@@ -12,18 +12,12 @@ from eval import Dataset
 SPLIT_SEED = 0
 
 
-def split_at_random(count: int, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices to train on and indices to validate on, drawn with the seed."""
-    order = np.random.default_rng([seed, 1]).permutation(count)
-    held = round(count * fraction)
-    return sorted(order[held:].tolist()), sorted(order[:held].tolist())
-
-
 def split_by_class(
     labels: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[list[int], list[int]]:
-    """The same for pictures of one class each (N,): a share of every class, never its last picture.
+    """Row numbers for training and for validation, of pictures of one class each (N,).
 
+    A share of every class is held out, but never its last picture.
     If the share is not a whole number, rounding is spread over the classes, so that small ones are
     held out as well.
     """

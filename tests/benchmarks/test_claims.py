@@ -12,7 +12,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 OBJECT = [10, 10, 40, 40]  # x, y, width, height, in each picture
-NEAR = [10, 10, 31, 40]  # 31/40 of it: found at COCO's thresholds .5 to .75, not at .8 to .95
+NEAR = [10, 10, 31, 40]  # 31/40 of it: found at COCO's thresholds 0.5 to 0.75, not at 0.8 to 0.95
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_figures_are_those_worked_out_by_hand(
     # Of two drawn pictures the found one comes twice, once or not at all: mAP 100, 50 or 0, with
     # chances 1/4, 1/2, 1/4. COCO's 101 recalls: 51 are within reach.
     assert first == "| half | 50.0 (0.0–100.0) |  | 50.5 | 1,500, 150 | 0.75 |"
-    # Both found at 6 of COCO's 10 thresholds: .6 + .4 * 51 / 101
+    # Both found at 6 of COCO's 10 thresholds: 0.6 + 0.4 * 51 / 101
     name, mean, gain, coco, boxes, seconds = second.strip("| ").split(" | ")
     assert (name, mean, coco) == ("both", "100.0 (100.0–100.0)", "80.2")
     assert (boxes, seconds) == ("50, 30", "0.20")

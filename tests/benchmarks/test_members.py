@@ -62,11 +62,11 @@ def test_rows_are_those_of_the_command(
     rows = ("--row", UNMOVED, "--row", "", "--row", GEOMETRIC)
     about = ("--data", small_dataset, "--output", output, *rows)
     start(members, monkeypatch, pair["both"], *about, *limit)
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     names = ("member-1-shared", "member-2-shared", "together")
     plain = [f"{name}-{UNMOVED}" for name in names]
-    assert [name for name in (*plain, *names) if f"| {name} |" in said] == [*plain, *names]
-    assert said.count("mean of the 2 members") == 3
+    assert [name for name in (*plain, *names) if f"| {name} |" in printed] == [*plain, *names]
+    assert printed.count("mean of the 2 members") == 3
 
     def evaluated(name: str, *words: object) -> list[list[dict[str, Any]]]:
         folder = tmp_path / "-".join(["evaluated", name, *map(str, words)])

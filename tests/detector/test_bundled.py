@@ -62,7 +62,7 @@ def test_the_default_is_two_networks_that_see_unlike_and_voc20_proposes(
 ) -> None:
     assert [member.mode for member in detector.members] == ["proposer", "warp", "warp"]
     assert [member.model.crop_padding for member in detector.members[1:]] == [48, 16]
-    assert detector.recipe.network.cascade == (0.015, 0.2)  # the wide one is asked first
+    assert detector.recipe.network.cascade == (0.015, 0.2)  # the wide one predicts first
     assert [member.mode for member in shared.members] == ["shared"]
     assert detector.recipe.network.average == "geometric"
     face = np.array([[100, 20, 380, 290]], np.float32)

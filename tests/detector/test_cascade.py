@@ -1,4 +1,4 @@
-"""Who is asked about which region, and what is made of the answers."""
+"""Which network classifies which region, and how their predictions are combined."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_network_but_the_last_is_a_stage_while_there_are_scores() -> None:
 @pytest.mark.parametrize(
     ("average", "expected"),
     [
-        # (.9 + .5 + .5) / 3; the geometric mean's odds are the cube root of 9 * 1 * 1
+        # (0.9 + 0.5 + 0.5) / 3; the geometric mean's odds are the cube root of 9 * 1 * 1
         ("arithmetic", 1.9 / 3),
         ("geometric", 9 ** (1 / 3) / (1 + 9 ** (1 / 3))),
     ],
@@ -67,12 +67,12 @@ def test_a_region_goes_on_by_its_score_and_has_the_mean_of_its_votes(
     # Probability of the one class by network and region; regions are known by their first number
     chances = {0: [0.01, 0.5, 0.5, 0.5, 0.5], 1: [0.9, 0.9, 0.2, 0.9, 0.9], 2: [0.5] * 5}
     moved = {0: 9.0, 1: 1.0, 2: 2.5}
-    asked: list[tuple[int, list[int]]] = []
+    classified: list[tuple[int, list[int]]] = []
 
     def predicted(readers: Any, _: Any, boxes: np.ndarray, how: str) -> Any:
         assert how == average
         number, rows = readers[0].member.model.number, boxes[:, 0].astype(int)
-        asked.append((number, rows.tolist()))
+        classified.append((number, rows.tolist()))
         chance = np.array(chances[number], np.float32)[rows]
         deltas = np.full((len(rows), 1, 4), moved[number], np.float32)
         return np.stack([1 - chance, chance], 1), deltas
@@ -87,8 +87,8 @@ def test_a_region_goes_on_by_its_score_and_has_the_mean_of_its_votes(
     boxes[:, 0] = range(5)
     likely = np.array([1, 1, 1, 0.15, 0.25], np.float32)
     probabilities, deltas = predict_in_stages(stages, Any, boxes, likely, average)  # type: ignore[arg-type]
-    # 0: ruled out by the proposer; 3: for want of likelihood (.5 * .15); 2 and 4 (.9 * .25) later
-    assert asked == [(0, [0, 1, 2, 3, 4]), (1, [1, 2, 4]), (2, [1])]
+    # The proposer rules out 0, and 3 (0.5 * 0.15); the first voter rules out 2 and 4 (0.9 * 0.25)
+    assert classified == [(0, [0, 1, 2, 3, 4]), (1, [1, 2, 4]), (2, [1])]
     np.testing.assert_allclose(probabilities[:, 1], [0, expected, 0.2, 0, 0.9], rtol=1e-5)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-6)
     np.testing.assert_allclose(deltas[:, 0, 0], [0, (1 + 2 * 2.5) / 3, 1, 0, 1], rtol=1e-6)
@@ -122,15 +122,15 @@ def test_where_nothing_is_ruled_out_a_cascade_finds_the_same_and_else_warps_less
     single: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detector.networks.scoring, "mixed_precision", lambda _: nullcontext())
-    judges = []
+    voters = []
     for seed in range(2):
         torch.manual_seed(seed)
         model = copy.deepcopy(single.model)
         torch.nn.init.normal_(model.classifier.weight, std=0.3)
         with torch.no_grad():
             model.network.inception_3a.one.weight *= 1.1 + seed  # its own first layers
-        judges.append(Member(model, "warp"))
-    members = [without_vote(single.members), *judges]
+        voters.append(Member(model, "warp"))
+    members = [without_vote(single.members), *voters]
     together = Detector(members, single.recipe, single.info, "cpu")
     recipe, image, boxes = together.recipe, rectangles(11)[0], some_boxes(9)
     recipe = replace(recipe, postprocess=replace(recipe.postprocess, refine_boxes=0))
@@ -155,7 +155,7 @@ def test_where_nothing_is_ruled_out_a_cascade_finds_the_same_and_else_warps_less
     np.testing.assert_allclose(same.scores, everything.scores, atol=1e-5)
     nothing, crops = found(1.0)
     assert not len(nothing) and not crops
-    _, crops = found(0.0, 0.999)  # of no region is the first judge as certain
+    _, crops = found(0.0, 0.999)  # the first network is as certain of no region
     assert crops == {0: 9}
 
 

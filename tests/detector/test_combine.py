@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from detector import Detector, DetectorError
-from detector.networks.ensemble import Member, as_proposer, pack
+from detector.networks.ensemble import Member, pack, proposer_for_classes
 from detector.networks.scoring import predict_objectness
 from tests.made_up import NAMES, altered, rectangles
 
@@ -126,8 +126,8 @@ def test_where_every_detector_comes_from_is_kept(first: Detector, tmp_path: Path
 
 
 def test_proposers_of_the_others_are_left_out(first: Detector) -> None:
-    judge = biased(first, 1.0, "warp").members[0]
-    members = [as_proposer(first.members, len(NAMES)), judge]
+    voter = biased(first, 1.0, "warp").members[0]
+    members = [proposer_for_classes(first.members, len(NAMES)), voter]
     pair = Detector(members, first.recipe, first.info, "cpu")
     assert Detector.combine([pair, pair]).info.members == ("proposer", "warp", "warp")
     assert Detector.combine([first, pair]).info.members == ("shared", "warp")
@@ -162,8 +162,8 @@ def test_what_cannot_vote_together_is_refused(first: Detector) -> None:
 
 def test_a_proposer_needs_an_objectness_score(first: Detector) -> None:
     with pytest.raises(DetectorError, match="warp mode cannot choose regions; name one in shared"):
-        as_proposer(biased(first, 1.0, "warp").members, 5)
-    proposer = as_proposer(first.members, 5)  # whatever the classes
+        proposer_for_classes(biased(first, 1.0, "warp").members, 5)
+    proposer = proposer_for_classes(first.members, 5)  # whatever the classes
     assert proposer.mode == "proposer" and proposer.model.classes == 5
     assert proposer.model.network is first.model.network
     assert np.isfinite(proposer.model.classifier.weight.detach().numpy()).all()

@@ -1,4 +1,4 @@
-"""The Detector: any way a picture and boxes come in, and what it says to what it cannot use."""
+"""The Detector: every form of pictures and boxes, and the errors for unusable ones."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_threshold_and_count_can_be_chosen_per_picture(
         "cpu",
     )
     assert few(image, threshold=0.0) == every[:2]
-    # more than the recipe's may be asked for
+    # a caller may set more than the recipe's number
     assert few(image, threshold=0.0, max_detections=100) == every
 
 
@@ -167,8 +167,8 @@ def test_sides_in_place_of_corners_are_told(detector: Detector, image: np.ndarra
 def test_a_box_that_is_not_finite_is_named(
     detector: Detector, image: np.ndarray, number: str
 ) -> None:
-    said = rf"finite .* got \[5\.0, 6\.0, {number}, 8\.0\] as box 1$"
-    with pytest.raises(DetectorError, match=said):
+    message = rf"finite .* got \[5\.0, 6\.0, {number}, 8\.0\] as box 1$"
+    with pytest.raises(DetectorError, match=message):
         detector(image, proposals=[[1, 2, 3, 4], [5, 6, float(number), 8], [float(number)] * 4])
 
 
@@ -187,7 +187,7 @@ def test_boxes_lie_in_memory_as_they_like(detector: Detector, image: np.ndarray)
 
 
 @pytest.mark.parametrize(
-    ("numbers", "said"),
+    ("numbers", "message"),
     [
         ({"threshold": 40}, "threshold is 40; scores are 0 to 1"),
         ({"threshold": float("nan")}, "threshold is nan"),
@@ -199,9 +199,9 @@ def test_boxes_lie_in_memory_as_they_like(detector: Detector, image: np.ndarray)
     ],
 )
 def test_numbers_out_of_their_bounds_are_refused(
-    detector: Detector, image: np.ndarray, numbers: dict[str, Any], said: str
+    detector: Detector, image: np.ndarray, numbers: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(DetectorError, match=said):
+    with pytest.raises(DetectorError, match=message):
         detector(image, **numbers)
 
 

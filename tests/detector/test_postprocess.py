@@ -10,7 +10,7 @@ from torchvision.ops import batched_nms
 from detector.postprocess import Candidates, candidates, decode, suppress
 from detector.recipes import PostprocessOptions
 
-# Overlaps with A: B 8/10 = .8, C 5/15 = .333, D 10 x 2 / 180 = .111; C with D 7/13 = .538.
+# Overlaps with A: B 8/10 = 0.8, C 5/15 = 0.333, D 10 x 2 / 180 = 0.111; C with D 7/13 = 0.538.
 A, B, C, D = (0, 0, 10, 10), (0, 0, 10, 8), (0, 5, 10, 15), (0, 8, 10, 18)
 
 
@@ -29,11 +29,11 @@ def as_rows(kept: Candidates) -> list[tuple[tuple[int, ...], float, int]]:
 
 
 def test_overlapping_boxes_of_a_class_give_way_to_the_best() -> None:
-    # B and C lie over .3 of A; D does not, and C, gone itself, takes nothing with it.
+    # B and C lie over 0.3 of A; D does not, and C, gone itself, takes nothing with it.
     every = found((D, 0.6, 0), (B, 0.8, 0), (A, 0.9, 0), (C, 0.7, 0))
     kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.0))
     assert as_rows(kept) == [(A, 0.9, 0), (D, 0.6, 0)]
-    # At .5, C stays, and takes D.
+    # At 0.5, C stays, and takes D.
     kept = suppress(every, PostprocessOptions(nms_iou=0.5, vote_iou=0.0))
     assert as_rows(kept) == [(A, 0.9, 0), (C, 0.7, 0)]
 
@@ -82,7 +82,7 @@ def test_decoded_boxes_are_cut_at_the_border_of_the_picture() -> None:
 
 
 def test_voting_averages_by_score_within_the_class() -> None:
-    # Over .5 of A, of its class: A and B. The other class's C is a voter of its own alone.
+    # Over 0.5 of A, of its class: A and B. The other class's C is a voter of its own alone.
     every = found((A, 0.9, 0), (B, 0.6, 0), (D, 0.3, 0), (C, 0.8, 1))
     kept = suppress(every, PostprocessOptions(nms_iou=0.3, vote_iou=0.5))
     expected = [[0, 0, 10, (0.9 * 10 + 0.6 * 8) / 1.5], C, D]

@@ -91,11 +91,11 @@ def main(folder: Path) -> None:
         broken = make(own / "broken", processes)
         assert broken.step == 4
         finish(broken)
-        answers = {f"whole.{n}": p.detach() for n, p in whole.model.named_parameters()}
-        answers |= {f"average.{n}": p for n, p in whole.state.average.items()}
-        answers |= {f"broken.{n}": p.detach() for n, p in broken.model.named_parameters()}
-        answers["losses"] = torch.tensor(list(last.losses.values()), dtype=torch.float64)
-        torch.save(answers, folder / f"{processes.rank}.pt")
+        tensors = {f"whole.{n}": p.detach() for n, p in whole.model.named_parameters()}
+        tensors |= {f"average.{n}": p for n, p in whole.state.average.items()}
+        tensors |= {f"broken.{n}": p.detach() for n, p in broken.model.named_parameters()}
+        tensors["losses"] = torch.tensor(list(last.losses.values()), dtype=torch.float64)
+        torch.save(tensors, folder / f"{processes.rank}.pt")
         with processes.main_first():
             name = folder / "cache"
             assert name.exists() is not processes.is_main

@@ -151,15 +151,15 @@ def test_any_value_anywhere(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("error")
         truth, results, _, _ = files(Path(folder), *documents)
-        dataset = answer(lambda: read_dataset(truth))
+        dataset = outcome(lambda: read_dataset(truth))
         assert isinstance(dataset, str) == has_errors(check(truth))
         if isinstance(dataset, str):
             return
-        table = answer(lambda: read_detections(results, dataset))
+        table = outcome(lambda: read_detections(results, dataset))
         assert isinstance(table, str) == has_errors(check(results, dataset))
         for protocol, official in itertools.product(PROTOCOLS, (False, True)):
             figures = [
-                answer(lambda: evaluate(found, dataset, protocol, official=official).stats)  # noqa: B023
+                outcome(lambda: evaluate(found, dataset, protocol, official=official).stats)  # noqa: B023
                 for found in (results, documents[1])
             ]
             if not isinstance(figures[1], str):
@@ -167,7 +167,7 @@ def test_any_value_anywhere(data: st.DataObject) -> None:
             assert isinstance(figures[0], str) == isinstance(figures[1], str)
 
 
-def answer(call: Callable[[], Any]) -> Any:
+def outcome(call: Callable[[], Any]) -> Any:
     """The result, or the text of the error, which is one line."""
     try:
         return call()

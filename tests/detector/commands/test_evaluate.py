@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from detector.cli import main
-from eval import evaluate as judge
+from eval import evaluate as measure
 from eval import read_dataset
 
 XML = """<annotation><filename>{stem}.jpg</filename>
@@ -83,7 +83,7 @@ def test_part_of_the_images_and_classes(
     words = ("--data", small_dataset, "--detections", path, "--protocol", "coco")
     assert evaluate(*words, "--limit", 2) == 0
     first_two = [row for row in rows if row["image_id"] in (1, 2)]
-    expected = judge(first_two, dataset.subset([0, 1]), "coco")
+    expected = measure(first_two, dataset.subset([0, 1]), "coco")
     assert capsys.readouterr().out == expected.table() + "\n"
     assert evaluate(*words, "--limit", 2, "--classes", "green") == 0
     printed = capsys.readouterr().out

@@ -72,7 +72,7 @@ def test_boxes_of_detect_propose_are_used(small_weights: Path, tmp_path: Path) -
     plain = detect(*words, "--json", "-", pictures[0])
     assert run.code == 0 and ", kernels 0.0 s" in run.errors
     found, expected = (json.loads(text)["annotations"] for text in (run.out, plain.out))
-    assert len(found) == len(expected) > 0  # of boxes rounded to .01 pixel
+    assert len(found) == len(expected) > 0  # of boxes rounded to 0.01 pixel
     for row, like in zip(found, expected, strict=True):
         assert row["bbox"] == pytest.approx(like["bbox"], abs=0.5)
     wrong = detect(*words, "--json", "-", pictures[1], "--proposals", lines)
@@ -109,13 +109,13 @@ def test_search_kernels_are_loaded_before_pictures_are_timed_and_not_for_own_box
 ) -> None:
     order: list[str] = []
     monkeypatch.setattr("proposals.search.strategies.warm_up", lambda: order.append("kernels"))
-    answer = Detector.__call__
+    original = Detector.__call__
 
-    def answered(self: Detector, *words: Any, **options: Any) -> Any:
+    def recorded(self: Detector, *words: Any, **options: Any) -> Any:
         order.append("picture")
-        return answer(self, *words, **options)
+        return original(self, *words, **options)
 
-    monkeypatch.setattr(Detector, "__call__", answered)
+    monkeypatch.setattr(Detector, "__call__", recorded)
     picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
     table.write_text(json.dumps({"1.png": [[5, 5, 40, 30]]}))
     run = detect("--weights", small_weights, "--json", "-", picture)

@@ -23,7 +23,7 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
 
 @pytest.mark.parametrize("command", ["image", "evaluate"])
 @pytest.mark.parametrize(
-    ("modes", "asked", "message"),
+    ("modes", "mode", "message"),
     [
         (["shared"], "warp", "in mode shared; "),
         (["proposer", "warp"], "shared", "in mode warp; "),
@@ -32,15 +32,15 @@ def in_modes(weights: Path, path: Path, *modes: str) -> Path:
     ],
 )
 def test_a_mode_that_the_weights_were_not_trained_in_is_rejected(
-    command: str, modes: list[str], asked: str, message: str, small_weights: Path,
+    command: str, modes: list[str], mode: str, message: str, small_weights: Path,
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     weights = in_modes(small_weights, tmp_path / "some.safetensors", *modes)
     source = [small_dataset.parent / "1.png"] if command == "image" else ["--data", small_dataset]
-    run = detect(command, *source, "--weights", weights, "--set", f"network.mode={asked}")
+    run = detect(command, *source, "--weights", weights, "--set", f"network.mode={mode}")
     assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert f"--set network.mode={asked}: these weights were trained {message}" in run.errors
+    assert f"--set network.mode={mode}: these weights were trained {message}" in run.errors
 
 
 def test_the_mode_of_the_weights_may_be_set(small_weights: Path, tmp_path: Path) -> None:

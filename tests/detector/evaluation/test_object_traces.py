@@ -24,7 +24,7 @@ def boxes(*rows: list[float]) -> np.ndarray:
 def made_up_stages() -> Trace:
     proposals = boxes([0, 0, 10, 10], [0, 0, 10, 8], [50, 50, 60, 60], [0, 0, 100, 100])
     scored = Candidates(
-        # IoU with [0, 0, 10, 10]: 1, .8, .3, .05, 0
+        # IoU with [0, 0, 10, 10]: 1, 0.8, 0.3, 0.05, 0
         boxes([0, 0, 10, 10], [0, 0, 10, 8], [0, 0, 10, 3], [0, 0, 5, 1], [50, 50, 60, 60]),
         np.array([0.125, 0.25, 0.5, 0.75, 0.875], np.float32),
         np.array([0, 1, 1, 1, 1]),
@@ -47,7 +47,7 @@ def test_the_iou_bounds_are_inclusive() -> None:
     half = Candidates(
         boxes([0, 0, 10, 5], [20, 0, 21, 10]), np.array([0.5, 0.25], np.float32), np.array([0, 0])
     )
-    objects = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)  # IoU .5 and .1
+    objects = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)  # IoU 0.5 and 0.1
     traces = object_traces(Trace(boxes(), boxes(), half), objects, np.array([0, 0]))
     assert traces["class_score"] == [0.5, 0.0] and traces["near_score"] == [0.5, 0.25]
     assert traces["proposal_iou"] == traces["region_iou"] == [0.0, 0.0]

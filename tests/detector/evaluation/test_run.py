@@ -12,7 +12,7 @@ from PIL import Image
 from detector import Detector
 from detector.cli import main
 from detector.evaluation.results_folder import ResultsFolder
-from eval import evaluate as judge
+from eval import evaluate as measure
 from eval import read_dataset
 from tests.detector.commands.test_evaluate import XML
 from tests.detector.stub_detector import StubDetector, tiny_dataset, use
@@ -58,7 +58,7 @@ def test_a_real_detector_from_pictures_to_figures(
     found = [detector(picture, preset="evaluate") for picture in pictures]
     rows = json.loads(kept.read_bytes())
     assert rows == found[0].to_coco(1) + found[1].to_coco(2) and len(rows) > 4
-    report = judge(rows, dataset.subset([0, 1]))
+    report = measure(rows, dataset.subset([0, 1]))
     assert report.table() in printed
     assert json.loads((folder / "report.json").read_bytes())["stats"] == report.stats
     settings = json.loads((folder / "run.json").read_bytes())["settings"]
@@ -134,7 +134,7 @@ def test_the_limit_may_be_raised_and_lowered_without_repeating_work(
     assert {row["image_id"] for row in rows} <= {1, 2} and len(stub.seen) == 5
     red = [row for row in rows if row["category_id"] == CATEGORY_IDS[0]]
     part = read_dataset(tiny).subset([0, 1]).with_classes(["red"])
-    assert judge(red, part).table() in printed
+    assert measure(red, part).table() in printed
 
 
 def test_an_unreadable_picture_is_tried_again(
@@ -166,16 +166,16 @@ def test_pictures_whose_size_differs_from_the_data_set_are_reported_and_noted(
 ) -> None:
     document = json.loads(tiny.read_text())
     document["images"][1]["width"] = 40  # it is 32 x 32
-    document["images"][2].update(height=0, width=0)  # not known: not told
+    document["images"][2].update(height=0, width=0)  # unknown, so no warning
     tiny.write_text(json.dumps(document))
     note = "pictures whose size differs from the data set's: 1; its boxes may not fit them"
     assert evaluate("--data", tiny, "-o", "run", "--limit", 1) == 0
     assert note not in capsys.readouterr().out
-    for told in (1, 0):
+    for warned in (1, 0):
         assert evaluate("--data", tiny, "-o", "run") == 0
         printed = capsys.readouterr()
         assert note in printed.out
-        assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set states 40 x 32") == told
+        assert printed.err.count("2.bmp: is 32 x 32 pixels, its data set states 40 x 32") == warned
 
 
 def test_a_wrong_folder_of_pictures_is_reported_once(

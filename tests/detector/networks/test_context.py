@@ -91,8 +91,8 @@ def test_what_is_around_a_region_counts() -> None:
     first, other = np.zeros((2, 90, 120, 3), np.uint8)
     other[:, 100:] = 255
     box = np.array([[10, 10, 40, 40]], np.float32)
-    answers = [detector(model).classify(image, box) for image in (first, other)]
-    assert np.abs(answers[0] - answers[1]).max() > 1e-5
+    predictions = [detector(model).classify(image, box) for image in (first, other)]
+    assert np.abs(predictions[0] - predictions[1]).max() > 1e-5
 
 
 def test_context_lives_in_the_weights_also_of_an_ensemble(tmp_path: Path) -> None:

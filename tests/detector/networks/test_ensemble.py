@@ -113,7 +113,7 @@ def test_a_network_may_go_on_from_one_of_another_padding(detector: Detector) -> 
 
 
 @pytest.mark.parametrize(
-    ("modes", "said"),
+    ("modes", "expected"),
     [
         (("shared", "attention"), "mode is 'attention', not one of shared, warp, proposer"),
         (("proposer",), "no member has a vote"),
@@ -122,7 +122,7 @@ def test_a_network_may_go_on_from_one_of_another_padding(detector: Detector) -> 
     ],
 )
 def test_members_that_cannot_be_are_refused_by_the_file_s_name(
-    modes: tuple[str, ...], said: str, detector: Detector, tmp_path: Path
+    modes: tuple[str, ...], expected: str, detector: Detector, tmp_path: Path
 ) -> None:
     path = tmp_path / "odd.safetensors"
     info = WeightsInfo(NAMES, CATEGORY_IDS, detector.recipe.to_dict(), members=modes)
@@ -130,5 +130,5 @@ def test_members_that_cannot_be_are_refused_by_the_file_s_name(
     with pytest.raises(DetectorError) as caught:
         Detector.load(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ") and said in message and "\n" not in message
+    assert message.startswith(f"{path}: ") and expected in message and "\n" not in message
     assert "; " in message

@@ -1,4 +1,4 @@
-"""The network is Table 1 of the paper, and BVLC's weights say in it what they say in Caffe."""
+"""The network is Table 1 of the paper, and with BVLC's weights it predicts what Caffe predicts."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ def test_preprocess_turns_to_bgr_and_subtracts_the_mean() -> None:
 def test_auxiliary_classifiers_answer_in_training_only() -> None:
     network = GoogLeNet(outputs=10, auxiliary=True)
     pictures = torch.zeros(2, 3, 224, 224)
-    assert [answer.shape for answer in network.train()(pictures)] == [(2, 10)] * 3
+    assert [logits.shape for logits in network.train()(pictures)] == [(2, 10)] * 3
     alone = network.eval()(pictures)
     assert isinstance(alone, Tensor) and alone.shape == (2, 10)

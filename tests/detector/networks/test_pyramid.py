@@ -25,8 +25,8 @@ def square(side: float) -> list[float]:
 
 
 def test_a_box_is_read_where_it_is_nearest_to_224_pixels() -> None:
-    # At scales 1, 1/2 and 2; the borders lie half-way between in the logarithm: 224 * 2 ** .5 and
-    # 224 / 2 ** .5. The last box, of four times the area in width alone, counts by its area.
+    # At scales 1, 1/2 and 2; the borders lie half-way between in the logarithm: 224 * 2 ** 0.5 and
+    # 224 / 2 ** 0.5. The last box, of four times the area in width alone, counts by its area.
     sides = [10.0, 158.0, 159.0, 224.0, 316.0, 317.0, 448.0, 2000.0]
     boxes = torch.tensor([*map(square, sides), [0.0, 0.0, 4 * 224.0, 224.0]])
     level = pyramid(1.0, 0.5, 2.0).level_of(boxes)

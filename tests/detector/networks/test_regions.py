@@ -1,4 +1,4 @@
-"""The shared-mode classifier: sizes it works at, shapes it answers in, precision it needs."""
+"""The shared-mode classifier: sizes it works at, shapes of its outputs, precision it needs."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_answers_have_a_column_per_class_and_one_for_background() -> None:
     assert logits.shape == (2, 4) and deltas.shape == (2, 3, 4)
     assert model.objectness(pyramid, boxes).shape == (2,)
     assert model.objectness(pyramid, boxes[:0]).shape == (0,)
-    many = model.objectness(pyramid, boxes.repeat(150, 1))  # more rows than are asked at once
+    many = model.objectness(pyramid, boxes.repeat(150, 1))  # more rows than one pass takes
     torch.testing.assert_close(many, model.objectness(pyramid, boxes).repeat(150))
 
 
@@ -123,9 +123,9 @@ def test_last_layers_answer_in_float32_beside_half_precision() -> None:
     pyramid = Pyramid([torch.randn(1, 832, 14, 14).relu()], torch.ones(1, 4))
     boxes = torch.tensor([[0.0, 0.0, 96.0, 64.0], [8.0, 8.0, 40.0, 30.0]])
     with torch.autocast("cpu", torch.bfloat16):
-        answers = (*model(pyramid, boxes), model.objectness(pyramid, boxes))
-    for answer in answers:
-        assert answer.dtype == torch.float32 and (answer != answer.bfloat16()).any()
+        outputs = (*model(pyramid, boxes), model.objectness(pyramid, boxes))
+    for output in outputs:
+        assert output.dtype == torch.float32 and (output != output.bfloat16()).any()
 
 
 def test_warp_mode_is_googlenet_on_crops_with_another_classifier() -> None:
@@ -165,9 +165,9 @@ def test_side_classifiers_answer_in_training_and_leave_no_trace_in_weights() -> 
     torch.manual_seed(0)
     model = RegionClassifier(classes=3, auxiliary=True)
     plain = {name: value.shape for name, value in RegionClassifier(3).state_dict().items()}
-    answers = model.predict_crops(torch.randn(2, 3, 224, 224) * 50)
-    assert [side.shape for side in answers.auxiliary] == [(2, 4), (2, 4)]
-    sum(side.sum() for side in answers.auxiliary).backward()
+    predictions = model.predict_crops(torch.randn(2, 3, 224, 224) * 50)
+    assert [side.shape for side in predictions.auxiliary] == [(2, 4), (2, 4)]
+    sum(side.sum() for side in predictions.auxiliary).backward()
     assert model.network.inception_4d.one.weight.grad.abs().sum() > 0  # the upper one's
     assert model.network.inception_4e.one.weight.grad is None  # lies above both
     model.auxiliary = None
@@ -178,19 +178,19 @@ def test_side_classifiers_answer_in_training_and_leave_no_trace_in_weights() -> 
 @torch.inference_mode()
 def test_bfloat16_gives_nearly_the_probabilities_of_full_precision(small_weights) -> None:
     model = Detector.load(small_weights, device="cpu").model
-    model.classifier.weight *= 2 / 3  # spread .2, twenty times a new one's
+    model.classifier.weight *= 2 / 3  # spread 0.2, twenty times a new one's
     image = torch.from_numpy(rectangles(1)[0]).permute(2, 0, 1)
     rng = np.random.default_rng(6)
     low = rng.uniform(0, 60, (40, 2))
     boxes = torch.from_numpy(np.concatenate([low, low + rng.uniform(8, 60, (40, 2))], 1)).float()
 
-    def answers() -> torch.Tensor:
+    def probabilities() -> torch.Tensor:
         pyramid = Pyramid([model.features(image)], torch.ones(1, 4))
         return model(pyramid, boxes)[0].float().softmax(1)
 
-    full = answers()
+    full = probabilities()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        half = answers()
+        half = probabilities()
     assert full.std(0).max() > 0.05  # the regions do differ
     torch.testing.assert_close(half, full, rtol=0, atol=0.03)
 

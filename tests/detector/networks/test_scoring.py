@@ -1,4 +1,4 @@
-"""The vote: means of the members' answers, and nothing computed twice."""
+"""The vote: means of the members' predictions, and nothing computed twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import detector.networks.pyramid
 import detector.networks.scoring
 import detector.pipeline
 from detector import Detector
-from detector.networks.ensemble import Member, as_proposer, pack, unpack
+from detector.networks.ensemble import Member, pack, proposer_for_classes, unpack
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import average_members, predict, predict_objectness, see
 from detector.recipes import NetworkOptions
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some processors would compute in half of it, in which answers differ by a hundredth."""
+    """Some processors would compute in half of it, in which predictions differ by a hundredth."""
     monkeypatch.setattr(detector.networks.scoring, "mixed_precision", lambda _: nullcontext())
     monkeypatch.setattr(detector.networks.scoring, "REGIONS_PER_PASS", 4)
 
@@ -88,18 +88,18 @@ def test_probabilities_and_deltas_are_the_means_of_the_members(
     members = together([*models, other(single.model, 3)], ["shared", "shared", "shared", "warp"])
     boxes, options = some_boxes(6), single.recipe.network
 
-    def answers(members: Sequence[Member]) -> tuple[np.ndarray, np.ndarray]:
+    def predictions(members: Sequence[Member]) -> tuple[np.ndarray, np.ndarray]:
         features = see(members, image, options, CPU)
         return predict(features.readers, features, boxes)
 
-    alone = [answers([member]) for member in members]
-    probabilities, deltas = answers(members)
+    alone = [predictions([member]) for member in members]
+    probabilities, deltas = predictions(members)
     assert probabilities.shape == (6, 3) and deltas.shape == (6, 2, 4)
     for found, index in ((probabilities, 0), (deltas, 1)):
-        expected = np.mean([answer[index] for answer in alone], axis=0)
+        expected = np.mean([prediction[index] for prediction in alone], axis=0)
         np.testing.assert_allclose(found, expected, atol=1e-4)
-        for answer in alone:  # and is no single one's
-            assert np.abs(found - answer[index]).max() > 0.01
+        for prediction in alone:  # and is no single one's
+            assert np.abs(found - prediction[index]).max() > 0.01
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
 
 
@@ -113,11 +113,11 @@ def test_deltas_are_those_of_the_members_that_learned_any(
     first, second = together([single.model, fixed], ["shared", "shared"])
     boxes, options = some_boxes(6), single.recipe.network
 
-    def answers(*members: Member) -> tuple[np.ndarray, np.ndarray]:
+    def predictions(*members: Member) -> tuple[np.ndarray, np.ndarray]:
         features = see(members, image, options, CPU)
         return predict(features.readers, features, boxes)
 
-    both, alone, unmoved = answers(first, second), answers(first), answers(second)
+    both, alone, unmoved = predictions(first, second), predictions(first), predictions(second)
     np.testing.assert_allclose(both[1], alone[1], atol=1e-6)
     np.testing.assert_allclose(both[0], (alone[0] + unmoved[0]) / 2, atol=1e-5)
     assert np.abs(alone[1]).max() > 0 and not unmoved[1].any()
@@ -127,7 +127,7 @@ def test_the_mean_of_members_by_hand() -> None:
     sure, torn = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.5, 0.5]])
     arithmetic = average_members([sure, torn], "arithmetic")
     torch.testing.assert_close(arithmetic, torch.tensor([[0.7, 0.3]]))
-    # sqrt(.9 * .5) is three times sqrt(.1 * .5)
+    # sqrt(0.9 * 0.5) is three times sqrt(0.1 * 0.5)
     geometric = average_members([sure, torn], "geometric")
     torch.testing.assert_close(geometric, torch.tensor([[0.75, 0.25]]))
     never = torch.tensor([[1.0, 0.0]])
@@ -142,17 +142,17 @@ def test_seen_mirrored_too_a_photograph_and_its_mirror_image_have_one_prediction
     boxes = some_boxes(3)
     flipped = np.ascontiguousarray(image[:, ::-1])
 
-    def answers(mirror: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    def predictions(mirror: bool) -> list[tuple[np.ndarray, np.ndarray]]:
         # The photograph as large as it is: scaling might not be symmetric
         options = NetworkOptions(short_side=96, long_side=128, mirror=mirror)
         pairs = ((image, boxes), (flipped, flip_boxes(boxes, 128)))
         seen = [(see(members, picture, options, CPU), own) for picture, own in pairs]
         return [predict(features.readers, features, own) for features, own in seen]
 
-    (probabilities, deltas), mirrored = answers(True)
+    (probabilities, deltas), mirrored = predictions(True)
     np.testing.assert_allclose(mirrored[0], probabilities, atol=1e-3)
     np.testing.assert_allclose(mirrored[1], deltas * [-1, 1, 1, 1], atol=1e-3)
-    one, two = answers(False)
+    one, two = predictions(False)
     assert np.abs(one[0] - two[0]).max() > 0.01
     # Each view counts as much
     np.testing.assert_allclose(probabilities, (one[0] + two[0]) / 2, atol=1e-3)
@@ -270,9 +270,9 @@ def test_a_network_that_reads_crops_alone_scores_all_proposals(
 def test_a_proposer_chooses_the_regions_and_has_no_vote(
     single: Detector, image: np.ndarray
 ) -> None:
-    boxes, judge = some_boxes(8), Member(other(single.model, 1, trunk=True), "warp")
-    pair = as_detector(single, [as_proposer(single.members, len(NAMES)), judge], keep=3)
-    alone = as_detector(single, [judge])
+    boxes, voter = some_boxes(8), Member(other(single.model, 1, trunk=True), "warp")
+    pair = as_detector(single, [proposer_for_classes(single.members, len(NAMES)), voter], keep=3)
+    alone = as_detector(single, [voter])
     trace = pair.trace(image, proposals=boxes, threshold=0.0)[1]
     likely = predict_objectness(single.see(image), boxes)
     best = np.argsort(-likely)[:3]

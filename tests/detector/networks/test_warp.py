@@ -72,7 +72,7 @@ def test_a_wide_padding_halves_the_photograph_as_often_as_it_must() -> None:
 
 
 def test_a_ramp_gives_the_place_of_every_pixel() -> None:
-    # red = column, green = row; pixel u of the crop is box share (u + .5 - 16) / 192
+    # red = column, green = row; pixel u of the crop is box share (u + 0.5 - 16) / 192
     image = torch.zeros(3, 200, 250, dtype=torch.uint8)
     image[0] = torch.arange(250)[None, :]
     image[1] = torch.arange(200)[:, None]

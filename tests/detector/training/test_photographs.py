@@ -23,7 +23,6 @@ from detector.training.photographs import (
     image_order,
 )
 from detector.training_loop.machine import Machine
-from detector.training_loop.splits import split_at_random
 from eval import read_dataset
 from tests.made_up import altered
 
@@ -173,14 +172,6 @@ def test_epochs_may_be_fractions_and_differ_in_order(tmp_path: Path) -> None:
     assert len(order) == 15
     assert sorted(order[:6]) == sorted(order[6:12]) == [2, 3, 4, 5, 6, 7]
     assert order[:6] != order[6:12]
-
-
-def test_the_split_is_disjoint_complete_and_seeded() -> None:
-    training, validation = split_at_random(97, 0.1, seed=0)
-    assert len(validation) == 10 and sorted(training + validation) == list(range(97))
-    assert split_at_random(97, 0.1, seed=0) == (training, validation)
-    assert split_at_random(97, 0.1, seed=1)[1] != validation
-    assert split_at_random(5, 0.0, seed=0) == ([0, 1, 2, 3, 4], [])
 
 
 def test_photometric_distortion_changes_pixels_and_nothing_else(tmp_path: Path) -> None:

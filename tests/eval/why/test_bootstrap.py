@@ -25,7 +25,7 @@ from eval.why import compare
 from eval.why.average_precision import RULES, average_precisions, ranked, weighted
 from eval.why.bootstrap import bootstrap
 
-Judged = tuple[DetectionTable, Dataset, Matches]
+Problem = tuple[DetectionTable, Dataset, Matches]
 BOX = np.array([10.0, 10, 50, 50])
 
 
@@ -35,7 +35,7 @@ def matched(
     objects: list[tuple[int, int]],
     detections: list[tuple[int, int, float, int]],
     protocol: str = "voc",
-) -> Judged:
+) -> Problem:
     """Objects as (image, label), image by image; detections as (image, label, score, object).
 
     The object is the one that a detection matches, -1 for none and -2 for an ignored detection.
@@ -61,7 +61,7 @@ def matched(
     return table, dataset, Matches(protocol, 0.5, outcomes, np.maximum(taken, -1), ~none)
 
 
-def found_in(images: int, share: float, seed: int = 0) -> Judged:
+def found_in(images: int, share: float, seed: int = 0) -> Problem:
     """One object per image, found or missed, and nothing else: AP is the share that is found."""
     found = np.random.default_rng(seed).random(images) < share
     detections = [(i, 0, 1 - i / images, i) for i in range(images) if found[i]]
@@ -69,7 +69,7 @@ def found_in(images: int, share: float, seed: int = 0) -> Judged:
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> Judged:
+def problems(draw: st.DrawFn) -> Problem:
     images, classes = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     place = st.tuples(st.integers(0, images - 1), st.integers(0, classes - 1))
     objects = sorted(draw(st.lists(place, max_size=12)))
@@ -84,7 +84,7 @@ def problems(draw: st.DrawFn) -> Judged:
     return matched(images, classes, objects, detections, draw(st.sampled_from(sorted(RULES))))
 
 
-def repeated(problem: Judged, weights: list[int]) -> Judged:
+def repeated(problem: Problem, weights: list[int]) -> Problem:
     """The data set with each image as often as its weight says."""
     table, dataset, matches = problem
     copies = [image for image, weight in enumerate(weights) for _ in range(weight)]
@@ -103,7 +103,7 @@ def repeated(problem: Judged, weights: list[int]) -> Judged:
     return matched(len(copies), classes, objects, detections, matches.protocol)
 
 
-def official(problem: Judged) -> np.ndarray:
+def official(problem: Problem) -> np.ndarray:
     """Average precision by independent code."""
     table, dataset, matches = problem
     curves = class_curves(matches, table, dataset)
@@ -124,7 +124,7 @@ def official(problem: Judged) -> np.ndarray:
 
 @settings(max_examples=200, deadline=None)
 @given(problems(), st.data())
-def test_weights_are_repeated_images(problem: Judged, data: st.DataObject) -> None:
+def test_weights_are_repeated_images(problem: Problem, data: st.DataObject) -> None:
     table, dataset, matches = problem
     some = st.lists(st.integers(0, 3), min_size=len(dataset), max_size=len(dataset))
     columns = [data.draw(some), [1] * len(dataset), data.draw(some)]

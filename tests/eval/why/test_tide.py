@@ -158,7 +158,7 @@ def crowded() -> tuple[DetectionTable, Dataset]:
     return table, dataset
 
 
-# What tidecv 1.0.1 (mode BOX) says of crowded(), per cent.
+# Figures of tidecv 1.0.1 (mode BOX) for crowded(), per cent.
 TIDECV = {
     "AP": 27.409869761130693,
     "Cls": 0.4219211102641367,

@@ -45,7 +45,7 @@ def test_values_and_gradients_are_torchvisions(
 
 def test_a_linear_ramp_gives_the_position_of_every_cell_centre() -> None:
     # value = 100 row + column; the box covers columns 2..12 and rows 1..6 of the map, in five
-    # cells of 2 x 1. Value k belongs to the middle of pixel k, position k + .5.
+    # cells of 2 x 1. Value k belongs to the middle of pixel k, position k + 0.5.
     ramp = 100 * torch.arange(10.0)[:, None] + torch.arange(20.0)[None, :]
     box = torch.tensor([[4.0, 2.0, 24.0, 12.0]])
     cells = roi_align(ramp[None, None], box, 5, 0.5)[0, 0]
