@@ -110,7 +110,7 @@ def matches_of(matches: Matches | None) -> Matches:
 
 
 def mean(lines: list[dict], name: str) -> float:
-    """NaN where an older run did not note it."""
+    """The mean over a run's images; NaN if a line lacks the figure."""
     return float(np.mean([line.get(name, np.nan) for line in lines]))
 
 

@@ -3,7 +3,7 @@
     from detector import Detector
     detections = Detector.load()("street.jpg")
 
-Torch is imported when `Detector` is first asked for; `Detections` needs numpy alone.
+Torch is imported when `Detector` is first used; `Detections` needs numpy alone.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ use_own_siblings()
 
 
 def __getattr__(name: str) -> Any:
-    """Import the heavy parts when they are asked for."""
+    """Import the heavy parts on first use."""
     import importlib
 
     homes = {

@@ -40,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
-    """The exceptions that the user can mend; imported only once something was raised."""
+    """The exceptions that the user can fix; they are imported only after an error."""
     from eval import EvaluationError
     from proposals import ProposalError
 

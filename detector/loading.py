@@ -24,7 +24,7 @@ from proposals.multibox import MultiBox
 
 
 class Parts(NamedTuple):
-    """What a detector is made of."""
+    """The parts of a detector."""
 
     members: Sequence[Member]
     recipe: Recipe
@@ -56,7 +56,7 @@ def load_parts(name: str | Path, weights: str | Path | None = None) -> Parts:
 def combine(detectors: Sequence[Parts]) -> Parts:
     """One ensemble: the first one's recipe, MultiBox and objectness score, all networks' votes.
 
-    The provenance lists where each detector comes from, as "combined".
+    Under "combined", the provenance lists the origin of each detector.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def combine(detectors: Sequence[Parts]) -> Parts:
 
 
 def as_proposer(detector: Parts) -> Parts:
-    """A detector that proposes and has no vote, for `combine` to put before those that vote."""
+    """The detector as a proposer without a vote, to be the first in `combine`."""
     return detector._replace(members=[ensemble.without_vote(detector.members)])
 
 
 def _origins(detector: Parts) -> list[dict[str, Any]]:
-    """Where each detector in this one comes from; one that was never combined is its own origin."""
+    """The origin of each combined detector; a single detector is its own origin."""
     info = detector.info
     own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.loop.seed}
     alone = [{**info.provenance, **own, "version": info.version}]
@@ -102,7 +102,7 @@ def holds_weights(path: Path) -> bool:
 
 
 def weights_path(path: Path, recipe: Recipe | None) -> Path:
-    """The weights file of a recipe, else the one that `path` (a file or run folder) stands for."""
+    """The recipe's weights file; without a recipe, the file `path` or that of the run folder."""
     if recipe is not None:
         if not recipe.weights:
             raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
@@ -110,7 +110,7 @@ def weights_path(path: Path, recipe: Recipe | None) -> Path:
     if path.is_dir():
         path = path / "weights.safetensors"
         if not path.is_file():
-            raise DetectorError(f"{path}: not there; finish this run folder with `detect train`")
+            raise DetectorError(f"{path}: no such file; finish the run with `detect train`")
     return path
 
 
@@ -142,9 +142,9 @@ def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInf
 
 
 def choose_device(device: str | torch.device | None) -> torch.device:
-    """The named device, or CUDA where there is one, else the CPU.
+    """The named device, or CUDA if available, else the CPU.
 
-    Of CUDA's devices each process that torchrun started has the one of its number (LOCAL_RANK).
+    Under torchrun, each process uses the CUDA device whose number is its LOCAL_RANK.
 
     Raises
     ------

@@ -54,9 +54,9 @@ class Detector:
     info
         Class names and dataset category ids.
     device
-        Where the networks run: "cpu", "cuda", "cuda:1"; None chooses CUDA where there is one.
+        Where the networks run: "cpu", "cuda", "cuda:1"; None chooses CUDA if available.
     multibox
-        Heads on the first member's trunk that propose boxes; None leaves selective search alone.
+        Heads on the first member's trunk that propose boxes; None is selective search alone.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class Detector:
         Parameters
         ----------
         name
-            A recipe's name ("voc20") or YAML file, which brings its weights; or a weights file
-            (.safetensors) or run folder, which brings the recipe it was trained with.
+            A recipe's name ("voc20") or YAML file, which names its weights; or a weights file
+            (.safetensors) or run folder, which includes the recipe it was trained with.
         weights
             Other weights (file or run folder) under the recipe `name`, instead of all of its own.
 
@@ -197,7 +197,7 @@ class Detector:
         # See: every network's trunk passes over the photograph once.
         features = self.see(image)
 
-        # Propose: selective search merged with MultiBox, unless the caller brings boxes.
+        # Propose: selective search merged with MultiBox, unless the caller passes boxes.
         boxes = given if given is not None else self._propose(image, features).boxes_xyxy
 
         # Choose the regions that are most likely to hold an object.
@@ -225,7 +225,7 @@ class Detector:
     def propose(self, source: ImageSource) -> Proposals:
         """Boxes that may hold an object: selective search merged with MultiBox, best first.
 
-        MultiBox takes part where the weights hold it and the recipe wants its boxes.
+        MultiBox takes part if the weights include it and the recipe's `multibox.boxes` is not 0.
         """
         image = read_image(source)
         return self._propose(image, self.multibox_features(image) if self._has_multibox else None)
@@ -261,7 +261,7 @@ class Detector:
 
     @torch.no_grad()
     def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:
-        """MultiBox's boxes from what the first trunk has seen already."""
+        """MultiBox's boxes from the first trunk's map, computed before."""
         if self.multibox is None:
             raise DetectorError(
                 "these weights hold no MultiBox; train it with `detect train --part multibox`"

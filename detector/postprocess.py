@@ -50,29 +50,29 @@ def candidates(scores: Floats, boxes_xyxy: Floats, threshold: float) -> Candidat
 
 
 def suppress(scored: Candidates, options: PostprocessOptions) -> Candidates:
-    """Greedy per-class NMS (R-CNN: IoU 0.3), then box voting where the recipe wants it.
+    """Greedy per-class NMS (R-CNN: IoU 0.3), then box voting if `vote_iou` is set.
 
     The best `max_detections` remain, best first. OpenCV's suppression keeps the same boxes as
-    torchvision's (a test compares them) and spares the command line the second and a half that
-    importing torchvision takes.
+    torchvision's (a test compares them), and the command line does not spend a second and a half
+    on importing torchvision.
     """
     corners = scored.boxes_xyxy.astype(np.float64)
     boxes_xywh = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    batched_nms: Any = cv2.dnn.NMSBoxesBatched  # its stubs know no arrays
+    batched_nms: Any = cv2.dnn.NMSBoxesBatched  # its stubs do not accept arrays
     labels = scored.labels.astype(np.int32)
     keep = batched_nms(boxes_xywh, scored.scores, labels, 0.0, options.nms_iou)
     kept = scored.take(np.asarray(keep, np.int64).reshape(-1)[: options.max_detections])
     return vote(kept, scored, options.vote_iou) if options.vote_iou else kept
 
 
-def vote(kept: Candidates, found: Candidates, vote_iou: float) -> Candidates:
+def vote(kept: Candidates, scored: Candidates, vote_iou: float) -> Candidates:
     """Box voting (MR-CNN): a kept box becomes the score-weighted mean of those over `vote_iou`."""
     boxes = kept.boxes_xyxy.copy()
     for label in np.unique(kept.labels):
-        mine, voters = np.flatnonzero(kept.labels == label), found.labels == label
-        overlap = intersection_over_union(kept.boxes_xyxy[mine], found.boxes_xyxy[voters])
-        # In double precision, or rounding would push edges out of the picture
-        weight = (overlap >= vote_iou) * found.scores[voters].astype(np.float64)
+        mine, voters = np.flatnonzero(kept.labels == label), scored.labels == label
+        overlap = intersection_over_union(kept.boxes_xyxy[mine], scored.boxes_xyxy[voters])
+        # Double precision, since rounding could push edges out of the picture
+        weight = (overlap >= vote_iou) * scored.scores[voters].astype(np.float64)
         weight /= np.maximum(weight.sum(1, keepdims=True), 1e-12)
-        boxes[mine] = weight @ found.boxes_xyxy[voters]
+        boxes[mine] = weight @ scored.boxes_xyxy[voters]
     return Candidates(boxes, kept.scores, kept.labels)

@@ -1,9 +1,9 @@
 """The boxes of one photograph from proposals to scored boxes.
 
 proposals -> the regions most likely to hold an object -> predictions -> scored boxes
--> where the recipe refines, the best boxes are scored once more
+-> the best boxes are scored once more (`refine_boxes`)
 
-In a cascade a costly network classifies only the regions in which cheaper ones leave hope. The
+In a cascade a costly network classifies only the regions that the cheaper ones do not rule out. The
 proposer's own prediction for a region takes a tenth of the time of a warped crop's pass, and rules
 out two thirds of the regions; the first network on crops rules out two thirds of the rest. The last
 ones see the few regions that detections come from (attentional cascade, Viola and Jones 2001).
@@ -43,9 +43,9 @@ class Stage(NamedTuple):
 
 
 def objectness_of(features: Features, boxes_xyxy: Floats) -> Floats:
-    """Probability (N,) that each box holds an object; 1 where no network can tell.
+    """Probability (N,) that each box holds an object; 1 without an objectness score.
 
-    A network that reads crops alone has no objectness score.
+    A network that reads only crops has no objectness score.
     """
     if features.readers[0].member.reads_crops:
         return np.ones(len(boxes_xyxy), np.float32)
@@ -67,7 +67,7 @@ def choose_regions(
 def likeliest(boxes_xyxy: Floats, objectness: Floats, options: NetworkOptions) -> NDArray[np.int64]:
     """Rows of the `keep` likeliest objects, likeliest first.
 
-    Of boxes (N, 4) that overlap by more than `keep_iou` the likeliest one stands for all.
+    Among boxes (N, 4) that overlap by more than `keep_iou`, only the likeliest one is kept.
     """
     if options.keep_iou < 1:
         order = non_maximum_suppression(boxes_xyxy, objectness, options.keep_iou)
@@ -79,7 +79,7 @@ def likeliest(boxes_xyxy: Floats, objectness: Floats, options: NetworkOptions) -
 def score_regions(
     features: Features, boxes_xyxy: Floats, objectness: Floats, recipe: Recipe
 ) -> Candidates:
-    """Predict and score regions (N, 4); refine the best boxes where the recipe says so.
+    """Predict and score regions (N, 4); then refine the best boxes if `refine_boxes` is set.
 
     Duplicates are not suppressed. Every score is over the recipe's `evaluate_threshold`.
     """
@@ -133,8 +133,8 @@ def predict_in_stages(
     """Predict classes and deltas of boxes (N, 4) as `predict` does, with fewer passes.
 
     A region's score is its probability of being of any class, by the votes so far, times its
-    `objectness` (N,). In the end a region has the mean of the votes it got, and of the deltas of
-    the voters that learned box regression. A region that the proposer alone has seen is background.
+    `objectness` (N,). In the end a region has the mean of its votes, and of the deltas of the
+    voters that learned box regression. A region that only the proposer has seen is background.
     """
     classes, count = stages[0].readers[0].member.model.classes, len(boxes_xyxy)
     probabilities = np.eye(1, classes + 1, dtype=np.float32).repeat(count, 0)  # background
@@ -157,9 +157,10 @@ def predict_in_stages(
 
 
 def stages_of(readers: Sequence[Reader], cascade: Sequence[float]) -> list[Stage]:
-    """One stage for each score of `cascade`, in the readers' order; the last has all the others.
+    """One stage for each threshold of `cascade`, in the readers' order, then one for the rest.
 
-    Scores beyond the number of networks are idle, as while one member of an ensemble is trained.
+    Thresholds beyond the number of networks have no effect: one member of an ensemble, validated
+    alone, may have fewer networks than its recipe.
     """
     alone = min(len(cascade), len(readers) - 1)
     stages = [

@@ -123,10 +123,10 @@ class Detections:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        found = [f"{item.name} {item.score:.2f}" for item in self[:6]]
+        shown = [f"{item.name} {item.score:.2f}" for item in self[:6]]
         more = [f"{len(self) - 6} more"] if len(self) > 6 else []
         count = f"{len(self)} detection{'' if len(self) == 1 else 's'}"
-        return f"{count}: {', '.join(found + more)}" if found else count
+        return f"{count}: {', '.join(shown + more)}" if shown else count
 
     def above(self, threshold: float) -> Detections:
         """The detections with a score of at least `threshold`."""
@@ -213,21 +213,21 @@ def _array(values: Any, name: str, dtype: type, shape: tuple[int, ...]) -> np.nd
     return array.astype(dtype, copy=False)
 
 
-def _check(found: Detections) -> None:
-    boxes, classes = found.boxes_xyxy, len(found.class_names)
-    if not len(boxes) == len(found.scores) == len(found.labels):
+def _check(table: Detections) -> None:
+    boxes, classes = table.boxes_xyxy, len(table.class_names)
+    if not len(boxes) == len(table.scores) == len(table.labels):
         raise DetectorError(
-            f"{len(boxes)} boxes_xyxy, {len(found.scores)} scores, {len(found.labels)} labels; "
+            f"{len(boxes)} boxes_xyxy, {len(table.scores)} scores, {len(table.labels)} labels; "
             "expected equal numbers"
         )
-    if len(found.category_ids) != classes:
+    if len(table.category_ids) != classes:
         raise DetectorError(
-            f"{len(found.category_ids)} category_ids for {classes} class_names; "
+            f"{len(table.category_ids)} category_ids for {classes} class_names; "
             "expected equal numbers"
         )
-    if len(found.image_size) != 2 or min(found.image_size) < 1:
-        raise DetectorError(f"image_size is {found.image_size}; expected (height, width) above 0")
-    if not (np.isfinite(boxes).all() and np.isfinite(found.scores).all()):
+    if len(table.image_size) != 2 or min(table.image_size) < 1:
+        raise DetectorError(f"image_size is {table.image_size}; expected (height, width) above 0")
+    if not (np.isfinite(boxes).all() and np.isfinite(table.scores).all()):
         raise DetectorError("boxes_xyxy or scores contain NaN or infinity; expected finite numbers")
     crossed = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
     if crossed.any():
@@ -236,12 +236,12 @@ def _check(found: Detections) -> None:
             f"boxes_xyxy[{row}] is {boxes[row].tolist()}; expected [x1, y1, x2, y2] with "
             "x2 >= x1 and y2 >= y1"
         )
-    if len(found.labels) and not 0 <= found.labels.min() <= found.labels.max() < classes:
+    if len(table.labels) and not 0 <= table.labels.min() <= table.labels.max() < classes:
         raise DetectorError(
-            f"labels lie in {found.labels.min()}..{found.labels.max()}; expected 0..{classes - 1}, "
+            f"labels lie in {table.labels.min()}..{table.labels.max()}; expected 0..{classes - 1}, "
             f"indices of {classes} class_names"
         )
-    image, size = found.image, (*found.image_size, 3)
+    image, size = table.image, (*table.image_size, 3)
     if image is not None and not isinstance(image, np.ndarray):
         raise DetectorError(f"image is a {type(image).__name__}; expected read_image's array")
     if image is not None and (image.dtype != np.uint8 or image.shape != size):

@@ -77,7 +77,7 @@ def measure(
             ranks.append(rank(probabilities, columns[label]))
     if not ranks:
         raise DetectorError(
-            f"{printable(folder.root)}: none of its {len(folder)} pictures can be read"
+            f"{printable(folder.root)}: none of its {len(folder)} pictures can be read; check them"
         )
     return ClassificationReport(
         len(ranks), len(unreadable), len(folder.class_names), len(classifier.networks), crops,

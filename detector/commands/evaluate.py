@@ -206,7 +206,7 @@ def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) ->
 
     done = len(task.part) - finished.failed
     if not done:
-        notify(f"none of {len(task.part)} pictures could be read: there is nothing to evaluate")
+        notify(f"none of {len(task.part)} pictures could be read; check them and --images")
         return FAILED
     scored = task.score(finished.detections)
     report = replace(scored.report, notes=(*scored.report.notes, *finished.notes))

@@ -125,13 +125,13 @@ def _check_start(
 ) -> None:
     """Refuse two different networks to start from."""
     if weights and imagenet_weights:
-        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of both")
+        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of the two")
     if part == "multibox" and imagenet_weights:
         raise DetectorError(
             "--imagenet-weights: MultiBox is trained on a detector's trunk; leave it out"
         )
     if weights and any(setting.startswith("training.initial=") for setting in settings):
-        raise DetectorError("training.initial: --weights replaces it; leave out one of both")
+        raise DetectorError("training.initial: --weights replaces it; leave out one of the two")
 
 
 def _run_name(recipe: str, data: Path, part: str, weights: Path | None) -> str:

@@ -64,7 +64,7 @@ def save_figures(path: Path, report: Report) -> None:
 
 
 def interval_lines(scored: Scored, part: Dataset) -> list[str]:
-    """A line with the 95 % interval of mAP, if the protocol matches at a single IoU."""
+    """The line with the 95 % interval of mAP; none if the protocol matches at several IoUs."""
     from eval.why.bootstrap import bootstrap
 
     report, table = scored

@@ -71,7 +71,7 @@ def run_detector(
     DetectorError
         The folder belongs to another run, or the data set has none of the detector's classes.
     KeyboardInterrupt
-        After a message that tells how to continue.
+        Raised again after a message on how to continue.
     """
     category_ids, notes = match_classes(detector.info.class_names, whole, part.class_names)
     has_objects = len(whole.all_truths) > 0

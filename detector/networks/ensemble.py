@@ -1,10 +1,10 @@
 """Networks that vote on the same regions (GoogLeNet paper, section 8: six of them).
 
-The members differ in what they learned, not in what they see: class probabilities and box deltas
-are averaged per region, then there is one non-maximum suppression. A member in shared mode reads
-regions from the map of its trunk; members with one trunk share its pass and its regions. A member
-in warp mode reads crops; members of the same padding share the crops, and the pass through the
-first layers that they have in common, which is more than half of the work.
+All members see the same regions, and differ in what they learned. Class probabilities and box
+deltas are averaged per region, before a single non-maximum suppression. A member in shared mode
+reads regions from the map of its trunk; members with one trunk share its pass and its regions. A
+member in warp mode reads crops; members of the same padding share the crops, and the pass through
+the first layers that they have in common, which is more than half of the work.
 
 The first member is also the *proposer*: MultiBox and the objectness score read its map.
 """
@@ -23,7 +23,7 @@ from detector.networks.regions import RegionClassifier
 from detector.networks.warp import PADDING
 
 MODES = ("shared", "warp", "proposer")  # a proposer has no vote
-MEMBER = "members."  # opens the names of the further members' tensors
+MEMBER = "members."  # prefix of the names of the further members' tensors
 
 
 class Member(NamedTuple):
@@ -34,12 +34,12 @@ class Member(NamedTuple):
 
     @property
     def trunk(self) -> nn.Module:
-        """The trunk's last layer, 4e; members that have it in common share the whole trunk."""
+        """The trunk's last layer, 4e; members that share it share the whole trunk."""
         return self.model.network.inception("4e")
 
     @property
     def early(self) -> nn.Module:
-        """The last of the first layers, 3b; members that have it in common share them all."""
+        """The last of the first layers, 3b; members that share it share them all."""
         return self.model.network.inception("3b")
 
     @property
@@ -81,8 +81,8 @@ def without_vote(members: Sequence[Member]) -> Member:
 def proposer_for_classes(members: Sequence[Member], classes: int) -> Member:
     """The first member's trunk and objectness score, which know no classes, as a proposer.
 
-    Its other layers fit `classes` classes and are 0: in a cascade this proposer finds every class
-    as likely as background, and so rules out next to nothing.
+    Its other layers fit `classes` classes and are 0. In a cascade, this proposer predicts the same
+    probability for every class as for background, and so rules out next to nothing.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def shared_layers(model: RegionClassifier, first: RegionClassifier) -> list[str]
 
 
 def unpack(tensors: dict[str, Tensor], modes: Sequence[str], classes: int) -> list[Member]:
-    """Rebuild the members of `pack`; a layer that a member has no tensors for is the first one's.
+    """Rebuild the members of `pack`; layers without tensors of their own are the first member's.
 
     Raises
     ------

@@ -161,11 +161,11 @@ class RegionClassifier(nn.Module):
     def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
         """`features` of each image; canvases of one size go through the trunk together."""
         canvases = [_canvas(image) for image in images]
-        found = together(self.network.trunk, canvases)
+        padded_maps = together(self.network.trunk, canvases)
         return [
             feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
             for feature_map, (_, height, width) in zip(
-                found, (image.shape for image in images), strict=True
+                padded_maps, (image.shape for image in images), strict=True
             )
         ]
 
@@ -190,9 +190,9 @@ class RegionClassifier(nn.Module):
         """`cells` of each photograph; maps of one size go through 5a and 5b together."""
         if self.context is None:
             return [None] * len(pyramids)
-        found = iter(together(self._whole_cells, [m for p in pyramids for m in p.maps]))
+        cells = iter(together(self._whole_cells, [m for p in pyramids for m in p.maps]))
         return [
-            p._replace(maps=[next(found) for _ in p.maps], stride=2 * p.stride) for p in pyramids
+            p._replace(maps=[next(cells) for _ in p.maps], stride=2 * p.stride) for p in pyramids
         ]
 
     def _whole_cells(self, feature_map: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
-"""What the networks make of a photograph: one pass of every trunk, then predictions for regions.
+"""From a photograph to predictions: one pass of every trunk, then predictions for regions.
 
     see: photograph -> `Features`
     predict, predict_objectness: features, boxes -> `Prediction`, probability of an object
 
-Everything here is `no_grad` and not `inference_mode`, in which autocast would cast the weights anew
-in every pass.
+All functions use `no_grad`, since under `inference_mode` autocast would cast the weights again in
+every pass.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from detector.recipes import NetworkOptions
 from proposals.boxes import flip_boxes
 
 Floats = NDArray[np.float32]
-REGIONS_PER_PASS = 32  # on a CPU, whose cache should hold a pass
-CROPS_PER_PASS = 8  # likewise, through the first layers, whose maps are large
+REGIONS_PER_PASS = 32  # on a CPU, so that its cache holds a pass
+CROPS_PER_PASS = 8  # on a CPU, through the first layers, whose maps are large
 GPU_PASS = 256  # fewer regions do not fill a GPU
 
 Item = TypeVar("Item")
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 
 class View(NamedTuple):
-    """What one member sees of a photograph, as it is or mirrored."""
+    """One member's maps of a photograph, either unmirrored or mirrored."""
 
     mirrored: bool
     pyramid: Pyramid | None  # the trunk's maps; None where the member reads crops
@@ -44,24 +44,24 @@ class View(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A member with what it sees of one photograph."""
+    """A member with its views of one photograph."""
 
     member: Member
-    views: tuple[View, ...]  # the photograph as it is first
+    views: tuple[View, ...]  # the unmirrored one first
 
 
 class Features(NamedTuple):
-    """A photograph as the networks see it, once for proposals and classification alike."""
+    """The networks' maps of a photograph, which proposals and classification share."""
 
     readers: tuple[Reader, ...]  # one for each member; the first is the proposer too
     size: tuple[int, int]  # the photograph's height and width
-    atlas: Atlas | None  # what crops are cut from, if any member reads them
+    atlas: Atlas | None  # source of crops, if any member reads them
     atlas_factors: Floats  # (4,) from the photograph's pixels to the atlas's
     device: torch.device
 
     @property
     def pyramid(self) -> Pyramid:
-        """The proposer's maps of the photograph as it is, the recipe's short side first."""
+        """The proposer's maps of the unmirrored photograph, the recipe's short side first."""
         pyramid = self.readers[0].views[0].pyramid
         assert pyramid is not None  # a proposer reads maps
         return pyramid
@@ -98,7 +98,7 @@ def see(
     options: NetworkOptions,
     device: torch.device,
 ) -> Features:
-    """One pass of every trunk over an (H, W, 3) RGB photograph; the source of crops."""
+    """Pass an (H, W, 3) RGB photograph through every trunk once, and prepare it for crops."""
     pictures, sizes = scaled_pictures(image, options)
     tensors = [torch.from_numpy(picture).to(device).permute(2, 0, 1) for picture in pictures]
     factors = torch.from_numpy(sizes).to(device)
@@ -135,7 +135,7 @@ def _views(
     pyramids = computed_once(members, read_one_map, pyramid_of)
     views = []
     for member, pyramid in zip(members, pyramids, strict=True):
-        # A proposer predicts classes only where it is the first stage of a cascade
+        # A proposer predicts classes only as the first stage of a cascade
         predicts = member.mode == "shared" or (member.mode == "proposer" and has_cascade)
         cells = member.model.cells(pyramid) if predicts and pyramid is not None else None
         views.append(View(mirrored, pyramid, cells))
@@ -155,19 +155,19 @@ def predict_objectness(features: Features, boxes_xyxy: Floats) -> Floats:
 def predict(
     readers: Sequence[Reader], features: Features, boxes_xyxy: Floats, average: str = "arithmetic"
 ) -> Prediction:
-    """Predict classes and deltas of boxes (N, 4): the mean of the readers, over all their views.
+    """Predict classes and deltas of boxes (N, 4): the mean of all readers and views.
 
     Deltas are the mean of the members that learned box regression; for probabilities see
     `average_members`.
     """
     movers = [reader.member.model.moves_boxes for reader in readers]
-    found = _nothing(readers, len(boxes_xyxy))
+    means = _empty_prediction(readers, len(boxes_xyxy))
     for rows, predictions in _in_passes(readers, features, boxes_xyxy):
         mean = average_members([probabilities for probabilities, _ in predictions], average)
-        found.probabilities[rows] = mean.cpu().numpy()
+        means.probabilities[rows] = mean.cpu().numpy()
         if moves := [deltas for _, deltas in compress(predictions, movers)]:
-            found.deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
-    return found
+            means.deltas[rows] = torch.stack(moves).mean(0).cpu().numpy() * DELTA_SCALE
+    return means
 
 
 @torch.no_grad()
@@ -175,12 +175,12 @@ def predict_each(
     readers: Sequence[Reader], features: Features, boxes_xyxy: Floats
 ) -> list[Prediction]:
     """The prediction of each reader, of which `predict` is the mean."""
-    found = [_nothing(readers, len(boxes_xyxy)) for _ in readers]
+    separate = [_empty_prediction(readers, len(boxes_xyxy)) for _ in readers]
     for rows, predictions in _in_passes(readers, features, boxes_xyxy):
-        for own, (probabilities, deltas) in zip(found, predictions, strict=True):
+        for own, (probabilities, deltas) in zip(separate, predictions, strict=True):
             own.probabilities[rows] = probabilities.cpu().numpy()
             own.deltas[rows] = deltas.cpu().numpy() * DELTA_SCALE
-    return found
+    return separate
 
 
 def average_members(
@@ -189,8 +189,8 @@ def average_members(
     """Mean (N, classes + 1) of the members' class probabilities, rows summing to 1.
 
     "arithmetic" is the paper's mean. In the "geometric" mean (the softmax of the mean logarithm, a
-    product of experts) a class that one member rules out counts for little. `votes` says how many
-    members each of `probabilities` already stands for; () means one each.
+    product of experts) a class that one member rules out counts for little. `votes` are the
+    numbers of members that each of `probabilities` already averages; () means one each.
     """
     stacked = torch.stack(list(probabilities))
     if len(stacked) == 1:
@@ -207,7 +207,7 @@ def computed_once(
     are_alike: Callable[[Item, Item], bool],
     compute: Callable[[Item], Result],
 ) -> Iterator[Result]:
-    """`compute` of every item, in order; items that are alike have the first one's result."""
+    """`compute` of every item, in order; items that are alike share one result."""
     results: list[Result] = []
     for number, item in enumerate(items):
         alike = (k for k, other in enumerate(items[:number]) if are_alike(other, item))
@@ -216,8 +216,8 @@ def computed_once(
         yield results[-1]
 
 
-def _nothing(readers: Sequence[Reader], count: int) -> Prediction:
-    """A prediction to be filled in."""
+def _empty_prediction(readers: Sequence[Reader], count: int) -> Prediction:
+    """A prediction of zeros, to be filled in."""
     classes = readers[0].member.model.classes
     probabilities = np.zeros((count, classes + 1), np.float32)
     return Prediction(probabilities, np.zeros((count, classes, 4), np.float32))
@@ -245,7 +245,7 @@ def _mean_of_views(predictions: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor
 def _predict_view(
     members: Sequence[Member], views: Sequence[View], features: Features, boxes_xyxy: Floats
 ) -> list[tuple[Tensor, Tensor]]:
-    """Probabilities and deltas of each member, which sees the view at its place in `views`."""
+    """Probabilities and deltas of each member, from the view at the same place in `views`."""
     mirrored = views[0].mirrored
     boxes = features.boxes(boxes_xyxy, mirrored)
     region_maps = _region_maps(members, views, features, boxes_xyxy)
@@ -295,7 +295,7 @@ def _region_maps(
 
 
 def _early(model: RegionClassifier, crops: Tensor) -> Tensor:
-    """Crops through the first layers, few a pass so that a CPU's cache holds their large maps."""
+    """Pass crops through the first layers, a few at a time so that a CPU's cache holds the maps."""
     if crops.device.type != "cpu":
         return model.network.early(crops)
     return torch.cat([model.network.early(piece) for piece in crops.split(CROPS_PER_PASS)])

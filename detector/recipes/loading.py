@@ -33,7 +33,7 @@ RECIPE_FOLDER = next(
     if folder.is_dir()
 )
 A_LIST = "expected a list such as [448, 512]"
-DEFAULT = "pair"  # the recipe of a detector that nobody named
+DEFAULT = "pair"  # the recipe of `Detector.load()` without a name
 
 
 def recipe_names() -> list[str]:
@@ -78,7 +78,9 @@ def read_yaml(path: Path) -> Any:
     except OSError as error:
         raise DetectorError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DetectorError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        raise DetectorError(
+            f"{path}: not valid YAML ({' '.join(str(error).split())}); correct it"
+        ) from None
 
 
 def fill(options: Options, content: object, where: str, section: str = "") -> Options:

@@ -125,11 +125,11 @@ class TrainingOptions:
     validation_fraction: float = bounded(0.1, 0.0, 0.9)
     # Shared mode: photographs are scaled to one of these short sides at random
     short_sides: tuple[int, ...] = bounded((448, 512, 576, 640, 704), 32, 4096, may_be_empty=False)
-    images_per_scale: int = bounded(1, 1, 10**4)  # so many of a step are scaled to the same one
+    images_per_scale: int = bounded(1, 1, 10**4)  # neighbours in a step that share a short side
     photometric: bool = False  # random brightness, contrast, saturation and hue
     random_interpolation: bool = False  # of resized photographs (GoogLeNet paper, section 6)
     regions_per_image: int = bounded(64, 1, 10**5)  # drawn to learn the classes
-    foreground_fraction: float = bounded(0.25, 0.0, 1.0)  # of these regions, at most: objects
+    foreground_fraction: float = bounded(0.25, 0.0, 1.0)  # largest share of objects among them
     # Shared mode: photographs of classes rarer than this are repeated (LVIS); 0 = off
     repeat_threshold: float = bounded(0.05, 0.0, 1.0)
     # Warp mode: 0 = all objects' windows are equally likely, 1 = all classes, 0.5 between

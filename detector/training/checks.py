@@ -1,4 +1,4 @@
-"""What training refuses before it begins: options and detectors that do not fit one another."""
+"""Checks before training begins: options and detectors that do not fit one another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from detector.pipeline import Detector
 from detector.recipes import NetworkOptions, Recipe, TrainingOptions
 from eval import Dataset
 
-# Options of `training` that a mode does not have, with the value that describes what it does
+# Options of `training` that a mode lacks, with the value that describes its behaviour
 WITHOUT_OPTION: dict[str, dict[str, bool | float]] = {
     "shared": {"box_regression": True, "auxiliary_weight": 0.0, "class_balance": 0.0},
     "warp": {"repeat_threshold": 0.0},

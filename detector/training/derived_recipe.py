@@ -31,7 +31,7 @@ OBJECT_SIDE = 176  # pixels of the median object after scaling: 11 cells of the 
 SHORT_SIDES = 320, 640  # lowest and highest; more takes too long on two processor cores
 PYRAMID = 0.667, 0.444  # smaller scales show large objects at the size GoogLeNet was trained on
 CONTEXT = 1.5, 2.5, 10.0  # goods of one kind stand together on a shelf; 10 is most of the picture
-INITIAL = "voc20"  # its network knows objects and box errors already: 3 points in validation
+INITIAL = "voc20"  # its network has learned objects and boxes: 3 points in validation
 SEEN = 10_700  # photographs over all epochs of training
 TOGETHER = 2  # photographs in a step, at one scale and in one pass
 REGIONS, FOREGROUND = 24, 0.375  # of a photograph; few regions, so that more photographs are seen
@@ -160,7 +160,7 @@ def _mean_repeats(dataset: Dataset, options: TrainingOptions) -> float:
 
 
 def _further_views(network: NetworkOptions) -> list[str]:
-    """A line about all that the network sees besides each region at the first scale, if any."""
+    """A line that lists the network's views beyond the first scale; no line if there are none."""
     views = []
     if network.pyramid:
         smaller = (round(scale * network.short_side) for scale in network.pyramid)

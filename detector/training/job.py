@@ -39,14 +39,14 @@ from proposals.merge import merge_proposals
 
 @dataclass(frozen=True)
 class Job:
-    """What all members of a run have in common."""
+    """The data and settings that all members of a run share."""
 
     recipe: Recipe
     dataset: Dataset
     folder: Path  # of the pictures
     data: Path
     split: tuple[list[int], list[int]]  # images to learn from, images to validate on
-    start: Detector | None  # of the same classes; training continues it
+    start: Detector | None  # a detector of the same classes, which training continues
     initial: Detector | None  # the detector whose network training starts from, `start` if given
     proposer: Detector | None
     imagenet_weights: Path  # where training starts without `initial`
@@ -60,13 +60,13 @@ class Job:
     def photographs(self) -> Photographs:
         """The data set with the boxes to learn from, which are found once."""
         options = self.recipe.proposals
-        with self.processes.main_first():  # the others find them in the cache
+        with self.processes.main_first():  # the other processes find them in the cache
             found = searched_proposals(self.dataset, self.folder, options, self.cache, self.console)
         boxes = [one.boxes_xyxy for one in found]
         count = self.recipe.multibox.boxes
         if self.proposer is not None and count:
             source = MultiBoxSource(self.proposer, count, self.dataset, self.folder, self.split[0])
-            with self.processes.main_first():  # the others read what it has written
+            with self.processes.main_first():  # the other processes read its file
                 learned = kept_multibox(source, self.output / MULTIBOX_BOXES, self.console)
             for index, more in zip(source.images, learned, strict=True):
                 boxes[index] = merge_proposals(found[index], more).boxes_xyxy
@@ -74,12 +74,12 @@ class Job:
 
     @property
     def initial_network(self) -> RegionClassifier | None:
-        """The network that training starts from: the first of a detector's that has a vote."""
+        """The network that training starts from: the initial detector's first one with a vote."""
         return None if self.initial is None else voters(self.initial.members)[0].model
 
     @cached_property
     def origin(self) -> Origin:
-        """What another run must have in common with this one to continue it."""
+        """The data and initial weights that another run must share to continue this one."""
         network = self.initial_network
         tensors = (
             load_tensors(self.imagenet_weights)[0] if network is None else network.state_dict()
@@ -88,7 +88,7 @@ class Job:
         return Origin(self.data, content, len(self.dataset), initial)
 
     def start_folder(self, output: Path, recipe: Recipe, seed: int) -> None:
-        """Start or continue a run folder; the main process does."""
+        """Start or continue a run folder, in the main process only."""
         device, machine = self.processes.device, self.machine
         self.processes.from_main(
             lambda: start_run_folder(output, recipe, self.origin, seed, device, machine)
@@ -121,7 +121,7 @@ def read_training_data(data: Path, split: str | None = None) -> Dataset:
 
 
 def load_named(option: str, name: str, device: torch.device) -> Detector:
-    """The detector that an option names; an error names the option as well."""
+    """Load the detector that an option names; errors name the option as well."""
     try:
         return Detector.load(name, device=device)
     except DetectorError as error:
@@ -151,7 +151,7 @@ def train_network(job: Job, output: Path, recipe: Recipe, first_seed: int) -> De
     members = _networks(job, recipe, first_seed)
     model = members[-1].model
     freeze_until(model, options.freeze)
-    steps, losses = _lessons(job, recipe)
+    steps, losses = _steps_and_losses(job, recipe)
     if not len(steps):
         raise DetectorError(
             f"{job.dataset.source}: no training step in {len(images)} photographs; "
@@ -168,7 +168,7 @@ def train_network(job: Job, output: Path, recipe: Recipe, first_seed: int) -> De
     model.auxiliary = None
     multibox = job.proposer.multibox if job.proposer is not None else None
     if job.start is not None and trunk_is_frozen(model) and recipe.network.mode == "shared":
-        multibox = job.start.multibox  # it fits the trunk that it was trained on, and no other
+        multibox = job.start.multibox  # it fits only the trunk that it was trained on
     info = WeightsInfo(
         class_names=job.dataset.class_names,
         category_ids=job.dataset.category_ids,
@@ -216,7 +216,7 @@ def _name_of_initial(job: Job) -> str:
     return job.recipe.training.initial or job.imagenet_weights.name
 
 
-def _lessons(job: Job, recipe: Recipe) -> tuple[Steps, PartLosses]:
+def _steps_and_losses(job: Job, recipe: Recipe) -> tuple[Steps, PartLosses]:
     """The steps that the network learns from, and its losses."""
     options, images, device = recipe.training, job.split[0], job.processes.device
     if recipe.network.mode == "warp":

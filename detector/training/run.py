@@ -35,7 +35,7 @@ from detector.training_loop.splits import SPLIT_SEED, split_validation
 from detector.weights_file import IMAGENET_WEIGHTS
 from proposals.cache import ProposalCache
 
-LARGEST_SEED = 2**31  # a recipe's
+LARGEST_SEED = 2**31  # of a recipe
 
 
 def train(
@@ -58,8 +58,7 @@ def train(
     Parameters
     ----------
     data
-        COCO JSON with boxes, or the folder of a data set. A validation split is cut from it;
-        nothing is chosen on other data.
+        COCO JSON with boxes, or the folder of a data set. A validation split is held out from it.
     output
         Run folder. An unfinished run in it with the same recipe is continued. The members of an
         ensemble have run folders of their own in it.
@@ -75,7 +74,7 @@ def train(
     split
         Part of a data set folder that has several; None is its trainval or train.
     cache
-        Keeps proposals for the next run; None computes them all anew.
+        Keeps proposals for the next run; None computes them all again.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def train(
         console = (console or Console(stderr=True)) if processes.is_main else Console(quiet=True)
         for note in dataset.notes:
             console.print(note, markup=False, highlight=False, soft_wrap=True)
-        # Whatever would end the run is refused now, not after minutes of selective search
+        # Errors that would end the run are raised now, not after minutes of selective search
         if part != "multibox":
             processes.places(parts)
         proposer = None
@@ -126,7 +125,7 @@ def _initial(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
     if imagenet_weights != IMAGENET_WEIGHTS:
         raise DetectorError(
             f"training.initial: {initial!r} would replace the ImageNet weights "
-            f"{imagenet_weights}; leave out one of both"
+            f"{imagenet_weights}; leave out one of the two"
         )
     detector = load_named("training.initial", initial, torch.device("cpu"))
     check_is_one(detector, "training.initial")
@@ -134,14 +133,14 @@ def _initial(recipe: Recipe, imagenet_weights: Path) -> Detector | None:
 
 
 def _at_sizes_of(proposer: Detector, recipe: Recipe) -> Recipe:
-    """The recipe with the sizes that the proposer's trunk was trained at; crops have their own."""
+    """The recipe with the image sizes of the proposer's trunk; crops have a size of their own."""
     theirs = proposer.recipe.network
     sizes = {key: getattr(theirs, key) for key in ("short_side", "long_side", "pyramid")}
     return replace(recipe, network=replace(recipe.network, **sizes))
 
 
 def _train_members(job: Job) -> Detector:
-    """Train the networks that the recipe wants; several are combined to an ensemble."""
+    """Train the recipe's networks; several are combined into an ensemble."""
     options = job.recipe.training
     if options.members == 1:
         return train_network(job, job.output, job.recipe, options.loop.seed)
@@ -151,8 +150,8 @@ def _train_members(job: Job) -> Detector:
 def _train_member(job: Job, number: int) -> Detector:
     """Member `number` of an ensemble: from the same weights with other draws, or from its file.
 
-    An ensemble always combines what stands in the files, so a continued run combines the same
-    numbers. Ensembles of one size and of neighbouring seeds have no draws in common.
+    An ensemble always combines the weights as the files hold them, so that a continued run has the
+    same result. Ensembles of the same size and of neighbouring seeds share no random draws.
     """
     options = job.recipe.training
     seed = (options.loop.seed * options.members + number) % LARGEST_SEED
@@ -173,7 +172,7 @@ def _train_member(job: Job, number: int) -> Detector:
 def _finish(
     job: Job, detector: Detector, output: Path, recipe: Recipe, *, with_multibox: bool
 ) -> None:
-    """MultiBox and validation, minutes that one process works alone; then the weights."""
+    """Train MultiBox, validate and write the weights: minutes of work in a single process."""
     detector.recipe = recipe
     # The figures of the detector that training started from are not those of the result
     detector.info = replace(detector.info, metrics={})
@@ -192,5 +191,5 @@ def _finish(
 
 
 def _has_multibox(recipe: Recipe) -> bool:
-    """Whether a network of this recipe gets a MultiBox, which needs maps of whole photographs."""
+    """Whether MultiBox is trained for this recipe: it needs maps of whole photographs."""
     return recipe.multibox.boxes > 0 and recipe.network.mode == "shared"
