@@ -74,7 +74,7 @@ def progress(
 
 
 class _Lines:
-    """Progress where there is no terminal."""
+    """Progress without a terminal, as lines of a log."""
 
     def __init__(self, what: str, total: int, done: int, console: Console) -> None:
         self.what, self.total, self.first, self.console = what, total, done, console

@@ -156,8 +156,8 @@ class Detector:
         proposals
             Your own boxes, (N, 4) xyxy in pixels; None finds them (`propose`).
         preset
-            "visualize": detections for a picture that people look at; "evaluate": all that raise
-            mAP. The preset names the recipe's score threshold.
+            "visualize": detections for drawn pictures; "evaluate": all detections that raise mAP.
+            The preset names the recipe's score threshold.
         threshold
             Lowest score returned, 0 to 1, instead of the preset's; scores up to the recipe's
             `evaluate_threshold` are always left out.

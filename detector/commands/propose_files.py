@@ -47,7 +47,7 @@ def unique_stems(names: Iterable[str], taken: Mapping[str, str]) -> dict[str, st
     return stems
 
 
-class Found(NamedTuple):
+class PictureBoxes(NamedTuple):
     """The boxes of one picture."""
 
     height: int
@@ -73,9 +73,9 @@ class BoxStore(Protocol):
 
     def __contains__(self, picture: Picture) -> bool: ...
 
-    def add(self, picture: Picture, found: Found) -> None: ...
+    def add(self, picture: Picture, result: PictureBoxes) -> None: ...
 
-    def load(self, picture: Picture) -> Found: ...
+    def load(self, picture: Picture) -> PictureBoxes: ...
 
 
 class JsonLines:
@@ -103,17 +103,17 @@ class JsonLines:
     def __contains__(self, picture: Picture) -> bool:
         return picture.file_name in self._places
 
-    def add(self, picture: Picture, found: Found) -> None:
+    def add(self, picture: Picture, result: PictureBoxes) -> None:
         import orjson
 
-        proposals = found.proposals
+        proposals = result.proposals
         row: dict[str, Any] = {"file_name": picture.file_name, "stem": picture.stem}
         if picture.image_id is not None:
             row["image_id"] = picture.image_id
         row |= {
-            "sha256": found.sha256,
-            "height": found.height,
-            "width": found.width,
+            "sha256": result.sha256,
+            "height": result.height,
+            "width": result.width,
             "boxes_xyxy": proposals.boxes_xyxy.astype(np.float64).round(2).tolist(),
             "scores": proposals.scores.astype(np.float64).round(6).tolist(),
             "source": proposals.source.tolist(),
@@ -124,7 +124,7 @@ class JsonLines:
             file.write(orjson.dumps(row) + b"\n")
         self.stems[picture.file_name] = picture.stem
 
-    def load(self, picture: Picture) -> Found:
+    def load(self, picture: Picture) -> PictureBoxes:
         import orjson
 
         with self.path.open("rb") as file:
@@ -135,7 +135,7 @@ class JsonLines:
             np.array(row["scores"], np.float32),
             np.array(row["source"], np.str_),
         )
-        return Found(row["height"], row["width"], proposals, row["sha256"])
+        return PictureBoxes(row["height"], row["width"], proposals, row["sha256"])
 
     def _read_places(self) -> None:
         import orjson
@@ -211,15 +211,15 @@ class NpzFolder:
     def __contains__(self, picture: Picture) -> bool:
         return picture.file_name in self.stems
 
-    def add(self, picture: Picture, found: Found) -> None:
+    def add(self, picture: Picture, result: PictureBoxes) -> None:
         arrays: dict[str, Any] = {
-            "boxes_xyxy": found.proposals.boxes_xyxy,
-            "scores": found.proposals.scores,
-            "source": found.proposals.source,
+            "boxes_xyxy": result.proposals.boxes_xyxy,
+            "scores": result.proposals.scores,
+            "source": result.proposals.source,
             "file_name": np.array(picture.file_name),
-            "sha256": np.array(found.sha256 or ""),
-            "height": np.array(found.height),
-            "width": np.array(found.width),
+            "sha256": np.array(result.sha256 or ""),
+            "height": np.array(result.height),
+            "width": np.array(result.width),
         }
         if picture.image_id is not None:
             arrays["image_id"] = np.array(picture.image_id)
@@ -228,11 +228,11 @@ class NpzFolder:
         write_file(self._path(picture), content.getvalue())
         self.stems[picture.file_name] = picture.stem
 
-    def load(self, picture: Picture) -> Found:
+    def load(self, picture: Picture) -> PictureBoxes:
         with np.load(self._path(picture), allow_pickle=False) as content:
             proposals = Proposals(content["boxes_xyxy"], content["scores"], content["source"])
             height, width = int(content["height"]), int(content["width"])
-        return Found(height, width, proposals, self.digests.get(picture.file_name))
+        return PictureBoxes(height, width, proposals, self.digests.get(picture.file_name))
 
     def _path(self, picture: Picture) -> Path:
         return self.path / f"{picture.stem}.npz"

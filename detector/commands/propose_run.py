@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.commands.propose_files import BoxStore, Found, Picture
+from detector.commands.propose_files import BoxStore, Picture, PictureBoxes
 from detector.commands.propose_methods import Proposer
 from detector.console import notify, notify_failure, track
 from detector.errors import DetectorError
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     """The result for one picture."""
 
     picture: Picture
-    found: Found | None
+    result: PictureBoxes | None
     error: ValueError | None = None  # why there are no boxes, or no drawing
 
 
@@ -60,11 +60,11 @@ def find_boxes(
     before = len(pictures) - len(waiting)
     added = failed = 0
     results = map_in_order(work, to_do, min(proposer.threads, len(to_do)) or 1)
-    for picture, found, error in track(results, "proposing", len(to_do)):
-        if found is not None and picture in waiting:
-            store.add(picture, found)
+    for picture, result, error in track(results, "proposing", len(to_do)):
+        if result is not None and picture in waiting:
+            store.add(picture, result)
             added += 1
-            if warning := size_warning(picture.path, (found.height, found.width), picture.size):
+            if warning := size_warning(picture.path, (result.height, result.width), picture.size):
                 notify(warning)
         if error is not None:
             failed += 1
@@ -94,7 +94,7 @@ def _find(
             proposals = proposer.propose(image)[:max_boxes]
     except (DetectorError, ProposalError) as error:
         return Outcome(picture, None, error)
-    found = Found(image.shape[0], image.shape[1], proposals, hash_of_picture(picture.path))
+    result = PictureBoxes(image.shape[0], image.shape[1], proposals, hash_of_picture(picture.path))
     if draw:
         from detector.pictures.proposal_drawing import draw_proposals
 
@@ -103,8 +103,8 @@ def _find(
             refuse_to_draw_over(output / f"{picture.stem}.jpg")
             save_picture(drawn, output / f"{picture.stem}.jpg")
         except DetectorError as error:
-            return Outcome(picture, found, error)
-    return Outcome(picture, found)
+            return Outcome(picture, result, error)
+    return Outcome(picture, result)
 
 
 def measure_recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStore) -> RecallReport:
@@ -114,9 +114,9 @@ def measure_recall(dataset: Dataset, pictures: Sequence[Picture], store: BoxStor
     for index, picture in enumerate(pictures):
         truths = dataset.truths(index)
         if picture in store:
-            found = store.load(picture)
-            boxes = found.proposals.boxes_xyxy
-            resized += picture.size not in (None, (found.height, found.width))
+            result = store.load(picture)
+            boxes = result.proposals.boxes_xyxy
+            resized += picture.size not in (None, (result.height, result.width))
             meter.add(boxes, truths.boxes_xyxy, truths.labels, truths.ignored, truths.areas)
     report = meter.report(dataset.class_names)
     if report.images < len(pictures):

@@ -79,7 +79,7 @@ def without_vote(members: Sequence[Member]) -> Member:
 
 
 def proposer_for_classes(members: Sequence[Member], classes: int) -> Member:
-    """The first member's trunk and objectness score, which know no classes, as a proposer.
+    """The first member's trunk and objectness score, both class-independent, as a proposer.
 
     Its other layers fit `classes` classes and are 0. In a cascade, this proposer predicts the same
     probability for every class as for background, and so rules out next to nothing.

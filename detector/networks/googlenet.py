@@ -94,7 +94,7 @@ class GoogLeNet(nn.Module):
     Parameters
     ----------
     outputs
-        Classes of the linear layer; None builds none (a detector brings its own).
+        Classes of the linear layer; None builds none (a detector has its own).
     auxiliary
         Add the side classifiers on 4a and 4d, which only training uses.
     """
@@ -177,7 +177,7 @@ def preprocess(image_rgb: Tensor) -> Tensor:
 
 
 def initialise(network: nn.Module) -> None:
-    """Xavier weights and bias 0.2, as in BVLC's training (the paper does not say)."""
+    """Xavier weights and bias 0.2, as in BVLC's training (the paper does not state them)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

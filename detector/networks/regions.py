@@ -43,7 +43,7 @@ from detector.networks.warp import PADDING
 REGION_SIZE = 14  # cells of RoIAlign, before the fourth max pool
 PLACE_CHANNELS = 64  # of 5b's 1024, for box regression
 # Photographs enter the trunk on canvases whose sides are multiples of this, because oneDNN compiles
-# every layer anew for each size of input, which takes twice as long as the pass itself
+# every layer again for each size of input, which takes twice as long as the pass itself
 CANVAS = 64  # pixels
 
 
@@ -133,7 +133,7 @@ class RegionClassifier(nn.Module):
         own, theirs = (m.context.tolist() if m.context is not None else [] for m in (self, other))
         if theirs and own != theirs:
             raise DetectorError(
-                f"network.context: the detector to go on from has {theirs}, the recipe {own}; "
+                f"network.context: the detector to continue has {theirs}, the recipe {own}; "
                 "use the same, or start from another detector"
             )
         if self.padding is not None:

@@ -57,7 +57,7 @@ def derive_recipe(dataset: Dataset, name: str) -> Recipe:
     Parameters
     ----------
     dataset
-        A data set that knows the heights and widths of its pictures.
+        A data set that states the heights and widths of its pictures.
     name
         Name of the recipe.
     """

@@ -66,7 +66,7 @@ def image_order(
     """Indices of all photographs that the run will see, in order.
 
     A photograph of rare classes comes max(1, sqrt(threshold / frequency)) times per epoch (repeat
-    factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn anew for every epoch.
+    factor sampling, LVIS, arXiv 1908.03195); the fraction is drawn again for every epoch.
     """
     present = classes_present(photographs.dataset)[np.asarray(images, np.int64)]
     repeats = repeat_factors(present, options.repeat_threshold)

@@ -70,7 +70,7 @@ def train(
         "all"; "detector" leaves out MultiBox, as a recipe without MultiBox boxes does; "multibox"
         trains it on the trunk of `start`, whose other weights stay as they are.
     images
-        Folder of the pictures; None looks beside the JSON.
+        Folder of the pictures; None means beside the JSON.
     split
         Part of a data set folder that has several; None is its trainval or train.
     cache

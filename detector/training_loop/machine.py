@@ -2,7 +2,7 @@
 
 A run may be continued with other settings. They change its weights through rounding alone, with one
 exception: the passes of a step. Other passes are other sums, and dropout (in warp mode and in
-pretraining also mirroring, colours and crops) is drawn anew for every pass. So the same recipe in
+pretraining also mirroring, colours and crops) is drawn again for every pass. So the same recipe in
 other passes is another run of the same kind, as with another seed.
 """
 
