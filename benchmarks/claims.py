@@ -110,8 +110,8 @@ def matches_of(matches: Matches | None) -> Matches:
 
 
 def mean(lines: list[dict], name: str) -> float:
-    """The mean over a run's images; NaN if a line lacks the figure."""
-    return float(np.mean([line.get(name, np.nan) for line in lines]))
+    """The mean of a figure over a run's images."""
+    return float(np.mean([line[name] for line in lines]))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from proposals.whole_files import replacing
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
 FORMAT = 1
-MULTIBOX = "multibox."  # opens the names of MultiBox's tensors
-CLASSIFIER_BIAS = "loss3/classifier.bias"  # of Caffe's names; as long as there are classes
+MULTIBOX = "multibox."  # prefix of the names of MultiBox's tensors
+CLASSIFIER_BIAS = "loss3/classifier.bias"  # Caffe's name; its length is the number of classes
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
         content = json.loads(metadata["detector"])
         content["class_names"] = tuple(content["class_names"])
         content["category_ids"] = tuple(content["category_ids"])
-        content["members"] = tuple(content.get("members", ("shared",)))
+        content["members"] = tuple(content["members"])
         info = WeightsInfo(**content)
     except (KeyError, TypeError, ValueError):
         raise DetectorError(

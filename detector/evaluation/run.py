@@ -166,7 +166,7 @@ def _check_pictures(folder: ResultsFolder, part: Dataset, images: Path) -> None:
     paths = {image.id: images / image.file_name for image in part.images}
     for line in folder.lines(paths):
         path = paths[line["image_id"]]
-        if picture_has_changed(path, line.get("sha256")):
+        if picture_has_changed(path, line["sha256"]):
             raise DetectorError(
                 f"{printable(folder.folder)}: has results for {printable(path)}, but that picture "
                 f"has changed since; {REMEDY}"
