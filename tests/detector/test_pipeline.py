@@ -309,7 +309,7 @@ def test_unknown_names_and_devices_are_refused(small_weights: Path, tmp_path: Pa
     with pytest.raises(DetectorError, match=r"none\.safetensors: no such file"):
         Detector.load(tmp_path / "none.safetensors")
     (tmp_path / "run").mkdir()
-    with pytest.raises(DetectorError, match="finish this run folder with `detect train`"):
+    with pytest.raises(DetectorError, match="no such file; finish the run with `detect train`"):
         Detector.load(tmp_path / "run")
     (tmp_path / "model.pt").write_bytes(b"pickled")
     with pytest.raises(DetectorError, match=r"model\.pt: .* a \.safetensors file"):
