@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
@@ -48,8 +50,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     if not words:
         words = ["--help"]
     if words[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        _refuse_misspelt(words[0])
         words = ["image", *words]
     return _parser().parse_args(words)
+
+
+def _refuse_misspelt(word: str) -> None:
+    """Exit if a word that names no picture is almost a command: `detect trian`."""
+    near = difflib.get_close_matches(word, [name for name in COMMANDS if name != "image"], n=1)
+    if near and word.isalpha() and not os.path.lexists(word):
+        _parser().error(f"{word}: neither a command nor a file; did you mean {near[0]!r}?")
 
 
 def _parser() -> argparse.ArgumentParser:

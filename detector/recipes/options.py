@@ -32,8 +32,8 @@ def one_of(*words: str) -> str:
 class ProposalOptions:
     """Selective search (GoogLeNet paper, section 8: superpixels of twice R-CNN's size)."""
 
-    # single, fast or quality; rcnn-fast is fast with R-CNN's superpixels
-    mode: str = "fast"
+    # rcnn-fast is fast with R-CNN's superpixels
+    mode: str = one_of("fast", "single", "rcnn-fast", "quality")
     width: int = bounded(500, 0, 10_000)  # pixels the photograph is resized to; 0 = not resized
     min_side: int = bounded(20, 0, 10_000)  # shortest side of a box, in pixels at that width
 

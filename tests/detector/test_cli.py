@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from detector.cli import main
+from detector.commands.parser import parse
 from tests.detector.command import detect, save
 
 
@@ -47,6 +48,8 @@ def test_the_help_prints_square_brackets_as_they_are(
         (["--max-detections", "few", "a.jpg"], "few is not an integer of at least 1"),
         (["evaluate"], "--data"),
         (["a.jpg", "--nonsense"], "nonsense"),
+        (["trian"], "trian: neither a command nor a file; did you mean 'train'?"),
+        (["trian", "--data", "x.json"], "did you mean 'train'?"),
     ],
 )
 def test_wrong_options_exit_with_2(
@@ -55,6 +58,14 @@ def test_wrong_options_exit_with_2(
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2 and message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_folder_may_have_almost_the_name_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trian").mkdir()
+    assert parse(["trian"]).command == "image"
 
 
 def test_json_to_standard_output_is_nothing_but_json(

@@ -18,6 +18,7 @@ from detector.recipes import (
     recipe_from_dict,
     recipe_names,
 )
+from proposals.search.strategies import MODES
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -74,6 +75,7 @@ def test_a_file_sets_only_what_differs(tmp_path: Path) -> None:
         ({"postprocess": {"vote_iou": 7.0}}, "postprocess.vote_iou is 7.0; use 0.0 to 1.0"),
         ({"training": {"label_smoothing": 1.0}}, "training.label_smoothing is 1.0; use 0.0 to 0.9"),
         ({"training": {"optimizer": "adam"}}, "optimizer is 'adam'; did you mean 'adamw'?"),
+        ({"proposals": {"mode": "qualty"}}, "proposals.mode is 'qualty'; did you mean 'quality'?"),
         (
             {"multibox": {"schedule": "step"}},
             "multibox.schedule is 'step'; use one of: cosine, paper",
@@ -93,6 +95,11 @@ def test_whole_numbers_and_powers_of_ten_are_floats_too() -> None:
     loop = recipe.training.loop
     assert loop.epochs == 3.0 and isinstance(loop.epochs, float)
     assert loop.learning_rate == 5e-5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_recipe_names_any_mode_of_selective_search(mode: str) -> None:
+    assert recipe_from_dict({"proposals": {"mode": mode}}).proposals.mode == mode
 
 
 def test_files_that_are_no_recipe_are_named(tmp_path: Path) -> None:
