@@ -63,7 +63,8 @@ def start_run_folder(
     Raises
     ------
     DetectorError
-        The folder holds a run of another recipe, of other data or from other initial weights.
+        The folder holds a run of another recipe, of other data or from other initial weights, or
+        its run.json is damaged.
     """
     import yaml
 
@@ -76,7 +77,7 @@ def start_run_folder(
         raise DetectorError(f"{path}: another recipe was used here; give another --output")
     path = folder / RUN
     if has_begun and path.exists():
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = _read_description(path)
         if about.get("initial_weights") != origin.initial:
             raise DetectorError(
                 f"{path}: the run here started from other weights; give another --output"
@@ -90,6 +91,16 @@ def start_run_folder(
     else:
         about = describe_run(origin, seed, device, machine)
     write_text(path, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_bytes())
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise DetectorError(f"{path}: not the description of a run; give another --output")
+    return about
 
 
 def _has_begun(folder: Path) -> bool:

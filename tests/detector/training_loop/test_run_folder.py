@@ -122,6 +122,15 @@ def test_a_run_on_data_that_have_changed_is_refused(tmp_path: Path) -> None:
         start(run, tmp_path / "elsewhere", content="red")
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seed": ', b"[]", b"\xff"])
+def test_a_damaged_description_is_refused(content: bytes, tmp_path: Path) -> None:
+    start(tmp_path, tmp_path)
+    (tmp_path / "checkpoint.safetensors").touch()
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(DetectorError, match=r"run\.json: not the description of a run; .* --outp"):
+        start(tmp_path, tmp_path)
+
+
 def test_metrics_are_forgotten_after_the_checkpoint_and_survive_a_crash(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) == []
     forget_after(tmp_path, 3)
