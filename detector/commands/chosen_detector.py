@@ -92,8 +92,8 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
         return lambda path: None
     import orjson
 
-    from detector.commands.propose_files import read_lines
     from detector.given_boxes import as_boxes
+    from detector.proposing.files import read_lines
 
     is_lines = Path(word).suffix.lower() == ".jsonl"  # as `detect propose` writes them
     try:

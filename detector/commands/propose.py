@@ -16,7 +16,7 @@ from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
 
 if TYPE_CHECKING:
-    from detector.commands.propose_files import BoxStore, Picture
+    from detector.proposing.files import BoxStore, Picture
     from eval import Dataset
 
 HELP = "find boxes that may hold an object, without classifying them"
@@ -66,10 +66,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Propose for every picture; a picture that fails is reported and the others go on."""
-    from detector.commands.propose_methods import detector_proposer, selective_search_proposer
-    from detector.commands.propose_run import check_pictures, find_boxes, measure_recall
     from detector.files.digests import hash_of_data
     from detector.files.locking import locked
+    from detector.proposing.methods import detector_proposer, selective_search_proposer
+    from detector.proposing.run import check_pictures, find_boxes, measure_recall
 
     method, mode, data, draw = arguments.method, arguments.mode, arguments.data, arguments.draw
     _check_pictures_or_data(
@@ -152,12 +152,12 @@ def _read_dataset(data: Path, split: str | None) -> Dataset:
 
 def _dataset_pictures(dataset: Dataset, data: Path, images: Path | None) -> list[Picture]:
     """The pictures of a data set read from `data`, in the folder `images` if it is given."""
-    from detector.commands.propose_files import Picture
     from detector.pictures.dataset_folder import (
         check_image_folder,
         find_image_folder,
         stated_size,
     )
+    from detector.proposing.files import Picture
 
     folder = check_image_folder(images, dataset) if images else find_image_folder(data, dataset)
     return [
@@ -168,8 +168,8 @@ def _dataset_pictures(dataset: Dataset, data: Path, images: Path | None) -> list
 
 def _named_pictures(patterns: Sequence[str], drawn: Path | None) -> list[Picture]:
     """The pictures that the command line names; `drawn` is the folder of drawings, if any."""
-    from detector.commands.propose_files import Picture
     from detector.pictures.finding import find_images, leave_out_drawn
+    from detector.proposing.files import Picture
 
     paths = find_images(patterns)
     if drawn is not None:
@@ -197,14 +197,14 @@ def _start_folder(output: Path, settings: dict[str, Any]) -> None:
 
 
 def _open_store(output: Path, form: str) -> BoxStore:
-    from detector.commands.propose_files import JsonLines, NpzFolder
+    from detector.proposing.files import JsonLines, NpzFolder
 
     return NpzFolder(output / "boxes") if form == "npz" else JsonLines(output / "proposals.jsonl")
 
 
 def _with_stems(pictures: Sequence[Picture], store: BoxStore) -> list[Picture]:
     """The pictures with the names of their own files, the same ones as in earlier runs."""
-    from detector.commands.propose_files import unique_stems
+    from detector.proposing.files import unique_stems
 
     stems = unique_stems((picture.file_name for picture in pictures), store.stems)
     return [picture._replace(stem=stems[picture.file_name]) for picture in pictures]

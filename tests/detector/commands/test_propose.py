@@ -206,7 +206,7 @@ def test_boxes_are_kept_if_the_drawing_cannot_be_written(
             raise DetectorError(f"{path}: cannot be written")
         save_picture(image, path)
 
-    monkeypatch.setattr("detector.commands.propose_run.save_picture", full_disk)
+    monkeypatch.setattr("detector.proposing.run.save_picture", full_disk)
     for before in ("", "; 2 had them before"):
         run = search(*paths, "-o", out, "--draw", 5)
         assert run.code == 1

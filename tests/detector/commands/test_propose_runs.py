@@ -154,7 +154,7 @@ def test_an_interrupted_run_continues(
 
     data = ("--data", small_dataset, "--no-cache")
     with monkeypatch.context() as patch:
-        patch.setattr("detector.commands.propose_run.read_image", interrupted)
+        patch.setattr("detector.proposing.run.read_image", interrupted)
         assert search(*data, "-o", tmp_path / "out").code == 130
     done = len(proposed(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
     assert done < 6
@@ -171,7 +171,7 @@ def test_a_finished_run_computes_nothing(
     data = ("--data", small_dataset, "-o", tmp_path / "out")
     assert search(*data).code == 0
     whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
-    monkeypatch.setattr("detector.commands.propose_run.read_image", None)
+    monkeypatch.setattr("detector.proposing.run.read_image", None)
     run = search(*data, "--recall")
     assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
     assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole

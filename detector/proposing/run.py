@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.commands.propose_files import BoxStore, Picture, PictureBoxes
-from detector.commands.propose_methods import Proposer
 from detector.console import notify, notify_failure, track
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_picture, picture_has_changed
@@ -16,6 +14,8 @@ from detector.files.names import printable
 from detector.pictures.dataset_folder import size_warning
 from detector.pictures.reading import read_image
 from detector.pictures.writing import refuse_to_draw_over, save_picture
+from detector.proposing.files import BoxStore, Picture, PictureBoxes
+from detector.proposing.methods import Proposer
 from eval import Dataset
 from proposals import ProposalError, RecallMeter, RecallReport
 from proposals.threads import map_in_order
