@@ -1,0 +1,51 @@
+"""COCO: one JSON document for all pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eval.datasets import Identity
+from eval.formats.writing.labelled_image import LabelledImage, rounded
+
+
+def coco_dataset(
+    images: Sequence[LabelledImage], class_names: Sequence[str], category_ids: Sequence[Identity]
+) -> dict[str, Any]:
+    """Images, annotations and categories; ground truth, or detections with a score each.
+
+    Images keep their ids if all have one, and are numbered from 1 otherwise. Annotations are
+    numbered from 1. `difficult`, which COCO itself does not define, is written if any object has
+    it.
+    """
+    keep_ids = all(image.id is not None for image in images)
+    any_difficult = any(image.difficult.any() for image in images)
+    image_records: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, image in enumerate(images, start=1):
+        image_id = image.id if keep_ids else number
+        record = {"id": image_id, "file_name": image.file_name}
+        image_records.append(record | {"width": image.width, "height": image.height})
+        origins, ends = image.boxes_xyxy[:, :2], image.boxes_xyxy[:, 2:]
+        boxes_xywh = rounded(np.concatenate([origins, ends - origins], axis=1)).tolist()
+        for row, bbox in enumerate(boxes_xywh):
+            annotation: dict[str, Any] = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": category_ids[image.labels[row]],
+                "bbox": bbox,
+                "area": float(rounded(image.areas[row])),
+                "iscrowd": int(image.crowd[row]),
+            }
+            if any_difficult:
+                annotation["difficult"] = int(image.difficult[row])
+            if image.scores is not None:
+                annotation["score"] = float(image.scores[row])
+            annotations.append(annotation)
+    categories = [
+        {"id": identity, "name": name}
+        for identity, name in zip(category_ids, class_names, strict=True)
+    ]
+    return {"images": image_records, "annotations": annotations, "categories": categories}
