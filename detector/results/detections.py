@@ -5,29 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from detector.class_names import find_classes
 from detector.errors import DetectorError
+from detector.results import conversions
+from detector.results.checks import checked
+from detector.results.detection import Detection
 
+if TYPE_CHECKING:
+    import pandas
+    import supervision
+    import torch
 
-@dataclass(frozen=True)
-class Detection:
-    """One object.
-
-    Attributes
-    ----------
-    box_xyxy
-        (x1, y1, x2, y2) in pixels.
-    score, label, name
-        The score, the label and its class name.
-    """
-
-    box_xyxy: tuple[float, float, float, float]
-    score: float
-    label: int
-    name: str
+    from eval.formats.writing.labelled_image import LabelledImage
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,19 +61,8 @@ class Detections:
     image: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
-        names = tuple(self.class_names)
-        identities = tuple(self.category_ids) or tuple(range(1, len(names) + 1))
-        values = {
-            "boxes_xyxy": _array(self.boxes_xyxy, "boxes_xyxy", np.float32, (-1, 4)),
-            "scores": _array(self.scores, "scores", np.float32, (-1,)),
-            "labels": _array(self.labels, "labels", np.int64, (-1,)),
-            "class_names": names,
-            "image_size": tuple(int(side) for side in self.image_size),
-            "category_ids": tuple(i if isinstance(i, str) else int(i) for i in identities),
-        }
-        for name, value in values.items():
+        for name, value in checked(vars(self)).items():
             object.__setattr__(self, name, value)
-        _check(self)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -132,6 +115,18 @@ class Detections:
         """The detections with a score of at least `threshold`."""
         return self[self.scores >= threshold]
 
+    def with_classes(self, *names: str) -> Detections:
+        """The detections of these classes; `class_names` and labels stay as they are.
+
+        Raises
+        ------
+        DetectorError
+            No name, or a name that is no class of the detector.
+        """
+        if not names:
+            raise DetectorError('with_classes() names no class; write with_classes("person", ...)')
+        return self[np.isin(self.labels, find_classes(names, self.class_names))]
+
     def draw(self) -> np.ndarray:
         """The picture with frames and labels, RGB uint8; a small picture is enlarged."""
         from detector.pictures.drawing import draw_detections
@@ -142,40 +137,97 @@ class Detections:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawn picture; the suffix (.jpg, .png, .webp, ...) selects the format.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all. It replaces an earlier drawing, but no other file,
+        which might be the photograph.
 
         Raises
         ------
         DetectorError
-            The suffix is unknown, or the file cannot be written.
+            The suffix is unknown, the file cannot be written, or it exists and is no drawing.
         """
-        from detector.pictures.writing import save_picture
+        from detector.pictures.writing import refuse_to_draw_over, save_picture
 
+        refuse_to_draw_over(Path(path))
         save_picture(self.draw(), path)
+
+    def show(self) -> None:
+        """Show the drawn picture: below the cell of a notebook, elsewhere in the system's viewer.
+
+        Raises
+        ------
+        DetectorError
+            The machine has no viewer.
+        """
+        from detector.results.display import show
+
+        show(self.draw())
+
+    def _repr_jpeg_(self) -> bytes | None:
+        """The drawn picture for notebooks, which call this; None without the picture."""
+        from detector.results.display import jpeg
+
+        return None if self.image is None else jpeg(self.draw())
 
     def crops(self) -> list[np.ndarray]:
         """Copies of the picture inside each box, (h, w, 3) uint8, rounded outwards, h, w >= 1."""
-        image, (height, width) = self._picture(), self.image_size
-        lower = np.floor(self.boxes_xyxy[:, :2]).clip(0, [width - 1, height - 1]).astype(int)
-        upper = np.ceil(self.boxes_xyxy[:, 2:]).clip(lower + 1, [width, height]).astype(int)
-        pairs = zip(lower.tolist(), upper.tolist(), strict=True)
-        return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in pairs]
+        from detector.results.display import crops
+
+        return crops(self._picture(), self.boxes_xyxy)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One dictionary an object, in the types of JSON: name, label, score, x1, y1, x2, y2."""
+        return conversions.to_records(self._columns())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row an object, with the columns of `to_records`; needs pandas."""
+        return conversions.to_pandas(self._columns())
+
+    def to_torch(self) -> dict[str, torch.Tensor]:
+        """The dictionary of torchvision's detectors, on the CPU; needs torch.
+
+        boxes (N, 4) float32 xyxy, labels (N,) int64, scores (N,) float32. As in torchvision, label
+        0 is background, so the class of a label is class_names[label - 1].
+        """
+        return conversions.to_torch(self.boxes_xyxy, self.scores, self.labels)
+
+    def to_supervision(self) -> supervision.Detections:
+        """supervision's Detections, with the names in data["class_name"]; needs supervision.
+
+        class_id counts from 0, as `labels` does.
+        """
+        return conversions.to_supervision(
+            self.boxes_xyxy, self.scores, self.labels, self.class_names
+        )
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
         """COCO results: bbox [x, y, width, height] to 0.001 pixel, the data set's category ids."""
-        origins = self.boxes_xyxy[:, :2].astype(np.float64)
-        sides = self.boxes_xyxy[:, 2:] - origins
-        boxes_xywh = np.concatenate([origins, sides], axis=1).round(3).tolist()
-        scores = self.scores.astype(np.float64).round(6).tolist()
-        return [
-            {
-                "image_id": image_id,
-                "category_id": self.category_ids[label],
-                "bbox": bbox,
-                "score": score,
-            }
-            for bbox, score, label in zip(boxes_xywh, scores, self.labels.tolist(), strict=True)
-        ]
+        ids = [self.category_ids[label] for label in self.labels.tolist()]
+        return conversions.to_coco(self.boxes_xyxy, self.scores, ids, image_id)
+
+    def to_yolo(self) -> str:
+        """One line an object: label, x_center, y_center, width, height as fractions, score."""
+        from eval.formats.writing.yolo import yolo_lines
+
+        return yolo_lines(self.to_labelled_image("the picture"))
+
+    def to_voc(self, file_name: str) -> str:
+        """The XML of a PASCAL VOC annotation; `file_name` is the picture's. It has no scores.
+
+        Raises
+        ------
+        EvaluationError
+            XML cannot hold the file's or a class's name.
+        """
+        from eval.formats.writing.voc import voc_xml
+
+        return voc_xml(self.to_labelled_image(file_name), self.class_names)
+
+    def to_labelled_image(self, file_name: str) -> LabelledImage:
+        """The form that all writers in eval.formats.writing take."""
+        from eval.formats.writing.labelled_image import LabelledImage
+
+        height, width = self.image_size
+        return LabelledImage(file_name, width, height, self.boxes_xyxy, self.labels, self.scores)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything except the picture, in the types of JSON."""
@@ -190,6 +242,9 @@ class Detections:
             "labels": self.labels.tolist(),
         }
 
+    def _columns(self) -> dict[str, Any]:
+        return conversions.columns(self.boxes_xyxy, self.scores, self.labels, self.class_names)
+
     def _picture(self) -> np.ndarray:
         if self.image is None:
             raise DetectorError(
@@ -197,52 +252,3 @@ class Detections:
                 "add it with dataclasses.replace(detections, image=read_image(path))"
             )
         return self.image
-
-
-def _array(values: Any, name: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(values)
-    if array.size == 0:
-        return np.zeros([max(side, 0) for side in shape], dtype=dtype)
-    kinds = "iu" if dtype is np.int64 else "iuf"
-    fits = array.ndim == len(shape) and array.shape[1:] == shape[1:]
-    if not fits or array.dtype.kind not in kinds:
-        expected = "(N, 4)" if len(shape) == 2 else "(N,)"
-        raise DetectorError(
-            f"{name} is {array.dtype} {array.shape}; expected {np.dtype(dtype)} {expected}"
-        )
-    return array.astype(dtype, copy=False)
-
-
-def _check(table: Detections) -> None:
-    boxes, classes = table.boxes_xyxy, len(table.class_names)
-    if not len(boxes) == len(table.scores) == len(table.labels):
-        raise DetectorError(
-            f"{len(boxes)} boxes_xyxy, {len(table.scores)} scores, {len(table.labels)} labels; "
-            "expected equal numbers"
-        )
-    if len(table.category_ids) != classes:
-        raise DetectorError(
-            f"{len(table.category_ids)} category_ids for {classes} class_names; "
-            "expected equal numbers"
-        )
-    if len(table.image_size) != 2 or min(table.image_size) < 1:
-        raise DetectorError(f"image_size is {table.image_size}; expected (height, width) above 0")
-    if not (np.isfinite(boxes).all() and np.isfinite(table.scores).all()):
-        raise DetectorError("boxes_xyxy or scores contain NaN or infinity; expected finite numbers")
-    crossed = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    if crossed.any():
-        row = int(np.argmax(crossed))
-        raise DetectorError(
-            f"boxes_xyxy[{row}] is {boxes[row].tolist()}; expected [x1, y1, x2, y2] with "
-            "x2 >= x1 and y2 >= y1"
-        )
-    if len(table.labels) and not 0 <= table.labels.min() <= table.labels.max() < classes:
-        raise DetectorError(
-            f"labels lie in {table.labels.min()}..{table.labels.max()}; expected 0..{classes - 1}, "
-            f"indices of {classes} class_names"
-        )
-    image, size = table.image, (*table.image_size, 3)
-    if image is not None and not isinstance(image, np.ndarray):
-        raise DetectorError(f"image is a {type(image).__name__}; expected read_image's array")
-    if image is not None and (image.dtype != np.uint8 or image.shape != size):
-        raise DetectorError(f"image is {image.dtype} {image.shape}; expected uint8 {size}")

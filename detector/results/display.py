@@ -1,0 +1,62 @@
+"""Pictures of detections: on the screen, in a notebook, and cut out."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+
+from detector.errors import DetectorError
+
+NOTEBOOK_SIDE = 1000  # pixels; notebooks store every picture that they show
+
+
+def show(image: np.ndarray) -> None:
+    """Show an (H, W, 3) uint8 RGB picture below the notebook's cell, or in a viewer.
+
+    Raises
+    ------
+    DetectorError
+        Outside a notebook, on a machine without a picture viewer.
+    """
+    if in_notebook():
+        from IPython.display import Image as Shown
+        from IPython.display import display
+
+        display(Shown(data=jpeg(image), format="jpeg"))
+        return
+    from PIL import Image, ImageShow
+
+    if not ImageShow.show(Image.fromarray(image)):
+        raise DetectorError(
+            "no program that shows pictures was found on this machine; "
+            "write the picture with save(path) and open the file"
+        )
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    """A JPEG file of an (H, W, 3) uint8 RGB picture, shrunk to at most 1,000 pixels a side."""
+    from PIL import Image
+
+    picture = Image.fromarray(image)
+    picture.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def crops(image: np.ndarray, boxes_xyxy: np.ndarray) -> list[np.ndarray]:
+    """Copies of an (H, W, 3) picture inside boxes (N, 4), rounded outwards, at least a pixel."""
+    height, width = image.shape[:2]
+    lower = np.floor(boxes_xyxy[:, :2]).clip(0, [width - 1, height - 1]).astype(int)
+    upper = np.ceil(boxes_xyxy[:, 2:]).clip(lower + 1, [width, height]).astype(int)
+    pairs = zip(lower.tolist(), upper.tolist(), strict=True)
+    return [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in pairs]
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this code; IPython in a terminal shows no pictures."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None
