@@ -20,6 +20,8 @@ DISTRIBUTIONS = {
     "rich_argparse": "rich-argparse",
     "yaml": "PyYAML",
 }
+# Libraries of the users' own programs, into whose types results are converted
+CONVERTED_TO = {"pandas", "supervision"}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_every_library_that_is_imported_is_required(settings: ConfigParser) -> N
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for module in modules(node)
     }
-    libraries = imported - TOP_LEVEL - sys.stdlib_module_names
+    libraries = imported - TOP_LEVEL - sys.stdlib_module_names - CONVERTED_TO
     assert required == {DISTRIBUTIONS.get(name, name) for name in libraries}
 
 

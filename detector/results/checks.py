@@ -20,7 +20,7 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = tuple(fields["class_names"])
     identities = tuple(fields["category_ids"]) or tuple(range(1, len(names) + 1))
-    values = {
+    values: dict[str, Any] = {
         "boxes_xyxy": _array(fields["boxes_xyxy"], "boxes_xyxy", np.float32, (-1, 4)),
         "scores": _array(fields["scores"], "scores", np.float32, (-1,)),
         "labels": _array(fields["labels"], "labels", np.int64, (-1,)),

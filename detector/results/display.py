@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 
@@ -21,10 +22,8 @@ def show(image: np.ndarray) -> None:
         Outside a notebook, on a machine without a picture viewer.
     """
     if in_notebook():
-        from IPython.display import Image as Shown
-        from IPython.display import display
-
-        display(Shown(data=jpeg(image), format="jpeg"))
+        notebook = importlib.import_module("IPython.display")
+        notebook.display(notebook.Image(data=jpeg(image), format="jpeg"))
         return
     from PIL import Image, ImageShow
 
