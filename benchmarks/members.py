@@ -26,7 +26,7 @@ from claims import HEAD, Row, rows
 from rich.console import Console
 from rich.progress import track
 
-from detector import Detector, read_image
+from detector import Detector
 from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
 from detector.errors import DetectorError
 from detector.evaluation.results_folder import ResultsFolder
@@ -34,6 +34,7 @@ from detector.evaluation.run import coco_results, match_classes, run_settings
 from detector.networks.ensemble import Member, voters
 from detector.networks.scoring import Prediction, Reader, average_members, predict_each
 from detector.pictures.dataset_folder import check_image_folder, find_image_folder
+from detector.pictures.reading import read_scaled
 from detector.postprocess import suppress
 from detector.recipes import Recipe, override
 from detector.region_scores import choose_regions, objectness_of, scored_boxes
@@ -124,7 +125,8 @@ def run(
         waiting = [r for r in dataset.images if any(r.id not in folder for folder in folders)]
         for record in track(waiting, "detecting", console=Console(stderr=True)):
             started = time.perf_counter()
-            image = read_image(images / record.file_name)
+            picture = read_scaled(images / record.file_name)
+            image = picture.pixels
             features, proposals = detector.see(image), detector.search(image)
             if detector.multibox is not None and detector.recipe.multibox.boxes:
                 proposals = merge_proposals(proposals, detector.multibox_boxes(features))
@@ -141,7 +143,7 @@ def run(
                 prediction = mean_of(predictions, voice, features.voters)
                 scored = scored_boxes(prediction, boxes, objectness, features.size, options)
                 kept = suppress(scored, options)
-                detections = detector.detections(image, kept)
+                detections = detector.detections(picture, kept)
                 seconds = shared + each * len(voice.rows) + time.perf_counter() - started
                 counts = {"proposals": len(proposals), "regions": len(boxes)}
                 lines = coco_results(detections, record.id, category_ids)

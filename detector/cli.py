@@ -9,7 +9,11 @@ import os
 import sys
 
 from detector.commands.parser import parse
-from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
+from detector.commands.process_settings import (
+    keep_compiled_layers,
+    keep_freed_memory,
+    warnings_as_messages,
+)
 from detector.console import FAILED, INTERRUPTED, notify
 from detector.errors import DetectorError
 
@@ -23,7 +27,8 @@ def main(words: list[str] | None = None) -> int:
     keep_freed_memory()
     keep_compiled_layers()
     try:
-        return arguments.run(arguments)
+        with warnings_as_messages():
+            return arguments.run(arguments)
     except KeyboardInterrupt:
         notify("interrupted")
         return INTERRUPTED

@@ -1,4 +1,4 @@
-"""The exception for faults that the user can mend."""
+"""The exception for faults that the user can mend, and the warning for guesses."""
 
 from __future__ import annotations
 
@@ -8,4 +8,11 @@ class DetectorError(ValueError):
 
     The message is one line that names the fault, its place and the remedy. The command line prints
     it without a traceback and exits non-zero. Faults of the program itself never have this class.
+    """
+
+
+class DetectorWarning(UserWarning):
+    """A guess about the user's input that may be wrong, such as the range of a picture's values.
+
+    The message is one line that begins with the name of the file or array.
     """

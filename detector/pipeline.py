@@ -20,7 +20,7 @@ from detector.networks.ensemble import Member, pack
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Features, predict, see
-from detector.pictures.reading import ImageSource, read_image
+from detector.pictures.reading import ImageSource, ScaledPicture, read_scaled
 from detector.postprocess import Candidates, suppress
 from detector.recipes import DEFAULT, PostprocessOptions, Recipe
 from detector.region_scores import choose_regions, objectness_of, score_regions
@@ -189,16 +189,16 @@ class Detector:
         max_detections: int | None = None,
     ) -> tuple[Detections, Trace]:
         """Detect, and return the boxes that led to the detections too."""
-        image = read_image(source)
+        picture = read_scaled(source)
         options = self._options(max_detections)
         lowest = self._lowest_score(preset, threshold)
-        given = None if proposals is None else as_boxes(proposals)
+        given = None if proposals is None else picture.to_pixels(as_boxes(proposals))
 
         # See: every network's trunk passes over the photograph once.
-        features = self.see(image)
+        features = self.see(picture.pixels)
 
         # Propose: selective search merged with MultiBox, unless the caller passes boxes.
-        boxes = given if given is not None else self._propose(image, features).boxes_xyxy
+        boxes = given if given is not None else self._propose(picture.pixels, features).boxes_xyxy
 
         # Choose the regions that are most likely to hold an object.
         objectness = objectness_of(features, boxes)
@@ -210,7 +210,13 @@ class Detector:
         # Suppress duplicates, and keep what scores enough.
         kept = suppress(scored, options)
         kept = kept.take(np.flatnonzero(kept.scores >= lowest))
-        return self.detections(image, kept), Trace(boxes, boxes[chosen], scored)
+
+        # Report boxes in the pixels of the photograph, of which the networks may see fewer.
+        return self.detections(picture, kept), Trace(
+            picture.to_photograph(boxes),
+            picture.to_photograph(boxes[chosen]),
+            scored._replace(boxes_xyxy=picture.to_photograph(scored.boxes_xyxy)),
+        )
 
     def see(self, image: NDArray[np.uint8]) -> Features:
         """One pass of the networks' trunks over an (H, W, 3) RGB photograph."""
@@ -218,8 +224,9 @@ class Detector:
 
     def classify(self, source: ImageSource, boxes_xyxy: Proposals | Floats) -> Floats:
         """Probabilities (N, classes + 1) of given boxes, background first, rows summing to 1."""
-        features = self.see(read_image(source))
-        boxes, average = as_boxes(boxes_xyxy), self.recipe.network.average
+        picture = read_scaled(source)
+        features = self.see(picture.pixels)
+        boxes, average = picture.to_pixels(as_boxes(boxes_xyxy)), self.recipe.network.average
         return predict(features.voters, features, boxes, average).probabilities
 
     def propose(self, source: ImageSource) -> Proposals:
@@ -227,8 +234,9 @@ class Detector:
 
         MultiBox takes part if the weights include it and the recipe's `multibox.boxes` is not 0.
         """
-        image = read_image(source)
-        return self._propose(image, self.multibox_features(image) if self._has_multibox else None)
+        picture = read_scaled(source)
+        features = self.multibox_features(picture.pixels) if self._has_multibox else None
+        return picture.proposals_in_photograph(self._propose(picture.pixels, features))
 
     @property
     def _has_multibox(self) -> bool:
@@ -252,7 +260,9 @@ class Detector:
         DetectorError
             The weights hold no MultiBox.
         """
-        return self.multibox_boxes(self.multibox_features(read_image(source)), count)
+        picture = read_scaled(source)
+        proposals = self.multibox_boxes(self.multibox_features(picture.pixels), count)
+        return picture.proposals_in_photograph(proposals)
 
     def multibox_features(self, image: NDArray[np.uint8]) -> Features:
         """The first trunk's map of an (H, W, 3) photograph at the recipe's short side."""
@@ -270,16 +280,16 @@ class Detector:
         with mixed_precision(self.device):
             return self.multibox.propose(features.pyramid.maps[0], *features.size, count)
 
-    def detections(self, image: NDArray[np.uint8], kept: Candidates) -> Detections:
-        """The scored boxes that remain of an (H, W, 3) photograph, with class names."""
+    def detections(self, picture: ScaledPicture, kept: Candidates) -> Detections:
+        """The scored boxes that remain, in the pixels of the photograph, with class names."""
         return Detections(
-            boxes_xyxy=kept.boxes_xyxy,
+            boxes_xyxy=picture.to_photograph(kept.boxes_xyxy),
             scores=kept.scores,
             labels=kept.labels,
             class_names=self.info.class_names,
             category_ids=self.info.category_ids,
-            image_size=(image.shape[0], image.shape[1]),
-            image=image,
+            image_size=picture.size,
+            image=picture.pixels,
         )
 
     def _options(self, max_detections: int | None) -> PostprocessOptions:

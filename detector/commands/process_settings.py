@@ -1,10 +1,17 @@
-"""Settings of a whole process, so that memory and compiled layers are reused."""
+"""Settings of a whole process: memory and compiled layers are reused, warnings become lines."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from detector.console import notify
+from detector.errors import DetectorWarning
 
 # Parameters of mallopt in glibc's malloc.h, with values that return nothing before the process ends
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -39,3 +46,19 @@ def keep_compiled_layers() -> None:
     before the first layer runs.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(COMPILED))
+
+
+@contextmanager
+def warnings_as_messages() -> Iterator[None]:
+    """Print each DetectorWarning as one line of the command; Python would add a line of code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def notify_or_show(message: Any, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, DetectorWarning):
+                notify(str(message))
+            else:
+                show(message, category, *where)
+
+        warnings.showwarning = notify_or_show
+        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from detector.errors import DetectorError
 from detector.files.digests import hash_of_picture, picture_has_changed
 from detector.files.names import printable
 from detector.pictures.dataset_folder import size_warning
-from detector.pictures.reading import read_image
+from detector.pictures.reading import read_scaled
 from detector.pictures.writing import refuse_to_draw_over, save_picture
 from detector.proposing.files import BoxStore, Picture, PictureBoxes
 from detector.proposing.methods import Proposer
@@ -87,18 +88,20 @@ def _find(
 ) -> Outcome:
     """Boxes and drawing of one picture; if the drawing fails, the boxes are still returned."""
     try:
-        image = read_image(picture.path)
+        read = read_scaled(picture.path)
         if picture in store:
             proposals = store.load(picture).proposals
         else:
-            proposals = proposer.propose(image)[:max_boxes]
+            found = proposer.propose(read.pixels)[:max_boxes]
+            proposals = read.proposals_in_photograph(found)
     except (DetectorError, ProposalError) as error:
         return Outcome(picture, None, error)
-    result = PictureBoxes(image.shape[0], image.shape[1], proposals, hash_of_picture(picture.path))
+    result = PictureBoxes(*read.size, proposals, hash_of_picture(picture.path))
     if draw:
         from detector.pictures.proposal_drawing import draw_proposals
 
-        drawn = draw_proposals(image, proposals, draw)
+        shown = replace(proposals, boxes_xyxy=read.to_pixels(proposals.boxes_xyxy))
+        drawn = draw_proposals(read.pixels, shown, draw)
         try:
             refuse_to_draw_over(output / f"{picture.stem}.jpg")
             save_picture(drawn, output / f"{picture.stem}.jpg")

@@ -85,6 +85,15 @@ def _check_image(image: Any, image_size: tuple[int, ...]) -> None:
         return
     if not isinstance(image, np.ndarray):
         raise DetectorError(f"image is a {type(image).__name__}; expected read_image's array")
-    if image.dtype != np.uint8 or image.shape != (*image_size, 3):
-        expected = (*image_size, 3)
-        raise DetectorError(f"image is {image.dtype} {image.shape}; expected uint8 {expected}")
+    shape, is_rgb = image.shape, image.dtype == np.uint8 and image.shape[2:] == (3,)
+    if not is_rgb or (shape[:2] != image_size and not _is_reduced(shape[:2], image_size)):
+        raise DetectorError(
+            f"image is {image.dtype} {shape}; expected uint8 {(*image_size, 3)}, or fewer pixels "
+            "in the same proportions"
+        )
+
+
+def _is_reduced(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether a shape is smaller than a size and has its proportions, up to a rounded side."""
+    turned = abs(shape[0] * size[1] - shape[1] * size[0])
+    return 0 < max(shape) < max(size) and turned <= max(size)

@@ -41,9 +41,10 @@ class Detections:
         The K classes of the detector, and the data set's id of each: numbers or strings, by
         default 1..K.
     image_size
-        (height, width) in pixels.
+        (height, width) of the photograph in pixels.
     image
-        (H, W, 3) uint8 RGB, for drawing; it is neither compared nor printed.
+        (H, W, 3) uint8 RGB, for drawing; it is neither compared nor printed. A photograph that was
+        read at reduced size has fewer pixels here than `image_size` states.
 
     Raises
     ------
@@ -119,7 +120,7 @@ class Detections:
         from detector.pictures.drawing import draw_detections
 
         image, names = self._picture(), self.class_names
-        return draw_detections(image, self.boxes_xyxy, self.scores, self.labels, names)
+        return draw_detections(image, self._boxes_in_image(), self.scores, self.labels, names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawn picture; the suffix (.jpg, .png, .webp, ...) selects the format.
@@ -159,7 +160,7 @@ class Detections:
         """Copies of the picture inside each box, (h, w, 3) uint8, rounded outwards, h, w >= 1."""
         from detector.results.display import crops
 
-        return crops(self._picture(), self.boxes_xyxy)
+        return crops(self._picture(), self._boxes_in_image())
 
     def to_records(self) -> list[dict[str, Any]]:
         """One dictionary an object, in the types of JSON: name, label, score, x1, y1, x2, y2."""
@@ -239,3 +240,11 @@ class Detections:
                 "add it with dataclasses.replace(detections, image=read_image(path))"
             )
         return self.image
+
+    def _boxes_in_image(self) -> np.ndarray:
+        """The boxes in the pixels of `image`."""
+        (height, width), (rows, columns) = self.image_size, self._picture().shape[:2]
+        if (rows, columns) == (height, width):
+            return self.boxes_xyxy
+        factors = np.tile([columns / width, rows / height], 2)
+        return (self.boxes_xyxy * factors).astype(np.float32)

@@ -133,17 +133,6 @@ def test_sixteen_bit_grey_is_divided_by_257(tmp_path: Path) -> None:
         assert picture.shape == (1, 6, 3)
         for channel in range(3):
             np.testing.assert_array_equal(picture[0, :, channel], expected)
-    assert "70000" in one_line(Image.fromarray(np.array([[70000]], dtype=np.int32)))
-
-
-def test_float_pictures_need_a_known_range() -> None:
-    unit = Image.fromarray(np.array([[0.0, 0.5, 1.0]], dtype=np.float32))
-    assert read_image(unit)[0, :, 0].tolist() == [0, 128, 255]
-    bytes_range = Image.fromarray(np.array([[0.0, 100.4, 255.0]], dtype=np.float32))
-    assert read_image(bytes_range)[0, :, 0].tolist() == [0, 100, 255]
-    for values in ([[-1.0, 0.5]], [[0.0, 300.0]], [[0.0, np.nan]]):
-        assert "0..255" in one_line(Image.fromarray(np.array(values, dtype=np.float32)))
-    assert "255" in one_line(np.zeros((4, 4, 3)))
 
 
 def test_transparent_pixels_become_white() -> None:
@@ -198,6 +187,7 @@ def test_first_frame_of_several() -> None:
         assert read_image(content)[0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.filterwarnings("ignore::detector.errors.DetectorWarning")
 @given(
     hnp.arrays(
         st.sampled_from([np.uint8, np.uint16, np.bool_]),
@@ -232,7 +222,7 @@ def test_read_only_and_strided_arrays_become_usable() -> None:
         (np.zeros((20, 30, 2), np.uint8), "(20, 30, 2)"),
         (np.zeros((1, 20, 30, 3), np.uint8), "(1, 20, 30, 3)"),
         (np.zeros((0, 30, 3), np.uint8), "empty"),
-        (np.zeros((20, 30), np.int64), "astype"),
+        (np.zeros((20, 30), np.complex64), "complex64"),
         (np.zeros(5, np.uint8), "expected (H, W)"),
     ],
 )
@@ -246,9 +236,9 @@ def test_the_size_is_checked_in_the_header(tmp_path: Path) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     for source in (path, path.read_bytes()):
         message = one_line(source)
-        assert "30000 x 30000" in message and "100,000,000" in message
+        assert "30000 x 30000" in message and "500,000,000" in message
     assert "bomb.png" in one_line(path)
-    assert "in Python call read_image(picture, max_pixels=...)" in one_line(path)
+    assert "set DETECT_MAX_PIXELS=900000000" in one_line(path)
     assert "60 x 40" in one_line(Image.fromarray(PHOTO), max_pixels=2399)
     assert read_image(Image.fromarray(PHOTO), max_pixels=2400).shape == (40, 60, 3)
     assert limit == Image.MAX_IMAGE_PIXELS

@@ -1,0 +1,135 @@
+"""A path, the bytes of an image file or a PIL image -> an open PIL image of a bearable size."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from detector.errors import DetectorError
+from detector.files.names import nearest_name, printable
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 500_000_000  # a decoded picture of this size fills 2 GB
+MAX_PIXELS_VARIABLE = "DETECT_MAX_PIXELS"  # environment variable for another limit
+
+_pillow_limit = threading.Lock()
+
+
+@contextmanager
+def opened(source: Any, max_pixels: int | None) -> Iterator[tuple[Image.Image, str]]:
+    """Open a picture without decoding it; yields the image and its name for messages.
+
+    A file is closed at the end, a PIL image of the caller stays open. `max_pixels` None is the
+    limit that DETECT_MAX_PIXELS sets.
+
+    Raises
+    ------
+    DetectorError
+        A missing, unreadable or too large picture, or a source of another type.
+    """
+    limit = pixel_limit() if max_pixels is None else max_pixels
+    with ExitStack() as closing:
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            content = bytes(source)
+            name = f"<{len(content)} bytes>"
+            image = closing.enter_context(_recognise(io.BytesIO(content), name))
+        elif isinstance(source, (str, os.PathLike)):
+            name = printable(source)
+            file = closing.enter_context(_open_file(Path(source), name))
+            image = closing.enter_context(_recognise(file, name))
+        elif hasattr(source, "getbands") and hasattr(source, "load"):
+            image, name = source, printable(getattr(source, "filename", "") or "PIL image")
+        else:
+            raise DetectorError(
+                f"cannot read a picture from {type(source).__module__}.{type(source).__name__}; "
+                "give a path, the bytes of an image file, a PIL image or a NumPy array (H, W, 3)"
+            )
+        _check(image, name, limit)
+        yield image, name
+
+
+def pixel_limit() -> int:
+    """The largest height * width of a picture: DETECT_MAX_PIXELS, or 500 million."""
+    text = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    if not text:
+        return MAX_PIXELS
+    if not text.isdecimal() or int(text) < 1:
+        raise DetectorError(
+            f"the environment variable {MAX_PIXELS_VARIABLE} is {printable(text)!r}; set it to a "
+            f"number of pixels, such as {MAX_PIXELS}, or unset it"
+        )
+    return int(text)
+
+
+def damaged(name: str, error: Exception) -> DetectorError:
+    """The error for a picture whose decoder failed."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DetectorError(f"{name}: damaged or cut short ({reason}); copy or download it again")
+
+
+def _open_file(path: Path, name: str) -> IO[bytes]:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        if file.seekable():
+            return file
+        with file:  # decoders seek, which a pipe cannot do
+            return io.BytesIO(file.read())
+    except FileNotFoundError:
+        raise DetectorError(f"{name}: no such file; {nearest_name(path)}") from None
+    except (OSError, ValueError) as error:
+        if path.is_dir():
+            raise DetectorError(f"{name}: a folder, not a picture; name the files in it") from None
+        reason = getattr(error, "strerror", None) or error
+        raise DetectorError(f"{name}: cannot be opened ({reason}); check the path") from error
+
+
+def _recognise(file: IO[bytes], name: str) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        start = file.read(16)
+        file.seek(0)
+    except OSError as error:
+        raise DetectorError(
+            f"{name}: cannot be read ({error.strerror or error}); check the file"
+        ) from error
+    if not start:
+        raise DetectorError(f"{name}: the file is empty; copy or download it again")
+    try:
+        # Pillow's own limit is global and would raise first, without naming the picture's size.
+        with _pillow_limit:
+            pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                return Image.open(file)
+            finally:
+                Image.MAX_IMAGE_PIXELS = pillow_limit
+    except UnidentifiedImageError:
+        raise DetectorError(
+            f"{name}: not a picture that can be read (it begins with {start!r}); "
+            "save it as JPEG or PNG"
+        ) from None
+    except Exception as error:  # a decoder may raise anything for a damaged header
+        raise damaged(name, error) from error
+
+
+def _check(image: Image.Image, name: str, limit: int) -> None:
+    width, height = image.size
+    if width * height == 0:
+        raise DetectorError(
+            f"{name}: the picture is empty ({width} x {height} pixels); export or copy it again"
+        )
+    if width * height > limit:
+        raise DetectorError(
+            f"{name}: {width} x {height} pixels are more than the limit of {limit:,}; shrink the "
+            f"picture, or if memory allows set {MAX_PIXELS_VARIABLE}={width * height}"
+        )
+    if image.format in ("EPS", "WMF"):
+        # Pillow would run another program to draw these.
+        raise DetectorError(f"{name}: {image.format} is a drawing; save it as JPEG or PNG")
