@@ -60,5 +60,5 @@ def warnings_as_messages() -> Iterator[None]:
             else:
                 show(message, category, *where)
 
-        warnings.showwarning = notify_or_show
+        warnings.showwarning = notify_or_show  # type: ignore[assignment]
         yield

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import DetectorError
-from detector.pictures.opening import damaged
+from detector.pictures.opening import damaged, without_pillow_limit
 from detector.pictures.pixels import array_to_rgb, eight_bit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ EXIF_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
 }
 EXIF_ORIENTATION = 274
 LYING = (5, 6, 7, 8)  # orientations in which width and height change places
-BAND = 8_000_000  # pixels that are converted at a time while a picture is reduced
+BAND = 8_000_000  # pixels that are converted at a time, so that no picture is held thrice
 
 
 def decode(
@@ -39,7 +39,7 @@ def decode(
     """Decode an opened image, reduced by a whole number if it is too large.
 
     A JPEG file is reduced by its decoder. Other pictures are decoded whole, then converted and
-    reduced band by band, so that they are not held twice.
+    reduced band by band.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def decode(
             image.draft(None, (max(1, width // factor), max(1, height // factor)))
         drafted = image.size
         many_bits = _file_of_many_bits(image)
-        image.load()  # complains about a damaged file, which OpenCV would not
+        with without_pillow_limit:
+            image.load()  # complains about a damaged file, which OpenCV would not
         left = max(1, factor // round(max(whole) / max(drafted)))
         pixels = _pixels_of_many_bits(many_bits, name, left)
         if pixels is None:
@@ -98,12 +99,15 @@ def _pixels(image: Image.Image, name: str, factor: int) -> Pixels:
     """Stored pixels of a loaded image as (H, W, 3) uint8, reduced but not yet upright."""
     if image.mode == "F" or image.mode.startswith("I"):  # the range needs the whole picture
         return array_to_rgb(shrink(eight_bit(np.asarray(image), name), factor), name)
-    if factor == 1:
-        return _rgb(image, name)
     width, height = image.size
-    step = factor * max(1, BAND // (factor * width))
-    edges = [(0, top, width, min(top + step, height)) for top in range(0, height, step)]
-    return np.concatenate([shrink(_rgb(image.crop(edge), name), factor) for edge in edges])
+    if factor == 1 and width * height <= BAND:
+        return _rgb(image, name)
+    pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
+    rows = max(1, BAND // (factor * width))
+    for start in range(0, len(pixels), rows):
+        edges = (0, start * factor, width, min((start + rows) * factor, height))
+        pixels[start : start + rows] = shrink(_rgb(image.crop(edges), name), factor)
+    return pixels
 
 
 def _rgb(image: Image.Image, name: str) -> Pixels:

@@ -19,7 +19,35 @@ if TYPE_CHECKING:
 MAX_PIXELS = 500_000_000  # a decoded picture of this size fills 2 GB
 MAX_PIXELS_VARIABLE = "DETECT_MAX_PIXELS"  # environment variable for another limit
 
-_pillow_limit = threading.Lock()
+
+class _PillowLimit:
+    """Pillow's own limit, which is global, lifted as long as any thread reads a picture.
+
+    Pillow would raise its error first, without naming the picture's size and at a lower number.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._readers = threading.Lock(), 0
+        self._limit: int | None = None
+
+    def __enter__(self) -> None:
+        from PIL import Image
+
+        with self._lock:
+            if not self._readers:
+                self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._readers += 1
+
+    def __exit__(self, *_: object) -> None:
+        from PIL import Image
+
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                Image.MAX_IMAGE_PIXELS = self._limit
+
+
+without_pillow_limit = _PillowLimit()
 
 
 @contextmanager
@@ -103,13 +131,8 @@ def _recognise(file: IO[bytes], name: str) -> Image.Image:
     if not start:
         raise DetectorError(f"{name}: the file is empty; copy or download it again")
     try:
-        # Pillow's own limit is global and would raise first, without naming the picture's size.
-        with _pillow_limit:
-            pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            try:
-                return Image.open(file)
-            finally:
-                Image.MAX_IMAGE_PIXELS = pillow_limit
+        with without_pillow_limit:
+            return Image.open(file)
     except UnidentifiedImageError:
         raise DetectorError(
             f"{name}: not a picture that can be read (it begins with {start!r}); "

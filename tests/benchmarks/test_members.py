@@ -90,7 +90,7 @@ def test_rows_are_those_of_the_command(
     cut = output / names[2] / "detections.jsonl"
     whole = cut.read_bytes()
     cut.write_bytes(whole[: whole.rindex(b'{"image_id"')])
-    monkeypatch.setattr(members, "read_image", counted := Counted(members.read_image))
+    monkeypatch.setattr(members, "read_scaled", counted := Counted(members.read_scaled))
     start(members, monkeypatch, pair["both"], *about, *limit)
     assert counted.calls == 1 and lines(output / names[2]) == evaluated("both")
 
