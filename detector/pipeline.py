@@ -140,7 +140,7 @@ class Detector:
 
     def __call__(
         self,
-        source: ImageSource,
+        source: ImageSource | ScaledPicture,
         *,
         proposals: Proposals | Floats | None = None,
         preset: str = "visualize",
@@ -152,9 +152,9 @@ class Detector:
         Parameters
         ----------
         source
-            Path, bytes, PIL image or RGB uint8 array (H, W, 3).
+            Path, bytes, PIL image, RGB uint8 array (H, W, 3), or the result of `read_scaled`.
         proposals
-            Your own boxes, (N, 4) xyxy in pixels; None finds them (`propose`).
+            Your own boxes, (N, 4) xyxy in the photograph's pixels; None finds them (`propose`).
         preset
             "visualize": detections for drawn pictures; "evaluate": all detections that raise mAP.
             The preset names the recipe's score threshold.
@@ -181,7 +181,7 @@ class Detector:
 
     def trace(
         self,
-        source: ImageSource,
+        source: ImageSource | ScaledPicture,
         *,
         proposals: Proposals | Floats | None = None,
         preset: str = "visualize",

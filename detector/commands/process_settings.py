@@ -50,8 +50,9 @@ def keep_compiled_layers() -> None:
 
 @contextmanager
 def warnings_as_messages() -> Iterator[None]:
-    """Print each DetectorWarning as one line of the command; Python would add a line of code."""
+    """Print each DetectorWarning once and as one line; Python would add a line of code."""
     with warnings.catch_warnings():
+        warnings.simplefilter("default", DetectorWarning)
         show = warnings.showwarning
 
         def notify_or_show(message: Any, category: type[Warning], *where: Any) -> None:

@@ -27,7 +27,7 @@ LARGE = 100_000_000  # pixels; no step of detection gains from more
 
 @dataclass(frozen=True)
 class ScaledPicture:
-    """A picture as the detector sees it.
+    """A picture as the detector sees it; a Detector takes one in place of a path.
 
     Attributes
     ----------
@@ -98,7 +98,9 @@ def read_image(source: ImageSource, *, max_pixels: int | None = None) -> np.ndar
     return np.require(pixels, requirements=["C", "W"])
 
 
-def read_scaled(source: ImageSource, *, max_side: int | None = None) -> ScaledPicture:
+def read_scaled(
+    source: ImageSource | ScaledPicture, *, max_side: int | None = None
+) -> ScaledPicture:
     """Read a picture like `read_image`, but a large one at reduced size.
 
     The sides of a picture of more than 100 megapixels are halved until at most 100 remain. JPEG
@@ -107,7 +109,7 @@ def read_scaled(source: ImageSource, *, max_side: int | None = None) -> ScaledPi
     Parameters
     ----------
     source
-        See `read_image`.
+        See `read_image`; a ScaledPicture is returned itself.
     max_side
         Longest side that is needed, in pixels: a larger picture is reduced to it. None keeps all
         that is not too large.
@@ -119,6 +121,8 @@ def read_scaled(source: ImageSource, *, max_side: int | None = None) -> ScaledPi
     """
     if max_side is not None and max_side < 1:
         raise DetectorError(f"max_side is {max_side!r}; use 1 or more, a whole number of pixels")
+    if isinstance(source, ScaledPicture):
+        return source
     if isinstance(source, np.ndarray):
         pixels = array_to_rgb(source, "array")
         size = (pixels.shape[0], pixels.shape[1])
