@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,6 +166,17 @@ def choose_device(device: str | torch.device | None) -> torch.device:
         reason = str(error).splitlines()[0]
         raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
     return chosen
+
+
+@cache
+def survive_forks() -> None:
+    """Let child processes that are forked from now on use torch.
+
+    The threads of torch's OpenMP pool do not survive a fork, and a child that gives them work waits
+    forever. With one thread a child needs no pool.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def _own_gpu() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -11,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_networks
 from detector.given_boxes import as_boxes
-from detector.loading import Parts, choose_device, combine, load_parts
+from detector.loading import Parts, choose_device, combine, load_parts, survive_forks
 from detector.networks.ensemble import Member, pack
 from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
@@ -69,11 +71,10 @@ class Detector:
     ) -> None:
         self.device = choose_device(device)
         self.members = tuple(members)
-        for member in self.members:
-            member.model.to(self.device).to(memory_format=torch.channels_last).eval()
         self.multibox = multibox
-        if multibox is not None:
-            multibox.to(self.device).to(memory_format=torch.channels_last).eval()
+        for network in self._networks:  # the program may have another default dtype
+            network.to(self.device, torch.float32).to(memory_format=torch.channels_last).eval()
+        survive_forks()
         self.recipe, self.info = recipe, info
 
     @classmethod
@@ -131,12 +132,30 @@ class Detector:
         """The first member's network."""
         return self.members[0].model
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The K classes that are detected; label k is the class class_names[k]."""
+        return self.info.class_names
+
+    def __repr__(self) -> str:
+        modes = [member.mode for member in self.members]
+        parts = [f"{count} {mode}" for mode, count in Counter(modes).items()]
+        parts += ["MultiBox"] if self.multibox is not None else []
+        classes = f"{len(self.class_names)} class{'' if len(self.class_names) == 1 else 'es'}"
+        name, networks = self.recipe.name, ", ".join(parts)
+        return f"Detector {name}: {classes}; networks: {networks}; on {self.device}"
+
     def digest(self) -> str:
         """SHA-256 that identifies classes and networks; the file they came from does not matter."""
-        networks = [member.model for member in self.members]
-        parts = [*networks, self.multibox] if self.multibox is not None else networks
         modes = [member.mode for member in self.members]
-        return hash_of_networks(self.info.class_names, modes, (p.state_dict() for p in parts))
+        states = (network.state_dict() for network in self._networks)
+        return hash_of_networks(self.info.class_names, modes, states)
+
+    @property
+    def _networks(self) -> list[nn.Module]:
+        """The members' networks, then MultiBox if there is one."""
+        heads = [] if self.multibox is None else [self.multibox]
+        return [*(member.model for member in self.members), *heads]
 
     def __call__(
         self,

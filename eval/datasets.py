@@ -13,6 +13,7 @@ import numpy as np
 from eval.boxes import to_xywh, to_xyxy
 from eval.errors import EvaluationError
 from eval.records import unique_positions
+from eval.wording import amount
 
 Identity: TypeAlias = "int | str"
 
@@ -92,7 +93,7 @@ class Truths:
         return either
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Images and their annotated objects, read-only.
 
@@ -129,6 +130,13 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        objects, classes = len(self.all_truths), len(self.class_names)
+        return (
+            f"{self.source}: {amount(len(self), 'image')}, {amount(objects, 'object')}, "
+            f"{amount(classes, 'class', 'classes')}"
+        )
 
     def truths(self, image_index: int) -> Truths:
         """The objects of one image (views, no copies)."""

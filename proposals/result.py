@@ -14,7 +14,7 @@ class ProposalError(ValueError):
     """An error the caller can correct: the message names what is wrong, where, and the remedy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proposals:
     """Boxes that may hold an object, best first.
 
@@ -63,6 +63,13 @@ class Proposals:
     def __len__(self) -> int:
         """Return the number of boxes."""
         return len(self.boxes_xyxy)
+
+    def __repr__(self) -> str:
+        """Count the boxes by their method, on one line."""
+        methods, counts = np.unique(self.source, return_counts=True)
+        boxes = f"{len(self)} proposal{'' if len(self) == 1 else 's'}"
+        parts = [f"{count} {name}" for name, count in zip(methods, counts, strict=True)]
+        return f"{boxes}: {', '.join(parts)}" if parts else boxes
 
     def __getitem__(self, index: slice | Sequence[Any] | NDArray[Any]) -> Proposals:
         """Take a subset: a slice, an array of indices or a boolean mask.

@@ -172,8 +172,8 @@ class GoogLeNet(nn.Module):
 
 def preprocess(image_rgb: Tensor) -> Tensor:
     """RGB 0..255 (..., 3, H, W) of any dtype -> float32 BGR with the ImageNet mean subtracted."""
-    mean = torch.tensor(MEAN_BGR, device=image_rgb.device)[:, None, None]
-    return image_rgb.flip(-3).float() - mean
+    pixels = image_rgb.flip(-3).float()
+    return pixels - pixels.new_tensor(MEAN_BGR)[:, None, None]
 
 
 def initialise(network: nn.Module) -> None:

@@ -84,11 +84,12 @@ def make_atlas(images: Sequence[Tensor], padding: int = PADDING) -> Atlas:
     longest = max(max(image.shape[1:]) for image in images)
     halvings = min(HALVINGS, max(0, int(math.log2(longest / _inside(padding)))))
     device = images[0].device
-    pixels = torch.zeros(3, _first_row(rows, halvings + 1), columns, device=device)
+    size = 3, _first_row(rows, halvings + 1), columns
+    pixels = torch.zeros(size, dtype=torch.float32, device=device)
     for image, (top, height, width) in zip(images, places, strict=True):
         pixels[:, top : top + height, :width] = image.flip(0)
     layer = pixels[:, :rows]
-    layer -= torch.tensor(MEAN_BGR, device=device)[:, None, None]
+    layer -= pixels.new_tensor(MEAN_BGR)[:, None, None]
     for halving in range(1, halvings + 1):
         layer = F.avg_pool2d(layer, 2)
         top = _first_row(rows, halving)
@@ -146,7 +147,8 @@ def warp_regions(
     place = atlas.places[:1].expand(count, 3) if photograph is None else atlas.places[photograph]
     top, height, width = place.unbind(1)
     # Centres of the crop's pixels, as shares of the box: 0 is its left edge, 1 its right one
-    share = (torch.arange(CROP_SIZE, device=boxes_xyxy.device) + 0.5 - padding) / _inside(padding)
+    pixel = torch.arange(CROP_SIZE, dtype=boxes_xyxy.dtype, device=boxes_xyxy.device)
+    share = (pixel + 0.5 - padding) / _inside(padding)
     across = share.expand(count, CROP_SIZE)
     if mirrored is not None:
         across = torch.where(mirrored[:, None], 1 - across, across)
@@ -182,7 +184,7 @@ def _inside(padding: int) -> int:
 
 def _change_colours(crops: Tensor, colours: Tensor) -> Tensor:
     """Map RGB 0..255, though the crops are BGR without the mean; values stay in 0..255."""
-    mean = torch.tensor(MEAN_BGR, device=crops.device)[:, None]
+    mean = crops.new_tensor(MEAN_BGR)[:, None]
     turned = colours.flip(1)  # rows, then columns: red, green, blue -> blue, green, red
     matrix, shift = turned[:, :, :3].flip(2), turned[:, :, 3:]
     changed = torch.baddbmm(shift + matrix @ mean - mean, matrix, crops.flatten(2))

@@ -41,6 +41,13 @@ def dataset(tmp_path: Path) -> Dataset:
     return read_dataset(written(tmp_path, GOOD))
 
 
+def test_a_dataset_is_described_on_one_line(dataset: Dataset) -> None:
+    assert repr(dataset) == "truth.json: 3 images, 4 objects, 2 classes"
+    assert repr(dataset.subset([0]).with_classes(["dog"])) == (
+        "truth.json: 1 image, 1 object, 1 class"
+    )
+
+
 def test_truths_come_by_image_in_file_order(dataset: Dataset) -> None:
     assert len(dataset) == 3 and [image.id for image in dataset.images] == [30, 10, 20]
     assert dataset.class_names == ("dog", "cat") and dataset.category_ids == (18, 3)

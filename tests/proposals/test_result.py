@@ -23,6 +23,14 @@ def test_length_and_subsets():
     assert proposals[[2]].source.tolist() == ["test"]
 
 
+def test_they_are_described_on_one_line():
+    two = np.array(["selective_search", "multibox", "selective_search"])
+    boxes, scores = np.zeros((3, 4), np.float32), np.ones(3, np.float32)
+    described = repr(Proposals(boxes, scores, two))
+    assert described == "3 proposals: 1 multibox, 2 selective_search"
+    assert repr(make(1)) == "1 proposal: 1 test" and repr(make(0)) == "0 proposals"
+
+
 def test_a_single_index_is_rejected_with_a_remedy():
     with pytest.raises(TypeError, match=r"proposals\[i : i \+ 1\]"):
         make()[0]

@@ -110,7 +110,7 @@ def _axis(
 ) -> tuple[Tensor, Tensor]:
     """Bilinear taps along one axis: indices and weights, each (N, size, 2 * samples)."""
     points, limit = size * samples, limit[:, None]
-    step = (torch.arange(points, device=low.device) + 0.5) / points
+    step = (torch.arange(points, dtype=low.dtype, device=low.device) + 0.5) / points
     position = low[:, None] + (high - low)[:, None] * step
     # Points more than one cell outside count as zero, others clamp to the border (as torchvision)
     inside = (position >= -1.0) & (position <= limit)
