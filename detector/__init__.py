@@ -3,12 +3,14 @@
     from detector import Detector
     detections = Detector.load()("street.jpg")
 
-Torch is imported when `Detector` is first used; `Detections` needs numpy alone.
+Torch, which `pip install ".[detect]"` brings, is imported when `Detector` is first used. The other
+names need no torch.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.siblings import use_own_siblings
 from detector.version import __version__
 
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> Any:
         "Detections": "detector.results",
         "read_image": "detector.pictures.reading",
     }
+    if name == "Detector":
+        require("detect", "detector.Detector")
     if name in homes:
         return getattr(importlib.import_module(homes[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

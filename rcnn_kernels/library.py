@@ -12,6 +12,7 @@ import ctypes
 import hashlib
 import importlib
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -159,7 +160,7 @@ class Library:
         numba = find_spec("numba")
         if numba is not None and numba.origin is not None:
             digest.update(Path(numba.origin).with_name("_version.py").read_bytes())
-        cpu = (llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features())
+        cpu = (llvm.get_process_triple(), *_processor(llvm))
         digest.update(repr((cpu, llvmlite.__version__, sys.version)).encode())
         return digest.hexdigest()[:24]
 
@@ -258,7 +259,18 @@ def _entry(one: Kernel) -> tuple[Any, Callable[..., Any]]:
 def _machine(llvm: Any) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    cpu, features = _processor(llvm)
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
-        opt=3, jit=True,
-    )  # fmt: skip
+        cpu=cpu, features=features, opt=3, jit=True
+    )
+
+
+def _processor(llvm: Any) -> tuple[str, str]:
+    """Name and features of the processor to compile for: this one, or that of numba's variables.
+
+    Kernels of an image for containers must run on other processors than the one that built them.
+    """
+    name = os.environ.get("NUMBA_CPU_NAME")
+    if not name:
+        return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    return name, os.environ.get("NUMBA_CPU_FEATURES", "")

@@ -134,7 +134,7 @@ def test_only_installing_is_not_run() -> None:
         for _, command in commands(block)
         if command.startswith(NOT_RUN)
     ]
-    assert skipped == ["python3 -m venv .venv && . .venv/bin/activate", "pip install ."]
+    assert skipped == ["python3 -m venv .venv && . .venv/bin/activate", 'pip install ".[detect]"']
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from detector.commands.options import add_device
 from detector.console import FAILED, notify
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.files.names import printable
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the likeliest classes of pictures, or the table of errors over a folder."""
     if bool(arguments.pictures) == bool(arguments.data):
         raise DetectorError("detect classify: name pictures, or a folder with --data; not both")
+    require("detect", "detect classify")
     from detector.classification.classifier import load_classifier
     from detector.weights_file import IMAGENET_WEIGHTS
 

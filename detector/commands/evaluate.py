@@ -12,6 +12,7 @@ from detector.commands.chosen_detector import load_detector, name_of_weights, us
 from detector.commands.options import MODES, add_detector, add_part_of_data, count, names
 from detector.console import FAILED, notify
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.files.names import printable
 from detector.files.whole_files import check_writable, write_file
 
@@ -74,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         for name in ("output", "restart", "recipe", "weights", "device", "proposals")
     } | {"set": arguments.settings}
     _check_options(arguments.detections or (), detector_options, arguments.save)
+    if not arguments.detections:
+        require("detect", "detect evaluate without --detections")
     data = arguments.data
     whole = read_dataset(data, **_reader_options(data, arguments.split))
     part = whole

@@ -15,6 +15,7 @@ from detector.commands.chosen_detector import load_detector, own_proposals, use_
 from detector.commands.options import MODES, add_detector, count, fraction
 from detector.console import FAILED, notify_failure, track
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.files.names import printable, unicode_name
 from detector.files.whole_files import check_writable, write_file
 
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if output.json != "-":
         check_writable(Path(output.json), "--json" if arguments.json else "")
     proposals = own_proposals(arguments.proposals)
+    require("detect", "detecting objects")
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(

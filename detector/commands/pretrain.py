@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from detector.commands.options import add_device, add_machine, count, given
+from detector.extras import require
 
 HELP = "train the network to classify whole pictures, as on ImageNet"
 
@@ -55,6 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train from a folder of classes; the run folder receives the weights."""
+    require("detect", "detect pretrain")
     from detector.classification.pretrain import pretrain
     from detector.recipes import PretrainOptions, fill, read_yaml
     from detector.training_loop.machine import Machine

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from detector.commands.chosen_detector import load_detector, use_search_mode
 from detector.commands.options import MODES, add_detector, add_part_of_data, count
-from detector.console import FAILED
+from detector.console import FAILED, notify
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
 
 if TYPE_CHECKING:
     from detector.proposing.files import BoxStore, Picture
     from eval import Dataset
+    from proposals import RecallReport
 
 HELP = "find boxes that may hold an object, without classifying them"
 DEFAULT_OUTPUT = Path("proposed")
@@ -78,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         {key: getattr(arguments, key) for key in ("split", "images", "limit", "recall")},
     )
     _check_method(method, mode, {"weights": arguments.weights, "device": arguments.device})
+    if method != "selective_search":
+        require("detect", f"--method {method}, unlike selective_search,")
     output = arguments.output or DEFAULT_OUTPUT
     whole = dataset = None
     if data:
@@ -117,9 +121,19 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.recall and dataset is not None:
             report = measure_recall(dataset, pictures, store)
             report.save_json(output / "recall.json")
-            report.plot(output / "recall.png")
             print(report.table())
+            _plot(report, output / "recall.png")
     return FAILED if failed else 0
+
+
+def _plot(report: RecallReport, path: Path) -> None:
+    """Draw the recall; where matplotlib is not installed, its figures alone must do."""
+    from proposals import ProposalError
+
+    try:
+        report.plot(path)
+    except ProposalError as error:
+        notify(f"no {path.name}: {error}")
 
 
 def _check_pictures_or_data(

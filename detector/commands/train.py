@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from detector.commands.chosen_detector import load_detector, name_of_weights
 from detector.commands.options import add_device, add_machine, add_settings, count, given
 from detector.errors import DetectorError
+from detector.extras import require
 
 if TYPE_CHECKING:
     from detector.recipes import Recipe
@@ -70,6 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; the run folder receives the weights."""
+    require("detect", "detect train")
     from detector.recipes import load_recipe
     from detector.training.derived_recipe import derive_recipe, explain
     from detector.training.job import read_training_data

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
+
+from detector.console import notify
 
 
 class Board(Protocol):
@@ -20,8 +23,14 @@ def open_board(folder: Path, step: int) -> Board | None:
     """A writer that continues after `step`, or None if tensorboard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:  # pip install googlenet-rcnn[train]
+    except ImportError:
+        _note_missing()
         return None
     # A killed run may have written points of later steps; purge_step removes them
     writer = SummaryWriter(str(folder), purge_step=step + 1)
     return cast(Board, writer)
+
+
+@cache  # an ensemble trains several networks in one process
+def _note_missing() -> None:
+    notify('no event files for TensorBoard, which pip install ".[train]" would bring')

@@ -58,9 +58,7 @@ class End(NamedTuple):
 
 def plot_report(report: Measured, path: str | os.PathLike[str]) -> None:
     """Draw the three figures of one report in one panel; errors as in `plot_reports`."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH * 0.7, HEIGHT), dpi=DOTS, layout="constrained")
+    figure = _new_figure(WIDTH * 0.7)
     axes = figure.add_subplot()
     ends = []
     for (name, measure), colour in zip(PANELS.items(), COLOURS, strict=False):
@@ -94,13 +92,11 @@ def plot_reports(
     Raises
     ------
     ProposalError
-        There are no reports, or matplotlib does not support the suffix.
+        There are no reports, matplotlib does not support the suffix, or it is not installed.
     """
-    from matplotlib.figure import Figure
-
     if not reports:
         raise ProposalError("reports: none given; name at least one")
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DOTS, layout="constrained")
+    figure = _new_figure(WIDTH)
     panels = figure.subplots(1, len(PANELS), sharex=True)
     for axes, (title, measure) in zip(panels, PANELS.items(), strict=True):
         ends = []
@@ -117,6 +113,14 @@ def plot_reports(
         labelcolor=INK, handlelength=2.2, columnspacing=1.6,
     )  # fmt: skip
     _save(figure, path)
+
+
+def _new_figure(width: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ProposalError("drawing recall needs matplotlib; pip install matplotlib") from None
+    return Figure(figsize=(width, HEIGHT), dpi=DOTS, layout="constrained")
 
 
 def _style(number: int) -> dict[str, Any]:

@@ -70,3 +70,16 @@ def test_a_call_without_machine_code_is_an_error_at_compile_time(tmp_path, monke
     work = kernel_of(tmp_path, monkeypatch, "error", "values[i] = math.erf(values[i])")
     with pytest.raises(RuntimeError, match="a kernel needs erf: write it out"):
         work(np.zeros(3))
+
+
+def test_kernels_may_be_compiled_for_another_processor(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
+    work = kernel_of(tmp_path, monkeypatch, "portable", "values[i] = 2 * values[i] + 1")
+    values = np.arange(19.0)
+    work(values)
+    np.testing.assert_array_equal(values, np.arange(1, 39, 2))
+    portable = [path.name for path in (tmp_path / "kept").iterdir()]
+    monkeypatch.delenv("NUMBA_CPU_NAME")
+    Library("portable", ("work",), seconds=1).load()
+    names = [path.name for path in (tmp_path / "kept").iterdir()]
+    assert len(portable) == 1 and len(names) == 2  # each processor finds its own file

@@ -26,6 +26,7 @@ from detector.training_loop.run_folder import (
     read_metrics,
     start_run_folder,
 )
+from detector.training_loop.tensorboard import _note_missing
 from tests.detector import tiny_run
 from tests.made_up import SMALL_RECIPE
 
@@ -212,8 +213,11 @@ def test_tensorboard_gets_the_losses_where_it_is_installed(
     assert logged == [round(value, 4) for name, value, _ in points if name == "first"]
 
 
-def test_without_tensorboard_a_run_is_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_tensorboard_a_run_is_the_same_and_says_once_what_would_bring_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert len(tiny_run.finish(tiny_run.make(tmp_path))) == tiny_run.STEPS
+    _note_missing.cache_clear()
+    for name in ("first", "second"):
+        assert len(tiny_run.finish(tiny_run.make(tmp_path / name))) == tiny_run.STEPS
+    assert capsys.readouterr().err.count('pip install ".[train]"') == 1
