@@ -8,13 +8,24 @@ import os
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from detector.commands import cache, check, classify, evaluate, image, pretrain, propose, train
+from detector.commands import (
+    cache,
+    check,
+    classify,
+    convert,
+    evaluate,
+    image,
+    pretrain,
+    propose,
+    train,
+)
 from detector.version import __version__
 
 COMMANDS = {
     "image": image,
     "evaluate": evaluate,
     "check": check,
+    "convert": convert,
     "train": train,
     "propose": propose,
     "pretrain": pretrain,
@@ -31,6 +42,7 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect evaluate --data instances.json    mAP on a data set
   detect train --data instances.json       train on your own boxes
   detect check instances.json              the faults of a data set or of results
+  detect convert instances.json --to yolo -o out    the data set in another format
   detect propose -o out street.jpg         boxes without classes
   detect classify street.jpg               the class of a whole picture
   detect COMMAND --help                    the options of a command"""

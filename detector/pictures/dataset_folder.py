@@ -26,8 +26,9 @@ IMAGE_FOLDERS = ("", "images", "JPEGImages")  # beside the JSON, tried in this o
 def find_image_folder(data: Path, dataset: Dataset) -> Path:
     """The folder that holds a data set's first picture.
 
-    The layout's own folder is tried first, then the usual ones beside a JSON file; a data set that
-    is a folder is searched as a whole.
+    The layout's own folder is tried first, then the usual ones beside a JSON file, and for
+    annotations/instances_val2017.json also val2017 and images/val2017 above; a data set that is a
+    folder is searched as a whole.
 
     Raises
     ------
@@ -38,6 +39,9 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
     first = _first_picture(dataset, data)
     root = data if data.is_dir() else data.parent
     usual = [root / name for name in IMAGE_FOLDERS]
+    if root.name == "annotations":
+        split = data.stem.rpartition("_")[2]
+        usual += [root.parent / split, root.parent / "images" / split]
     for folder in (*([dataset.pictures] if dataset.pictures else ()), *usual):
         if (folder / first).is_file():
             return folder

@@ -1,4 +1,4 @@
-"""The split of a data set that a detector is trained on."""
+"""The splits of a data set, and the one that a detector is trained on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def training_split(data: Path) -> str | None:
     """
     if data.is_file() and data.suffix not in (".yaml", ".yml"):
         return None
-    root = data if data.is_dir() else data.parent
-    names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
-    names |= set(splits_of(data))
+    names = _names(data)
     training = next((name for name in ("trainval", "train") if name in names), None)
     if training is None and names & {"test", "val", "valid"}:
         raise EvaluationError(
@@ -37,3 +35,19 @@ def training_split(data: Path) -> str | None:
             f"--split: {', '.join(sorted(names)):.200}"
         )
     return training
+
+
+def splits_of_data(data: Path) -> tuple[str | None, ...]:
+    """The splits of a folder that together hold each image once; (None,) where it has none.
+
+    trainval, which is train and val together, counts only where neither of them exists.
+    """
+    names = _names(data)
+    first = ("train", "val", "valid") if names & {"train", "val", "valid"} else ("trainval",)
+    return tuple(name for name in (*first, "test") if name in names) or (None,)
+
+
+def _names(data: Path) -> set[str]:
+    root = data if data.is_dir() else data.parent
+    names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
+    return names | set(splits_of(data))

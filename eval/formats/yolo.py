@@ -146,7 +146,7 @@ def _images(folder: Path, on_fault: FaultHandler) -> list[ImageRecord]:
             )
             on_fault(Fault(path.name, "image", message, "two images of one name"))
             continue
-        size = _size(path, on_fault)
+        size = picture_size(path, on_fault)
         images[path.stem] = ImageRecord(path.stem, path.name, size[1], size[0])
     if not images:
         message = f"contains no image ({' '.join(sorted(IMAGES))}); check the path"
@@ -154,7 +154,7 @@ def _images(folder: Path, on_fault: FaultHandler) -> list[ImageRecord]:
     return list(images.values())
 
 
-def _size(path: Path, on_fault: FaultHandler) -> tuple[int, int]:
+def picture_size(path: Path, on_fault: FaultHandler) -> tuple[int, int]:
     """(width, height) of the upright image, from its header."""
     try:
         from PIL import Image

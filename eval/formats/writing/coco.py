@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eval.datasets import Identity
-from eval.formats.writing.labelled_image import LabelledImage, rounded
+from eval.formats.writing.file_names import inner_name
+from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
 
 def coco_dataset(
@@ -49,3 +52,52 @@ def coco_dataset(
         for identity, name in zip(category_ids, class_names, strict=True)
     ]
     return {"images": image_records, "annotations": annotations, "categories": categories}
+
+
+def picture_path(file_name: str, split: str) -> str:
+    """The place of a picture in the folder that write_coco fills."""
+    return f"{split}/{inner_name(file_name)}"
+
+
+def write_coco(
+    images: Sequence[LabelledImage],
+    class_names: Sequence[str],
+    category_ids: Sequence[Identity],
+    folder: Path,
+    split: str = "train",
+) -> tuple[str, ...]:
+    """Write annotations/instances_SPLIT.json; pictures are not copied.
+
+    Ids that are texts are replaced by numbers from 1, because COCO's ids are numbers.
+
+    Returns
+    -------
+    What the format does not hold, one sentence with a count for each kind.
+    """
+    if any(isinstance(image.id, str) for image in images):
+        images = [replace(image, id=None) for image in images]
+    if any(isinstance(identity, str) for identity in category_ids):
+        category_ids = range(1, len(class_names) + 1)
+    images = [replace(image, file_name=inner_name(image.file_name)) for image in images]
+    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    content = _as_json(coco_dataset(images, class_names, category_ids))
+    (folder / "annotations" / f"instances_{split}.json").write_bytes(content)
+    difficult = sum(int((image.difficult & ~image.crowd).sum()) for image in images)
+    return counted({"difficult objects, which count like all others in COCO": difficult})
+
+
+def write_coco_results(
+    images: Sequence[LabelledImage],
+    class_names: Sequence[str],
+    category_ids: Sequence[Identity],
+    folder: Path,
+) -> None:
+    """Write detections.json: a COCO data set with a score on each annotation, ids unchanged."""
+    content = _as_json(coco_dataset(images, class_names, category_ids))
+    (folder / "detections.json").write_bytes(content)
+
+
+def _as_json(document: dict[str, Any]) -> bytes:
+    import orjson
+
+    return orjson.dumps(document) + b"\n"

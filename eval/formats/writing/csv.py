@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
-from eval.formats.writing.labelled_image import LabelledImage, rounded
+from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
 BOX = ("x1", "y1", "x2", "y2")
 
@@ -33,3 +34,18 @@ def csv_text(images: Sequence[LabelledImage], class_names: Sequence[str]) -> str
                 flags = (int(image.difficult[row]), int(image.crowd[row]))
                 writer.writerow((*begin, *box, *flags))
     return file.getvalue()
+
+
+def write_csv(
+    images: Sequence[LabelledImage], class_names: Sequence[str], path: Path
+) -> tuple[str, ...]:
+    """Write csv_text to a file.
+
+    Returns
+    -------
+    What the format does not hold, one sentence with a count for each kind.
+    """
+    # A BOM would let Excel recognise UTF-8, but it would be part of pandas' first column name.
+    path.write_text(csv_text(images, class_names), encoding="utf-8", newline="")
+    empty = sum(not len(image) for image in images)
+    return counted({"images without objects, which have no row": empty})

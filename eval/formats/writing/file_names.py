@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from eval.errors import EvaluationError
 
@@ -18,18 +18,23 @@ def flat_name(file_name: str) -> str:
     return inner_name(file_name).replace("/", "_")
 
 
+def bare_name(file_name: str) -> str:
+    """A file name without folders: a/1.jpg becomes 1.jpg."""
+    return inner_name(file_name).rpartition("/")[2]
+
+
 def stem_of(name: str) -> str:
     """A file name without its suffix."""
     return name.rpartition(".")[0] or name
 
 
-def check_stems(names: Iterable[str], layout: str) -> None:
-    """Raise EvaluationError if two pictures would share one text file."""
-    taken: dict[str, str] = {}
-    for name in names:
-        other = taken.setdefault(stem_of(name), name)
-        if other != name:
+def check_stems(names: Sequence[str], layout: str) -> None:
+    """Raise EvaluationError if two pictures would share one file of annotations."""
+    taken: dict[str, int] = {}
+    for row, name in enumerate(names):
+        first = taken.setdefault(stem_of(name), row)
+        if first != row:
             raise EvaluationError(
                 f"{name}: {layout} names its files after pictures without their suffix, and "
-                f"{other} has the same name; rename one of them"
+                f"{names[first]} would have the same file; rename one of them"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,34 @@ class LabelledImage:
 def rounded(boxes: np.ndarray) -> np.ndarray:
     """Boxes rounded to DECIMALS, without negative zeros."""
     return np.round(boxes, DECIMALS) + 0.0
+
+
+def cut_at_border(image: LabelledImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes cut at the border of the image.
+
+    Returns
+    -------
+    boxes_xyxy, cut, gone
+        (N, 4) float64; (N,) bool, boxes that reached outside; (N,) bool, those of which nothing
+        remains.
+    """
+    boxes = image.boxes_xyxy.clip(0, [image.width, image.height] * 2)
+    cut = np.asarray((boxes != image.boxes_xyxy).any(axis=1))
+    return boxes, cut, cut & np.asarray((boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
+
+
+def check_size(image: LabelledImage, reason: str) -> None:
+    """Raise EvaluationError if the size of an image is unknown; `reason` is what needs it."""
+    if min(image.width, image.height) <= 0:
+        raise EvaluationError(
+            f"{image.file_name}: its size is unknown, and {reason} need it; add width and height "
+            "to the data set"
+        )
+
+
+def counted(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """A note for each kind of loss that occurs: its words and its count."""
+    return tuple(f"{words}: {count:,}" for words, count in counts.items() if count)
 
 
 def labelled_images(

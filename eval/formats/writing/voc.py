@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.formats.writing.labelled_image import LabelledImage, rounded
+from eval.formats.writing.file_names import check_stems, flat_name, stem_of
+from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
-NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# Characters that XML does not allow, or (carriage return) does not keep
+NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ufffe\uffff]")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -25,7 +29,8 @@ def voc_xml(image: LabelledImage, class_names: Sequence[str]) -> str:
     Raises
     ------
     EvaluationError
-        A class or file name contains a character that XML cannot hold.
+        A class or file name contains a control character, or a class name begins or ends with a
+        blank, which readers of XML remove.
     """
     root = ElementTree.Element("annotation")
     _add(root, "filename", image.file_name)
@@ -34,8 +39,8 @@ def voc_xml(image: LabelledImage, class_names: Sequence[str]) -> str:
         for tag, value in (("width", image.width), ("height", image.height), ("depth", 3)):
             _add(size, tag, str(value))
     _add(root, "segmented", "0")
-    corners = inclusive_corners(image)
-    for row in np.flatnonzero(held(image)):
+    corners = _inclusive_corners(image)
+    for row in np.flatnonzero(_held(corners)):
         one = ElementTree.SubElement(root, "object")
         _add(one, "name", class_names[image.labels[row]])
         _add(one, "pose", "Unspecified")
@@ -48,20 +53,77 @@ def voc_xml(image: LabelledImage, class_names: Sequence[str]) -> str:
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def inclusive_corners(image: LabelledImage) -> np.ndarray:
+def picture_path(file_name: str, split: str) -> str:
+    """The place of a picture in the folder that write_voc fills; splits share one folder."""
+    return f"JPEGImages/{_name(file_name)}"
+
+
+def write_voc(
+    images: Sequence[LabelledImage], class_names: Sequence[str], folder: Path, split: str = "train"
+) -> tuple[str, ...]:
+    """Write Annotations/IMAGE.xml for every image, and ImageSets/Main/SPLIT.txt.
+
+    Several splits may be written into one folder. Blanks in file names become underscores, because
+    lists of VOC separate words by blanks. Pictures are not copied.
+
+    Returns
+    -------
+    What the format does not hold, one sentence with a count for each kind.
+
+    Raises
+    ------
+    EvaluationError
+        As voc_xml; or two pictures have the same name but for the suffix.
+    """
+    names = [_name(image.file_name) for image in images]
+    annotations, lists = folder / "Annotations", folder / "ImageSets" / "Main"
+    earlier = sorted(f"{path.stem}.jpg" for path in annotations.glob("*.xml"))
+    check_stems([*earlier, *names], "VOC")
+    annotations.mkdir(parents=True, exist_ok=True)
+    lists.mkdir(parents=True, exist_ok=True)
+    for image, name in zip(images, names, strict=True):
+        text = voc_xml(replace(image, file_name=name), class_names)
+        (annotations / f"{stem_of(name)}.xml").write_text(text, encoding="utf-8")
+    lines = "".join(f"{stem_of(name)}\n" for name in names)
+    (lists / f"{split}.txt").write_text(lines, encoding="utf-8")
+    return _losses(images)
+
+
+def _name(file_name: str) -> str:
+    return "_".join(flat_name(file_name).split())
+
+
+def _inclusive_corners(image: LabelledImage) -> np.ndarray:
     """(N, 4) xmin, ymin, xmax, ymax, counted from 1, the last pixel included."""
     return rounded(image.boxes_xyxy + np.array([1, 1, 0, 0]))
 
 
-def held(image: LabelledImage) -> np.ndarray:
+def _held(corners: np.ndarray) -> np.ndarray:
     """(N,) bool: boxes at least one pixel wide and high."""
-    corners = inclusive_corners(image)
     return np.asarray((corners[:, 2:] >= corners[:, :2]).all(axis=1))
 
 
+def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:
+    crowds = narrow = fractional = 0
+    for image in images:
+        corners = _inclusive_corners(image)
+        held = _held(corners)
+        crowds += int((image.crowd & held).sum())
+        narrow += int((~held).sum())
+        fractional += int((corners[held] % 1 != 0).any(axis=1).sum())
+    return counted(
+        {
+            "crowds, which VOC does not mark and which became difficult objects": crowds,
+            "boxes narrower than a pixel, which were left out": narrow,
+            "boxes with fractions of pixels, which some readers of VOC reject": fractional,
+        }
+    )
+
+
 def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
-    if NOT_XML.search(text):
+    if NOT_XML.search(text) or text != text.strip():
         raise EvaluationError(
-            f"{text!r:.60}: XML cannot hold a control character; rename the class or the picture"
+            f"{text!r:.60}: XML does not keep control characters, nor blanks at the ends; rename "
+            "the class or the picture"
         )
     ElementTree.SubElement(parent, tag).text = text

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from eval.errors import EvaluationError
-from eval.formats.writing.labelled_image import LabelledImage
+from eval.formats.writing.file_names import bare_name, check_stems, flat_name, stem_of
+from eval.formats.writing.labelled_image import LabelledImage, check_size, counted, cut_at_border
 
 # With 12 digits a box of a picture 100,000 pixels wide comes back to a ten-millionth of a pixel.
 DIGITS = 12
@@ -18,7 +20,7 @@ def yolo_lines(image: LabelledImage) -> str:
 
     The class is the label, from 0. Boxes are fractions of the image. Crowds are left out. A box
     that fractions from 0 to 1 cannot hold, because its centre lies outside the image or because it
-    is larger than the image, is cut at the image's border.
+    is larger than the image, is cut at the image's border; it is left out if nothing remains.
 
     Raises
     ------
@@ -35,6 +37,67 @@ def yolo_lines(image: LabelledImage) -> str:
     return "".join(lines)
 
 
+def picture_path(file_name: str, split: str) -> str:
+    """The place of a picture in the folder that write_yolo fills."""
+    return f"images/{split}/{flat_name(file_name)}"
+
+
+def write_yolo(
+    images: Sequence[LabelledImage], class_names: Sequence[str], folder: Path, split: str = "train"
+) -> tuple[str, ...]:
+    """Write labels/SPLIT/IMAGE.txt for every image, and data.yaml; pictures are not copied.
+
+    data.yaml lists the splits that were written into the folder. Training programs ask for both
+    `train` and `val`: if one is missing, the other stands for it.
+
+    Returns
+    -------
+    What the format does not hold, one sentence with a count for each kind.
+
+    Raises
+    ------
+    EvaluationError
+        The size of an image is unknown, or two pictures have the same name but for the suffix.
+    """
+    names = [flat_name(image.file_name) for image in images]
+    _write_texts(images, names, folder / "labels" / split)
+    _write_yaml(class_names, folder)
+    difficult = sum(int((image.difficult & ~image.crowd).sum()) for image in images)
+    return (
+        *counted({"difficult objects, which YOLO does not mark": difficult}),
+        *_losses(images),
+    )
+
+
+def write_yolo_results(images: Sequence[LabelledImage], folder: Path) -> tuple[str, ...]:
+    """Write labels/IMAGE.txt with scores, as YOLO programs save detections.
+
+    IMAGE is the name of the picture without folders and suffix, which read_yolo_results expects.
+    Returns and raises the same as write_yolo.
+    """
+    names = [bare_name(image.file_name) for image in images]
+    _write_texts(images, names, folder / "labels")
+    return _losses(images)
+
+
+def _write_texts(images: Sequence[LabelledImage], names: Sequence[str], folder: Path) -> None:
+    check_stems(names, "YOLO")
+    folder.mkdir(parents=True, exist_ok=True)
+    for image, name in zip(images, names, strict=True):
+        (folder / f"{stem_of(name)}.txt").write_text(yolo_lines(image), encoding="utf-8")
+
+
+def _write_yaml(class_names: Sequence[str], folder: Path) -> None:
+    import yaml
+
+    splits = {path.name: f"images/{path.name}" for path in sorted((folder / "labels").iterdir())}
+    other = splits.get("train") or splits.get("val") or next(iter(splits.values()))
+    # Without an entry `path`, places are relative to data.yaml, so that the folder can be moved.
+    content = {"train": other, "val": other, **splits, "names": dict(enumerate(class_names))}
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**6)
+    (folder / "data.yaml").write_text(text, encoding="utf-8")
+
+
 class _Rows(NamedTuple):
     """(N, 4) boxes in fractions, (N,) bool those that are written and those that were cut."""
 
@@ -44,23 +107,35 @@ class _Rows(NamedTuple):
 
 
 def _rows(image: LabelledImage) -> _Rows:
-    if min(image.width, image.height) <= 0:
-        raise EvaluationError(
-            f"{image.file_name}: its size is unknown, and YOLO's fractions need it; add width and "
-            "height to the data set"
-        )
+    check_size(image, "YOLO's fractions")
     fractions = _fractions(image.boxes_xyxy, image)
-    cut = np.asarray(((fractions < 0) | (fractions > 1)).any(axis=1))
-    corners = image.boxes_xyxy.clip(0, [image.width, image.height] * 2)
-    outside = cut & np.asarray((corners[:, 2:] <= corners[:, :2]).any(axis=1))
-    fractions = np.where(cut[:, None], _fractions(corners, image), fractions)
-    return _Rows(fractions, ~image.crowd & ~outside, cut)
+    too_large = np.asarray(((fractions < 0) | (fractions > 1)).any(axis=1))
+    inside, _, gone = cut_at_border(image)
+    fractions = np.where(too_large[:, None], _fractions(inside, image), fractions)
+    return _Rows(fractions, ~image.crowd & ~(too_large & gone), too_large)
 
 
 def _fractions(boxes_xyxy: np.ndarray, image: LabelledImage) -> np.ndarray:
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     pixels = np.concatenate([boxes_xyxy[:, :2] + sides / 2, sides], axis=1)
     return np.round(pixels / ([image.width, image.height] * 2), DIGITS) + 0.0
+
+
+def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:
+    pairs = [(_rows(image), ~image.crowd) for image in images]
+    return counted(
+        {
+            "crowds, which YOLO does not mark and which were left out": sum(
+                int(image.crowd.sum()) for image in images
+            ),
+            "boxes outside their image, which were left out": sum(
+                int((~rows.kept & objects).sum()) for rows, objects in pairs
+            ),
+            "boxes that were cut at the border of their image, since fractions end at 1": sum(
+                int((rows.cut & rows.kept).sum()) for rows, _ in pairs
+            ),
+        }
+    )
 
 
 def _text(fraction: float) -> str:

@@ -1,0 +1,66 @@
+"""`detect convert`: write a data set, or results, in another format."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from detector.console import notify
+from detector.errors import DetectorError
+from detector.files.names import printable
+
+HELP = "write a data set, or results, in another format"
+FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `detect convert`."""
+    add = parser.add_argument
+    add(
+        "data", metavar="DATA", nargs="+", type=Path,
+        help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; "
+        "several become the parts of one data set, such as train.json and val.json",
+    )  # fmt: skip
+    add("--to", required=True, choices=FORMATS, help="the format to write")
+    add("-o", "--output", required=True, type=Path, metavar="DIR", help="a new or empty folder")
+    add(
+        "--split", metavar="NAME",
+        help="convert only this part of a folder (default: train, val and test); for a JSON file, "
+        "what it is called in the output (default: the word in its name, or train)",
+    )  # fmt: skip
+    add(
+        "--detections", type=Path, metavar="FILE",
+        help="convert these results on DATA instead of its own boxes",
+    )  # fmt: skip
+    add("--images", type=Path, metavar="FOLDER", help="where the pictures are; they are copied")
+    add("--no-images", action="store_true", help="write the boxes alone and copy no pictures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was written on standard output, and what it does not hold on standard error."""
+    data, detections = arguments.data, arguments.detections
+    if arguments.images and arguments.no_images:
+        raise DetectorError("--images: applies to copying pictures; leave it out with --no-images")
+    if detections and len(data) > 1:
+        raise DetectorError("--detections: belong to one data set; give one DATA")
+
+    from detector.converting.parts import holds_results
+    from detector.converting.run import convert_dataset, convert_results
+
+    if not detections and len(data) == 1 and holds_results(data[0]):
+        detections = data[0]
+        notify(f"{printable(detections)}: its annotations have scores; converted as results")
+    if detections and arguments.to == "voc":
+        raise DetectorError(
+            "--to voc: its XML has no place for scores; give --to coco, yolo, csv or label-studio"
+        )
+    where = (arguments.to, arguments.output, arguments.split, arguments.images)
+    copy = not arguments.no_images
+    if detections:
+        done = convert_results(data[0], detections, *where, copy=copy)
+    else:
+        done = convert_dataset(data, *where, copy=copy)
+    for note in done.notes:
+        notify(printable(note))
+    print(f"{printable(arguments.output)}: {done.summary}")
+    return 0

@@ -1,0 +1,1 @@
+"""The work of `detect convert`: data sets and results in another format."""

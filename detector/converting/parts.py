@@ -1,0 +1,127 @@
+"""The parts of a data set that is converted: train, val and test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.files.names import printable
+from eval import Dataset, read_dataset
+from eval.formats.coco_json import read_coco
+from eval.formats.json_files import read_json
+from eval.formats.splits import splits_of_data
+from eval.formats.text_files import read_bytes
+from eval.reading import reader_of
+
+# Words in the names of JSON files and of splits, and what the part is called in the output
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "trainval": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+
+
+class Part(NamedTuple):
+    """One part: its name in the output, the path that it was read from, and its content."""
+
+    name: str
+    source: Path
+    dataset: Dataset
+
+
+def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
+    """Read every part of every source; all parts get the same classes.
+
+    A JSON file is one part, which `split` or else a word in the file's name names. Of a folder all
+    splits are read, or only `split`.
+
+    Raises
+    ------
+    DetectorError
+        Two parts have one name.
+    EvaluationError
+        A source cannot be read.
+    """
+    parts: list[Part] = []
+    for source in sources:
+        if reader_of(source) is read_coco:
+            parts.append(Part(split or _name_of(source), source, read_dataset(source)))
+            continue
+        for name in (split,) if split else splits_of_data(source):
+            options = {} if name is None else {"split": name}
+            part_name = PARTS.get(name or "train", name or "train")
+            parts.append(Part(part_name, source, read_dataset(source, **options)))
+    seen: dict[str, Path] = {}
+    for part in parts:
+        if part.name in seen:
+            raise DetectorError(
+                f"{printable(seen[part.name])} and {printable(part.source)} are both called "
+                f"{part.name}; rename one so that its name contains train, val or test"
+            )
+        seen[part.name] = part.source
+    return _with_common_classes(parts)
+
+
+def read_part(source: Path, split: str | None) -> Part:
+    """Read one part, by default the one that serves evaluation.
+
+    Raises
+    ------
+    EvaluationError
+        The source cannot be read.
+    """
+    options = {} if split is None else {"split": split}
+    return Part(split or _name_of(source), source, read_dataset(source, **options))
+
+
+def holds_results(source: Path) -> bool:
+    """Whether the annotations of a COCO JSON file have scores, as in a detections.json."""
+    if not source.is_file() or reader_of(source) is not read_coco:
+        return False
+    content = read_bytes(source)
+    if b'"score"' not in content:  # large files without scores are not parsed twice
+        return False
+    document = read_json(source)
+    records = document.get("annotations") if isinstance(document, dict) else None
+    return isinstance(records, list) and any(
+        isinstance(record, dict) and "score" in record for record in records
+    )
+
+
+def _name_of(source: Path) -> str:
+    words = re.split(r"[^a-z]+", source.name.lower())
+    return next((PARTS[word] for word in words if word in PARTS), "train")
+
+
+def _with_common_classes(parts: Sequence[Part]) -> list[Part]:
+    """The parts with the classes of all parts, in the order in which they occur first."""
+    identities = {
+        name: identity
+        for part in reversed(parts)
+        for name, identity in zip(part.dataset.class_names, part.dataset.category_ids, strict=True)
+    }
+    names = tuple(dict.fromkeys(name for part in parts for name in part.dataset.class_names))
+    category_ids = tuple(identities[name] for name in names)
+    if len(set(category_ids)) < len(names):  # the parts number their classes differently
+        category_ids = tuple(range(1, len(names) + 1))
+    common = []
+    for part in parts:
+        truths = part.dataset.all_truths
+        label_of = np.array([names.index(name) for name in part.dataset.class_names], np.int64)
+        labels = label_of[truths.labels] if len(truths) else truths.labels
+        dataset = replace(
+            part.dataset, class_names=names, category_ids=category_ids,
+            all_truths=replace(truths, labels=labels),
+        )  # fmt: skip
+        common.append(part._replace(dataset=dataset))
+    return common
