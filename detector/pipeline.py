@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from numbers import Integral, Real
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -23,8 +23,9 @@ from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Features, predict, see
 from detector.pictures.reading import ImageSource, ScaledPicture, read_scaled
-from detector.postprocess import Candidates, suppress
-from detector.recipes import DEFAULT, PostprocessOptions, Recipe
+from detector.pictures.sources import check_several, results_in_order
+from detector.postprocess import Candidates, lowest_score, suppress, with_limit
+from detector.recipes import DEFAULT, Recipe
 from detector.region_scores import choose_regions, objectness_of, score_regions
 from detector.results import Detections
 from detector.weights_file import WeightsInfo, save_weights
@@ -171,7 +172,8 @@ class Detector:
         Parameters
         ----------
         source
-            Path, bytes, PIL image, RGB uint8 array (H, W, 3), or the result of `read_scaled`.
+            Path, open file, bytes, PIL image, array or tensor, as `read_image` takes them; or the
+            result of `read_scaled`.
         proposals
             Your own boxes, (N, 4) xyxy in the photograph's pixels; None finds them (`propose`).
         preset
@@ -198,6 +200,53 @@ class Detector:
         )
         return detections
 
+    @overload
+    def stream(
+        self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
+        max_detections: int | None = ..., return_exceptions: Literal[False] = ...,
+    ) -> Iterator[Detections]: ...  # fmt: skip
+    @overload
+    def stream(
+        self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
+        max_detections: int | None = ..., return_exceptions: Literal[True],
+    ) -> Iterator[Detections | DetectorError]: ...  # fmt: skip
+    def stream(
+        self,
+        sources: Iterable[ImageSource],
+        *,
+        preset: str = "visualize",
+        threshold: float | None = None,
+        max_detections: int | None = None,
+        return_exceptions: bool = False,
+    ) -> Iterator[Detections] | Iterator[Detections | DetectorError]:
+        """Detect objects in many photographs, one after another: one result each, in order.
+
+        A picture is taken from `sources` when its result is asked for, so that only one is in
+        memory, unless the caller keeps the results.
+
+        Parameters
+        ----------
+        sources
+            A list or an iterator of pictures as `detector(...)` takes them. Batches of them, a
+            tensor (N, 3, H, W) or those of a DataLoader, count as N pictures.
+        preset, threshold, max_detections
+            As in `detector(...)`.
+        return_exceptions
+            What happens to a picture that cannot be read. False: DetectorError is raised, which
+            ends the iterator. True: the DetectorError takes the place of the result, and the next
+            picture follows, so that nothing that was detected is lost.
+
+        Raises
+        ------
+        DetectorError
+            At once: numbers out of their bounds, or a single picture in place of a collection.
+        """
+        check_several(sources)
+        with_limit(self.recipe.postprocess, max_detections)
+        lowest_score(self.recipe.postprocess, preset, threshold)
+        detect = partial(self, preset=preset, threshold=threshold, max_detections=max_detections)
+        return results_in_order(detect, sources, return_exceptions)
+
     def trace(
         self,
         source: ImageSource | ScaledPicture,
@@ -209,8 +258,8 @@ class Detector:
     ) -> tuple[Detections, Trace]:
         """Detect, and return the boxes that led to the detections too."""
         picture = read_scaled(source)
-        options = self._options(max_detections)
-        lowest = self._lowest_score(preset, threshold)
+        options = with_limit(self.recipe.postprocess, max_detections)
+        lowest = lowest_score(self.recipe.postprocess, preset, threshold)
         given = None if proposals is None else picture.to_pixels(as_boxes(proposals))
 
         # See: every network's trunk passes over the photograph once.
@@ -310,26 +359,3 @@ class Detector:
             image_size=picture.size,
             image=picture.pixels,
         )
-
-    def _options(self, max_detections: int | None) -> PostprocessOptions:
-        options = self.recipe.postprocess
-        if max_detections is None:
-            return options
-        if not isinstance(max_detections, Integral) or max_detections < 1:
-            raise DetectorError(
-                f"max_detections is {max_detections!r}; use 1 or more, a whole number"
-            )
-        return replace(options, max_detections=max_detections)
-
-    def _lowest_score(self, preset: str, threshold: float | None) -> float:
-        options = self.recipe.postprocess
-        presets = {
-            "visualize": options.visualize_threshold,
-            "evaluate": options.evaluate_threshold,
-        }
-        if preset not in presets:
-            raise DetectorError(f"preset {preset!r}: use one of {', '.join(presets)}")
-        lowest = presets[preset] if threshold is None else threshold
-        if not isinstance(lowest, Real) or not 0 <= lowest <= 1:
-            raise DetectorError(f"threshold is {threshold!r}; scores are 0 to 1")
-        return float(lowest)

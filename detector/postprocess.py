@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.errors import DetectorError
 from detector.recipes import PostprocessOptions
 from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
 
@@ -32,6 +35,38 @@ class Candidates(NamedTuple):
             np.concatenate([self.scores, more.scores]),
             np.concatenate([self.labels, more.labels]),
         )
+
+
+def lowest_score(options: PostprocessOptions, preset: str, threshold: float | None) -> float:
+    """The lowest score that is reported: `threshold`, or the preset's if that is None.
+
+    Raises
+    ------
+    DetectorError
+        An unknown preset, or a threshold outside 0..1.
+    """
+    presets = {"visualize": options.visualize_threshold, "evaluate": options.evaluate_threshold}
+    if preset not in presets:
+        raise DetectorError(f"preset {preset!r}: use one of {', '.join(presets)}")
+    lowest = presets[preset] if threshold is None else threshold
+    if not isinstance(lowest, Real) or not 0 <= lowest <= 1:
+        raise DetectorError(f"threshold is {threshold!r}; scores are 0 to 1")
+    return float(lowest)
+
+
+def with_limit(options: PostprocessOptions, max_detections: int | None) -> PostprocessOptions:
+    """The options with another number of detections, unless it is None.
+
+    Raises
+    ------
+    DetectorError
+        The number is below 1 or not whole.
+    """
+    if max_detections is None:
+        return options
+    if not isinstance(max_detections, Integral) or max_detections < 1:
+        raise DetectorError(f"max_detections is {max_detections!r}; use 1 or more, a whole number")
+    return replace(options, max_detections=max_detections)
 
 
 def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) -> Floats:

@@ -1,4 +1,4 @@
-"""A path, the bytes of an image file or a PIL image -> an open PIL image of a bearable size."""
+"""A path, an image file or its bytes, or a PIL image -> an open PIL image of a bearable size."""
 
 from __future__ import annotations
 
@@ -72,13 +72,14 @@ def opened(source: Any, max_pixels: int | None) -> Iterator[tuple[Image.Image, s
             name = printable(source)
             file = closing.enter_context(_open_file(Path(source), name))
             image = closing.enter_context(_recognise(file, name))
+        elif hasattr(source, "read"):
+            name = printable(getattr(source, "name", None) or "open file")
+            image = closing.enter_context(_recognise(_whole(source, name), name))
         elif hasattr(source, "getbands") and hasattr(source, "load"):
             image, name = source, printable(getattr(source, "filename", "") or "PIL image")
         else:
-            raise DetectorError(
-                f"cannot read a picture from {type(source).__module__}.{type(source).__name__}; "
-                "give a path, the bytes of an image file, a PIL image or a NumPy array (H, W, 3)"
-            )
+            kind = f"{type(source).__module__}.{type(source).__name__}"
+            raise DetectorError(f"cannot read a picture from {kind}; {_remedy(source)}")
         _check(image, name, limit)
         yield image, name
 
@@ -116,6 +117,26 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
             raise DetectorError(f"{name}: a folder, not a picture; name the files in it") from None
         reason = getattr(error, "strerror", None) or error
         raise DetectorError(f"{name}: cannot be opened ({reason}); check the path") from error
+
+
+def _remedy(source: object) -> str:
+    """What to give in place of an object that is no picture."""
+    if isinstance(source, (list, tuple)) or hasattr(source, "__next__"):
+        return "several pictures are detected by detector.stream(pictures)"
+    return "give a path, an open file, its bytes, a PIL image, or an array or tensor (H, W, 3)"
+
+
+def _whole(source: Any, name: str) -> IO[bytes]:
+    """All bytes of a file object, from its beginning if it can seek."""
+    try:
+        if hasattr(source, "seekable") and source.seekable():
+            source.seek(0)
+        content = source.read()
+    except (OSError, ValueError) as error:
+        raise DetectorError(f"{name}: cannot be read ({error}); open the file again") from error
+    if not isinstance(content, bytes):
+        raise DetectorError(f'{name}: opened as text; open it with mode "rb"')
+    return io.BytesIO(content)
 
 
 def _recognise(file: IO[bytes], name: str) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,17 @@ from detector.errors import DetectorError
 from detector.pictures.decoding import decode, shrink
 from detector.pictures.opening import opened
 from detector.pictures.pixels import array_to_rgb
+from detector.pictures.tensors import array_of_tensor, is_tensor
 
 if TYPE_CHECKING:
     from PIL import Image
+    from torch import Tensor
 
     from proposals import Proposals
 
-ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | Image.Image | np.ndarray"
+ImageSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | Image.Image | np.ndarray | Tensor"
+)
 Size: TypeAlias = tuple[int, int]  # height, width
 
 LARGE = 100_000_000  # pixels; no step of detection gains from more
@@ -69,9 +73,10 @@ def read_image(source: ImageSource, *, max_pixels: int | None = None) -> np.ndar
     Parameters
     ----------
     source
-        A path; the bytes of an image file; a PIL image; or an array (H, W), (H, W, 1), (H, W, 3)
-        RGB or (H, W, 4) RGBA of bool or real numbers. Of a file with several frames, the first is
-        read. The same picture gives the same pixels in each of these forms.
+        A path; an image file that is open for reading bytes, or its bytes; a PIL image; an array
+        (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of bool or real numbers; or a torch
+        tensor, see `array_of_tensor`. Of a file with several frames, the first is read. The same
+        picture gives the same pixels in each of these forms.
     max_pixels
         Largest height * width; checked in the header, before anything is decoded. None is the
         environment variable DETECT_MAX_PIXELS, or 500 million. Arrays are not limited.
@@ -90,6 +95,8 @@ def read_image(source: ImageSource, *, max_pixels: int | None = None) -> np.ndar
     DetectorError
         A missing, unreadable, truncated or too large picture, or an array of another shape.
     """
+    if is_tensor(source):
+        source = array_of_tensor(source)
     if isinstance(source, np.ndarray):
         pixels = array_to_rgb(source, "array")
     else:
@@ -123,6 +130,8 @@ def read_scaled(
         raise DetectorError(f"max_side is {max_side!r}; use 1 or more, a whole number of pixels")
     if isinstance(source, ScaledPicture):
         return source
+    if is_tensor(source):
+        source = array_of_tensor(source)
     if isinstance(source, np.ndarray):
         pixels = array_to_rgb(source, "array")
         size = (pixels.shape[0], pixels.shape[1])

@@ -285,7 +285,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "download" in one_line("https://example.org/street.jpg")
     assert "a\\x00b" in one_line("a\0b")
     assert "'new\\nline.jpg'" not in one_line(tmp_path / "new\nline.jpg")
-    for source in (None, 3, ["street.jpg"]):
+    for source in (None, 3, {"street.jpg"}):
         assert "path" in one_line(source)
 
 
