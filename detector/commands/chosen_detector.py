@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from detector.commands.options import MODES
 from detector.errors import DetectorError
-from detector.files.names import printable, unicode_name
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -90,37 +88,15 @@ def own_proposals(word: str | None) -> Callable[[Path], Any]:
     """
     if word is None or word in MODES:
         return lambda path: None
-    import orjson
+    from detector.proposing.own_boxes import OwnBoxes
 
-    from detector.given_boxes import as_boxes
-    from detector.proposing.files import read_lines
-
-    is_lines = Path(word).suffix.lower() == ".jsonl"  # as `detect propose` writes them
     try:
-        table = read_lines(Path(word)) if is_lines else orjson.loads(Path(word).read_bytes())
+        return OwnBoxes(Path(word))
     except FileNotFoundError:
         modes = ", ".join(MODES)
         raise DetectorError(
             f"--proposals {word}: neither a mode ({modes}) nor a file; check the name"
         ) from None
-    except orjson.JSONDecodeError as error:
-        raise DetectorError(f"{word}: invalid JSON ({error}); write it again") from None
-    if not isinstance(table, dict):
-        raise DetectorError(
-            f"{word}: does not list boxes by picture; "
-            'write it as {"street.jpg": [[x1, y1, x2, y2], ...]}'
-        )
-    table = {os.path.normpath(key): value for key, value in table.items()} | table
-
-    def boxes(path: Path) -> Any:
-        name = unicode_name(path)
-        for key in (name, os.path.normpath(name), unicode_name(path.name)):
-            if key in table:
-                return as_boxes(table[key])  # rejects null: None would make the detector search
-        remedy = "a line with its path or name as file_name" if is_lines else "its name as a key"
-        raise DetectorError(f"{word}: no boxes for {printable(path.name)}; add {remedy}")
-
-    return boxes
 
 
 def name_of_weights(weights: Path) -> str:

@@ -17,9 +17,11 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.files.names import printable
 from detector.files.whole_files import write_file
-from detector.given_boxes import Floats, as_boxes
 from detector.pictures.dataset_folder import Size
 from proposals.result import Proposals
+
+# Errors of numpy.load and of its archives for damaged files
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 class Picture(NamedTuple):
@@ -130,12 +132,18 @@ class JsonLines:
         with self.path.open("rb") as file:
             file.seek(self._places[picture.file_name])
             row = orjson.loads(file.readline())
-        proposals = Proposals(
-            np.array(row["boxes_xyxy"], np.float32).reshape(-1, 4),
-            np.array(row["scores"], np.float32),
-            np.array(row["source"], np.str_),
-        )
-        return PictureBoxes(row["height"], row["width"], proposals, row["sha256"])
+        try:
+            proposals = Proposals(
+                np.array(row["boxes_xyxy"], np.float32).reshape(-1, 4),
+                np.array(row["scores"], np.float32),
+                np.array(row["source"], np.str_),
+            )
+            return PictureBoxes(row["height"], row["width"], proposals, row["sha256"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DetectorError(
+                f"{printable(self.path)}: the line of {printable(picture.file_name)} is damaged "
+                f"({error!r:.80}); move the file away or give another --output"
+            ) from None
 
     def _read_places(self) -> None:
         import orjson
@@ -161,32 +169,6 @@ class JsonLines:
                 place += len(line)
 
 
-def read_lines(path: Path) -> dict[str, Floats]:
-    """The boxes by file_name in a file of `JsonLines`, or of lines with these two fields.
-
-    Raises
-    ------
-    DetectorError
-        A line lacks file_name or valid boxes_xyxy.
-    FileNotFoundError
-        There is no such file.
-    """
-    import orjson
-
-    table: dict[str, Floats] = {}
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                row = orjson.loads(line)
-                table[row["file_name"]] = as_boxes(row["boxes_xyxy"])
-            except (ValueError, KeyError, TypeError):  # a DetectorError is a ValueError too
-                raise DetectorError(
-                    f"{printable(path)}: line {number} lacks file_name or valid boxes_xyxy, "
-                    "[[x1, y1, x2, y2], ...]; write it as `detect propose` does"
-                ) from None
-    return table
-
-
 class NpzFolder:
     """One .npz per picture, written whole or not at all; `numpy.load` reads it without pickles.
 
@@ -205,7 +187,7 @@ class NpzFolder:
                 self.stems[name] = file.stem
                 if digest:
                     self.digests[name] = digest
-            except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
+            except DAMAGED:
                 continue  # it is damaged, and will be computed again
 
     def __contains__(self, picture: Picture) -> bool:
@@ -229,9 +211,15 @@ class NpzFolder:
         self.stems[picture.file_name] = picture.stem
 
     def load(self, picture: Picture) -> PictureBoxes:
-        with np.load(self._path(picture), allow_pickle=False) as content:
-            proposals = Proposals(content["boxes_xyxy"], content["scores"], content["source"])
-            height, width = int(content["height"]), int(content["width"])
+        path = self._path(picture)
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                proposals = Proposals(content["boxes_xyxy"], content["scores"], content["source"])
+                height, width = int(content["height"]), int(content["width"])
+        except DAMAGED as error:
+            raise DetectorError(
+                f"{printable(path)}: damaged ({error!r:.80}); delete it and run the command again"
+            ) from None
         return PictureBoxes(height, width, proposals, self.digests.get(picture.file_name))
 
     def _path(self, picture: Picture) -> Path:

@@ -33,14 +33,6 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
     assert wrong.code == 1 and "1.png" in wrong.errors and "(N, 4)" in wrong.errors
 
 
-def test_null_is_rejected_as_own_boxes(small_weights: Path, tmp_path: Path) -> None:
-    picture, table = save(tmp_path / "1.png"), tmp_path / "boxes.json"
-    table.write_text('{"1.png": null}')
-    run = detect("--weights", small_weights, "--proposals", table, "--json", "-", picture)
-    assert run.code == 1 and json.loads(run.out)["images"] == []
-    assert "1.png: proposals: expected finite (N, 4) boxes [x1, y1, x2, y2], got None" in run.errors
-
-
 def test_own_boxes_are_found_by_any_spelling_of_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,32 +68,26 @@ def test_boxes_of_detect_propose_are_used(small_weights: Path, tmp_path: Path) -
     for row, like in zip(found, expected, strict=True):
         assert row["bbox"] == pytest.approx(like["bbox"], abs=0.5)
     wrong = detect(*words, "--json", "-", pictures[1], "--proposals", lines)
-    message = "proposals.jsonl: no boxes for 2.png; add a line with its path or name as file_name"
+    message = "proposals.jsonl: no boxes for 2.png; add them under its path or name"
     assert wrong.code == 1 and message in wrong.errors
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"file_name": "1.p',
-        '{"file_name": "1.png"}',
-        '{"boxes_xyxy": []}',
-        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3]]}',
-        '{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3, null]]}',
-        '{"file_name": [], "boxes_xyxy": []}',
-        "[]",
-        "",
-    ],
-)
-def test_a_wrong_line_of_boxes_is_named(line: str, small_weights: Path, tmp_path: Path) -> None:
-    lines = tmp_path / "boxes.jsonl"
-    lines.write_text('{"file_name": "0.png", "boxes_xyxy": []}\n' + line + "\n")
-    before = lines.read_bytes()
-    picture = save(tmp_path / "1.png")
-    run = detect("--weights", small_weights, "--json", "-", picture, "--proposals", lines)
-    assert run.code == 1 and len(run.errors.splitlines()) == 1
-    assert "boxes.jsonl: line 2 lacks file_name or valid boxes_xyxy" in run.errors
-    assert lines.read_bytes() == before
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_boxes_of_another_picture_of_the_same_name_are_refused(
+    form: str, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, seed in (("first", 1), ("second", 2)):
+        save(tmp_path / folder / "a.png", seed), save(tmp_path / folder / "b.png", 3)
+    words, names = ("--weights", small_weights, "--json", "-"), ("a.png", "b.png")
+    monkeypatch.chdir(tmp_path / "first")
+    assert detect("propose", *words[:2], *names, "--format", form, "-o", "../boxes").code == 0
+    assert detect(*words, *names, "--proposals", "../boxes").code == 0
+    monkeypatch.chdir(tmp_path / "second")
+    run = detect(*words, *names, "--proposals", "../boxes")
+    assert run.code == 1
+    assert [image["file_name"] for image in json.loads(run.out)["images"]] == ["b.png"]
+    (line,) = [line for line in run.errors.splitlines() if "a.png" in line]
+    assert "../boxes: the boxes for a.png belong to another picture of that name" in line
 
 
 def test_search_kernels_are_loaded_before_pictures_are_timed_and_not_for_own_boxes(

@@ -11,6 +11,7 @@ import pytest
 
 from detector import Detector, read_image
 from detector.files.locking import locked
+from detector.pictures.reading import read_scaled
 from proposals import selective_search
 from tests.detector.command import SEARCH, detect, proposed, save
 
@@ -150,11 +151,11 @@ def test_an_interrupted_run_continues(
         calls.append(path.name)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return read_image(path)
+        return read_scaled(path)
 
     data = ("--data", small_dataset, "--no-cache")
     with monkeypatch.context() as patch:
-        patch.setattr("detector.proposing.run.read_image", interrupted)
+        patch.setattr("detector.proposing.run.read_scaled", interrupted)
         assert search(*data, "-o", tmp_path / "out").code == 130
     done = len(proposed(tmp_path / "out")) if (tmp_path / "out" / "proposals.jsonl").exists() else 0
     assert done < 6
@@ -171,7 +172,7 @@ def test_a_finished_run_computes_nothing(
     data = ("--data", small_dataset, "-o", tmp_path / "out")
     assert search(*data).code == 0
     whole = (tmp_path / "out" / "proposals.jsonl").read_bytes()
-    monkeypatch.setattr("detector.proposing.run.read_image", None)
+    monkeypatch.setattr("detector.proposing.run.read_scaled", None)
     run = search(*data, "--recall")
     assert run.code == 0 and "6 had them before" in run.errors and "6 images" in run.out
     assert (tmp_path / "out" / "proposals.jsonl").read_bytes() == whole
@@ -274,3 +275,23 @@ def test_unreadable_pictures_are_one_line_each(
         )
     assert search(*words, "-o", tmp_path / "out").code == 0
     assert {row["image_id"] for row in proposed(tmp_path / "out")} == {1, 2, 3, 4}
+
+
+def test_damaged_boxes_of_a_finished_picture_are_one_line(search: Any, tmp_path: Path) -> None:
+    picture, out = save(tmp_path / "a.png"), tmp_path / "out"
+    assert search(picture, "-o", out, "--format", "npz").code == 0
+    file = out / "boxes" / "a.npz"
+    with np.load(file) as content:
+        arrays = {name: content[name] for name in content.files if name != "scores"}
+    np.savez(file, **arrays)
+    run = search(picture, "-o", out, "--format", "npz", "--draw", 3)
+    assert run.code == 1 and "Traceback" not in run.errors
+    assert "a.npz: damaged (KeyError('scores" in run.errors and "; delete it and run" in run.errors
+    assert search(picture, "-o", out).code == 0
+    lines = out / "proposals.jsonl"
+    row = json.loads(lines.read_text())
+    for change in ({"boxes_xyxy": [[1, 2, 3]]}, {"boxes_xyxy": None}, {"scores": []}):
+        lines.write_text(json.dumps({**row, **change}) + "\n")
+        run = search(picture, "-o", out, "--draw", 3)
+        assert run.code == 1 and "proposals.jsonl: the line of " in run.errors
+        assert " is damaged (" in run.errors and "; move the file away" in run.errors
