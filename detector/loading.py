@@ -14,13 +14,9 @@ import torch
 from detector.errors import DetectorError
 from detector.networks import ensemble
 from detector.networks.ensemble import Member, unpack
-from detector.recipes import Recipe, load_recipe, recipe_from_dict, recipe_names
-from detector.weights_file import (
-    WEIGHTS_FOLDER,
-    WeightsInfo,
-    load_weights,
-    split_multibox,
-)
+from detector.recipes import Recipe, recipe_from_dict
+from detector.weights_file import WeightsInfo, load_weights, split_multibox
+from detector.weights_places import find_weights, recipe_file
 from proposals.multibox import MultiBox
 
 
@@ -41,8 +37,7 @@ def load_parts(name: str | Path, weights: str | Path | None = None) -> Parts:
     DetectorError
         Nothing of that name, or a file that holds no detector.
     """
-    recipe = None if holds_weights(Path(name)) else load_recipe(name)
-    path = weights_path(Path(weights or name), recipe if weights is None else None)
+    recipe, path = find_weights(name, weights)
     members, multibox, info = load_networks(path)
     own = recipe or recipe_from_dict(info.recipe, where=f"{path}: recipe")
     parts = Parts(members, own, info, multibox)
@@ -92,32 +87,6 @@ def _origins(detector: Parts) -> list[dict[str, Any]]:
     own = {"recipe": detector.recipe.name, "seed": detector.recipe.training.loop.seed}
     alone = [{**info.provenance, **own, "version": info.version}]
     return info.provenance.get("combined", alone)
-
-
-def holds_weights(path: Path) -> bool:
-    """Whether `path` names a detector by its weights and not by a recipe."""
-    if str(path) in recipe_names():  # even where a folder has that name
-        return False
-    is_other_file = path.is_file() and path.suffix not in (".yaml", ".yml")
-    return path.suffix == ".safetensors" or path.is_dir() or is_other_file
-
-
-def weights_path(path: Path, recipe: Recipe | None) -> Path:
-    """The recipe's weights file; without a recipe, the file `path` or that of the run folder."""
-    if recipe is not None:
-        if not recipe.weights:
-            raise DetectorError(f"recipe {recipe.name!r} names no weights; give --weights FILE")
-        return recipe_file(recipe.weights)
-    if path.is_dir():
-        path = path / "weights.safetensors"
-        if not path.is_file():
-            raise DetectorError(f"{path}: no such file; finish the run with `detect train`")
-    return path
-
-
-def recipe_file(name: str) -> Path:
-    """The file that a recipe names: one of those that ship, or a path."""
-    return WEIGHTS_FOLDER / name if Path(name).name == name else Path(name)
 
 
 def load_networks(path: Path) -> tuple[list[Member], MultiBox | None, WeightsInfo]:

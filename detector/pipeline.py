@@ -166,6 +166,7 @@ class Detector:
         preset: str = "visualize",
         threshold: float | None = None,
         max_detections: int | None = None,
+        agnostic_nms: bool | None = None,
     ) -> Detections:
         """Detect objects in one photograph.
 
@@ -178,12 +179,16 @@ class Detector:
             Your own boxes, (N, 4) xyxy in the photograph's pixels; None finds them (`propose`).
         preset
             "visualize": detections for drawn pictures; "evaluate": all detections that raise mAP.
-            The preset names the recipe's score threshold.
+            The preset names the recipe's score threshold and the default of `agnostic_nms`.
         threshold
             Lowest score returned, 0 to 1, instead of the preset's; scores up to the recipe's
             `evaluate_threshold` are always left out.
         max_detections
             1 or more; None is the recipe's.
+        agnostic_nms
+            Whether an object has one class: of boxes that nearly coincide (IoU over 0.8), only the
+            best is kept, whatever their classes. None is the preset's: True to visualize, False to
+            evaluate.
 
         Raises
         ------
@@ -197,18 +202,19 @@ class Detector:
             preset=preset,
             threshold=threshold,
             max_detections=max_detections,
+            agnostic_nms=agnostic_nms,
         )
         return detections
 
     @overload
     def stream(
         self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., return_exceptions: Literal[False] = ...,
+        max_detections: int | None = ..., agnostic_nms: bool | None = ..., return_exceptions: Literal[False] = ...,
     ) -> Iterator[Detections]: ...  # fmt: skip
     @overload
     def stream(
         self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., return_exceptions: Literal[True],
+        max_detections: int | None = ..., agnostic_nms: bool | None = ..., return_exceptions: Literal[True],
     ) -> Iterator[Detections | DetectorError]: ...  # fmt: skip
     def stream(
         self,
@@ -217,6 +223,7 @@ class Detector:
         preset: str = "visualize",
         threshold: float | None = None,
         max_detections: int | None = None,
+        agnostic_nms: bool | None = None,
         return_exceptions: bool = False,
     ) -> Iterator[Detections] | Iterator[Detections | DetectorError]:
         """Detect objects in many photographs, one after another: one result each, in order.
@@ -229,7 +236,7 @@ class Detector:
         sources
             A list or an iterator of pictures as `detector(...)` takes them. Batches of them, a
             tensor (N, 3, H, W) or those of a DataLoader, count as N pictures.
-        preset, threshold, max_detections
+        preset, threshold, max_detections, agnostic_nms
             As in `detector(...)`.
         return_exceptions
             What happens to a picture that cannot be read. False: DetectorError is raised, which
@@ -244,7 +251,10 @@ class Detector:
         check_several(sources)
         with_limit(self.recipe.postprocess, max_detections)
         lowest_score(self.recipe.postprocess, preset, threshold)
-        detect = partial(self, preset=preset, threshold=threshold, max_detections=max_detections)
+        detect = partial(
+            self, preset=preset, threshold=threshold, max_detections=max_detections,
+            agnostic_nms=agnostic_nms,
+        )  # fmt: skip
         return results_in_order(detect, sources, return_exceptions)
 
     def trace(
@@ -255,11 +265,13 @@ class Detector:
         preset: str = "visualize",
         threshold: float | None = None,
         max_detections: int | None = None,
+        agnostic_nms: bool | None = None,
     ) -> tuple[Detections, Trace]:
         """Detect, and return the boxes that led to the detections too."""
         picture = read_scaled(source)
         options = with_limit(self.recipe.postprocess, max_detections)
         lowest = lowest_score(self.recipe.postprocess, preset, threshold)
+        agnostic = preset == "visualize" if agnostic_nms is None else agnostic_nms
         given = None if proposals is None else picture.to_pixels(as_boxes(proposals))
 
         # See: every network's trunk passes over the photograph once.
@@ -276,7 +288,7 @@ class Detector:
         scored = score_regions(features, boxes[chosen], objectness[chosen], self.recipe)
 
         # Suppress duplicates, and keep what scores enough.
-        kept = suppress(scored, options)
+        kept = suppress(scored, options, agnostic=agnostic)
         kept = kept.take(np.flatnonzero(kept.scores >= lowest))
 
         # Report boxes in the pixels of the photograph, of which the networks may see fewer.

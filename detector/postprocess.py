@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from detector.errors import DetectorError
 from detector.recipes import PostprocessOptions
 from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
+from proposals.suppression import non_maximum_suppression
 
 Floats = NDArray[np.float32]
+
+# Boxes of two classes that overlap by more than this IoU are taken for one object.
+SAME_OBJECT_IOU = 0.8
 
 
 class Candidates(NamedTuple):
@@ -84,10 +88,13 @@ def candidates(scores: Floats, boxes_xyxy: Floats, threshold: float) -> Candidat
     return Candidates(boxes_xyxy[region, label], scores[region, label], label)
 
 
-def suppress(scored: Candidates, options: PostprocessOptions) -> Candidates:
+def suppress(
+    scored: Candidates, options: PostprocessOptions, *, agnostic: bool = False
+) -> Candidates:
     """Greedy per-class NMS (R-CNN: IoU 0.3), then box voting if `vote_iou` is set.
 
-    The best `max_detections` remain, best first. OpenCV's suppression keeps the same boxes as
+    With `agnostic`, a box that nearly coincides with a better one of another class is left out
+    too. The best `max_detections` remain, best first. OpenCV's suppression keeps the same boxes as
     torchvision's (a test compares them), and the command line does not spend a second and a half
     on importing torchvision.
     """
@@ -96,8 +103,14 @@ def suppress(scored: Candidates, options: PostprocessOptions) -> Candidates:
     batched_nms: Any = cv2.dnn.NMSBoxesBatched  # its stubs do not accept arrays
     labels = scored.labels.astype(np.int32)
     keep = batched_nms(boxes_xywh, scored.scores, labels, 0.0, options.nms_iou)
-    kept = scored.take(np.asarray(keep, np.int64).reshape(-1)[: options.max_detections])
-    return vote(kept, scored, options.vote_iou) if options.vote_iou else kept
+    rows = np.asarray(keep, np.int64).reshape(-1)
+    # Duplicates of another class take no place among the best; the others vote for fewer boxes.
+    kept = scored.take(rows if agnostic else rows[: options.max_detections])
+    kept = vote(kept, scored, options.vote_iou) if options.vote_iou else kept
+    if not agnostic:
+        return kept
+    one_each = non_maximum_suppression(kept.boxes_xyxy, kept.scores, SAME_OBJECT_IOU)
+    return kept.take(one_each[: options.max_detections])
 
 
 def vote(kept: Candidates, scored: Candidates, vote_iou: float) -> Candidates:

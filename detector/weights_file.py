@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
 from proposals.whole_files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 IMAGENET_WEIGHTS = WEIGHTS_FOLDER / "googlenet_imagenet.safetensors"
@@ -44,6 +42,8 @@ def save_weights(
     path: Path, tensors: dict[str, Tensor], info: WeightsInfo, multibox: nn.Module | None = None
 ) -> None:
     """Write the networks' tensors (`ensemble.pack`), and MultiBox's where given, in float16."""
+    import torch
+
     state = dict(tensors)
     if multibox is not None:
         state |= {MULTIBOX + name: tensor for name, tensor in multibox.state_dict().items()}
@@ -63,6 +63,28 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
         Missing or damaged file, or one that holds no detector.
     """
     tensors, metadata = load_tensors(path)
+    info = _info(metadata, path)
+    return {name: tensor.float() for name, tensor in tensors.items()}, info
+
+
+def load_info(path: Path) -> WeightsInfo:
+    """Read the info of a file of `save_weights` without its tensors and without torch.
+
+    Raises
+    ------
+    DetectorError
+        Missing or damaged file, or one that holds no detector.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return _info(file.metadata() or {}, path)
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _info(metadata: dict[str, str], path: Path) -> WeightsInfo:
     try:
         content = json.loads(metadata["detector"])
         content["class_names"] = tuple(content["class_names"])
@@ -78,7 +100,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], WeightsInfo]:
             f"{path}: weights format {info.format}, this version reads {FORMAT}; "
             "install the version that wrote them"
         )
-    return {name: tensor.float() for name, tensor in tensors.items()}, info
+    return info
 
 
 def split_multibox(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -123,6 +145,8 @@ def save_imagenet(path: Path, network: nn.Module, metadata: dict[str, str]) -> N
 
     Auxiliary heads are left out: they serve training alone (the paper's section 5).
     """
+    import torch
+
     from detector.networks.googlenet import caffe_name
 
     tensors = {
@@ -135,14 +159,15 @@ def save_imagenet(path: Path, network: nn.Module, metadata: dict[str, str]) -> N
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors and the metadata of a safetensors file, or of a run folder's result."""
+    from safetensors import SafetensorError, safe_open
+
     path = path / "weights.safetensors" if path.is_dir() else path
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        reason = "no such file" if not Path(path).exists() else f"not readable ({error})"
-        raise DetectorError(f"{path}: {reason}; give the path of a .safetensors file") from None
+        raise _unreadable(path, error) from None
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise DetectorError(
@@ -151,8 +176,16 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
+def _unreadable(path: Path, error: Exception) -> DetectorError:
+    reason = "no such file" if not path.exists() else f"not readable ({error})"
+    return DetectorError(f"{path}: {reason}; give the path of a .safetensors file")
+
+
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a whole safetensors file or nothing."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(path) as temporary:

@@ -36,13 +36,34 @@ def load_detector(
     from detector.pipeline import Detector
     from detector.recipes import DEFAULT, override
 
-    if weights and not weights.exists():
-        raise DetectorError(f"--weights {weights}: no such file or run folder; check the path")
+    _check_weights(weights)
     detector = Detector.load(recipe or weights or DEFAULT, weights=weights, device=device)
     if settings:
         detector.recipe = override(detector.recipe, settings)
         _check_learned(detector, settings)
     return detector
+
+
+def class_names_of(recipe: str | None, weights: Path | None) -> tuple[str, ...]:
+    """The classes of the detector that `load_detector` would load, read without its networks.
+
+    Raises
+    ------
+    DetectorError
+        Missing weights, or an unknown recipe.
+    """
+    from detector.recipes import DEFAULT
+    from detector.weights_file import load_info
+    from detector.weights_places import find_weights
+
+    _check_weights(weights)
+    _, path = find_weights(recipe or weights or DEFAULT, weights)
+    return load_info(path).class_names
+
+
+def _check_weights(weights: Path | None) -> None:
+    if weights and not weights.exists():
+        raise DetectorError(f"--weights {weights}: no such file or run folder; check the path")
 
 
 def use_search_mode(detector: Detector, mode: str, *, alone: bool) -> None:

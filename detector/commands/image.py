@@ -6,22 +6,24 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from detector.commands.chosen_detector import load_detector, own_proposals, use_search_mode
-from detector.commands.options import MODES, add_detector, count, fraction
-from detector.console import FAILED, notify_failure, track
+from detector.class_names import find_classes
+from detector.commands.chosen_detector import (
+    class_names_of,
+    load_detector,
+    own_proposals,
+    use_search_mode,
+)
+from detector.commands.options import MODES, add_detector, count, fraction, names
+from detector.console import FAILED, notify
 from detector.errors import DetectorError
 from detector.extras import require
-from detector.files.names import printable, unicode_name
-from detector.files.whole_files import check_writable, write_file
-
-if TYPE_CHECKING:
-    from detector.pipeline import Detector
-    from detector.results import Detections
+from detector.files.whole_files import check_writable
+from detector.prediction.output import STANDARD_OUTPUT, Output
+from detector.prediction.saved_formats import FORMATS
+from detector.prediction.sources import find_sources
 
 HELP = "draw boxes around the objects in photographs (the default command)"
 DEFAULT_OUTPUT = Path("detections")
@@ -30,7 +32,48 @@ DEFAULT_OUTPUT = Path("detections")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect image`."""
     add = parser.add_argument
-    add("pictures", nargs="+", metavar="PICTURE", help="files, folders or quoted glob patterns")
+    add(
+        "pictures", nargs="+", metavar="PICTURE",
+        help="files, folders, quoted glob patterns, http(s) addresses, '-' for standard input, or "
+        "a .txt file that lists such words, one a line",
+    )  # fmt: skip
+    _add_choice(parser)
+    _add_output(parser)
+    add(
+        "--proposals", metavar="MODE|FILE",
+        help=f"use selective search without MultiBox, in mode {', '.join(MODES[:-1])} or "
+        f"{MODES[-1]}; or your own boxes from a JSON file, "
+        '{"street.jpg": [[x1, y1, x2, y2], ...]}, or from the proposals.jsonl of `detect propose`',
+    )  # fmt: skip
+    add_detector(parser)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Which detections are shown."""
+    add = parser.add_argument
+    add(
+        "--threshold", type=fraction, metavar="SCORE",
+        help="lowest score to show, 0 to 1 (default: the recipe's; 0.4 in those that ship)",
+    )  # fmt: skip
+    add("--classes", type=names, metavar="NAME,NAME", help="show objects of these classes only")
+    add(
+        "--agnostic-nms", action=argparse.BooleanOptionalAction,
+        help="show one class for each object: of boxes that nearly coincide, the best (default)",
+    )  # fmt: skip
+    add(
+        "--max-detections", type=count, metavar="N",
+        help="show at most N objects per picture (default: 100)",
+    )  # fmt: skip
+    add(
+        "--max-side", type=count, metavar="N",
+        help="reduce pictures whose longer side exceeds N pixels; boxes are reported in the "
+        "picture's own pixels",
+    )  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """What is written, and where."""
+    add = parser.add_argument
     add(
         "-o", "--output", type=Path, metavar="DIR",
         help="folder for drawn pictures and detections.json (default: detections)",
@@ -41,38 +84,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "is given",
     )  # fmt: skip
     add(
-        "--threshold", type=fraction, metavar="SCORE",
-        help="lowest score to show, 0 to 1 (default: the recipe's; 0.4 in those that ship)",
+        "--save-as", type=_formats, default=(), metavar="FORMAT,FORMAT",
+        help=f"write the boxes in these formats too: {', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
     )  # fmt: skip
     add(
-        "--max-detections", type=count, metavar="N",
-        help="show at most N objects per picture (default: 100)",
+        "--save-crops", action="store_true",
+        help="cut the objects out of the pictures, into crops/CLASS/ in the output folder",
     )  # fmt: skip
-    add(
-        "--proposals", metavar="MODE|FILE",
-        help=f"use selective search without MultiBox, in mode {', '.join(MODES[:-1])} or "
-        f"{MODES[-1]}; or your own boxes from a JSON file, "
-        '{"street.jpg": [[x1, y1, x2, y2], ...]}, or from the proposals.jsonl of `detect propose`',
-    )  # fmt: skip
-    add_detector(parser)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """Formats separated by commas, each once."""
+    chosen = tuple(dict.fromkeys(names(text)))
+    unknown = [name for name in chosen if name not in FORMATS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}"
+        )
+    return chosen
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Detect in every picture; a picture that fails is reported and the others go on."""
-    from detector.pictures.finding import find_images, leave_out_drawn
+    from detector.pictures.finding import skipped_note
 
     started = time.perf_counter()
-    paths = find_images(arguments.pictures)
-    folder = arguments.output
-    if folder is None and arguments.json != "-":
-        folder = DEFAULT_OUTPUT
-    if folder is not None:
-        paths = leave_out_drawn(paths, arguments.pictures, folder)
-    output = Output(folder, arguments.json or str(folder / "detections.json"))
-    if output.json != "-":
-        check_writable(Path(output.json), "--json" if arguments.json else "")
+    output = _output(arguments.output, arguments.json, arguments.save_as, arguments.save_crops)
+    sources, skipped = find_sources(arguments.pictures)
+    output.check(sources)
+    if skipped:
+        notify(skipped_note(skipped))
     proposals = own_proposals(arguments.proposals)
     require("detect", "detecting objects")
+    labels = None
+    if arguments.classes:
+        known = class_names_of(arguments.recipe, arguments.weights)
+        labels = find_classes(arguments.classes, known)
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
@@ -83,17 +130,40 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = time.perf_counter()
     _load_kernels(with_search=arguments.proposals is None or arguments.proposals in MODES)
     ready = time.perf_counter()
-    failed = _detect(
-        detector, paths, proposals, output, arguments.threshold, arguments.max_detections
+
+    from detector.prediction.run import Choice, detect_in_sources
+
+    choice = Choice(
+        threshold=arguments.threshold,
+        max_detections=arguments.max_detections,
+        agnostic_nms=arguments.agnostic_nms,
+        labels=labels,
+        max_side=arguments.max_side,
     )
+    failed = detect_in_sources(detector, sources, proposals, choice, output)
     done = time.perf_counter()
+    document = output.document
     print(
-        f"{len(output.images)} of {len(paths)} pictures, {len(output.annotations)} objects; "
+        f"{len(document.images)} of {len(sources)} pictures, {len(document.annotations)} objects; "
         f"imports {imported - started:.1f} s, weights {loaded - imported:.1f} s, "
-        f"kernels {ready - loaded:.1f} s, {(done - ready) / len(paths):.1f} s per picture",
+        f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture",
         file=sys.stderr,
     )
     return FAILED if failed else 0
+
+
+def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops: bool) -> Output:
+    """The output that the options describe, if it can be written."""
+    if folder is None and json == STANDARD_OUTPUT:
+        for option, is_given in (("--save-as", formats), ("--save-crops", crops)):
+            if is_given:
+                raise DetectorError(f"{option}: needs a folder beside --json -; give --output DIR")
+    elif folder is None:
+        folder = DEFAULT_OUTPUT
+    output = Output(folder, json or str(Path(folder or ".") / "detections.json"), formats, crops)
+    if output.json != STANDARD_OUTPUT:
+        check_writable(Path(output.json), "--json" if json else "")
+    return output
 
 
 def _load_kernels(*, with_search: bool) -> None:
@@ -105,110 +175,3 @@ def _load_kernels(*, with_search: bool) -> None:
         from proposals.search.strategies import warm_up
 
         warm_up()
-
-
-def _detect(
-    detector: Detector,
-    paths: Sequence[Path],
-    proposals: Callable[[Path], Any],
-    output: Output,
-    threshold: float | None,
-    max_detections: int | None,
-) -> int:
-    """Detect in every picture and write the output, also if interrupted; how many failed."""
-    from proposals import ProposalError
-
-    if output.folder is not None:
-        output.folder.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    try:
-        for path in track(paths, "detecting", len(paths)):
-            try:
-                detections = detector(
-                    path,
-                    proposals=proposals(path),
-                    threshold=threshold,
-                    max_detections=max_detections,
-                )
-                drawn = output.add(path, detections)
-            except (DetectorError, ProposalError) as error:
-                failed += 1
-                notify_failure(printable(path), error)
-                continue
-            where = f" -> {printable(drawn)}" if drawn else ""
-            print(f"{printable(path)}: {detections!r}{where}", file=sys.stderr)
-    finally:
-        # A run without results keeps the file of an earlier run; a pipe always gets its JSON.
-        if output.images or output.json == "-":
-            output.write_json(detector.info.category_ids, detector.info.class_names)
-    return failed
-
-
-@dataclass
-class Output:
-    """Drawn pictures, and the detections so far, which `write_json` writes at the end.
-
-    Attributes
-    ----------
-    folder
-        Where pictures are drawn; None draws none.
-    json
-        Path of the JSON; "-" is standard output.
-    images, annotations
-        Records of COCO.
-    taken
-        Names of the pictures drawn so far, without suffix.
-    """
-
-    folder: Path | None
-    json: str
-    images: list[dict[str, Any]] = field(default_factory=list)
-    annotations: list[dict[str, Any]] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)
-
-    def add(self, path: Path, detections: Detections) -> Path | None:
-        """Draw one picture, then add its detections; returns the path of the drawing."""
-        drawn = self._draw(path, detections)  # first: it may fail, and is not counted then
-        image_id = len(self.images) + 1
-        height, width = detections.image_size
-        self.images.append(
-            {"id": image_id, "file_name": unicode_name(path), "height": height, "width": width}
-        )
-        for row in detections.to_coco(image_id):
-            area = round(row["bbox"][2] * row["bbox"][3], 3)
-            identity = len(self.annotations) + 1  # from 1: in pycocotools 0 means no match
-            self.annotations.append({"id": identity, **row, "area": area, "iscrowd": 0})
-        return drawn
-
-    def _draw(self, path: Path, detections: Detections) -> Path | None:
-        from detector.pictures.writing import refuse_to_draw_over
-
-        if self.folder is None:
-            return None
-        name, copy = path.stem, 1
-        while name in self.taken:  # a/street.jpg and b/street.jpg
-            copy += 1
-            name = f"{path.stem}-{copy}"
-        drawn = self.folder / f"{name}.jpg"
-        refuse_to_draw_over(drawn)
-        detections.save(drawn)
-        self.taken.add(name)
-        return drawn
-
-    def write_json(self, category_ids: Sequence[int | str], class_names: Sequence[str]) -> None:
-        """Write a COCO data set whose annotations have scores."""
-        import orjson
-
-        categories = [
-            {"id": identity, "name": name}
-            for identity, name in zip(category_ids, class_names, strict=True)
-        ]
-        content = orjson.dumps(
-            {"images": self.images, "annotations": self.annotations, "categories": categories},
-            option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
-        )
-        if self.json == "-":
-            sys.stdout.buffer.write(content)
-            sys.stdout.flush()
-            return
-        write_file(Path(self.json), content)

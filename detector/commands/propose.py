@@ -182,12 +182,15 @@ def _dataset_pictures(dataset: Dataset, data: Path, images: Path | None) -> list
 
 def _named_pictures(patterns: Sequence[str], drawn: Path | None) -> list[Picture]:
     """The pictures that the command line names; `drawn` is the folder of drawings, if any."""
-    from detector.pictures.finding import find_images, leave_out_drawn
+    from detector.pictures.finding import find_photographs, skipped_note
+    from detector.pictures.writing import refuse_to_lose_pictures
     from detector.proposing.files import Picture
 
-    paths = find_images(patterns)
+    paths, skipped = find_photographs(patterns)
+    if skipped:
+        notify(skipped_note(skipped))
     if drawn is not None:
-        paths = leave_out_drawn(paths, patterns, drawn)
+        refuse_to_lose_pictures((drawn / f"{path.stem}.jpg" for path in paths), paths)
     return [Picture(path, unicode_name(path)) for path in paths]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
 
 
@@ -20,6 +21,15 @@ def printable(path: str | os.PathLike[str]) -> str:
 def unicode_name(path: str | os.PathLike[str]) -> str:
     """A path as JSON can hold it: bytes that are not Unicode are escaped."""
     return os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def unique_stem(path: str | os.PathLike[str], taken: Container[str]) -> str:
+    """A file's name without suffix, numbered if it is taken: street, street-2, ..."""
+    stem, copy = Path(path).stem, 1
+    while stem in taken:
+        copy += 1
+        stem = f"{Path(path).stem}-{copy}"
+    return stem
 
 
 def nearest_name(path: Path) -> str:

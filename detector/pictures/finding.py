@@ -5,17 +5,41 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from detector.errors import DetectorError
 from detector.files.names import printable
-from detector.pictures.writing import refuse_to_draw_over
+from detector.pictures.writing import was_drawn
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".jp2"),
     *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
 )
+HEIC_SUFFIXES = (".heic", ".heif", ".hif")
+# Files of cameras and of drawing programs; of some, Pillow would read a thumbnail
+FOREIGN_SUFFIXES = (
+    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+    *(".svg", ".pdf", ".psd", ".xcf", ".ai", ".eps", ".jxl"),
+)
+
+
+class Photographs(NamedTuple):
+    """The pictures that `detect` and `detect propose` work on.
+
+    Attributes
+    ----------
+    paths
+        Picture files; those in folders and patterns are readable and no drawings of this program.
+    skipped
+        Number of pictures in folders and patterns that cannot be read, by suffix.
+    """
+
+    paths: list[Path]
+    skipped: Counter[str]
 
 
 def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -31,70 +55,117 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     Raises
     ------
     DetectorError
-        No argument matches a file.
+        No argument matches a file that can be read.
     """
-    found: dict[str, Path] = {}
-    matched = False
-    for pattern in patterns:
-        files = _expand(Path(pattern).expanduser())
-        matched = matched or files is not None
-        for file in [Path(pattern)] if files is None else files:
-            found.setdefault(os.path.abspath(file), file)
-    if not matched:
-        named = ", ".join(printable(pattern) for pattern in patterns) or "nothing"
-        raise DetectorError(
-            f"no pictures in {named}; name image files, a folder of pictures (.jpg, .png, ...) or "
-            "a pattern such as 'photos/*.jpg'"
-        )
-    return list(found.values())
+    readable = readable_suffixes()
+    files = [file for file, named in _search(patterns) if named or _suffix(file) in readable]
+    if not files:
+        raise _no_pictures(patterns)
+    return files
 
 
-def leave_out_drawn(
-    paths: Sequence[Path], patterns: Sequence[str | os.PathLike[str]], output: Path
-) -> list[Path]:
-    """Drop pictures found in the output folder, since an earlier run drew them there.
+def find_photographs(patterns: Sequence[str | os.PathLike[str]]) -> Photographs:
+    """List the files of `find_images` without the drawings of earlier runs.
 
-    Pictures that the user named stay, as do all if the output folder itself was named.
+    A drawing that an argument names itself stays.
 
     Raises
     ------
     DetectorError
-        A photograph would be overwritten, or no picture is left.
+        No argument matches a file that can be read, or all of those are drawings.
     """
-    here = output.resolve()
-    named = {os.path.abspath(pattern) for pattern in patterns}
-    chosen = here in {Path(name).resolve() for name in named}
-    kept = [
-        path
-        for path in paths
-        if chosen or path.parent.resolve() != here or os.path.abspath(path) in named
-    ]
-    if not kept:
+    readable, paths, drawn = readable_suffixes(), [], 0
+    skipped: Counter[str] = Counter()
+    for file, named in _search(patterns):
+        if named:
+            paths.append(file)
+        elif _suffix(file) not in readable:
+            skipped[_suffix(file)] += 1
+        elif was_drawn(file):
+            drawn += 1
+        else:
+            paths.append(file)
+    if not paths and drawn:
         raise DetectorError(
-            f"the only pictures are in the output folder {printable(output)}; name others, or "
-            "give another --output"
+            f"the only pictures in {_listed(patterns)} were written by `detect`; name others, or "
+            "name the files themselves"
         )
-    files = {os.path.realpath(path) for path in kept}
-    for path in kept:
-        drawn = output / f"{path.stem}.jpg"
-        if os.path.realpath(drawn) in files:
-            raise DetectorError(
-                f"{printable(drawn)}: lies in the output folder and would be overwritten; "
-                "give another --output"
-            )
-        refuse_to_draw_over(drawn)
-    return kept
+    if not paths and skipped:
+        raise DetectorError(f"no pictures in {_listed(patterns)}: {skipped_note(skipped)}")
+    if not paths:
+        raise _no_pictures(patterns)
+    return Photographs(paths, skipped)
 
 
-def _expand(pattern: Path) -> list[Path] | None:
-    """The files that one argument means; None for a folder or pattern without pictures."""
-    if pattern.is_dir():
-        return sorted(_pictures_below(pattern), key=_natural) or None
-    if pattern.exists() or not glob.has_magic(str(pattern)):
-        return [pattern]
-    files = [file for file in _matches(pattern) if file.is_file()]
-    pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(pictures or files, key=_natural) or None
+def skipped_note(skipped: Counter[str]) -> str:
+    """One line about the pictures that cannot be read; "" if there are none."""
+    counts = [f"{count} {suffix}" for suffix, count in sorted(skipped.items())]
+    remedies = []
+    if skipped.keys() & {*HEIC_SUFFIXES}:
+        remedies.append('pip install ".[heic]" in the clone of this program reads .heic')
+    if skipped.keys() & {*FOREIGN_SUFFIXES}:
+        remedies.append("export the others as JPEG" if remedies else "export them as JPEG")
+    return f"skipped {', '.join(counts)}; {', '.join(remedies)}" if counts else ""
+
+
+def readable_suffixes() -> frozenset[str]:
+    """The suffixes of pictures that can be read, which depend on the installed libraries."""
+    return frozenset((*IMAGE_SUFFIXES, *(HEIC_SUFFIXES if find_spec("pillow_heif") else ())))
+
+
+def _search(patterns: Sequence[str | os.PathLike[str]]) -> Iterable[tuple[Path, bool]]:
+    """Every file that the arguments mean, once, and whether an argument is the file itself.
+
+    Files that cannot be read are included. If no folder or pattern holds a picture and no file is
+    named, there are none; otherwise, a folder without pictures counts as a named file.
+    """
+    found: dict[str, tuple[Path, bool]] = {}
+    matched = False
+    for pattern in patterns:
+        files, named = _expand(_at_home(pattern))
+        matched = matched or bool(files)
+        for file in files or [Path(pattern)]:
+            where = os.path.abspath(file)
+            before = found.get(where, (file, False))
+            found[where] = (before[0], before[1] or named or not files)
+    return found.values() if matched else []
+
+
+def _at_home(pattern: str | os.PathLike[str]) -> Path:
+    """The argument with the home folder for a leading ~, unless a file has that very name."""
+    path = os.fspath(pattern)
+    return Path(path if os.path.lexists(path) else os.path.expanduser(path))
+
+
+def _expand(pattern: Path) -> tuple[list[Path], bool]:
+    """The files that one argument means, and whether it is a file itself and no folder."""
+    # os.path, because methods of Path raise for a name that is too long
+    if os.path.isdir(pattern):
+        return sorted(_pictures_below(pattern), key=_natural), False
+    if os.path.lexists(pattern) or not glob.has_magic(str(pattern)):
+        return [pattern], True
+    files = [file for file in _matches(pattern) if os.path.isfile(file)]
+    pictures = [file for file in files if _looks_like_picture(file)]
+    return sorted(pictures or files, key=_natural), not pictures
+
+
+def _suffix(file: Path) -> str:
+    return file.suffix.lower()
+
+
+def _looks_like_picture(file: Path) -> bool:
+    return _suffix(file) in {*IMAGE_SUFFIXES, *HEIC_SUFFIXES, *FOREIGN_SUFFIXES}
+
+
+def _listed(patterns: Sequence[str | os.PathLike[str]]) -> str:
+    return ", ".join(printable(pattern) for pattern in patterns) or "nothing"
+
+
+def _no_pictures(patterns: Sequence[str | os.PathLike[str]]) -> DetectorError:
+    return DetectorError(
+        f"no pictures in {_listed(patterns)}; name image files, a folder of pictures (.jpg, .png, "
+        "...) or a pattern such as 'photos/*.jpg'"
+    )
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
@@ -129,11 +200,11 @@ def _pictures_below(folder: Path) -> Iterable[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+            if not name.startswith(".") and _looks_like_picture(Path(name)):
                 yield Path(parent, name)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
     """Sorting key in which numbers compare by value."""
     parts = re.findall(r"[0-9]+|[^0-9]+", str(path))
-    return [(0, int(part), part) if part[0].isdecimal() else (1, 0, part) for part in parts]
+    return [(0, int(part), part) if part[0] in "0123456789" else (1, 0, part) for part in parts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ from detector.files.names import printable
 if TYPE_CHECKING:
     import numpy as np
 
-DRAWN = b"drawn by detect"  # comment in a JPEG file, which distinguishes drawings from photographs
+# The EXIF tag "Software" of every picture that is written here, which distinguishes drawings from
+# photographs. BMP files have no such tag.
+SOFTWARE, DRAWN = 305, "drawn by detect"
+# Pillow writes the tag near the start of JPEG and PNG files and near the end of WebP and TIFF ones.
+NEAR_EDGE = 256  # bytes
 PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {"quality": 92, "comment": DRAWN})),
+    **dict.fromkeys((".jpg", ".jpeg"), ("JPEG", {"quality": 92})),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 90}),
     ".bmp": ("BMP", {}),
@@ -42,9 +47,11 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
             f"use one of {', '.join(PICTURE_FORMATS)}"
         )
     format_name, options = PICTURE_FORMATS[target.suffix.lower()]
+    exif = Image.Exif()
+    exif[SOFTWARE] = DRAWN
     try:
         with replacing(target) as temporary:
-            Image.fromarray(image).save(temporary, format=format_name, **options)
+            Image.fromarray(image).save(temporary, format=format_name, exif=exif, **options)
     except OSError as error:
         reason = error.strerror or error
         remedy = "name an existing folder that is writable"
@@ -55,18 +62,39 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
         ) from error
 
 
+def was_drawn(path: Path) -> bool:
+    """Whether `save_picture` wrote a file; False if it cannot be read."""
+    mark = DRAWN.encode()
+    try:
+        with path.open("rb") as file:
+            if mark in file.read(NEAR_EDGE):
+                return True
+            file.seek(-min(NEAR_EDGE, file.seek(0, os.SEEK_END)), os.SEEK_END)
+            return mark in file.read()
+    except OSError:  # also for a pipe, which cannot seek
+        return False
+
+
 def refuse_to_draw_over(target: Path) -> None:
     """Raise DetectorError if `target` exists and `detect` did not draw it.
 
     Such a file is probably somebody's photograph.
     """
-    if not os.path.exists(target):  # Path.exists would raise for a name that is too long
-        return
-    if target.is_file():
-        with target.open("rb") as file:
-            if DRAWN in file.read(256):  # the comment precedes the pixels
-                return
-    raise DetectorError(
-        f"{printable(target)}: was not drawn by `detect` and would be overwritten; move it away or "
-        "give another --output"
-    )
+    # os.path.exists, because Path.exists raises for a name that is too long
+    if os.path.exists(target) and not was_drawn(target):
+        raise DetectorError(
+            f"{printable(target)}: was not drawn by `detect` and would be overwritten; move it "
+            "away or give another --output"
+        )
+
+
+def refuse_to_lose_pictures(drawings: Iterable[Path], pictures: Iterable[Path]) -> None:
+    """Raise DetectorError if a drawing would overwrite a photograph or one of `pictures`."""
+    sources = {os.path.realpath(path) for path in pictures}
+    for drawing in drawings:
+        if os.path.realpath(drawing) in sources:
+            raise DetectorError(
+                f"{printable(drawing)}: lies in the output folder and would be overwritten; "
+                "give another --output"
+            )
+        refuse_to_draw_over(drawing)

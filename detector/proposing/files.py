@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.files.names import printable
+from detector.files.names import printable, unique_stem
 from detector.files.whole_files import write_file
 from detector.pictures.dataset_folder import Size
 from proposals.result import Proposals
@@ -40,12 +40,8 @@ def unique_stems(names: Iterable[str], taken: Mapping[str, str]) -> dict[str, st
     for name in names:
         if name in stems:
             continue
-        stem, copy = Path(name).stem, 1
-        while stem in used:
-            copy += 1
-            stem = f"{Path(name).stem}-{copy}"
-        stems[name] = stem
-        used.add(stem)
+        stems[name] = unique_stem(name, used)
+        used.add(stems[name])
     return stems
 
 

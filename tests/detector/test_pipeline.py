@@ -81,7 +81,7 @@ def test_the_network_s_deltas_move_the_boxes(detector: Detector, image: np.ndarr
         model.regressor.weight.zero_()
         model.regressor.bias.copy_(torch.tensor([1.0, -2, 0, 0]))
     found = Detector([Member(model)], scored_once(detector), detector.info, "cpu")(
-        image, proposals=[[20, 30, 60, 80]], threshold=0.0
+        image, proposals=[[20, 30, 60, 80]], threshold=0.0, agnostic_nms=False
     )
     boxes = dict(zip(found.labels.tolist(), found.boxes_xyxy, strict=True))
     np.testing.assert_allclose(boxes[0], [24, 20, 64, 70], atol=0.1)
@@ -112,14 +112,31 @@ def test_a_preset_names_one_of_the_recipe_s_thresholds(
     detector: Detector, image: np.ndarray
 ) -> None:
     options = detector.recipe.postprocess
-    for preset, threshold in (
-        ("visualize", options.visualize_threshold),
-        ("evaluate", options.evaluate_threshold),
+    for preset, threshold, agnostic in (
+        ("visualize", options.visualize_threshold, True),
+        ("evaluate", options.evaluate_threshold, False),
     ):
-        assert detector(image, preset=preset) == detector(image, threshold=threshold)
+        same = detector(image, threshold=threshold, agnostic_nms=agnostic)
+        assert detector(image, preset=preset) == same
     assert len(detector(image, preset="evaluate")) > len(detector(image))
     with pytest.raises(DetectorError, match="preset 'draw': use one of visualize, evaluate"):
         detector(image, preset="draw")
+
+
+def test_a_preset_decides_whether_an_object_has_one_class(
+    detector: Detector, image: np.ndarray
+) -> None:
+    # Every class is as likely, and has the same box.
+    model = copy.deepcopy(detector.model)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.regressor.weight.zero_()
+    equal = Detector([Member(model)], scored_once(detector), detector.info, "cpu")
+    words = {"proposals": [[20, 30, 60, 80]], "threshold": 0.0}
+    assert len(equal(image, **words, preset="evaluate")) == len(NAMES)
+    assert len(equal(image, **words)) == 1
+    assert len(equal(image, **words, agnostic_nms=False)) == len(NAMES)
+    assert len(equal(image, **words, preset="evaluate", agnostic_nms=True)) == 1
 
 
 def test_own_proposals_take_the_place_of_selective_search(

@@ -44,6 +44,36 @@ def test_classes_do_not_suppress_each_other() -> None:
     assert as_rows(kept) == [(A, 0.9, 0), (A, 0.8, 1), (B, 0.6, 2)]
 
 
+# Overlaps with A: E 9.5/10 = 0.95, F 6/10 = 0.6.
+E, F = (0, 0, 10, 9.5), (0, 0, 10, 6)
+
+
+def test_an_object_has_one_class_if_suppression_is_agnostic() -> None:
+    # A cat is also a dog and a sheep by boxes that nearly coincide; the person before it stays.
+    every = found((E, 0.7, 1), (A, 0.9, 0), (F, 0.8, 2), (A, 0.5, 3))
+    options = PostprocessOptions(nms_iou=0.3, vote_iou=0.0)
+    kept = suppress(every, options, agnostic=True)
+    assert kept.labels.tolist() == [0, 2]
+    np.testing.assert_array_equal(kept.boxes_xyxy, [A, F])
+    assert suppress(every, options).labels.tolist() == [0, 2, 1, 3]
+
+
+def test_boxes_of_two_classes_are_compared_after_voting() -> None:
+    # The dog's best box overlaps the cat's by 0.75. Its voters, the cat's box twice, move its
+    # bottom to (0.5 * 7.5 + 0.45 * 10 + 0.4 * 10) / 1.35 = 9.07, an IoU of 0.907.
+    dog = (0, 0, 10, 7.5)
+    every = found((A, 0.9, 0), (dog, 0.5, 1), (A, 0.45, 1), (A, 0.4, 1))
+    for vote_iou, labels in ((0.0, [0, 1]), (0.5, [0])):
+        options = PostprocessOptions(nms_iou=0.3, vote_iou=vote_iou)
+        assert suppress(every, options, agnostic=True).labels.tolist() == labels
+
+
+def test_duplicates_of_another_class_take_no_place_among_the_best() -> None:
+    every = found((A, 0.9, 0), (A, 0.8, 1), (A, 0.7, 2), (F, 0.6, 3))
+    options = PostprocessOptions(max_detections=2, vote_iou=0.0)
+    assert suppress(every, options, agnostic=True).labels.tolist() == [0, 3]
+
+
 def test_at_most_so_many_the_best_of_all_classes() -> None:
     every = found((A, 0.2, 0), ((50, 0, 60, 10), 0.9, 1), (D, 0.5, 0), ((70, 0, 80, 10), 0.4, 2))
     kept = suppress(every, PostprocessOptions(max_detections=2))

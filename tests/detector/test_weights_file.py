@@ -13,7 +13,6 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-import detector.weights_file
 from detector.errors import DetectorError
 from detector.networks.googlenet import GoogLeNet
 from detector.weights_file import (
@@ -106,7 +105,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         Path(target).write_bytes(b"half")
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr(detector.weights_file, "save_file", break_off)
+    monkeypatch.setattr("safetensors.torch.save_file", break_off)
     with pytest.raises(DetectorError, match=r"checkpoint\.safetensors: .*No space left"):
         save_tensors(path, {}, {})
     assert os.listdir(tmp_path) == ["checkpoint.safetensors"] and path.read_bytes() == b"old"

@@ -169,7 +169,9 @@ def test_a_trunk_of_three_heads_is_passed_once_and_there_is_one_suppression(
     calls = []
     suppress, roi_align = detector.pipeline.suppress, detector.networks.pyramid.roi_align_levels
     monkeypatch.setattr(
-        detector.pipeline, "suppress", lambda *a: calls.append("suppress") or suppress(*a)
+        detector.pipeline,
+        "suppress",
+        lambda *a, **k: calls.append("suppress") or suppress(*a, **k),
     )
     monkeypatch.setattr(
         detector.networks.pyramid,

@@ -1,0 +1,1 @@
+"""`detect PICTURE ...`: sources -> detections -> drawings, crops and files of boxes."""

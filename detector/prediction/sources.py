@@ -1,0 +1,137 @@
+"""The pictures that the arguments of `detect` name: files, lists, web addresses, standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from detector.errors import DetectorError
+from detector.files.names import printable, unicode_name, unique_stem
+from detector.pictures.finding import FOREIGN_SUFFIXES, find_photographs
+from detector.prediction.web import MAX_BYTES, download, is_web_address
+
+if TYPE_CHECKING:
+    from detector.pictures.reading import ScaledPicture
+
+STANDARD_INPUT = "-"
+LIST_SUFFIX = ".txt"
+
+
+class Source(NamedTuple):
+    """One picture.
+
+    Attributes
+    ----------
+    name
+        The path, the web address or "-", as messages and files name the picture.
+    stem
+        The name of the files that are written for it, without suffix; no other source has it.
+    path
+        The picture's file; None for a web address and for standard input.
+    """
+
+    name: str
+    stem: str
+    path: Path | None
+
+    def read(self, max_side: int | None = None) -> ScaledPicture:
+        """Read the picture, reduced if its longer side has more than `max_side` pixels.
+
+        Raises
+        ------
+        DetectorError
+            The picture cannot be read or downloaded.
+        """
+        from detector.pictures.reading import read_scaled
+
+        if self.path is not None:
+            if self.path.suffix.lower() in FOREIGN_SUFFIXES:
+                raise DetectorError(
+                    f"{printable(self.path)}: pictures of type {self.path.suffix} cannot be read; "
+                    "export it as JPEG or PNG"
+                )
+            return read_scaled(self.path, max_side=max_side)
+        content = _standard_input() if self.name == STANDARD_INPUT else download(self.name)
+        return read_scaled(content, max_side=max_side)
+
+
+class Sources(NamedTuple):
+    """All pictures in order, and the number of those that cannot be read, by suffix."""
+
+    pictures: list[Source]
+    skipped: Counter[str]
+
+
+def find_sources(words: Sequence[str]) -> Sources:
+    """Find the pictures that words name; web addresses and "-" come after the files.
+
+    A word is a file, a folder, a pattern, an http or https address, "-" for the bytes of one
+    picture on standard input, or a text file (.txt) of such words, one a line.
+
+    Raises
+    ------
+    DetectorError
+        No word names a picture, or a list cannot be read.
+    """
+    every = list(_with_lists(words))
+    remote = dict.fromkeys(w for w in every if w == STANDARD_INPUT or is_web_address(w))
+    local = [word for word in every if word not in remote]
+    found = find_photographs(local) if local or not remote else None
+    pictures: list[Source] = []
+    taken: set[str] = set()
+    for path in found.paths if found else ():
+        pictures.append(Source(unicode_name(path), unique_stem(path, taken), path))
+        taken.add(pictures[-1].stem)
+    for word in remote:
+        pictures.append(Source(word, unique_stem(_file_name(word), taken), None))
+        taken.add(pictures[-1].stem)
+    return Sources(pictures, found.skipped if found else Counter())
+
+
+def _with_lists(words: Iterable[str]) -> Iterator[str]:
+    """The words, and in place of a list its lines; a line that names a list stays."""
+    for word in words:
+        if Path(word).suffix.lower() == LIST_SUFFIX and os.path.isfile(word):
+            yield from _lines(Path(word))
+        else:
+            yield word
+
+
+def _lines(path: Path) -> list[str]:
+    text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # as Python decodes file names
+    if "\0" in text:
+        raise DetectorError(
+            f"{printable(path)}: no list of pictures; write it as text in UTF-8, one path a line"
+        )
+    lines = [line.strip() for line in text.split("\n")]
+    if not any(lines):
+        raise DetectorError(
+            f"{printable(path)}: an empty list; write the path of a picture on each line"
+        )
+    return [line for line in lines if line]
+
+
+def _file_name(word: str) -> str:
+    """A file name for a picture that is no file: the last part of a web address's path."""
+    if word == STANDARD_INPUT:
+        return "stdin"
+    name = unquote(urlsplit(word).path).rpartition("/")[2]
+    return "".join(letter if letter.isprintable() else "_" for letter in name) or "picture"
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DetectorError(
+            "-: standard input is a terminal; pipe a picture into it, or name a file"
+        )
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise DetectorError(
+            f"-: more than {MAX_BYTES // 10**6} MB on standard input; name a file instead"
+        )
+    return content

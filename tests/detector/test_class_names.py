@@ -1,0 +1,39 @@
+"""Class names that a user gives."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.class_names import find_classes
+from detector.errors import DetectorError
+
+KNOWN = ("cat", "Dog", "dining table", "dog", "PERSON")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows"),
+    [
+        (["cat"], [0]),
+        (["CAT", "person"], [0, 4]),
+        (["dog"], [3]),
+        (["Dog", "dog", "cat", "cat"], [0, 1, 3]),
+        ([], []),
+    ],
+)
+def test_a_name_is_found_exactly_or_else_in_any_case(wanted: list[str], rows: list[int]) -> None:
+    assert find_classes(wanted, KNOWN) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("diningtable", "did you mean 'dining table'? it knows cat, Dog, dining table, dog"),
+        ("Persn", "class 'Persn': this detector does not know it; did you mean 'PERSON'?"),
+        ("xyz", "class 'xyz': this detector does not know it; it knows cat, Dog"),
+        ("DOG", "class 'DOG': could be 'Dog' or 'dog'"),
+    ],
+)
+def test_an_unknown_name_is_an_error_with_the_list(name: str, message: str) -> None:
+    with pytest.raises(DetectorError) as error:
+        find_classes(["cat", name], KNOWN)
+    assert message in str(error.value) and "\n" not in str(error.value)
