@@ -209,12 +209,14 @@ class Detector:
     @overload
     def stream(
         self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., agnostic_nms: bool | None = ..., return_exceptions: Literal[False] = ...,
+        max_detections: int | None = ..., agnostic_nms: bool | None = ...,
+        return_exceptions: Literal[False] = ...,
     ) -> Iterator[Detections]: ...  # fmt: skip
     @overload
     def stream(
         self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., agnostic_nms: bool | None = ..., return_exceptions: Literal[True],
+        max_detections: int | None = ..., agnostic_nms: bool | None = ...,
+        return_exceptions: Literal[True],
     ) -> Iterator[Detections | DetectorError]: ...  # fmt: skip
     def stream(
         self,
