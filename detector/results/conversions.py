@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.extras import MissingLibraryError
 
 if TYPE_CHECKING:
     import pandas
@@ -89,6 +89,4 @@ def _optional(library: str, method: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
-        raise DetectorError(
-            f"{method} needs {library}, which is not installed; run: pip install {library}"
-        ) from None
+        raise MissingLibraryError(f"{method} needs {library}; run pip install {library}") from None

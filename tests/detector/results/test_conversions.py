@@ -137,7 +137,9 @@ def test_a_missing_library_is_named_with_its_remedy(
     library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(DetectorError, match=f"^to_{library} needs {library}.*pip install"):
+    with pytest.raises(
+        DetectorError, match=f"^to_{library} needs {library}; run pip install {library}$"
+    ):
         getattr(FOUND, f"to_{library}")()
 
 
