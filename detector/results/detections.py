@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from detector.class_names import find_classes
 from detector.errors import DetectorError
 from detector.results import conversions
 from detector.results.checks import checked
@@ -114,6 +115,19 @@ class Detections:
     def above(self, threshold: float) -> Detections:
         """The detections with a score of at least `threshold`."""
         return self[self.scores >= threshold]
+
+    def with_classes(self, *names: str) -> Detections:
+        """The detections of these classes; `class_names` and labels stay as they are.
+
+        Raises
+        ------
+        DetectorError
+            No name, or a name that is no class of the detector.
+        """
+        if not names:
+            first = self.class_names[0] if self.class_names else "person"
+            raise DetectorError(f'with_classes() names no class; write with_classes("{first}")')
+        return self[np.isin(self.labels, find_classes(names, self.class_names))]
 
     def draw(self) -> np.ndarray:
         """The picture with frames and labels, RGB uint8; a small picture is enlarged."""

@@ -95,6 +95,18 @@ def test_indexing_and_iterating() -> None:
         found[3]
 
 
+def test_classes_are_chosen_by_name() -> None:
+    found = make(category_ids=(17, 18))
+    assert found.with_classes("cat") == found[[0, 2]]
+    assert found.with_classes("dog", "cat") == found
+    assert found.with_classes("dog").class_names == NAMES  # so that labels keep their meaning
+    assert len(make(**EMPTY).with_classes("dog")) == 0
+    with pytest.raises(DetectorError, match="'dgo'.*did you mean 'dog'"):
+        found.with_classes("cat", "dgo")
+    with pytest.raises(DetectorError, match=r'names no class; write with_classes\("cat"'):
+        found.with_classes()
+
+
 def test_equality_and_text() -> None:
     assert make() == make(image=None) and make() != make(scores=[0.9, 0.5, 0.1])
     assert make() != make(category_ids=(3, 4)) and make() != 3
