@@ -63,7 +63,7 @@ def test_every_row_has_a_cell_for_each_library() -> None:
     assert len(list(cells())) > 35
 
 
-@pytest.mark.parametrize("cell", cells(), ids=str)
+@pytest.mark.parametrize("cell", list(cells()), ids=str)
 def test_a_cell_of_ours_runs_and_gives_what_it_shows(cell: Cell, page: dict[str, Any]) -> None:
     if cell.code.startswith("python "):
         words = [sys.executable, *shlex.split(cell.code)[1:]]

@@ -84,7 +84,7 @@ def refuse_to_draw_over(target: Path) -> None:
     if os.path.exists(target) and not was_drawn(target):
         raise DetectorError(
             f"{printable(target)}: was not drawn by `detect` and would be overwritten; move it "
-            "away or give another --output"
+            "away or choose another place"
         )
 
 

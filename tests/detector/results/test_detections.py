@@ -101,7 +101,7 @@ def test_classes_are_chosen_by_name() -> None:
     assert found.with_classes("dog", "cat") == found
     assert found.with_classes("dog").class_names == NAMES  # so that labels keep their meaning
     assert len(make(**EMPTY).with_classes("dog")) == 0
-    with pytest.raises(DetectorError, match="'dgo'.*did you mean 'dog'"):
+    with pytest.raises(DetectorError, match=r"'dgo'.*did you mean 'dog'"):
         found.with_classes("cat", "dgo")
     with pytest.raises(DetectorError, match=r'names no class; write with_classes\("cat"'):
         found.with_classes()

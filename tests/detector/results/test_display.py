@@ -79,7 +79,7 @@ def test_show_without_a_viewer_names_the_remedy(monkeypatch: pytest.MonkeyPatch)
         make().show()
 
 
-@pytest.mark.parametrize("suffix", [".jpg"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 def test_save_never_overwrites_a_photograph(tmp_path: Path, suffix: str) -> None:
     photograph = tmp_path / f"cat{suffix}"
     Image.fromarray(make().draw()).save(photograph)
