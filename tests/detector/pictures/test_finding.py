@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from detector.errors import DetectorError
-from detector.pictures.finding import find_images
+from detector.pictures.finding import find_images, find_photographs
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -66,3 +66,44 @@ def test_arguments_without_any_picture(tmp_path: Path) -> None:
             find_images(patterns)
     # beside a match, the empty folder stays: reading it fails under its name
     assert find_images([tmp_path, tmp_path / "x.jpg"]) == [tmp_path, tmp_path / "x.jpg"]
+
+
+def test_digits_of_other_scripts_are_letters(tmp_path: Path) -> None:
+    touch(tmp_path, "1２.jpg", "10.jpg", "9.jpg", "1.jpg")
+    names = [path.name for path in find_images([tmp_path])]
+    assert names == ["1.jpg", "1２.jpg", "9.jpg", "10.jpg"]
+
+
+def test_a_name_that_begins_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    touch(tmp_path, "~backup.jpg", "home/cat.jpg", "~/dog.jpg")
+    assert find_images(["~backup.jpg"]) == [Path("~backup.jpg")]
+    assert find_images(["~no such user/cat.jpg"]) == [Path("~no such user/cat.jpg")]
+    assert find_images(["~/*.jpg"]) == [tmp_path / "home" / "cat.jpg"]
+    assert find_images(["~/dog.jpg"]) == [Path("~/dog.jpg")]
+
+
+@pytest.mark.parametrize("odd", ["n" * 300 + ".jpg", "circle.jpg", "\0.jpg"])
+def test_an_odd_name_does_not_end_the_run_of_the_others(odd: str, tmp_path: Path) -> None:
+    touch(tmp_path, "cat.jpg")
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    words = [tmp_path / odd, tmp_path / "cat.jpg"]
+    assert find_images(words) == words
+    assert find_photographs(words).paths == words
+
+
+def test_heic_files_count_if_they_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "1.heic", "2.HEIF", "3.jpg", "4.nef")
+    for installed, names, skipped in (
+        (None, ["3.jpg"], {".heic": 1, ".heif": 1, ".nef": 1}),
+        ("there", ["1.heic", "2.HEIF", "3.jpg"], {".nef": 1}),
+    ):
+        monkeypatch.setattr("detector.pictures.finding.find_spec", lambda _, spec=installed: spec)
+        assert [path.name for path in find_images([tmp_path])] == names
+        found = find_photographs([tmp_path])
+        assert [path.name for path in found.paths] == names and found.skipped == skipped
+    # a file that is named itself is kept
+    assert find_photographs([tmp_path / "4.nef"]) == ([tmp_path / "4.nef"], {})
