@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +39,7 @@ def document(analysis: Analysis) -> bytes:
             "quirks": list(report.quirks),
         },
         "explanation": analysis.explanation.to_dict(),
+        "operating_point": analysis.point.to_dict(),
         "comparison": analysis.comparison.to_dict() if analysis.comparison else None,
     }
     return orjson.dumps(plain(facts), option=orjson.OPT_INDENT_2) + b"\n"
@@ -50,6 +49,7 @@ def class_rows(analysis: Analysis) -> list[dict[str, Any]]:
     """One row per class in the data set's order; fractions 0..1."""
     dataset, comparison = analysis.dataset, analysis.comparison
     classes, drawn = analysis.explanation.classes, analysis.explanation.bootstrap
+    point = analysis.point
     columns: dict[str, Any] = {
         "class": dataset.class_names,
         "category_id": dataset.category_ids,
@@ -64,6 +64,9 @@ def class_rows(analysis: Analysis) -> list[dict[str, Any]]:
         "best_f1_score": classes.thresholds,
         "best_f1_precision": classes.f1_precisions,
         "best_f1_recall": classes.f1_recalls,
+        "point_found": point.class_found,
+        "point_missed": point.class_missed,
+        "point_false": point.class_false,
     }
     if drawn is not None:
         columns |= {"ap_low": drawn.lows, "ap_high": drawn.highs}
@@ -88,17 +91,6 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
         writer.writeheader()
         writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return file.getvalue()
-
-
-def write_file(path: Path, content: bytes) -> Path:
-    """Write to a temporary name and rename, so that nobody reads an incomplete file."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
 
 
 def _cell(value: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,11 +13,17 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report
 from eval.report.content.analysis import Analysis, Caption, Other, analyse
-from eval.report.files import class_rows, csv_text, document, write_file
+from eval.report.content.gallery import Gallery
+from eval.report.content.photographs import PictureStore
+from eval.report.files import class_rows, csv_text, document
 from eval.report.sections.head import head, strip
-from eval.report.sections.order import pictures_of, sections
+from eval.report.sections.order import gallery_of, sections
+from eval.report.sections.summary import summary_view
+from eval.report.whole_files import write_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_STYLES = ("page.css", "tables.css", "plots.css", "pictures.css", "narrow.css")
+_SCRIPTS = ("classes.js", "scrolling.js", "viewer.js")
 
 
 def write_report(
@@ -33,6 +41,9 @@ def write_report(
     command: str | None = None,
 ) -> Path:
     """Write index.html, report.json and classes.csv; the page works offline and on its own.
+
+    The page holds the pictures, the worst first, up to about 16 MB. Those that have no room in it
+    are written to a folder `index_pictures` beside it.
 
     Parameters
     ----------
@@ -68,12 +79,15 @@ def write_report(
         title or f"{table.source} on {dataset.source}", date or datetime.date.today(), command
     )
     analysis = analyse(report, table, dataset, caption, traces=traces, other=other, seed=seed)
-    page = render(analysis, images)
+    store = PictureStore(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        page = render(analysis, gallery_of(analysis, images, store))
         write_file(folder / "report.json", document(analysis))
         write_file(folder / "classes.csv", csv_text(class_rows(analysis)).encode())
-        return write_file(folder / "index.html", page.encode())
+        path = write_file(folder / "index.html", page.encode())
+        store.remove_others()
+        return path
     except OSError as error:
         raise EvaluationError(
             f"{os.fspath(folder)}: the report cannot be written ({error.strerror}); choose another "
@@ -81,14 +95,13 @@ def write_report(
         ) from error
 
 
-def render(analysis: Analysis, images: str | os.PathLike[str] | None) -> str:
+def render(analysis: Analysis, gallery: Gallery) -> str:
     """The text of index.html."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    pictures, missing = pictures_of(analysis, images)
     report = analysis.report
-    notes = list(dict.fromkeys([*report.notes, *report.quirks, *missing]))
+    notes = list(dict.fromkeys([*report.notes, *report.quirks, *gallery.notes]))
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -96,10 +109,24 @@ def render(analysis: Analysis, images: str | os.PathLike[str] | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    scripts = [(_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+    styles = [(_TEMPLATES / name).read_text(encoding="utf-8") for name in _STYLES]
     return environment.get_template("page.html.j2").render(
         head=head(analysis, notes),
+        summary=summary_view(analysis, gallery),
         strip=strip(report, analysis.bounds),
-        sections=sections(analysis, pictures),
-        css=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
+        sections=sections(analysis, gallery),
+        policy=_policy(scripts),
+        css=Markup("".join(styles)),
+        scripts=[Markup(text) for text in scripts],
+    )
+
+
+def _policy(scripts: list[str]) -> str:
+    """The Content-Security-Policy: only these scripts run, and nothing is loaded from elsewhere."""
+    hashes = (hashlib.sha256(text.encode()).digest() for text in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: 'self' file:; base-uri 'none'; form-action 'none'"
     )

@@ -43,6 +43,11 @@ class Confusion:
         class k, and missed. The last cell is 0.
     top
         The largest counts of two different classes, the largest first.
+    rows, taken
+        (D,) int64, the detections that are counted: row of the table, and row of the object in
+        all_truths, or -1 for background.
+    missed
+        Rows of the objects in all_truths that no detection matches.
     """
 
     names: tuple[str, ...]
@@ -50,10 +55,15 @@ class Confusion:
     iou_threshold: float
     counts: np.ndarray
     top: tuple[Pair, ...]
+    rows: np.ndarray
+    taken: np.ndarray
+    missed: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python; entries of `top` have true, predicted and times."""
-        return {**plain(self), "top": [plain(pair._asdict()) for pair in self.top]}
+        """Plain Python, without the rows; entries of `top` have true, predicted and times."""
+        figures = ("names", "threshold", "iou_threshold", "counts")
+        result = {name: plain(getattr(self, name)) for name in figures}
+        return {**result, "top": [plain(pair._asdict()) for pair in self.top]}
 
 
 def confusion(
@@ -102,13 +112,22 @@ def confusion(
     )
     counted = (taken >= 0) | ((taken == _NOTHING) & ~shown.excluded)
     taken, labels = taken[counted], shown.labels[counted]
-    rows = np.where(taken >= 0, np.append(truths.labels, classes)[taken], classes)
+    # The label of object -1, which is appended, is background.
+    rows = np.append(truths.labels, classes)[taken]
     counts = np.zeros((classes + 1, classes + 1), dtype=np.int64)
     np.add.at(counts, (rows, labels), 1)
-    missed = truths.labels[matches.counted & ~found]
-    counts[:classes, classes] = np.bincount(missed, minlength=classes)
-    top = _largest(counts[:classes, :classes], dataset.class_names, most)
-    return Confusion(dataset.class_names, float(threshold), iou_threshold, counts, top)
+    missed = np.flatnonzero(matches.counted & ~found)
+    counts[:classes, classes] = np.bincount(truths.labels[missed], minlength=classes)
+    return Confusion(
+        names=dataset.class_names,
+        threshold=float(threshold),
+        iou_threshold=iou_threshold,
+        counts=counts,
+        top=_largest(counts[:classes, :classes], dataset.class_names, most),
+        rows=shown.rows[counted].astype(np.int64),
+        taken=taken.astype(np.int64),
+        missed=missed,
+    )
 
 
 def _largest(counts: np.ndarray, names: tuple[str, ...], most: int) -> tuple[Pair, ...]:

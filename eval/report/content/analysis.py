@@ -17,6 +17,7 @@ from eval.errors import EvaluationError
 from eval.evaluate import Report
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
+from eval.report.content.operating_point import OperatingPoint, operating_point
 from eval.report.content.words import known
 from eval.why import Comparison, Explanation, compare, explain, read_traces
 
@@ -64,6 +65,12 @@ class Analysis:
     def other_average_precisions(self) -> np.ndarray:
         """(classes,) float64, those of the second run."""
         return self._by_label(self.other[0]) if self.other else self.average_precisions * np.nan
+
+    @cached_property
+    def point(self) -> OperatingPoint:
+        """The outcome of every detection and object at the best F1 of all classes together."""
+        threshold = self.explanation.classes.overall.threshold
+        return operating_point(self.table, self.dataset, self.matches, threshold)
 
     @property
     def bounds(self) -> tuple[float, float] | None:

@@ -1,127 +1,114 @@
-"""The sections on the classes: the sortable table, and the curves."""
+"""The section on the classes: a sortable table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.curves import Curves
-from eval.report.content.charts import envelope_on_grid, line, staircase
+from eval.report.content.analysis import Analysis
+from eval.report.content.gallery import Gallery, Link
 from eval.report.content.words import DASH, count, known, points, width
-from eval.why.classes import ClassTable
 from eval.wording import amount
 
-# Up to this many small plots stand beside the large one.
-_BESIDE = 25
-# With more classes than this, the middle ones are folded away.
-_SHOWN = 48
+
+class _Column(NamedTuple):
+    """Heading, explanation and content of a column; `links` has the pictures of each class."""
+
+    name: str
+    hint: str
+    values: np.ndarray
+    write: Callable[[Any], str]
+    bar: bool = False
+    links: list[Link | None] | None = None
 
 
-def curves_view(
-    curves: Curves, class_names: tuple[str, ...], average_precisions: np.ndarray
-) -> dict[str, Any] | None:
-    """The curve of every class with objects as a path, the best first; None if there is none.
-
-    Parameters
-    ----------
-    average_precisions
-        (classes,) float64, the figure beside each curve.
-    """
-    labels = np.flatnonzero(curves.counted > 0)
-    if not len(labels):
-        return None
-    order = labels[np.argsort(-average_precisions[labels], kind="stable")].tolist()
-    entries, envelopes = [], []
-    for label in order:
-        curve = curves[label]
-        value = float(average_precisions[label])
-        entries.append(
-            {
-                "label": label,
-                "name": class_names[label],
-                "value": points(value),
-                "path": staircase(curve.recall, curve.precision),
-            }
-        )
-        envelopes.append(envelope_on_grid(curve.recall, curve.precision))
-    mean = np.mean(envelopes, axis=0)
-    shown, folded = entries, entries[:0]
-    if len(entries) > _SHOWN:
-        ends = _SHOWN // 2
-        shown, folded = entries[:ends] + entries[-ends:], entries[ends:-ends]
-    best = entries[0]
-    words = f"Precision over recall of {amount(len(entries), 'class', 'classes')}, and the mean"
-    if known(average_precisions[order[0]]):
-        words += f"; highest: {best['name']}, AP {best['value']} %"
-    return {
-        "curves": entries,
-        "by_name": sorted(entries, key=lambda entry: entry["name"].casefold()),
-        "mean": line(mean),
-        "many": len(entries) > _BESIDE,
-        "shown": shown,
-        "folded": folded,
-        "words": words,
-    }
-
-
-def classes_view(
-    classes: ClassTable, average_precisions: np.ndarray, figure: str
-) -> dict[str, Any]:
+def classes_view(analysis: Analysis, gallery: Gallery, figure: str) -> dict[str, Any]:
     """The table of classes, the best first.
 
     Parameters
     ----------
-    average_precisions
-        (classes,) float64, those of the protocol.
     figure
-        Their name in the protocol. If they differ from the AP at the IoU of the matches, the table
-        shows both.
+        The name of the average precision in the protocol. If it differs from the AP at the IoU of
+        the matches, the table shows both.
     """
-    columns = [
-        _column("AP", figure, average_precisions, points, bar=True),
-        _column("Objects", "objects that count", classes.objects, count),
-        _column("Found", "% of the objects found at any score", classes.recalls, points),
-        _column("True", "true detections at any score", classes.true, count),
-        _column("False", "false detections at any score", classes.false, count),
-        _column("Best F1", "best harmonic mean of precision and recall", classes.f1, points, True),
-        _column("at score", "the score threshold of the best F1", classes.thresholds, _score),
-    ]
-    half = classes.average_precisions
-    if not np.allclose(average_precisions, half, rtol=0, atol=1e-9, equal_nan=True):
-        columns.insert(1, _column("AP50", "average precision at IoU 0.5", half, points))
+    average_precisions = analysis.average_precisions
+    columns = _columns(analysis, gallery, figure)
+    names = analysis.dataset.class_names
     unknown = np.isnan(average_precisions)
     order = np.lexsort((np.where(unknown, 0, -average_precisions), unknown)).tolist()
     rows = [
         {
             "label": label,
-            "name": classes.names[label],
-            "cells": [
-                {
-                    "value": f"{values[label]:.9g}" if known(float(values[label])) else "",
-                    "text": write(values[label]),
-                    "part": width(float(values[label])) if column["bar"] else None,
-                }
-                for column, values, write in columns
-            ],
+            "name": names[label],
+            "cells": [_cell(column, label) for column in columns],
         }
         for label in order
     ]
     heads = [{"name": "Class", "hint": "", "number": False, "sorted": None}]
-    heads += [{**column, "number": True, "sorted": None} for column, _, _ in columns]
+    heads += [
+        {"name": column.name, "hint": column.hint, "number": True, "sorted": None}
+        for column in columns
+    ]
     heads[1]["sorted"] = "descending"
-    key = (
-        "Figures are in %, except counts and scores. Found, true and false include all scores, at "
-    )
-    key += "the IoU threshold of the protocol (for COCO, its first)."
+    key = "AP and best F1 are in %."
+    if known(analysis.point.threshold):
+        key += (
+            " Found, missed and false count at scores of at least "
+            f"{analysis.point.threshold:.3g}, at the IoU threshold of the protocol (for COCO, its "
+            "first)."
+        )
     return {"columns": heads, "rows": rows, "key": key}
 
 
-def _column(
-    name: str, hint: str, values: np.ndarray, write: Callable[[Any], str], bar: bool = False
-) -> tuple[dict[str, Any], np.ndarray, Callable[[Any], str]]:
-    return {"name": name, "hint": hint, "bar": bar}, values, write
+def _columns(analysis: Analysis, gallery: Gallery, figure: str) -> list[_Column]:
+    classes, average_precisions = analysis.explanation.classes, analysis.average_precisions
+    columns = [
+        _Column("AP", figure, average_precisions, points, bar=True),
+        _Column("Objects", "objects that count", classes.objects, count),
+        *_outcomes(analysis, gallery),
+        _Column("Best F1", "best harmonic mean of precision and recall", classes.f1, points, True),
+        _Column("at score", "the score threshold of the best F1", classes.thresholds, _score),
+    ]
+    half = classes.average_precisions
+    if not np.allclose(average_precisions, half, rtol=0, atol=1e-9, equal_nan=True):
+        columns.insert(1, _Column("AP50", "average precision at IoU 0.5", half, points))
+    return columns
+
+
+def _outcomes(analysis: Analysis, gallery: Gallery) -> list[_Column]:
+    """What is found, missed and reported falsely at the operating point, with its pictures."""
+    point, names = analysis.point, analysis.dataset.class_names
+    of_detection, of_object = analysis.table.labels, analysis.dataset.all_truths.labels
+    found, missed, false = [], [], []
+    for label, name in enumerate(names):
+        rows = point.true[of_detection[point.true] == label]
+        found.append(gallery.link(_objects(len(rows), name, "found"), detections=rows))
+        rows = point.missed[of_object[point.missed] == label]
+        missed.append(gallery.link(_objects(len(rows), name, "missed"), objects=rows))
+        rows = point.false[of_detection[point.false] == label]
+        words = f"{name}: {amount(len(rows), 'false detection')}"
+        false.append(gallery.link(words, detections=rows))
+    return [
+        _Column("Found", "objects found", point.class_found, count, links=found),
+        _Column("Missed", "objects missed", point.class_missed, count, links=missed),
+        _Column("False", "false detections", point.class_false, count, links=false),
+    ]
+
+
+def _objects(number: int, name: str, fate: str) -> str:
+    return f"{name}: {amount(number, 'object')} {fate}"
+
+
+def _cell(column: _Column, label: int) -> dict[str, Any]:
+    value = column.values[label]
+    return {
+        "value": f"{value:.9g}" if known(float(value)) else "",
+        "text": column.write(value),
+        "part": width(float(value)) if column.bar else None,
+        "link": column.links[label] if column.links else None,
+    }
 
 
 def _score(value: float) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from eval.report.content.analysis import Analysis
+from eval.report.content.gallery import Gallery, Link
 from eval.report.content.words import count, known, points, width
 from eval.why.confusion import Confusion
 from eval.wording import amount
@@ -13,25 +17,61 @@ MOST_CLASSES = 25
 _LONGEST_LIST = 15
 
 
-def confusion_view(confusion: Confusion) -> dict[str, Any] | None:
+def confusion_view(analysis: Analysis, gallery: Gallery) -> dict[str, Any] | None:
     """The matrix in % of each row, and the most frequent pairs; None without content."""
+    confusion = analysis.explanation.confusion
     if not confusion.counts.any() or not known(confusion.threshold):
         return None
-    pairs = confusion.top[:_LONGEST_LIST]
+    pairs, names = confusion.top[:_LONGEST_LIST], confusion.names
+    cells = _Cells(analysis, gallery)
     return {
-        "columns": [*confusion.names, "missed"],
-        "matrix": _matrix(confusion) if len(confusion.names) <= MOST_CLASSES else None,
+        "columns": [*names, "missed"],
+        "matrix": _matrix(confusion, cells) if len(names) <= MOST_CLASSES else None,
         "pairs": [
             {
                 "object": pair.true,
                 "taken": pair.predicted,
                 "count": count(pair.times),
                 "width": width(pair.times, pairs[0].times),
+                "link": cells.link(names.index(pair.true), names.index(pair.predicted)),
             }
             for pair in pairs
         ],
         "key": _key(confusion),
     }
+
+
+class _Cells:
+    """The pictures behind the cells of the matrix."""
+
+    def __init__(self, analysis: Analysis, gallery: Gallery) -> None:
+        confusion, truths = analysis.explanation.confusion, analysis.dataset.all_truths
+        self._confusion, self._gallery = confusion, gallery
+        background = len(confusion.names)
+        self._rows = np.append(truths.labels, background)[confusion.taken]
+        self._columns = analysis.table.labels[confusion.rows]
+        self._missed = truths.labels[confusion.missed]
+
+    def link(self, row: int, column: int) -> Link | None:
+        """The pictures of one cell, with the boxes of its detections and objects."""
+        confusion, last = self._confusion, len(self._confusion.names)
+        words = describe_cell(confusion, row, column)
+        if column == last:
+            missed = confusion.missed[self._missed == row]
+            return self._gallery.link(words, objects=missed)
+        inside = (self._rows == row) & (self._columns == column)
+        objects = confusion.taken[inside] if row < last else ()
+        return self._gallery.link(words, detections=confusion.rows[inside], objects=objects)
+
+
+def describe_cell(confusion: Confusion, row: int, column: int) -> str:
+    """What a cell counts, as a phrase."""
+    names, counts = confusion.names, confusion.counts[row]
+    number, last = int(counts[column]), len(names)
+    if row == last:
+        return f"{amount(number, 'detection')} of {names[column]} on background"
+    fate = "missed" if column == last else f"detected as {names[column]}"
+    return f"{number:,} of {amount(int(counts.sum()), names[row] + ' object')} {fate}"
 
 
 def _key(confusion: Confusion) -> str:
@@ -46,39 +86,35 @@ def _key(confusion: Confusion) -> str:
     return rows + "detections on background. " + text
 
 
-def _matrix(confusion: Confusion) -> list[dict[str, Any]]:
+def _matrix(confusion: Confusion, links: _Cells) -> list[dict[str, Any]]:
     classes = len(confusion.names)
     names = [*confusion.names, "background"]
     rows = []
     for row, counts in enumerate(confusion.counts):
         total = int(counts.sum())
         most = max(int(counts.max()), 1)
-        cells = []
+        cells: list[dict[str, Any]] = []
         for column, number in enumerate(counts.tolist()):
+            if not number:
+                cells.append({"text": "", "kind": "", "shade": None, "words": "", "link": None})
+                continue
             # Objects are in % of their class; background has no total, so it is in numbers.
             share = number / (total or 1)
             text = _percent(share) if row < classes else count(number)
             shade = share if row < classes else 0.6 * number / most
-            words = _words(names, row, column, number, total)
-            cells.append(_cell(number, text, shade, row == column, words))
+            kind = "right" if row == column else "wrong"
+            cells.append(
+                {
+                    "text": text,
+                    "kind": kind,
+                    "shade": round(max(shade, 0.12), 2),
+                    "words": describe_cell(confusion, row, column),
+                    "link": links.link(row, column),
+                }
+            )
         rows.append({"name": names[row], "edge": row == classes, "cells": cells})
     return rows
 
 
 def _percent(share: float) -> str:
     return "<1" if 0 < share < 0.005 else points(share, 0)
-
-
-def _cell(number: int, text: str, shade: float, right: bool, words: str) -> dict[str, Any]:
-    if not number:
-        return {"text": "", "kind": "", "shade": None, "words": ""}
-    kind = "right" if right else "wrong"
-    return {"text": text, "kind": kind, "shade": round(max(shade, 0.12), 2), "words": words}
-
-
-def _words(names: list[str], row: int, column: int, number: int, total: int) -> str:
-    last = len(names) - 1
-    if row == last:
-        return f"{amount(number, 'detection')} of {names[column]} on background"
-    fate = "missed" if column == last else f"detected as {names[column]}"
-    return f"{number:,} of {amount(total, names[row] + ' object')} {fate}"

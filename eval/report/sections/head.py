@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from eval.evaluate import Report
-from eval.matching import CUT, FALSE, IGNORED, TRUE
+from eval.matching import CUT, IGNORED
 from eval.report.content.analysis import Analysis
-from eval.report.content.words import DASH, count, interval, known, points, sentence, width
+from eval.report.content.words import interval, known, points, sentence, width
 from eval.wording import amount
 
 NAMES = {
@@ -53,7 +53,6 @@ def head(analysis: Analysis, notes: list[str]) -> dict[str, Any]:
         "main_name": main_name(report),
         "interval": interval(*bounds) if bounds else "",
         "meaning": _meaning(report),
-        "facts": _facts(analysis),
         "others": [
             (name, points(value))
             for name, value in report.stats.items()
@@ -110,24 +109,17 @@ def _labels(low: dict[str, Any], high: dict[str, Any]) -> list[dict[str, Any]]:
     return [spans[0][2], spans[1][2]]
 
 
-def _facts(analysis: Analysis) -> list[tuple[str, str]]:
-    table, dataset, matches = analysis.table, analysis.dataset, analysis.matches
-    counted = int(matches.counted.sum())
-    found = int(matches.found[matches.counted].sum())
-    return [
-        ("images", count(len(dataset))),
-        ("classes", count(len(dataset.class_names))),
-        ("objects", count(counted)),
-        ("of them found", f"{points(found / counted, 0)} %" if counted else DASH),
-        ("detections", count(len(table))),
-        ("of them true", count(int((matches.outcomes == TRUE).sum()))),
-        ("false", count(int((matches.outcomes == FALSE).sum()))),
-    ]
-
-
 def _run(analysis: Analysis) -> list[tuple[str, str]]:
     table, dataset, matches = analysis.table, analysis.dataset, analysis.matches
-    rows = [("Detections", table.source), ("Ground truth", dataset.source)]
+    objects, classes = int(matches.counted.sum()), len(dataset.class_names)
+    rows = [
+        ("Detections", f"{table.source}: {amount(len(table), 'detection')} at any score"),
+        (
+            "Ground truth",
+            f"{dataset.source}: {amount(len(dataset), 'image')}, {amount(objects, 'object')} of "
+            f"{amount(classes, 'class', 'classes')}",
+        ),
+    ]
     left_out = [
         (len(matches.counted) - int(matches.counted.sum()), "ignored object"),
         (int((matches.outcomes == IGNORED).sum()), "ignored detection"),

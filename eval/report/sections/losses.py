@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.words import count, difference, points, width
-from eval.why.misses import Misses
-from eval.why.tide import KINDS, NOT_EVALUATED, Tide
+from eval.report.content.analysis import Analysis
+from eval.report.content.gallery import Gallery
+from eval.report.content.operating_point import OTHER, OperatingPoint
+from eval.report.content.words import DASH, count, difference, known, points, width
+from eval.why.misses import REASONS, Misses
+from eval.why.tide import NOT_EVALUATED, Tide
 from eval.wording import amount
 
 # The kinds of error of TIDE, and their descriptions.
@@ -26,6 +29,7 @@ _REASONS = {
     "Both": "box poorly placed, and an object of another class",
     "Dupe": "duplicate",
     "Bkg": "no annotated object there",
+    OTHER: "false under the protocol's own matching",
 }
 
 
@@ -39,23 +43,27 @@ _STAGES = (
 )
 
 
-def losses_view(tide: Tide, misses: Misses | None) -> dict[str, Any]:
+def losses_view(analysis: Analysis, gallery: Gallery) -> dict[str, Any]:
     """The cost of each kind of error as bars, and with traces the stages that objects passed."""
-    return {**tide_view(tide), "funnel": funnel(misses) if misses and misses.objects else None}
+    why, misses = analysis.explanation, analysis.explanation.misses
+    view = tide_view(why.tide, analysis.point, gallery)
+    return {**view, "funnel": funnel(misses, gallery) if misses and misses.objects else None}
 
 
-def funnel(misses: Misses) -> dict[str, Any]:
+def funnel(misses: Misses, gallery: Gallery) -> dict[str, Any]:
     """The number of objects left after each stage of a proposal pipeline."""
     left = misses.objects
-    steps = [_step("objects", "", left, left, left)]
+    steps: list[dict[str, Any]] = [_step("objects", "", left, left, left)]
     for reason, name, hint in _STAGES:
         before, left = left, left - misses.counts[reason]
-        steps.append(_step(name, hint, left, before, misses.objects))
+        lost = np.flatnonzero(misses.reasons == REASONS.index(reason))
+        link = gallery.link(f"{amount(len(lost), 'object')} lost: {reason}", objects=lost)
+        steps.append({**_step(name, hint, left, before, misses.objects), "link": link})
     note = f"At a score threshold of {misses.threshold:.3g}, which has the best F1 of all classes "
     note += "together. An object is lost at the first stage that it does not pass."
     if misses.counts["unknown"]:
-        lost = amount(misses.counts["unknown"], "missed object")
-        note += f" The traces give no stage for {lost}, which remain in all counts."
+        unknown = amount(misses.counts["unknown"], "missed object")
+        note += f" The traces give no stage for {unknown}, which remain in all counts."
     return {"steps": steps, "total": count(misses.objects), "note": note}
 
 
@@ -64,32 +72,53 @@ def _step(name: str, hint: str, left: int, before: int, whole: int) -> dict[str,
         "name": name,
         "hint": hint,
         "count": count(left),
+        "lost": count(before - left) if before > left else "",
+        "link": None,
         "share": points(left / whole),
         "width": width(left, whole),
         "before": width(before, whole),
     }
 
 
-def tide_view(tide: Tide) -> dict[str, Any]:
-    """The gain from repairing each kind of error, the largest first."""
+def tide_view(tide: Tide, point: OperatingPoint, gallery: Gallery) -> dict[str, Any]:
+    """The gain from repairing each kind of error, the largest first, and the errors kept."""
     order = sorted(_KINDS, key=lambda kind: -tide.gains[kind])
     most = max(max(tide.gains.values()), 1e-9)
     bars = [
         {
             "name": _KINDS[kind][0],
             "hint": _KINDS[kind][1],
-            "count": count(tide.counts[kind]),
+            **_kept_errors(kind, point, gallery),
             "gain": difference(tide.gains[kind]),
             "width": width(tide.gains[kind], most),
         }
         for kind in order
     ]
+    counted = ""
+    if known(point.threshold):
+        counted = f"Errors are counted at scores of at least {point.threshold:.3g}, gains at all. "
     return {
         "bars": bars,
-        "bar_note": f"{_own_figure(tide)} Gains overlap, so they do not add up. Without false "
-        f"detections: {difference(tide.false_positives)}; without missed objects: "
+        "bar_note": f"{counted}{_own_figure(tide)} Gains overlap, so they do not add up. Without "
+        f"false detections: {difference(tide.false_positives)}; without missed objects: "
         f"{difference(tide.false_negatives)}.",
     }
+
+
+def _kept_errors(kind: str, point: OperatingPoint, gallery: Gallery) -> dict[str, Any]:
+    """How many errors of a kind the operating point has, and their pictures."""
+    name, hint = _KINDS[kind]
+    if not known(point.threshold):
+        return {"count": DASH, "link": None}
+    if kind == "Miss":
+        words = f"{amount(len(point.alone), 'missed object')}: {hint}"
+        return {
+            "count": count(len(point.alone)),
+            "link": gallery.link(words, objects=point.alone),
+        }
+    rows = point.of_kind(kind)
+    words = f"{name}: {amount(len(rows), 'false detection')}, {hint}"
+    return {"count": count(len(rows)), "link": gallery.link(words, detections=rows)}
 
 
 def _own_figure(tide: Tide) -> str:
@@ -126,8 +155,7 @@ _SENTENCES = {
 }
 
 
-def reasons(tide: Tide, rows: np.ndarray) -> dict[int, str]:
-    """Why each of these detections (rows of the table) is false, in a few words."""
-    words = {KINDS.index(kind): text for kind, text in _REASONS.items()}
-    pairs = zip(rows.tolist(), tide.kinds[rows].tolist(), strict=True)
-    return {row: words[kind] for row, kind in pairs if kind in words}
+def reasons(point: OperatingPoint) -> dict[int, str]:
+    """Why each false detection (row of the table) is false, in a few words."""
+    pairs = zip(point.false.tolist(), point.kinds.tolist(), strict=True)
+    return {row: _REASONS[kind] for row, kind in pairs}

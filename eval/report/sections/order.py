@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.curves import class_curves
 from eval.report.content.analysis import Analysis
-from eval.report.content.pictures import groups
+from eval.report.content.gallery import Gallery, make_gallery
+from eval.report.content.photographs import PictureStore
 from eval.report.content.words import known, sentence
-from eval.report.content.worst import at_threshold
-from eval.report.sections.classes import classes_view, curves_view
+from eval.report.sections.classes import classes_view
 from eval.report.sections.comparison import comparison_view
 from eval.report.sections.confusion import confusion_view
+from eval.report.sections.curves import curves_view
 from eval.report.sections.head import main_name
 from eval.report.sections.losses import losses_view, reasons, tide_lead
 from eval.report.sections.methods import methods
 from eval.report.sections.scores import scores_view
 from eval.report.sections.sizes import sizes_view
+
+# A group with more pictures than this folds the others away.
+_SHOWN = 48
 
 
 class Section(NamedTuple):
@@ -30,7 +35,7 @@ class Section(NamedTuple):
     view: dict[str, Any] | None
 
 
-def sections(analysis: Analysis, pictures: list[dict[str, Any]]) -> list[Section]:
+def sections(analysis: Analysis, gallery: Gallery) -> list[Section]:
     """The sections that have content."""
     why, matches = analysis.explanation, analysis.matches
     table, names = analysis.table, analysis.dataset.class_names
@@ -43,14 +48,14 @@ def sections(analysis: Analysis, pictures: list[dict[str, Any]]) -> list[Section
             "Where average precision is lost",
             "Losses",
             tide_lead(why.tide),
-            losses_view(why.tide, why.misses) if matches.counted.any() else None,
+            losses_view(analysis, gallery) if matches.counted.any() else None,
         ),
         Section(
             "classes",
             "Class by class",
             "Classes",
             None,
-            classes_view(why.classes, analysis.average_precisions, main_name(analysis.report)),
+            classes_view(analysis, gallery, main_name(analysis.report)),
         ),
         Section(
             "curves",
@@ -71,16 +76,16 @@ def sections(analysis: Analysis, pictures: list[dict[str, Any]]) -> list[Section
             "Confusion of classes",
             "Confusion",
             None,
-            confusion_view(why.confusion),
+            confusion_view(analysis, gallery),
         ),
         Section("scores", "Scores", "Scores", None, scores_view(why.calibration, table, matches)),
         Section(
             "pictures",
-            "The worst images",
-            "Worst images",
+            "All images, the worst first",
+            "Images",
             f"Detections with a score of at least {threshold:.3g}, the threshold with the best F1 "
             "of all classes together.",
-            {"groups": pictures} if pictures else None,
+            {"groups": gallery.groups, "shown": _SHOWN} if gallery.groups else None,
         ),
         Section(
             "comparison",
@@ -96,17 +101,13 @@ def sections(analysis: Analysis, pictures: list[dict[str, Any]]) -> list[Section
     return [section for section in all_sections if section.view is not None]
 
 
-def pictures_of(
-    analysis: Analysis, folder: str | os.PathLike[str] | None
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Groups of images, and a note if no image could be read."""
-    threshold = analysis.explanation.classes.overall.threshold
-    if folder is None or not known(threshold):
-        return [], []
-    table, dataset = analysis.table, analysis.dataset
-    kept = at_threshold(table, dataset, analysis.matches, threshold)
-    why = reasons(analysis.explanation.tide, kept.false)
-    pictures = groups(table, dataset, kept, folder, why)
-    if pictures or not len(kept.false) + len(kept.missed):
-        return pictures, []
-    return [], [f"{os.fspath(folder)}: no image could be read, so the page shows none"]
+def gallery_of(
+    analysis: Analysis, folder: str | os.PathLike[str] | None, store: PictureStore
+) -> Gallery:
+    """The pictures of the run; none without a folder or an operating point."""
+    point = analysis.point
+    if folder is None or not known(point.threshold):
+        return Gallery()
+    return make_gallery(
+        analysis.table, analysis.dataset, point, reasons(point), Path(folder), store.address
+    )

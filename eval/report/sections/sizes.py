@@ -15,7 +15,8 @@ _TITLES = {"COCO": "By COCO's sizes", "side": "By the data set's own sizes", "ra
 def sizes_view(buckets: tuple[Buckets, ...]) -> dict[str, Any] | None:
     """One small table for each division of the objects; None if there are no objects."""
     tables = [_table(part) for part in buckets if part.objects.sum()]
-    return {"tables": tables} if tables else None
+    key = "Found is the share of the objects that are found at any score, in %, as is AP."
+    return {"tables": tables, "key": key} if tables else None
 
 
 def _table(part: Buckets) -> dict[str, Any]:

@@ -51,10 +51,15 @@ def test_by_hand(tmp_path: Path) -> None:
         [1, 1, 0, 0],  # background
     ]
     assert [tuple(pair) for pair in result.top] == [("dog", "cow", 2)]
+    assert result.rows.tolist() == [0, 1, 2, 3, 4, 6]  # without the ignored one, and 0.1
+    assert result.taken.tolist() == [0, 1, -1, 2, -1, 3]
+    assert result.missed.tolist() == []
     higher = at(tmp_path, 0.65)
+    assert higher.taken.tolist() == [0, 1, -1] and higher.missed.tolist() == [2, 3]
     assert higher.counts.tolist() == [[1, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 1, 0, 0]]
     assert at(tmp_path, 0.5, most=0).top == ()
     plain = json.loads(json.dumps(result.to_dict()))
+    assert "rows" not in plain
     assert plain["top"] == [{"true": "dog", "predicted": "cow", "times": 2}]
 
 
