@@ -20,6 +20,7 @@ TOP_LEVEL = {"detector", "eval", "proposals", "rcnn_kernels"}
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-contrib-python-headless",
+    "pillow_heif": "pillow-heif",
     "rich_argparse": "rich-argparse",
     "yaml": "PyYAML",
 }

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
+from detector.extras import require
 from detector.files.names import nearest_name, printable
 
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of ISO/IEC 23008-12, in bytes 8 to 12 of a file
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 500_000_000  # a decoded picture of this size fills 2 GB
 MAX_PIXELS_VARIABLE = "DETECT_MAX_PIXELS"  # environment variable for another limit
 
@@ -140,7 +143,7 @@ def _whole(source: Any, name: str) -> IO[bytes]:
 
 
 def _recognise(file: IO[bytes], name: str) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
         start = file.read(16)
@@ -153,7 +156,9 @@ def _recognise(file: IO[bytes], name: str) -> Image.Image:
         raise DetectorError(f"{name}: the file is empty; copy or download it again")
     try:
         with without_pillow_limit:
-            return Image.open(file)
+            return _identify(file, start, name)
+    except DetectorError:
+        raise
     except UnidentifiedImageError:
         raise DetectorError(
             f"{name}: not a picture that can be read (it begins with {start!r}); "
@@ -161,6 +166,27 @@ def _recognise(file: IO[bytes], name: str) -> Image.Image:
         ) from None
     except Exception as error:  # a decoder may raise anything for a damaged header
         raise damaged(name, error) from error
+
+
+def _identify(file: IO[bytes], start: bytes, name: str) -> Image.Image:
+    """Open a picture by Pillow, which reads HEIC once pillow-heif is registered."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        if start[4:8] != b"ftyp" or start[8:12] not in HEIC_BRANDS:
+            raise
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        require("heic", f"{name}: reading HEIC pictures")
+        raise
+    register_heif_opener()
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        raise damaged(name, ValueError("not a whole HEIC file")) from None
 
 
 def _check(image: Image.Image, name: str, limit: int) -> None:
