@@ -28,6 +28,11 @@ def results_in_order(
     for place, source in enumerate(each_picture(sources)):
         result: Result | DetectorError
         try:
+            if isinstance(source, (list, tuple)):
+                raise DetectorError(
+                    f"a {type(source).__name__} is no picture; yield pictures, or batches of them, "
+                    "without labels"
+                )
             result = function(source)
         except (DetectorError, ProposalError) as error:
             is_path = isinstance(source, (str, os.PathLike))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # The EXIF tag "Software" of every picture that is written here, which distinguishes drawings from
-# photographs. BMP files have no such tag.
+# photographs. BMP files have no tags, so the same words follow the pixels, where no reader looks.
 SOFTWARE, DRAWN = 305, "drawn by detect"
 # Pillow writes the tag near the start of JPEG and PNG files and near the end of WebP and TIFF ones.
 NEAR_EDGE = 256  # bytes
@@ -52,6 +52,9 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     try:
         with replacing(target) as temporary:
             Image.fromarray(image).save(temporary, format=format_name, exif=exif, **options)
+            if format_name == "BMP":
+                with open(temporary, "ab") as file:
+                    file.write(DRAWN.encode())
     except OSError as error:
         reason = error.strerror or error
         remedy = "name an existing folder that is writable"

@@ -158,7 +158,7 @@ class Detections:
         Raises
         ------
         DetectorError
-            The machine has no viewer.
+            The machine has no screen or no viewer.
         """
         from detector.results.display import show
 

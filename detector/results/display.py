@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 
 import numpy as np
@@ -19,7 +20,7 @@ def show(image: np.ndarray) -> None:
     Raises
     ------
     DetectorError
-        Outside a notebook, on a machine without a picture viewer.
+        Outside a notebook, on a machine without a screen or a picture viewer.
     """
     if in_notebook():
         notebook = importlib.import_module("IPython.display")
@@ -27,10 +28,10 @@ def show(image: np.ndarray) -> None:
         return
     from PIL import Image, ImageShow
 
-    if not ImageShow.show(Image.fromarray(image)):
+    if not _has_screen() or not ImageShow.show(Image.fromarray(image)):
         raise DetectorError(
-            "no program that shows pictures was found on this machine; "
-            "write the picture with save(path) and open the file"
+            "this machine has no screen or no program that shows pictures; "
+            "write the picture with save(path) and open the file elsewhere"
         )
 
 
@@ -59,3 +60,9 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
+
+
+def _has_screen() -> bool:
+    """False on Linux without a display server, where viewers start and fail."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)

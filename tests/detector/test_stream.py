@@ -93,6 +93,12 @@ def test_without_return_exceptions_a_failure_ends_the_results(detector: Detector
     assert list(results) == []
 
 
+def test_a_loader_that_yields_labels_too_is_told_to_leave_them_out(detector: Detector) -> None:
+    pairs = [(picture, 1) for picture in PICTURES]
+    with pytest.raises(DetectorError, match=r"sources\[0\]: a tuple is no picture; yield pictures"):
+        next(detector.stream(pairs))  # type: ignore[call-overload]
+
+
 def test_an_error_of_the_source_itself_is_not_hidden(detector: Detector) -> None:
     def broken() -> Iterator[np.ndarray]:
         yield PICTURES[0]

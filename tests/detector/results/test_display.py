@@ -69,17 +69,26 @@ class Viewer(ImageShow.Viewer):
 def test_show_opens_the_system_s_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = Viewer()
     monkeypatch.setattr(ImageShow, "_viewers", [viewer])
+    monkeypatch.setenv("DISPLAY", ":0")
     make().show()
     assert [picture.size for picture in viewer.shown] == [(500, 300)]
 
 
-def test_show_without_a_viewer_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageShow, "_viewers", [])
-    with pytest.raises(DetectorError, match=r"no program that shows pictures.*save\(path\)"):
+@pytest.mark.parametrize(("display", "viewers"), [(":0", []), ("", [Viewer()])])
+def test_show_without_a_viewer_names_the_remedy(
+    display: str, viewers: list[Viewer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(ImageShow, "_viewers", viewers)
+    with pytest.raises(
+        DetectorError, match=r"no screen or no program that shows pictures.*save\(path\)"
+    ):
         make().show()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif"])
 def test_save_never_overwrites_a_photograph(tmp_path: Path, suffix: str) -> None:
     photograph = tmp_path / f"cat{suffix}"
     Image.fromarray(make().draw()).save(photograph)
