@@ -86,7 +86,11 @@ def write_voc(
         (annotations / f"{stem_of(name)}.xml").write_text(text, encoding="utf-8")
     lines = "".join(f"{stem_of(name)}\n" for name in names)
     (lists / f"{split}.txt").write_text(lines, encoding="utf-8")
-    return _losses(images)
+    others = sum(not name.endswith(".jpg") for name in names)
+    return (
+        *_losses(images),
+        *counted({"pictures other than .jpg, which the devkit does not find": others}),
+    )
 
 
 def _name(file_name: str) -> str:

@@ -8,6 +8,7 @@ import json
 import string
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from PIL import Image
 
 from eval import Dataset, EvaluationError, read_detections
 from eval.datasets import ImageRecord, group_by_image
+from eval.detections import DetectionTable
 from eval.formats.coco_json import read_coco
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.yolo import read_yolo_results
 from eval.formats.voc import read_voc
 from eval.formats.writing import coco, csv, voc, yolo
-from eval.formats.writing.labelled_image import LabelledImage
+from eval.formats.writing.labelled_image import LabelledImage, labelled_images
 from eval.formats.yolo import read_yolo
 
 NAMES = ("dog", "no", 'it\'s: a "cat" & <b>', "1", "Käse, 犬")  # YAML or XML could misread them
@@ -182,6 +184,45 @@ def test_yolo_returns_float32_boxes_to_the_last_bit(side: int, ends: list[float]
     if low > 4:
         assert np.float32(centre * side - extent * side / 2) == low
         assert np.float32(centre * side + extent * side / 2) == high
+
+
+def test_detections_of_an_image_keep_their_order() -> None:
+    """Ties are broken by the order in the file; a sort that is not stable would change it."""
+    dataset = data_set([LabelledImage(f"{k}.jpg", 9, 9, [], []) for k in range(2)])
+    rows = np.arange(200)
+    table = DetectionTable(rows % 2, rows * 0, np.zeros((200, 4)), rows / 200.0)
+    for number, image in enumerate(labelled_images(dataset, table)):
+        assert image.scores is not None
+        assert image.scores.tolist() == (rows[rows % 2 == number] / 200).tolist()
+
+
+@settings(max_examples=20, deadline=None)
+@given(images=labelled())
+def test_supervision_reads_the_same_boxes_in_each_format(images: list[LabelledImage]) -> None:
+    datasets = pytest.importorskip("supervision").DetectionDataset
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        roots = [Path(folder, name) for name in ("coco", "yolo", "voc")]
+        kept = [replace(i, boxes_xyxy=i.boxes_xyxy[~i.crowd], labels=i.labels[~i.crowd],
+                        difficult=None, crowd=None, areas=None) for i in images]  # fmt: skip
+        coco.write_coco(kept, NAMES, range(5), roots[0])
+        yolo.write_yolo(kept, NAMES, roots[1])
+        voc.write_voc(kept, NAMES, roots[2])
+        for root, of in zip(roots, (coco, yolo, voc), strict=True):
+            save_pictures(kept, root, of.picture_path)
+        read = [
+            datasets.from_coco(f"{roots[0]}/train", f"{roots[0]}/annotations/instances_train.json"),
+            datasets.from_yolo(
+                f"{roots[1]}/images/train", f"{roots[1]}/labels/train", f"{roots[1]}/data.yaml"
+            ),
+            datasets.from_pascal_voc(f"{roots[2]}/JPEGImages", f"{roots[2]}/Annotations"),
+        ]
+        for dataset, root, of in zip(read, roots, (coco, yolo, voc), strict=True):
+            for image in kept:
+                found = dataset.annotations[str(root / of.picture_path(image.file_name, "train"))]
+                names = [dataset.classes[label] for label in found.class_id]
+                assert names == [NAMES[label] for label in image.labels]
+                boxes = np.reshape(found.xyxy, (-1, 4))
+                np.testing.assert_allclose(boxes, image.boxes_xyxy, rtol=0, atol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)

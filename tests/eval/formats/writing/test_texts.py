@@ -114,6 +114,13 @@ def test_label_studio_has_percentages() -> None:
     assert len(truth["annotations"][0]["result"]) == 3 and "predictions" not in truth
 
 
+def test_label_studio_cuts_at_the_border() -> None:
+    boxes = [[-10, 50, 50, 120], [200, 0, 220, 10]]
+    (task,) = label_studio_tasks([LabelledImage("b.jpg", 200, 100, boxes, [0, 0])], NAMES)
+    (region,) = task["annotations"][0]["result"]
+    assert [region["value"][side] for side in ("x", "y", "width", "height")] == [0, 50, 25, 50]
+
+
 @pytest.mark.parametrize("arrays", [{"labels": [0]}, {"scores": [0.5]}, {"crowd": [0, 0, 1]}])
 def test_arrays_must_fit_each_other(arrays: dict[str, list[float]]) -> None:
     values = {"boxes_xyxy": [[0, 0, 1, 1], [1, 1, 2, 2]], "labels": [0, 1], **arrays}
