@@ -26,6 +26,7 @@ EXACT = 2**53  # larger ids are rounded by programs that store them as floating 
 COCO_DETECTIONS = 100  # per class and image; the COCO protocol ignores any further ones
 # A box is slightly outside its image by at most this many pixels, or percent of the longer side.
 SLIGHTLY = 2
+ROUNDED = 0.005  # pixels outside that are no fault: what YOLO's fractions of six digits round away
 
 
 class Finding(NamedTuple):
@@ -113,11 +114,11 @@ def box_smells(boxes: Boxes, source: str) -> Iterator[Finding]:
     known = ~np.isnan(boxes.limits).any(axis=1)
     over = np.where(known, np.maximum(-starts, ends - boxes.limits).max(axis=1), 0)
     slack = np.maximum(SLIGHTLY, SLIGHTLY / 100 * boxes.limits.max(axis=1))
-    slight = (over > 0) & (over <= slack)
+    slight = (over > ROUNDED) & (over <= slack)
     sorts = (
         ("box with a negative side", (sides < 0).any(axis=1), "a side is below 0"),
         ("empty box", (sides == 0).any(axis=1), "a side is 0: almost nothing can match it"),
-        ("box outside its image", (over > 0) & ~slight, "it reaches outside its image"),
+        ("box outside its image", (over > slack), "it reaches outside its image"),
         ("box slightly outside its image", slight, "it reaches outside its image"),
     )
     for kind, rows, what in sorts:

@@ -61,9 +61,14 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def splits_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Those of SPLITS and trainval that data.yaml names or that have the usual folders."""
+    """Those of SPLITS and trainval that data.yaml names or that have the usual folders.
+
+    A split to which data.yaml gives the folder of `train` is left out.
+    """
     home = home_of(path)
-    return tuple(n for n in ("trainval", *SPLITS) if home.entry(n) or _split(home, n))
+    found = {name: home.entry(name) for name in ("trainval", *SPLITS)}
+    same = {n for n, entry in found.items() if n != "train" and entry and entry == found["train"]}
+    return tuple(n for n in found if n not in same and (found[n] or _split(home, n)))
 
 
 def find_folders(home: Home, split: str | None) -> tuple[Path, Path, str]:

@@ -69,6 +69,14 @@ def test_how_far_outside(tmp_path: Path) -> None:
         assert kind in [finding.kind for finding in findings]
 
 
+def test_a_border_that_was_rounded_is_no_fault(tmp_path: Path) -> None:
+    """(25 + 25 / 2) / 50 px in fractions of six digits may end 0.000075 px beyond the image."""
+    findings = check_truth(
+        tmp_path, changed(TRUTH, (("annotations", 0, "bbox"), [25, 2, 25.000075, 20]))
+    )
+    assert not [f for f in findings if "outside" in f.kind]
+
+
 def test_results_alone_give_no_warnings_about_boxes_outside(tmp_path: Path) -> None:
     alone = saved(tmp_path, "results.json", changed(RESULTS, ((0, "bbox"), [-3, 2, 30, 20])))
     assert warnings(check(alone)) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eval import EvaluationError
-from eval.formats.splits import training_split
+from eval.formats.splits import splits_of_data, training_split
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,30 @@ def test_a_folder_with_evaluation_splits_alone_is_refused(tmp_path: Path) -> Non
         EvaluationError, match=r"no split is called train or trainval; .* --split: test, val"
     ):
         training_split(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (["train", "val", "trainval", "test", "cat_train"], ("train", "val", "test")),
+        (["trainval", "test"], ("trainval", "test")),
+        (["day"], (None,)),
+        ([], (None,)),
+    ],
+)
+def test_the_splits_hold_every_image_once(
+    names: list[str], parts: tuple[str | None, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "ImageSets" / "Main" / f"{name}.txt").touch()
+    assert splits_of_data(tmp_path) == parts
+
+
+def test_a_val_that_is_the_train_split_is_no_second_split(tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind / "train").mkdir(parents=True)
+    data = tmp_path / "data.yaml"
+    data.write_text("train: images/train\nval: images/train\nnames: [a]\n")
+    assert splits_of_data(tmp_path) == splits_of_data(data) == ("train",)
+    assert training_split(data) == "train"
