@@ -112,5 +112,5 @@ def _places(folder: Path, record: ImageRecord) -> tuple[Path, Path]:
 
 def _jpeg(image: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    image.save(file, "JPEG", quality=_QUALITY, optimize=True)
     return file.getvalue()

@@ -9,6 +9,7 @@
     pictures: figures.map((_, index) => ({ number: index + 1, boxes: [] })),
   };
   const nearby = 10; // small pictures on each side of the current one
+  const text = (number) => number.toLocaleString("en");
   let shown = everything;
   let position = 0;
 
@@ -46,7 +47,7 @@
     copy.classList.toggle("with-meant", boxes.length > 0);
     part("stage").replaceChildren(copy);
     part("title").textContent = shown.title;
-    part("position").textContent = `${position + 1} / ${shown.pictures.length}`;
+    part("position").textContent = `${text(position + 1)} / ${text(shown.pictures.length)}`;
     part("file").textContent = figure.querySelector("figcaption .soft").textContent;
     part("boxes").replaceChildren(...drawn.map(describe).reverse()); // errors first
     part("back").ariaDisabled = String(position === 0);
@@ -75,11 +76,13 @@
     const image = figures[shown.pictures[place].number - 1].querySelector("img");
     const button = document.createElement("button");
     button.type = "button";
-    button.ariaLabel = `Picture ${place + 1}`;
+    button.ariaLabel = `Picture ${text(place + 1)}`;
     button.ariaCurrent = place === position ? "true" : null;
     const small = new Image();
     small.alt = "";
     small.src = image.src;
+    small.width = image.getAttribute("width"); // the row is laid out before the picture is decoded
+    small.height = image.getAttribute("height");
     button.append(small);
     button.addEventListener("click", () => move(place));
     const entry = document.createElement("li");

@@ -77,6 +77,15 @@ def test_page_has_every_section_and_is_well_formed(written: Path) -> None:
     assert "had a proposal" in page.text and "this run" not in page.text
 
 
+def test_lost_objects_lead_to_their_pictures(written: Path) -> None:
+    titles = [str(a["title"]) for tag, a in page_of(written).tags if tag == "a" and "title" in a]
+    lost = [int(title.split()[0]) for title in titles if " lost: " in title]
+    facts = json.loads((written / "report.json").read_bytes())
+    reasons = facts["explanation"]["misses"]["counts"]
+    assert sorted(lost) == sorted(n for name, n in reasons.items() if n and name != "unknown")
+    assert len(lost) >= 2
+
+
 def test_page_needs_nothing_but_itself(written: Path) -> None:
     page = page_of(written)
     pictures = 0

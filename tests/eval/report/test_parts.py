@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eval.report.content import charts, words
-from eval.report.content.worst import one_for_each_image
+from eval.report.content.worst import most_errors_first, one_for_each_image
 from eval.wording import amount
 
 
@@ -53,3 +53,9 @@ def test_worst_come_first_and_no_class_crowds_out_the_others() -> None:
         given.append(row)
     # The image of row 3 is shown already, the class of row 1 is shown twice already.
     assert given == [4, 2, 0]
+
+
+def test_images_with_the_most_errors_come_first() -> None:
+    false, missed = np.array([2, 2, 1]), np.array([2, 3, 1])
+    # Image 2 has three errors, image 1 two, image 3 one; images 0 and 4 have none.
+    assert most_errors_first(false, missed, count=5).tolist() == [2, 1, 3, 0, 4]
