@@ -2,8 +2,8 @@
 
     python benchmarks/claims.py --data instances_test.json evaluations/A evaluations/B ...
 
-Each row is compared with the one before it on the same draws of images (paired bootstrap). All rows
-are evaluated on the images that every run has done; the seconds come from the run folders.
+Each row is compared with the one before it on the same halves of the images. All rows are
+evaluated on the images that every run has done; the seconds come from the run folders.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import orjson
 
 from eval import Dataset, EvaluationError, evaluate, read_dataset
 from eval.matching import Matches
-from eval.why.bootstrap import Interval, bootstrap
 from eval.why.comparison import compare
+from eval.why.intervals import Interval, intervals
 
 HEAD = """\
 | run | mAP, IoU 0.5 (95 %) | gain on the row above | COCO AP | boxes, classified | s / image |
@@ -84,7 +84,7 @@ def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
         table.append(
             Row(
                 name=folder.name,
-                mean=bootstrap(scored[0], part, scored[1]).mean,
+                mean=intervals(scored[0], part, scored[1]).mean,
                 gain=compare(before, scored, part).mean if before else None,
                 coco=evaluate(found, part, protocol="coco").map,
                 proposals=mean(lines, "proposals"),

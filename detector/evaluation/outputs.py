@@ -65,12 +65,12 @@ def save_figures(path: Path, report: Report) -> None:
 
 def interval_lines(scored: Scored, part: Dataset) -> list[str]:
     """The line with the 95 % interval of mAP; none if the protocol matches at several IoUs."""
-    from eval.why.bootstrap import bootstrap
+    from eval.why.intervals import intervals
 
     report, table = scored
     if report.protocol == "coco" or report.matches is None or math.isnan(report.map):
         return []
-    mean = bootstrap(table, part, report.matches).mean
+    mean = intervals(table, part, report.matches).mean
     spread = f"{mean.low:.3f} to {mean.high:.3f} (95 %)"
     return [f"mAP {report.map:.3f}; on other samples of such pictures: {spread}"]
 

@@ -48,7 +48,7 @@ def document(analysis: Analysis) -> bytes:
 def class_rows(analysis: Analysis) -> list[dict[str, Any]]:
     """One row per class in the data set's order; fractions 0..1."""
     dataset, comparison = analysis.dataset, analysis.comparison
-    classes, drawn = analysis.explanation.classes, analysis.explanation.bootstrap
+    classes, drawn = analysis.explanation.classes, analysis.explanation.intervals
     point = analysis.point
     columns: dict[str, Any] = {
         "class": dataset.class_names,

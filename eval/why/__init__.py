@@ -10,13 +10,13 @@ from eval.curves import class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
-from eval.why.bootstrap import Bootstrap
-from eval.why.bootstrap import bootstrap as resample
 from eval.why.buckets import Buckets, all_buckets
 from eval.why.calibration import Calibration, calibration
 from eval.why.classes import ClassTable, class_table
 from eval.why.comparison import Comparison, compare
 from eval.why.confusion import Confusion, confusion
+from eval.why.intervals import Intervals
+from eval.why.intervals import intervals as measure_intervals
 from eval.why.misses import Misses, explain_misses
 from eval.why.tide import Tide, tide
 from eval.why.traces import ObjectTraces, read_traces
@@ -51,8 +51,8 @@ class Explanation:
         The kinds of error, and the AP that each costs.
     calibration
         Precision by score.
-    bootstrap
-        Confidence intervals of AP and mAP; None if draws are disabled.
+    intervals
+        95 % intervals of AP and mAP; None if draws are disabled.
     """
 
     protocol: str
@@ -64,7 +64,7 @@ class Explanation:
     confusion: Confusion
     tide: Tide
     calibration: Calibration
-    bootstrap: Bootstrap | None
+    intervals: Intervals | None
     misses: Misses | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def explain(
     dataset: Dataset,
     matches: Matches,
     *,
-    bootstrap: int = 1000,
+    draws: int = 1000,
     seed: int = 0,
     traces: ObjectTraces | None = None,
     several: Sequence[Matches] | None = None,
@@ -91,22 +91,22 @@ def explain(
         The detections and the ground truth.
     matches
         The protocol's matches, at IoU 0.5.
-    bootstrap, seed
-        The number of data sets drawn for confidence intervals, and the seed. There are no intervals
-        with 0 draws or without images.
+    draws, seed
+        The number of halves of the images drawn for 95 % intervals, and the seed. There are no
+        intervals with 0 draws or without images.
     traces
         What a proposal pipeline recorded about each object; None without such a record.
     several
-        Matches at several IoU thresholds. Confidence intervals are then those of the mean AP over
+        Matches at several IoU thresholds. The intervals are then those of the mean AP over
         these thresholds (COCO's AP) instead of the AP of `matches`.
     """
     curves = class_curves(matches, table, dataset)
     classes = class_table(curves, table, dataset, matches)
     threshold = classes.overall.threshold
-    drawn = None
-    if bootstrap and len(dataset):
+    bounds = None
+    if draws and len(dataset):
         used = matches if several is None else several
-        drawn = resample(table, dataset, used, draws=bootstrap, seed=seed)
+        bounds = measure_intervals(table, dataset, used, draws=draws, seed=seed)
     coco_sizes, sizes, shapes = all_buckets(curves, table, dataset, matches)
     return Explanation(
         protocol=matches.protocol,
@@ -118,7 +118,7 @@ def explain(
         confusion=confusion(table, dataset, matches, threshold=threshold),
         tide=tide(table, dataset, matches),
         calibration=calibration(table, dataset, matches),
-        bootstrap=drawn,
+        intervals=bounds,
         misses=None
         if traces is None
         else explain_misses(traces, matches, table, dataset, threshold),

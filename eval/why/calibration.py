@@ -17,6 +17,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import TRUE, Matches
+from eval.why.intervals import wilson
 from eval.why.plain import plain
 
 
@@ -82,7 +83,7 @@ def calibration(
     true = np.bincount(cells[hits], minlength=classes * bins).reshape(shape)
     sums = np.bincount(cells, weights=scores, minlength=classes * bins).reshape(shape)
     total, total_true = counts.sum(axis=0), true.sum(axis=0)
-    lows, highs = _wilson(total_true, total)
+    lows, highs = wilson(_share(total_true, total), total)
     class_errors = _error(counts, true, sums)
     error = float(_error(total[None], total_true[None], sums.sum(axis=0)[None])[0])
     return Calibration(
@@ -109,14 +110,3 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         share: np.ndarray = np.where(whole > 0, part / whole, np.nan)
     return share
-
-
-def _wilson(true: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the Wilson score interval of a share, at 1.96 standard errors."""
-    z = 1.959963984540054
-    share = _share(true, counts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = (share + z**2 / (2 * counts)) / (1 + z**2 / counts)
-        half = np.sqrt(share * (1 - share) / counts + (z / (2 * counts)) ** 2)
-        half *= z / (1 + z**2 / counts)
-    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)

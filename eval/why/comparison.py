@@ -1,4 +1,4 @@
-"""Test whether one result is better than another, by paired bootstrap over images."""
+"""Test whether one result is better than another, on the same halves of the images."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.errors import EvaluationError
+from eval.why.half_samples import (
+    Run,
+    images_with_objects,
+    measure,
+    standard_errors,
+    terms,
+    with_mean,
+)
+from eval.why.intervals import Interval, Z, arranged
 from eval.why.plain import plain
-from eval.why.resampling import Interval, Run, figures, interval, mean, spread, terms
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """B minus A on the same draws of images, as fractions; positive if B is better.
+    """B minus A on the same images, as fractions; positive if B is better.
 
     Attributes
     ----------
     draws, seed
-        As in Bootstrap.
+        As in Intervals.
     names
         Names of A and of B.
     first, second
@@ -28,9 +36,9 @@ class Comparison:
     mean
         The difference of mAP.
     better
-        Share of the draws in which B has the higher mAP; draws with equal mAP count half.
+        Share of the halves in which B has the higher mAP; halves with equal mAP count half.
     values, errors, lows, highs, shares
-        (classes,) float64, the same for the AP of each class.
+        (classes,) float64, the same for the AP of each class; NaN as in Intervals.
     """
 
     draws: int
@@ -80,42 +88,52 @@ def compare(
 ) -> Comparison:
     """Compare two results, A and B, on one data set.
 
-    Both are evaluated on the same draws, so that the difficulty of a draw cancels out: a difference
-    much smaller than the interval of either result can still be beyond chance.
+    Both are evaluated on the same halves, so that the difficulty of their images cancels out: a
+    difference much smaller than the interval of either result can still be beyond chance.
 
     Parameters
     ----------
     first, second
-        The detections of A and of B, each with its matches (as in bootstrap).
+        The detections of A and of B, each with its matches (as in intervals).
 
     Raises
     ------
     EvaluationError
-        As for bootstrap, or the results were matched under different protocols or thresholds.
+        As for intervals, or the results were matched under different protocols or thresholds.
     """
     if terms(first[1]) != terms(second[1]):
         raise EvaluationError(
             f"{names[0]} and {names[1]} were matched under different protocols or IoU thresholds; "
             "evaluate both in the same way"
         )
-    plains, means, classes = figures([first, second], dataset, draws, seed)
-    difference = classes[1] - classes[0]
-    a, b = float(mean(plains[0])), float(mean(plains[1]))
+    before, after = measure([first, second], dataset, draws, seed)
+    a, b = with_mean(before.values), with_mean(after.values)
+    middle = with_mean(after.unbiased) - with_mean(before.unbiased)
+    drawn = with_mean(after.drawn) - with_mean(before.drawn)
+    errors = standard_errors(drawn, len(dataset))
+    lows, highs = np.maximum(middle - Z * errors, -1), np.minimum(middle + Z * errors, 1)
+    images, shares = images_with_objects(first[1], dataset), _share_above(drawn)
+    mean, values, errors, lows, highs = arranged(images, b - a, errors, lows, highs)
     return Comparison(
-        draws,
-        seed,
-        names,
-        a,
-        b,
-        interval(b - a, means[1] - means[0]),
-        float(_share_above(means[1] - means[0])),
-        plains[1] - plains[0],
-        *spread(difference),
-        shares=_share_above(difference),
+        draws=draws,
+        seed=seed,
+        names=names,
+        first=float(a[-1]),
+        second=float(b[-1]),
+        mean=mean,
+        better=float(shares[-1]),
+        values=values,
+        errors=errors,
+        lows=lows,
+        highs=highs,
+        shares=shares[:-1],
     )
 
 
 def _share_above(differences: np.ndarray) -> np.ndarray:
     """Share of values above 0 along the first axis; 0 counts half, NaN not at all."""
-    signs = np.where(np.isnan(differences), np.nan, (np.sign(differences) + 1) / 2)
-    return mean(signs.T)
+    known = ~np.isnan(differences)
+    with np.errstate(invalid="ignore"):
+        above = np.where(known, (np.sign(differences) + 1) / 2, 0).sum(axis=0)
+        shares: np.ndarray = above / known.sum(axis=0)
+    return shares

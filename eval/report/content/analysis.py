@@ -75,7 +75,7 @@ class Analysis:
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The 95 % interval of the main figure; None if the interval belongs to another figure."""
-        drawn = self.explanation.bootstrap
+        drawn = self.explanation.intervals
         if drawn is None or not known(drawn.mean.low):
             return None
         same = abs(drawn.mean.value - self.report.map) < 1e-6
@@ -108,7 +108,7 @@ def analyse(
             dataset,
             matches,
             several=_several(report, table, dataset),
-            bootstrap=1000 if len(dataset) else 0,
+            draws=1000 if len(dataset) else 0,
             traces=None if traces is None else read_traces(traces, dataset),
             seed=seed,
         ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.report.content.analysis import Analysis
 from eval.report.content.words import difference, known, points
-from eval.why.bootstrap import Interval
+from eval.why.intervals import Interval
 
 # The most classes in the plot: those with the largest differences in either direction.
 _MOST = 60
@@ -36,9 +36,9 @@ def comparison_view(analysis: Analysis) -> dict[str, Any] | None:
         for label, bound in zip(order, bounds, strict=True)
     ]
     key = (
-        "Differences in points of AP with 95 % intervals, both runs evaluated on the same draws of "
-        "images. A dot is filled if the interval excludes zero, which happens by chance for one "
-        "class in twenty."
+        "Differences in points of AP with 95 % intervals, both runs evaluated on the same images. "
+        "A dot is filled if the interval excludes zero, which happens by chance for one class in "
+        "twenty."
     )
     if left_out > 0:
         key += f" {left_out} classes in the middle are left out; classes.csv contains all of them."

@@ -6,6 +6,7 @@ from importlib import metadata
 
 from eval.evaluate import PROTOCOLS, Report
 from eval.report.content.analysis import Analysis
+from eval.why.intervals import FEWEST_IMAGES
 from eval.wording import amount
 
 _MATCHING = {
@@ -67,15 +68,16 @@ def methods(analysis: Analysis) -> list[tuple[str, str]]:
     if family in _MATCHING:
         terms.append(("True and false", _MATCHING[family]))
     terms += [("Options", text) for text in _options(report)]
-    drawn = explanation.bootstrap
+    drawn = explanation.intervals
     if drawn is not None:
         terms.append(
             (
                 "95 % intervals",
-                f"Bootstrap: {amount(drawn.draws, 'data set')} of as many images, drawn with "
-                f"replacement (seed {drawn.seed}); the 2.5 and 97.5 % quantiles of the figure. "
-                "They show the effect of other images of the same kind, not that of another "
-                "training.",
+                "They hold the figure that many images of the same kind would give. Fewer images "
+                "flatter a detector, which is why a figure lies in the upper part of its "
+                f"interval. The spread is that of {drawn.draws:,} random halves of the images "
+                f"(seed {drawn.seed}). A class needs objects in at least {FEWEST_IMAGES} images. "
+                "Another training would add to the spread.",
             )
         )
     terms += _FIXED
@@ -91,8 +93,8 @@ def methods(analysis: Analysis) -> list[tuple[str, str]]:
         terms.append(
             (
                 "Comparison",
-                "Both runs are evaluated on the same draws of images, so that the difficulty of a "
-                "draw cancels out. ± gives one standard error.",
+                "Both runs are evaluated on the same halves of the images, so that the difficulty "
+                "of a half cancels out. ± gives one standard error.",
             )
         )
     return [*terms, ("Version", _version())]

@@ -30,21 +30,21 @@ def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], li
     table, dataset = arrays_of(*problem, images=3, names=NAMES, excluded=[(0, 1)])
     matches = matched(protocol, table, dataset)
     unknown = np.full((4, len(dataset.all_truths)), np.nan)
-    result = explain(table, dataset, matches, bootstrap=20, traces=ObjectTraces(*unknown))
+    result = explain(table, dataset, matches, draws=20, traces=ObjectTraces(*unknown))
     plain = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert plain["protocol"] == protocol and len(plain["classes"]["names"]) == 3
     assert plain["misses"]["counts"]["unknown"] == result.misses.objects - result.misses.found
     assert result.confusion.counts[:3].sum() == np.count_nonzero(matches.counted)
     # The figure is computed in two ways.
-    np.testing.assert_array_equal(result.classes.average_precisions, result.bootstrap.values)
-    short = explain(table, dataset, matches, bootstrap=0)
-    assert short.misses is None and short.to_dict()["bootstrap"] is None
+    np.testing.assert_array_equal(result.classes.average_precisions, result.intervals.values)
+    short = explain(table, dataset, matches, draws=0)
+    assert short.misses is None and short.to_dict()["intervals"] is None
 
 
 def test_a_data_set_without_images() -> None:
     table, dataset = arrays_of([], [], images=0, names=NAMES)
     result = explain(table, dataset, matched("voc", table, dataset))
-    assert result.bootstrap is None and result.tide.counts["Miss"] == 0
+    assert result.intervals is None and result.tide.counts["Miss"] == 0
 
 
 def test_intervals_of_the_mean_over_thresholds() -> None:
@@ -52,7 +52,7 @@ def test_intervals_of_the_mean_over_thresholds() -> None:
     rows = [Found(0, 0, 0.9, (0, 0, 9, 9)), Found(1, 0, 0.8, (0, 0, 9, 5))]  # the second: IoU 0.6
     table, dataset = arrays_of(rows, given, images=2, names=["a"])
     several = [coco.match(table, dataset, t) for t in (0.5, 0.75)]
-    result = explain(table, dataset, several[0], bootstrap=50, several=several)
+    result = explain(table, dataset, several[0], draws=50, several=several)
     # 1 at 0.5; 51 of 101 points at 0.75
     assert result.classes.average_precisions[0] == pytest.approx(1)
-    assert result.bootstrap.mean.value == pytest.approx((1 + 51 / 101) / 2)
+    assert result.intervals.mean.value == pytest.approx((1 + 51 / 101) / 2)

@@ -1,4 +1,4 @@
-"""Confidence intervals against formulas, images really repeated, and the protocols' own AP."""
+"""95 % intervals against formulas, plain code, and the protocols' own AP."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols import coco
 from eval.why import compare
-from eval.why.average_precision import RULES, average_precisions, ranked, weighted
-from eval.why.bootstrap import bootstrap
+from eval.why.average_precision import RULES, average_precisions, cross_validated, ranked
+from eval.why.intervals import FEWEST_IMAGES, Z, intervals
 
 Problem = tuple[DetectionTable, Dataset, Matches]
 BOX = np.array([10.0, 10, 50, 50])
@@ -84,25 +84,6 @@ def problems(draw: st.DrawFn) -> Problem:
     return matched(images, classes, objects, detections, draw(st.sampled_from(sorted(RULES))))
 
 
-def repeated(problem: Problem, weights: list[int]) -> Problem:
-    """The data set with each image as often as its weight says."""
-    table, dataset, matches = problem
-    copies = [image for image, weight in enumerate(weights) for _ in range(weight)]
-    objects, detections = [], []
-    for copy, image in enumerate(copies):
-        first = len(objects) - int(dataset.starts[image])
-        objects += [(copy, int(label)) for label in dataset.truths(image).labels]
-        for row in np.flatnonzero(table.images == image):
-            taken = int(matches.truths[row])
-            if taken >= 0:
-                taken += first
-            elif matches.outcomes[row] == IGNORED:
-                taken = -2
-            detections.append((copy, int(table.labels[row]), float(table.scores[row]), taken))
-    classes = len(dataset.class_names)
-    return matched(len(copies), classes, objects, detections, matches.protocol)
-
-
 def official(problem: Problem) -> np.ndarray:
     """Average precision by independent code."""
     table, dataset, matches = problem
@@ -122,77 +103,167 @@ def official(problem: Problem) -> np.ndarray:
     return result
 
 
+def by_hand(problem: Problem, members: list[bool]) -> np.ndarray:
+    """Cross-validated average precision of a part of the images, by plain code."""
+    table, dataset, matches = problem
+    counted = [
+        (int(image), int(label))
+        for image, label in zip(dataset.truth_images, dataset.all_truths.labels, strict=True)
+        if members[image]
+    ]
+    result = []
+    for label in range(len(dataset.class_names)):
+        rows = [
+            (float(-table.scores[row]), int(table.images[row]), bool(matches.outcomes[row] == TRUE))
+            for row in range(len(table))
+            if table.labels[row] == label
+            and members[table.images[row]]
+            and matches.outcomes[row] in (TRUE, FALSE)
+        ]
+        rows.sort()
+        total = 0.0
+        for place, (_, image, true) in enumerate(rows):
+            if true:
+                before = rows[: place + 1]
+                others = [hit for _, other, hit in before if other != image]
+                own = [hit for _, other, hit in before if other == image]
+                total += float(np.mean(others or own))
+        objects = sum(1 for _, other in counted if other == label)
+        result.append(total / objects if objects else math.nan)
+    return np.array(result)
+
+
+@settings(max_examples=200, deadline=None)
+@given(problems())
+def test_average_precision_is_the_protocols(problem: Problem) -> None:
+    table, dataset, matches = problem
+    entries = ranked(class_curves(matches, table, dataset), matches, table, dataset)
+    values = average_precisions(entries, RULES[matches.protocol])
+    np.testing.assert_allclose(values, official(problem), rtol=0, atol=1e-12)
+
+
 @settings(max_examples=200, deadline=None)
 @given(problems(), st.data())
-def test_weights_are_repeated_images(problem: Problem, data: st.DataObject) -> None:
+def test_cross_validation_by_plain_code(problem: Problem, data: st.DataObject) -> None:
     table, dataset, matches = problem
-    some = st.lists(st.integers(0, 3), min_size=len(dataset), max_size=len(dataset))
-    columns = [data.draw(some), [1] * len(dataset), data.draw(some)]
+    some = st.lists(st.booleans(), min_size=len(dataset), max_size=len(dataset))
+    columns = [data.draw(some), [True] * len(dataset), data.draw(some)]
     entries = ranked(class_curves(matches, table, dataset), matches, table, dataset)
-    rule = RULES[matches.protocol]
-    result = weighted(entries, rule, np.array(columns, dtype=np.int32).T)
+    result = cross_validated(entries, np.array(columns).T)
     for column, values in zip(columns, result, strict=True):
-        expected = official(repeated(problem, column))
-        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(average_precisions(entries, rule), result[1])
+        np.testing.assert_allclose(values, by_hand(problem, column), rtol=0, atol=1e-12)
+
+
+def test_cross_validation_in_numbers() -> None:
+    objects = [(0, 0), (0, 0), (1, 0), (2, 0)]
+    detections = [(0, 0, 0.9, 0), (1, 0, 0.8, -1), (0, 0, 0.7, 1), (2, 0, 0.6, 3)]
+    table, dataset, matches = matched(3, 1, objects, detections)
+    entries = ranked(class_curves(matches, table, dataset), matches, table, dataset)
+    # The first has no others, and its own image is right: 1. The second true one is preceded by a
+    # false one elsewhere: 0. The last has 2 of 3 true ones before it.
+    assert cross_validated(entries, np.ones((3, 1), bool))[0, 0] == pytest.approx((1 + 2 / 3) / 4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems())
+def test_intervals_lie_within_0_and_1_and_contain_their_figure(problem: Problem) -> None:
+    table, dataset, matches = problem
+    result = intervals(table, dataset, matches, draws=20)
+    known = ~np.isnan(result.lows)
+    assert (result.lows[known] >= 0).all() and (result.highs[known] <= 1).all()
+    assert (result.lows[known] <= result.values[known]).all()
+    assert (result.values[known] <= result.highs[known]).all()
+    counted = set(zip(dataset.all_truths.labels, dataset.truth_images, strict=True))
+    for label in range(len(dataset.class_names)):
+        images = sum(1 for other, _ in counted if other == label)
+        assert images >= FEWEST_IMAGES or not known[label]
 
 
 def test_plain_figures_are_the_protocols() -> None:
     problem = matched(2, 1, [(0, 0), (1, 0)], [(0, 0, 0.9, 0), (1, 0, 0.8, -1), (1, 0, 0.7, 1)])
     table, dataset, matches = problem
     # IoU 0.5 and above: precision 1, 1/2, 2/3
-    assert bootstrap(table, dataset, matches, draws=2).mean.value == pytest.approx(5 / 6)
+    assert intervals(table, dataset, matches, draws=2).mean.value == pytest.approx(5 / 6)
     points = replace(matches, protocol="coco")
-    result = bootstrap(table, dataset, points, draws=2)
+    result = intervals(table, dataset, points, draws=2)
     assert result.mean.value == pytest.approx((51 + 50 * 2 / 3) / 101, abs=1e-12)
     # All three lie on their objects; the second of image 1 is a repetition.
     match = coco.match(table, dataset)
     stats = coco.measure(table, dataset).stats()
-    assert bootstrap(table, dataset, match, draws=2).mean.value == pytest.approx(stats["AP50"])
+    assert intervals(table, dataset, match, draws=2).mean.value == pytest.approx(stats["AP50"])
     thresholds = [coco.match(table, dataset, t) for t in np.linspace(0.5, 0.95, 10)]
-    assert bootstrap(table, dataset, thresholds, draws=2).mean.value == pytest.approx(stats["AP"])
+    assert intervals(table, dataset, thresholds, draws=2).mean.value == pytest.approx(stats["AP"])
 
 
 def test_error_and_interval_of_a_share_found() -> None:
     table, dataset, matches = found_in(400, 0.7)
     share = len(table) / 400
-    result = bootstrap(table, dataset, matches, draws=4000)
+    result = intervals(table, dataset, matches, draws=4000)
     assert result.mean.value == pytest.approx(share)
-    # The number found among 400 draws is binomial.
-    error = math.sqrt(share * (1 - share) / 400)
+    # The number found among 400 images is binomial, and its variance is estimated from 399.
+    error = math.sqrt(share * (1 - share) / 399)
     assert result.mean.error == pytest.approx(error, rel=0.05)
-    assert result.mean.low == pytest.approx(share - 1.96 * error, abs=0.15 * error)
-    assert result.mean.high == pytest.approx(share + 1.96 * error, abs=0.15 * error)
+    # At the ends of Wilson's interval, the share lies 1.96 of their own standard errors away.
+    for end in (result.mean.low, result.mean.high):
+        assert abs(share - end) == pytest.approx(Z * math.sqrt(end * (1 - end) / 399), rel=0.05)
+    assert result.mean.low < share < result.mean.high
     assert result.lows[0] == result.mean.low and result.errors[0] == result.mean.error
     assert json.loads(json.dumps(result.to_dict()))["mean"]["value"] == pytest.approx(share)
 
 
-def test_intervals_contain_the_true_value_in_95_percent() -> None:
-    holds = 0
-    for seed in range(200):
-        result = bootstrap(*found_in(80, 0.7, seed), draws=200, seed=seed)
-        holds += result.mean.low <= 0.7 <= result.mean.high
-    # 95 % of 200, within four standard errors
-    assert 178 <= holds <= 200
+@pytest.mark.parametrize("images", [20, 21])
+def test_an_odd_number_of_images(images: int) -> None:
+    # Half of the images are found: the error is that of a share among so many.
+    found = [(i, 0, 1 - i / images, i) for i in range(0, images, 2)]
+    problem = matched(images, 1, [(i, 0) for i in range(images)], found)
+    share = len(found) / images
+    error = math.sqrt(share * (1 - share) / (images - 1))
+    assert intervals(*problem, draws=4000).mean.error == pytest.approx(error, rel=0.05)
+
+
+def test_all_or_nothing_is_right() -> None:
+    # As for a share of 20 of 20 and of 0 of 20 by Wilson: 20 / (20 + 1.96^2).
+    low = 20 / (20 + 1.959964**2)
+    all_found = intervals(*found_in(20, 1)).mean
+    assert all_found == pytest.approx((1, 0, low, 1))
+    nothing = intervals(*found_in(20, 0)).mean
+    assert nothing == pytest.approx((0, 0, 0, 1 - low))
+
+
+def test_luck_in_the_ranking_does_not_raise_the_interval() -> None:
+    """With 30 objects and as many false detections at random scores, precision is a half."""
+    above = 0
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(60)
+        detections = [(i % 30, 0, float(order[i]), i if i < 30 else -1) for i in range(60)]
+        result = intervals(*matched(30, 1, [(i, 0) for i in range(30)], detections), draws=100)
+        above += result.mean.low > 0.5
+        # The envelope lies above one half.
+        assert result.mean.value > 0.5
+    assert above <= 3
 
 
 def test_seeds() -> None:
     problem = found_in(50, 0.5)
-    one, same, other = (bootstrap(*problem, draws=100, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (intervals(*problem, draws=100, seed=seed) for seed in (1, 1, 2))
     assert one.mean == same.mean and one.mean != other.mean
     np.testing.assert_array_equal(one.highs, same.highs)
 
 
-def test_classes_without_objects_and_nothing_to_evaluate() -> None:
-    table, dataset, matches = matched(3, 2, [(0, 0)], [(0, 0, 0.9, 0), (1, 1, 0.8, -1)])
-    result = bootstrap(table, dataset, matches, draws=200)
-    # Draws without image 0 have no object of class 0; in all others it is found.
-    assert result.values[0] == 1 == result.lows[0] and result.errors[0] == 0
-    assert np.isnan([result.values[1], result.errors[1], result.lows[1]]).all()
-    assert result.to_dict()["values"] == [1.0, None]
+def test_classes_with_few_objects_and_nothing_to_evaluate() -> None:
+    objects = [(i, 0) for i in range(5)] + [(5, 1)] * 9
+    table, dataset, matches = matched(6, 3, objects, [(0, 0, 0.9, 0), (5, 2, 0.8, -1)])
+    result = intervals(table, dataset, matches, draws=200)
+    np.testing.assert_allclose(result.values, [0.2, 0, np.nan])
+    # Class 1 has nine objects, but in a single image.
+    assert np.isnan([result.lows, result.errors])[:, 1:].all()
+    assert not np.isnan([result.lows, result.highs, result.errors])[:, 0].any()
+    assert result.to_dict()["lows"][1:] == [None, None]
     for wrong in ({"draws": 1}, {"matches": []}):
         with pytest.raises(EvaluationError, match="two draws"):
-            bootstrap(table, dataset, **{"matches": matches, **wrong})
+            intervals(table, dataset, **{"matches": matches, **wrong})
+    alone = intervals(*matched(1, 1, [(0, 0)], [(0, 0, 0.9, 0)])).mean
+    assert alone.value == 1 and np.isnan(alone[1:]).all()
     empty = matched(1, 1, [], [])
     same = compare((empty[0], empty[2]), (empty[0], empty[2]), empty[1], draws=10)
     assert same.sentence == "No difference can be measured: no object counts"
