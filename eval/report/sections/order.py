@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from eval.curves import class_curves
 from eval.report.content.analysis import Analysis
-from eval.report.content.gallery import Gallery, make_gallery
+from eval.report.content.gallery import Gallery
 from eval.report.content.photographs import PictureStore
+from eval.report.content.picture_groups import make_gallery
 from eval.report.content.words import known, sentence
 from eval.report.sections.classes import classes_view
 from eval.report.sections.comparison import comparison_view

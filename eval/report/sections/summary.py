@@ -31,6 +31,7 @@ def summary_view(analysis: Analysis, gallery: Gallery) -> dict[str, Any] | None:
     of_false = gallery.link(amount(false, "false detection"), detections=point.false)
     return {
         "threshold": f"{point.threshold:.3g}",
+        "iou": f"{analysis.matches.iou_threshold:g}",
         "bars": [
             {
                 "whole": amount(point.objects, "object"),

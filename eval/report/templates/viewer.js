@@ -5,7 +5,7 @@
   const viewer = document.getElementById("viewer");
   const part = (name) => document.getElementById("viewer-" + name);
   const everything = {
-    title: "All pictures",
+    title: "All images",
     pictures: figures.map((_, index) => ({ number: index + 1, boxes: [] })),
   };
   const nearby = 10; // small pictures on each side of the current one
@@ -76,7 +76,7 @@
     const image = figures[shown.pictures[place].number - 1].querySelector("img");
     const button = document.createElement("button");
     button.type = "button";
-    button.ariaLabel = `Picture ${text(place + 1)}`;
+    button.ariaLabel = `Image ${text(place + 1)}`;
     button.ariaCurrent = place === position ? "true" : null;
     const small = new Image();
     small.alt = "";

@@ -103,7 +103,7 @@ def test_focus_stays_in_the_row_of_small_pictures(opened: Browser) -> None:
     opened.press("Enter")
     assert shown(opened)[:2] == ["4 / 7", "7.jpg"]
     opened.press("ArrowRight")
-    assert opened.value("document.activeElement.ariaLabel") == "Picture 5"
+    assert opened.value("document.activeElement.ariaLabel") == "Image 5"
 
 
 def test_all_pictures_are_leafed_through(opened: Browser) -> None:

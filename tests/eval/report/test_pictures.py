@@ -31,7 +31,7 @@ def test_counts_at_the_operating_point(tmp_path: Path) -> None:
     page = page_of(known_report(tmp_path))
     assert "11 objects 8 found 3 missed 12 detections 8 right 4 false" in page.text
     assert "2 of the wrong class 1 on an object that is already found 1 where no" in page.text
-    assert "Counted at scores of 0.5 or more" in page.text
+    assert "Counted at scores of 0.5 or more and an IoU of at least 0.5." in page.text
     facts = json.loads((tmp_path / "report" / "report.json").read_bytes())["operating_point"]
     kinds = {"Loc": 0, "Cls": 2, "Both": 0, "Dupe": 1, "Bkg": 1, "other": 0}
     assert facts == {
