@@ -193,6 +193,12 @@ def test_boxes_of_an_earlier_run_are_drawn_too(search: Any, tmp_path: Path) -> N
     # the next run does not propose for drawings
     assert search(folder, "-o", out, "--draw", 5).code == 0
     assert (out / "proposals.jsonl").read_bytes() == lines
+    # nor does a run into another folder that draws nothing; a raw photograph is counted
+    (folder / "c.cr2").touch()
+    run = search(folder, "-o", tmp_path / "other")
+    assert run.code == 0 and "skipped 1 .cr2; export them as JPEG" in run.errors
+    names = [Path(line["file_name"]).name for line in proposed(tmp_path / "other")]
+    assert names == ["a.png", "b.png"]
 
 
 def test_boxes_are_kept_if_the_drawing_cannot_be_written(
