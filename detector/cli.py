@@ -5,7 +5,6 @@ photographs -> Detector (pipeline.py) -> pictures with boxes and one detections.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from detector.commands.parser import parse
@@ -14,31 +13,43 @@ from detector.commands.process_settings import (
     keep_freed_memory,
     warnings_as_messages,
 )
-from detector.console import FAILED, INTERRUPTED, notify
-from detector.errors import DetectorError
+from detector.console import (
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    discard_output,
+    notify,
+    prepare_streams,
+)
+from detector.errors import DetectorError, UsageError
 
 
 def main(words: list[str] | None = None) -> int:
     """Run `detect`; returns the exit code.
 
-    0 is success, 1 a failure, 130 an interruption; wrong options exit with 2 at once.
+    0 is success, 1 a failure, 2 a command line that is refused before any work begins, 130 an
+    interruption.
     """
-    arguments = parse(sys.argv[1:] if words is None else words)
-    keep_freed_memory()
-    keep_compiled_layers()
+    prepare_streams()
     try:
+        arguments = parse(sys.argv[1:] if words is None else words)
+        keep_freed_memory()
+        keep_compiled_layers()
         with warnings_as_messages():
             return arguments.run(arguments)
     except KeyboardInterrupt:
         notify("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # `detect --json - ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return FAILED
     except OSError as error:
         where, reason = error.filename or "system", error.strerror or error
         notify(f"{where}: {reason}; check the path and its permissions")
         return FAILED
+    except UsageError as error:
+        notify(str(error))
+        return REFUSED
     except _user_errors() as error:
         notify(str(error))
         return FAILED

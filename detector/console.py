@@ -1,30 +1,86 @@
-"""Messages and progress of the `detect` command on standard error, and its exit codes.
+"""The standard streams of the `detect` command, and its exit codes.
 
-Only results go to standard output. Progress is a bar in a terminal, and a line a minute in a log
-file.
+Only results go to standard output; messages and progress go to standard error. Progress is a bar in
+a terminal, and a line a minute in a log file.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
+
+from detector.errors import DetectorError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 T = TypeVar("T")
 
-FAILED, INTERRUPTED = 1, 130  # exit codes
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130  # exit codes
 LINE_EVERY = 60  # seconds between two lines in a log file; shorter work writes none
 
 
+def prepare_streams() -> None:
+    """Make sure that all three standard streams exist and can print any name.
+
+    Python prints on standard output what is meant for a standard error that the caller has closed
+    (`2>&-`), and the next file that is opened would get its number. Standard output is replaced by
+    a stream that cannot be written, so that results are not lost in silence.
+    """
+    for number, (name, flags) in enumerate(
+        {"stdin": os.O_RDONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}.items()
+    ):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # gets the lowest number that is free, which is this one
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
+
+
+def show(result: str | bytes) -> None:
+    """Write a result on standard output.
+
+    Raises
+    ------
+    DetectorError
+        Standard output is closed, or its disk is full.
+    BrokenPipeError
+        Nobody reads it any more, as in `detect ... | head`.
+    """
+    try:
+        if isinstance(result, bytes):
+            sys.stdout.buffer.write(result)
+        else:
+            print(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise DetectorError(
+            f"standard output: cannot be written ({error.strerror}); direct it to a file on a disk "
+            "with free space"
+        ) from None
+
+
+def discard_output() -> None:
+    """Let what is left for standard output vanish, or Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def notify(message: str) -> None:
-    """Write one line on standard error."""
-    print(f"detect: {message}", file=sys.stderr)
+    """Write one line on standard error; the work goes on if that is impossible."""
+    with suppress(OSError):
+        print(f"detect: {message}", file=sys.stderr)
 
 
 def notify_failure(name: str, error: Exception) -> None:

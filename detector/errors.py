@@ -1,4 +1,4 @@
-"""The exception for faults that the user can mend, and the warning for guesses."""
+"""The exceptions for faults that the user can mend, and the warning for guesses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ class DetectorError(ValueError):
     The message is one line that names the fault, its place and the remedy. The command line prints
     it without a traceback and exits non-zero. Faults of the program itself never have this class.
     """
+
+
+class UsageError(DetectorError):
+    """A command line that cannot be carried out; it is refused before any work begins."""
 
 
 class DetectorWarning(UserWarning):

@@ -132,9 +132,17 @@ def choose_device(device: str | torch.device | None) -> torch.device:
             chosen = torch.device("cuda", _own_gpu())
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DetectorError(f"device {str(device)!r}: {reason}; use cpu, cuda or cuda:N") from None
+        raise DetectorError(f"device {device}: {_why_missing(device, error)}") from None
     return chosen
+
+
+def _why_missing(device: str | torch.device, error: Exception) -> str:
+    if not str(device).startswith("cuda"):
+        return f"{str(error).splitlines()[0]}; use cpu, cuda or cuda:N"
+    found = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if not found:
+        return "torch finds no GPU with CUDA on this machine; use cpu"
+    return f"torch finds {', '.join(found)}; use one of them, or cpu"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from detector.console import show
 from detector.files.names import printable
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def run(arguments: argparse.Namespace) -> int:
     from proposals.cache import ProposalCache
 
     store = ProposalCache()
-    print(f"folder:   {printable(store.folder)}")
+    show(f"folder:   {printable(store.folder)}")
     if arguments.clear:
-        print(f"deleted:  {_describe(store.clear())}")
-    print(f"holds:    {_describe(store.size())}")
+        show(f"deleted:  {_describe(store.clear())}")
+    show(f"holds:    {_describe(store.size())}")
     return 0
 
 

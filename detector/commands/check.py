@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.commands.values import existing, existing_or_pattern, output_or_dash
+from detector.console import show
 from detector.files.names import printable
-from detector.files.whole_files import check_writable, write_file
+from detector.files.whole_files import write_file
 
 if TYPE_CHECKING:
     from eval.checking import Finding
@@ -25,27 +27,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect check`."""
     add = parser.add_argument
     add(
-        "path", metavar="DATA",
+        "path", type=existing_or_pattern, metavar="DATA",
         help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; or "
         "results: COCO JSON, VOC comp4 files, ILSVRC or CSV text, a folder of YOLO text",
     )  # fmt: skip
-    add("--data", type=Path, metavar="DATA", help="ground truth of the results")
+    add("--data", type=existing, metavar="DATA", help="ground truth of the results")
     add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
     add("--all", action="store_true", help="print all findings, not only the first 20 of a kind")
-    add("--json", metavar="FILE", help="write all findings here; '-' is standard output")
+    add(
+        "--json", type=output_or_dash, metavar="FILE",
+        help="write all findings here; '-' is standard output",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit code is 1 if there are errors among them."""
     from eval.checking import check
 
-    if arguments.json and arguments.json != "-":
-        check_writable(Path(arguments.json), "--json")
     findings = check(arguments.path, arguments.data, arguments.split)
     if arguments.json:
         _write_json(findings, arguments.json)
     if arguments.json != "-":
-        print(_table(findings, sys.maxsize if arguments.all else SHOWN))
+        show(_table(findings, sys.maxsize if arguments.all else SHOWN))
     return int(any(finding.severity == "error" for finding in findings))
 
 
@@ -55,7 +58,7 @@ def _write_json(findings: Sequence[Finding], target: str) -> None:
     rows = [finding._asdict() for finding in findings]
     text = orjson.dumps(rows, option=orjson.OPT_INDENT_2, default=str) + b"\n"
     if target == "-":
-        sys.stdout.buffer.write(text)
+        show(text)
     else:
         write_file(Path(target), text)
 

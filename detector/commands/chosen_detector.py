@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.options import MODES
-from detector.errors import DetectorError
+from detector.errors import DetectorError, UsageError
 
 if TYPE_CHECKING:
     from detector.pipeline import Detector
@@ -33,10 +33,11 @@ def load_detector(
     DetectorError
         Missing weights, an unknown recipe, or a setting that the weights do not allow.
     """
+    _check_effect(settings)
+    check_device(device)
     from detector.pipeline import Detector
     from detector.recipes import DEFAULT, override
 
-    _check_weights(weights)
     detector = Detector.load(recipe or weights or DEFAULT, weights=weights, device=device)
     if settings:
         detector.recipe = override(detector.recipe, settings)
@@ -56,14 +57,8 @@ def class_names_of(recipe: str | None, weights: Path | None) -> tuple[str, ...]:
     from detector.weights_file import load_info
     from detector.weights_places import find_weights
 
-    _check_weights(weights)
     _, path = find_weights(recipe or weights or DEFAULT, weights)
     return load_info(path).class_names
-
-
-def _check_weights(weights: Path | None) -> None:
-    if weights and not weights.exists():
-        raise DetectorError(f"--weights {weights}: no such file or run folder; check the path")
 
 
 def use_search_mode(detector: Detector, mode: str, *, alone: bool) -> None:
@@ -75,6 +70,31 @@ def use_search_mode(detector: Detector, mode: str, *, alone: bool) -> None:
         detector.recipe = replace(detector.recipe, multibox=no_boxes)
 
 
+def check_device(device: str | None) -> None:
+    """Refuse a device that this machine lacks, before any work begins."""
+    if device:
+        from detector.loading import choose_device
+
+        try:
+            choose_device(device)
+        except DetectorError as error:  # "device cuda:9: ..."
+            raise UsageError(f"--{error}") from None
+
+
+def _keys(settings: Sequence[str]) -> list[str]:
+    return sorted({setting.partition("=")[0] for setting in settings})
+
+
+def _check_effect(settings: Sequence[str]) -> None:
+    """Refuse settings that have no effect on a trained detector."""
+    for key in _keys(settings):
+        if key.partition(".")[0] in SETTLED:
+            raise UsageError(
+                f"--set {key}: has no effect on a trained detector; leave it out, or write it into "
+                "a recipe file"
+            )
+
+
 def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
     """Refuse settings that trained weights fix: their mode, and the context they learned with.
 
@@ -82,13 +102,7 @@ def _check_learned(detector: Detector, settings: Sequence[str]) -> None:
     """
     mode = detector.recipe.network.mode
     modes = sorted({member.mode for member in detector.members} - {"proposer"})
-    keys = {setting.partition("=")[0] for setting in settings}
-    for key in sorted(keys):
-        if key.partition(".")[0] in SETTLED:
-            raise DetectorError(
-                f"--set {key}: has no effect on a trained detector; leave it out, or write it into "
-                "a recipe file"
-            )
+    keys = set(_keys(settings))
     if "network.mode" in keys and modes != [mode]:
         raise DetectorError(
             f"--set network.mode={mode}: these weights were trained in mode {' and '.join(modes)}; "

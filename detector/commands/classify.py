@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.commands.chosen_detector import check_device
 from detector.commands.options import add_device
-from detector.console import FAILED, notify
-from detector.errors import DetectorError
+from detector.commands.values import existing, folder
+from detector.console import FAILED, notify, show
+from detector.errors import DetectorError, UsageError
 from detector.extras import require
 from detector.files.names import printable
 
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
     add(
-        "--data", type=Path, metavar="DIR",
+        "--data", type=folder, metavar="DIR",
         help="instead of pictures: a folder with one folder of pictures per class, named like the "
         "network's classes (ImageNet's also by synset), to measure top-1 and top-5 error",
     )  # fmt: skip
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="number of crops per picture, over which probabilities are averaged (default: 10)",
     )  # fmt: skip
     add(
-        "--weights", type=Path, action="append", metavar="FILE",
+        "--weights", type=existing, action="append", metavar="FILE",
         help="file or run folder of `detect pretrain`; may be repeated, and the networks' "
         "probabilities are averaged (default: the ImageNet weights, included)",
     )  # fmt: skip
@@ -45,8 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the likeliest classes of pictures, or the table of errors over a folder."""
     if bool(arguments.pictures) == bool(arguments.data):
-        raise DetectorError("detect classify: name pictures, or a folder with --data; not both")
+        raise UsageError("detect classify: name pictures, or a folder with --data; not both")
     require("detect", "detect classify")
+    check_device(arguments.device)
     from detector.classification.classifier import load_classifier
     from detector.weights_file import IMAGENET_WEIGHTS
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         from detector.classification.class_folder import find_parts, read_class_folder
 
         training, validation = find_parts(arguments.data)
-        folder = read_class_folder(validation or training)
+        labelled = read_class_folder(validation or training)
     classifier = load_classifier(arguments.weights or (IMAGENET_WEIGHTS,), arguments.device)
     if not arguments.data:
         return _classify_pictures(classifier, arguments.pictures, arguments.crops)
@@ -63,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from detector.classification.error_rates import measure
 
-    report = measure(classifier, folder, arguments.crops, Console(stderr=True))
-    print(report.table())
+    report = measure(classifier, labelled, arguments.crops, Console(stderr=True))
+    show(report.table())
     return 0
 
 
@@ -82,8 +83,9 @@ def _classify_pictures(classifier: Classifier, patterns: Sequence[str], crops: i
             failed = True
             continue
         (probabilities,) = classifier([image], crops)
-        print(printable(path))
-        for column in (-probabilities).argsort(kind="stable")[:BEST]:
-            print(f"{probabilities[column]:8.1%}  {printable(classifier.class_names[column])}")
-        sys.stdout.flush()
+        lines = [
+            f"{probabilities[column]:8.1%}  {printable(classifier.class_names[column])}"
+            for column in (-probabilities).argsort(kind="stable")[:BEST]
+        ]
+        show("\n".join([printable(path), *lines]))
     return FAILED if failed else 0

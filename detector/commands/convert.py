@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from detector.console import notify
-from detector.errors import DetectorError
+from detector.commands.values import existing, existing_or_pattern, folder, output_folder
+from detector.console import notify, show
+from detector.errors import UsageError
 from detector.files.names import printable
 
 HELP = "write a data set, or results, in another format"
@@ -17,22 +17,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect convert`."""
     add = parser.add_argument
     add(
-        "data", metavar="DATA", nargs="+", type=Path,
+        "data", metavar="DATA", nargs="+", type=existing,
         help="ground truth: COCO JSON, or a folder in the layout of VOC, ILSVRC DET or YOLO; "
         "several become the parts of one data set, such as train.json and val.json",
     )  # fmt: skip
     add("--to", required=True, choices=FORMATS, help="the format to write")
-    add("-o", "--output", required=True, type=Path, metavar="DIR", help="a new or empty folder")
+    add(
+        "-o", "--output", required=True, type=output_folder, metavar="DIR",
+        help="a new or empty folder",
+    )  # fmt: skip
     add(
         "--split", metavar="NAME",
         help="convert only this part of a folder (default: train, val and test); for a JSON file, "
         "what it is called in the output (default: the word in its name, or train)",
     )  # fmt: skip
     add(
-        "--detections", type=Path, metavar="FILE",
+        "--detections", type=existing_or_pattern, metavar="FILE",
         help="convert these results on DATA instead of its own boxes",
     )  # fmt: skip
-    add("--images", type=Path, metavar="FOLDER", help="where the pictures are; they are copied")
+    add(
+        "--images", type=folder, metavar="FOLDER",
+        help="where the pictures are; they are copied",
+    )  # fmt: skip
     add("--no-images", action="store_true", help="write the boxes alone and copy no pictures")
 
 
@@ -40,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what was written on standard output, and what it does not hold on standard error."""
     data, detections = arguments.data, arguments.detections
     if arguments.images and arguments.no_images:
-        raise DetectorError("--images: applies to copying pictures; leave it out with --no-images")
+        raise UsageError("--images: applies to copying pictures; leave it out with --no-images")
     if detections and len(data) > 1:
-        raise DetectorError("--detections: belong to one data set; give one DATA")
+        raise UsageError("--detections: belong to one data set; give one DATA")
 
     from detector.converting.parts import holds_results
     from detector.converting.run import convert_dataset, convert_results
@@ -51,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         detections = data[0]
         notify(f"{printable(detections)}: its annotations have scores; converted as results")
     if detections and arguments.to == "voc":
-        raise DetectorError(
+        raise UsageError(
             "--to voc: its XML has no place for scores; give --to coco, yolo, csv or label-studio"
         )
     where = (arguments.to, arguments.output, arguments.split, arguments.images)
@@ -62,5 +68,5 @@ def run(arguments: argparse.Namespace) -> int:
         done = convert_dataset(data, *where, copy=copy)
     for note in done.notes:
         notify(printable(note))
-    print(f"{printable(arguments.output)}: {done.summary}")
+    show(f"{printable(arguments.output)}: {done.summary}")
     return 0

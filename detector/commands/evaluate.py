@@ -8,13 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.chosen_detector import load_detector, name_of_weights, use_search_mode
-from detector.commands.options import MODES, add_detector, add_part_of_data, count, names
-from detector.console import FAILED, notify
-from detector.errors import DetectorError
+from detector.commands.chosen_detector import (
+    check_device,
+    load_detector,
+    name_of_weights,
+    use_search_mode,
+)
+from detector.commands.options import MODES, add_detector, add_part_of_data
+from detector.commands.values import (
+    count,
+    existing,
+    existing_or_pattern,
+    names,
+    output_file,
+    output_folder,
+)
+from detector.console import FAILED, notify, show
+from detector.errors import UsageError
 from detector.extras import require
 from detector.files.names import printable
-from detector.files.whole_files import check_writable, write_file
+from detector.files.whole_files import write_file
 
 if TYPE_CHECKING:
     from detector.evaluation.outputs import Scored
@@ -29,13 +42,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect evaluate`."""
     add = parser.add_argument
     add(
-        "--data", type=Path, required=True, metavar="PATH",
+        "--data", type=existing, required=True, metavar="PATH",
         help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
         "set, or its data.yaml",
     )  # fmt: skip
     add_part_of_data(parser)
     add(
-        "--detections", type=Path, metavar="FILE", action="append",
+        "--detections", type=existing_or_pattern, metavar="FILE", action="append",
         help="evaluate these results instead of running the detector: COCO JSON, VOC comp4 files "
         "(their folder, or a quoted pattern), ILSVRC or CSV text, all of them also .gz, or a "
         "folder of YOLO text; given twice, the second is compared with the first",
@@ -50,14 +63,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--classes", type=names, metavar="A,B", help="evaluate these classes only")
     add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
-    add("--report", type=Path, metavar="DIR", help="write a report: HTML, JSON and CSV")
+    add("--report", type=output_folder, metavar="DIR", help="write a report: HTML, JSON and CSV")
     add(
-        "-o", "--output", type=Path, metavar="DIR",
+        "-o", "--output", type=output_folder, metavar="DIR",
         help="folder of the detector's results; an interrupted run in it is continued (default: "
         "evaluations/DETECTOR-DATA)",
     )  # fmt: skip
     add("--restart", action="store_true", help="discard an earlier run in --output")
-    add("--save", type=Path, metavar="JSON", help="also write the detections here, as COCO results")
+    add(
+        "--save", type=output_file, metavar="JSON",
+        help="also write the detections here, as COCO results",
+    )  # fmt: skip
     add(
         "--proposals", choices=MODES,
         help="use selective search without MultiBox, in this mode (default: the recipe's, with "
@@ -77,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_options(arguments.detections or (), detector_options, arguments.save)
     if not arguments.detections:
         require("detect", "detect evaluate without --detections")
+    check_device(arguments.device)
     data = arguments.data
     whole = read_dataset(data, **_reader_options(data, arguments.split))
     part = whole
@@ -113,27 +130,25 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_options(
     detections: Sequence[Path], detector_options: dict[str, Any], save: Path | None
 ) -> None:
-    """Refuse options that exclude each other, and a --save that cannot be written."""
-    if save:
-        check_writable(save, "--save")
+    """Refuse options that exclude each other."""
     if not detections:
         return
     for option, value in detector_options.items():
         if value:
-            raise DetectorError(
+            raise UsageError(
                 f"--{option}: applies to running the detector; leave it out with --detections"
             )
     if len(detections) > 2:
-        raise DetectorError(
+        raise UsageError(
             f"--detections is given {len(detections)} times; give one file, or two to compare"
         )
     if save and len(detections) > 1:
-        raise DetectorError("--save: writes the detections of one file; give --detections once")
+        raise UsageError("--save: writes the detections of one file; give --detections once")
 
 
 def _reader_options(data: Path, split: str | None) -> dict[str, str]:
     if split and data.name.lower().endswith((".json", ".json.gz")):
-        raise DetectorError(
+        raise UsageError(
             f"--split {split}: {printable(data)} is one file without parts; leave it out"
         )
     return {"split": split} if split else {}
@@ -236,7 +251,7 @@ def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) ->
 def _print(text: str, written: str) -> None:
     """Print the table once all files are written, for `| head` may close standard output."""
     try:
-        print(text, flush=True)
+        show(text)
     finally:
         if written:
             notify(written)

@@ -16,14 +16,23 @@ from detector.commands.chosen_detector import (
     own_proposals,
     use_search_mode,
 )
-from detector.commands.options import MODES, add_detector, count, fraction, names
+from detector.commands.options import MODES, add_detector
+from detector.commands.values import (
+    count,
+    fraction,
+    names,
+    output_folder,
+    output_or_dash,
+    wrong,
+)
 from detector.console import FAILED, notify
-from detector.errors import DetectorError
+from detector.errors import UsageError
 from detector.extras import require
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
 from detector.prediction.saved_formats import FORMATS
 from detector.prediction.sources import find_sources
+from detector.recipes.loading import suggest
 
 HELP = "draw boxes around the objects in photographs (the default command)"
 DEFAULT_OUTPUT = Path("detections")
@@ -75,11 +84,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     """What is written, and where."""
     add = parser.add_argument
     add(
-        "-o", "--output", type=Path, metavar="DIR",
+        "-o", "--output", type=output_folder, metavar="DIR",
         help="folder for drawn pictures and detections.json (default: detections)",
     )  # fmt: skip
     add(
-        "--json", metavar="FILE",
+        "--json", type=output_or_dash, metavar="FILE",
         help="write the JSON here; '-' is standard output and draws no pictures unless --output "
         "is given",
     )  # fmt: skip
@@ -98,9 +107,7 @@ def _formats(text: str) -> tuple[str, ...]:
     chosen = tuple(dict.fromkeys(names(text)))
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown:
-        raise argparse.ArgumentTypeError(
-            f"{unknown[0]!r} is no format; choose from {', '.join(FORMATS)}"
-        )
+        raise wrong(f"no format {unknown[0]!r}{suggest(unknown[0], FORMATS)}")
     return chosen
 
 
@@ -157,12 +164,12 @@ def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops
     if folder is None and json == STANDARD_OUTPUT:
         for option, is_given in (("--save-as", formats), ("--save-crops", crops)):
             if is_given:
-                raise DetectorError(f"{option}: needs a folder beside --json -; give --output DIR")
+                raise UsageError(f"{option}: needs a folder beside --json -; give --output DIR")
     elif folder is None:
         folder = DEFAULT_OUTPUT
     output = Output(folder, json or str(Path(folder or ".") / "detections.json"), formats, crops)
     if output.json != STANDARD_OUTPUT:
-        check_writable(Path(output.json), "--json" if json else "")
+        check_writable(Path(output.json))
     return output
 
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.chosen_detector import load_detector, use_search_mode
-from detector.commands.options import MODES, add_detector, add_part_of_data, count
-from detector.console import FAILED, notify
-from detector.errors import DetectorError
+from detector.commands.chosen_detector import check_device, load_detector, use_search_mode
+from detector.commands.options import MODES, add_detector, add_part_of_data
+from detector.commands.values import count, existing, output_folder
+from detector.console import FAILED, notify, show
+from detector.errors import DetectorError, UsageError
 from detector.extras import require
 from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
@@ -30,14 +31,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pictures", nargs="*", metavar="PICTURE", help="files, folders or quoted glob patterns")
     add(
-        "--data", type=Path, metavar="DATA",
+        "--data", type=existing, metavar="DATA",
         help="instead of pictures, a data set: COCO JSON, or a folder in the layout of VOC, "
         "ILSVRC DET or YOLO",
     )  # fmt: skip
     add_part_of_data(parser)
     add("--limit", type=count, metavar="N", help="propose for its first N pictures only")
     add(
-        "-o", "--output", type=Path, metavar="DIR",
+        "-o", "--output", type=output_folder, metavar="DIR",
         help="folder for the boxes; an interrupted run in it is continued (default: proposed)",
     )  # fmt: skip
     add(
@@ -82,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_method(method, mode, {"weights": arguments.weights, "device": arguments.device})
     if method != "selective_search":
         require("detect", f"--method {method}, unlike selective_search,")
+    check_device(arguments.device)
     output = arguments.output or DEFAULT_OUTPUT
     whole = dataset = None
     if data:
@@ -121,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.recall and dataset is not None:
             report = measure_recall(dataset, pictures, store)
             report.save_json(output / "recall.json")
-            print(report.table())
+            show(report.table())
             _plot(report, output / "recall.png")
     return FAILED if failed else 0
 
@@ -141,21 +143,21 @@ def _check_pictures_or_data(
 ) -> None:
     """Refuse pictures beside a data set, and options of a data set without one."""
     if bool(pictures) == bool(data):
-        raise DetectorError("propose: name either pictures or --data DATA")
+        raise UsageError("propose: name either pictures or --data DATA")
     for option, value in of_data.items():
         if value and not data:
-            raise DetectorError(f"--{option}: applies to a data set; give --data DATA")
+            raise UsageError(f"--{option}: applies to a data set; give --data DATA")
 
 
 def _check_method(method: str, mode: str | None, of_detector: dict[str, Any]) -> None:
     """Refuse options that the method would ignore."""
     for option, value in of_detector.items():
         if value and method == "selective_search":
-            raise DetectorError(
+            raise UsageError(
                 f"--{option}: does not apply to --method selective_search; leave it out"
             )
     if method == "multibox" and mode:
-        raise DetectorError("--mode: does not apply to --method multibox; leave it out")
+        raise UsageError("--mode: does not apply to --method multibox; leave it out")
 
 
 def _read_dataset(data: Path, split: str | None) -> Dataset:
@@ -182,11 +184,12 @@ def _dataset_pictures(dataset: Dataset, data: Path, images: Path | None) -> list
 
 def _named_pictures(patterns: Sequence[str], drawn: Path | None) -> list[Picture]:
     """The pictures that the command line names; `drawn` is the folder of drawings, if any."""
-    from detector.pictures.finding import find_photographs, skipped_note
+    from detector.pictures.finding import find_photographs, refuse_missing, skipped_note
     from detector.pictures.writing import refuse_to_lose_pictures
     from detector.proposing.files import Picture
 
     paths, skipped = find_photographs(patterns)
+    refuse_missing(paths)
     if skipped:
         notify(skipped_note(skipped))
     if drawn is not None:

@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.chosen_detector import load_detector, name_of_weights
-from detector.commands.options import add_device, add_machine, add_settings, count, given
-from detector.errors import DetectorError
+from detector.commands.options import add_device, add_machine, add_settings, given
+from detector.commands.values import (
+    count,
+    existing,
+    folder,
+    integer,
+    number,
+    output_folder,
+    recipe,
+)
+from detector.console import show
+from detector.errors import UsageError
 from detector.extras import require
 
 if TYPE_CHECKING:
@@ -26,21 +36,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect train`."""
     add = parser.add_argument
     add(
-        "--data", type=Path, required=True, metavar="JSON|DIR",
+        "--data", type=existing, required=True, metavar="JSON|DIR",
         help="boxes in COCO format, or the folder of a VOC, ILSVRC DET or YOLO data set",
     )  # fmt: skip
-    add("--images", type=Path, metavar="DIR", help="its pictures (default: in or beside --data)")
+    add("--images", type=folder, metavar="DIR", help="its pictures (default: in or beside --data)")
     add(
         "--split", metavar="NAME",
         help="part of a data set folder to train on (default: trainval, or else train)",
     )  # fmt: skip
     add(
-        "-o", "--output", type=Path, metavar="DIR",
+        "-o", "--output", type=output_folder, metavar="DIR",
         help="run folder; an unfinished run in it is continued (default: runs/RECIPE-DATA, with "
         "--weights runs/RECIPE-DATA-from-WEIGHTS)",
     )  # fmt: skip
     add(
-        "--recipe", metavar="NAME|YAML",
+        "--recipe", type=recipe, metavar="NAME|YAML",
         help="training settings (default: derived from the data, and named after their folder)",
     )  # fmt: skip
     add(
@@ -48,21 +58,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="train the detector, MultiBox on its trunk, or both in this order (default: all)",
     )  # fmt: skip
     add(
-        "--weights", type=Path, metavar="FILE",
+        "--weights", type=existing, metavar="FILE",
         help="continue from this detector of the same classes (default: start from the network "
         "that the recipe's training.initial names, or else from the ImageNet weights; --part "
         "multibox starts from the recipe's detector)",
     )  # fmt: skip
     add(
-        "--imagenet-weights", type=Path, metavar="FILE",
+        "--imagenet-weights", type=existing, metavar="FILE",
         help="start from this network of `detect pretrain` (default: BVLC GoogLeNet, included)",
     )  # fmt: skip
     add(
         "--members", type=count, metavar="N",
         help="number of networks in the ensemble; overrides the recipe",
     )  # fmt: skip
-    add("--epochs", type=float, metavar="N", help="number of epochs; overrides the recipe")
-    add("--seed", type=int, metavar="N", help="random seed; overrides the recipe")
+    add("--epochs", type=number, metavar="N", help="number of epochs; overrides the recipe")
+    add("--seed", type=integer, metavar="N", help="random seed; overrides the recipe")
     add("--no-cache", action="store_true", help="neither read nor write the proposal cache")
     add_settings(parser)
     add_device(parser)
@@ -83,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     data, part, weights = arguments.data, arguments.part, arguments.weights
     _check_start(part, weights, arguments.imagenet_weights, arguments.settings)
     if part == "multibox" and arguments.members is not None:
-        raise DetectorError("--members: does not apply to --part multibox; leave it out")
+        raise UsageError("--members: does not apply to --part multibox; leave it out")
     start = dataset = None
     if part == "multibox" or weights:
         start = load_detector(arguments.recipe, weights, arguments.device)
@@ -98,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = given(epochs=arguments.epochs, seed=arguments.seed)
     recipe = _with_options(recipe, arguments.settings, SECTIONS[part], values, arguments.members)
     if dataset is not None and os.environ.get("RANK", "0") == "0":  # the first of torchrun's
-        print("\n".join(explain(recipe, dataset)), flush=True)
+        show("\n".join(explain(recipe, dataset)))
     machine = given(
         precision=arguments.precision,
         checkpoint_minutes=arguments.checkpoint_minutes,
@@ -127,13 +137,13 @@ def _check_start(
 ) -> None:
     """Refuse two different networks to start from."""
     if weights and imagenet_weights:
-        raise DetectorError("--imagenet-weights: --weights replaces them; leave out one of the two")
+        raise UsageError("--imagenet-weights: --weights replaces them; leave out one of the two")
     if part == "multibox" and imagenet_weights:
-        raise DetectorError(
+        raise UsageError(
             "--imagenet-weights: MultiBox is trained on a detector's trunk; leave it out"
         )
     if weights and any(setting.startswith("training.initial=") for setting in settings):
-        raise DetectorError("training.initial: --weights replaces it; leave out one of the two")
+        raise UsageError("training.initial: --weights replaces it; leave out one of the two")
 
 
 def _run_name(recipe: str, data: Path, part: str, weights: Path | None) -> str:

@@ -32,14 +32,33 @@ def unique_stem(path: str | os.PathLike[str], taken: Container[str]) -> str:
     return stem
 
 
+def expand_home(text: str) -> str:
+    """A path whose leading `~` is the home folder, unless a file really has that name.
+
+    A shell leaves `~` as it is within quotes and in `--data=~/x`.
+    """
+    return text if os.path.lexists(text) else os.path.expanduser(text)
+
+
+def fault_of(path: Path) -> str:
+    """Why a path leads to no file or folder, and the remedy; "" if it leads to one."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return f"no such file; {nearest_name(path)}"
+    except OSError as error:
+        return f"cannot be opened ({error.strerror}); check the path"
+    return ""
+
+
 def nearest_name(path: Path) -> str:
-    """Remedy for a missing picture, which follows "no such file"; it suggests similar names."""
+    """Remedy for a missing file, which follows "no such file"; it suggests similar names."""
     if "://" in str(path) or re.match(r"https?:/", str(path)):
         return "web addresses are not supported: download the picture and name the file"
     if path.is_symlink():
         target = printable(os.readlink(path))
         return f"it links to {target}, which does not exist; repair the link or name the picture"
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         return f"the folder {printable(path.parent)} does not exist either; check the path"
     names = {name.lower(): name for name in os.listdir(path.parent)}
     close = difflib.get_close_matches(path.name.lower(), names, n=3)

@@ -30,25 +30,50 @@ def write_file(target: Path, content: bytes) -> None:
         raise
 
 
-def check_writable(target: Path, option: str = "") -> None:
-    """Reject a target that `write_file` could not write, before any work begins.
-
-    `option` is the command-line option that named the target; "" if it is a default.
+def check_writable(target: Path) -> None:
+    """Reject a file that `write_file` could not write, before any work begins.
 
     Raises
     ------
     DetectorError
         The target is a folder, its folder is a file, or that folder is write-protected.
     """
-    name = f"{option} {printable(target)}".strip()
-    if target.is_dir():
-        raise DetectorError(f"{name}: a folder; name a file in it")
-    if target.exists() and not target.is_file():
+    if os.path.isdir(target):
+        raise DetectorError(f"{printable(target)}: a folder; name a file in it")
+    _check_link_and_name(target)
+    if not os.path.exists(target) or os.path.isfile(target):
+        _check_parent(target, Path(os.path.realpath(target)).parent)
+
+
+def check_folder(target: Path) -> None:
+    """Reject a folder that could be neither created nor written, before any work begins.
+
+    Raises
+    ------
+    DetectorError
+        The target or a folder above it is a file, or is write-protected.
+    """
+    _check_link_and_name(target)
+    _check_parent(target, Path(os.path.realpath(target)))
+
+
+def _check_link_and_name(target: Path) -> None:
+    """Reject a link that leads to itself, and a name that no file can have."""
+    try:
+        os.stat(target)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
-    folder = Path(os.path.realpath(target)).parent
-    while not folder.exists():
+    except OSError as error:
+        raise DetectorError(
+            f"{printable(target)}: cannot be written ({error.strerror}); name another place"
+        ) from None
+
+
+def _check_parent(target: Path, folder: Path) -> None:
+    """Reject a `folder` of the target that cannot be created or written."""
+    while not os.path.exists(folder):
         folder = folder.parent
-    where = printable(folder)
+    name, where = printable(target), printable(folder)
     if not folder.is_dir():
         raise DetectorError(f"{name}: {where} is a file, not a folder; name another place")
     if not os.access(folder, os.W_OK | os.X_OK):

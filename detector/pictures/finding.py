@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.errors import DetectorError
-from detector.files.names import printable
+from detector.files.names import expand_home, fault_of, printable
 from detector.pictures.writing import was_drawn
 
 IMAGE_SUFFIXES = (
@@ -48,9 +48,9 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     A folder means the pictures in it and below it, recognised by suffix; hidden files and folders
     are skipped. A glob pattern that the shell did not expand is expanded here. Any other argument
     is kept even if there is no such file, so that reading it fails under its name while the others
-    go on. Arguments keep their order; within each the order is natural (`a2` before `a10`). A file
-    named twice is listed once, but links to it are listed too. `**` enters a folder once, however
-    many links lead there.
+    go on, unless there are no others. Arguments keep their order; within each the order is natural
+    (`a2` before `a10`). A file named twice is listed once, but links to it are listed too. `**`
+    enters a folder once, however many links lead there.
 
     Raises
     ------
@@ -61,7 +61,16 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     files = [file for file, named in _search(patterns) if named or _suffix(file) in readable]
     if not files:
         raise _no_pictures(patterns)
+    refuse_missing(files)
     return files
+
+
+def refuse_missing(paths: Sequence[Path]) -> None:
+    """Raise DetectorError if none of the pictures is there, before anything heavy is imported."""
+    faults = [fault_of(path) for path in paths]
+    if all(faults):
+        begin = f"none of {len(paths)} pictures can be opened: " if len(paths) > 1 else ""
+        raise DetectorError(f"{begin}{printable(paths[0])}: {faults[0]}")
 
 
 def find_photographs(patterns: Sequence[str | os.PathLike[str]]) -> Photographs:
@@ -122,19 +131,13 @@ def _search(patterns: Sequence[str | os.PathLike[str]]) -> Iterable[tuple[Path, 
     found: dict[str, tuple[Path, bool]] = {}
     matched = False
     for pattern in patterns:
-        files, named = _expand(_at_home(pattern))
+        files, named = _expand(Path(expand_home(os.fspath(pattern))))
         matched = matched or bool(files)
         for file in files or [Path(pattern)]:
             where = os.path.abspath(file)
             before = found.get(where, (file, False))
             found[where] = (before[0], before[1] or named or not files)
     return found.values() if matched else []
-
-
-def _at_home(pattern: str | os.PathLike[str]) -> Path:
-    """The argument with the home folder for a leading ~, unless a file has that very name."""
-    path = os.fspath(pattern)
-    return Path(path if os.path.lexists(path) else os.path.expanduser(path))
 
 
 def _expand(pattern: Path) -> tuple[list[Path], bool]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector.console import show
 from detector.errors import DetectorError
 from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
@@ -129,8 +129,7 @@ class Output:
             document.files += map(self._named_in_json, written)
         content = document.to_bytes(category_ids, class_names)
         if self.json == STANDARD_OUTPUT:
-            sys.stdout.buffer.write(content)
-            sys.stdout.flush()
+            show(content)
         elif document.images or not os.path.exists(self.json):
             write_file(Path(self.json), content)
 

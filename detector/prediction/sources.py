@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from detector.errors import DetectorError
 from detector.files.names import printable, unicode_name, unique_stem
-from detector.pictures.finding import FOREIGN_SUFFIXES, find_photographs
+from detector.pictures.finding import FOREIGN_SUFFIXES, find_photographs, refuse_missing
 from detector.prediction.web import MAX_BYTES, download, is_web_address
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def find_sources(words: Sequence[str]) -> Sources:
     remote = dict.fromkeys(w for w in every if w == STANDARD_INPUT or is_web_address(w))
     local = [word for word in every if word not in remote]
     found = find_photographs(local) if local or not remote else None
+    if found and not remote:
+        refuse_missing(found.paths)
     pictures: list[Source] = []
     taken: set[str] = set()
     for path in found.paths if found else ():

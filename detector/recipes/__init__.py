@@ -19,7 +19,7 @@ from detector.recipes.options import (
     TrainingOptions,
     to_dict,
 )
-from detector.recipes.overrides import override
+from detector.recipes.overrides import check_setting, override
 
 __all__ = [
     "DEFAULT",
@@ -31,6 +31,7 @@ __all__ = [
     "ProposalOptions",
     "Recipe",
     "TrainingOptions",
+    "check_setting",
     "fill",
     "load_recipe",
     "override",

@@ -125,8 +125,8 @@ def fill(options: Options, content: object, where: str, section: str = "") -> Op
         given = {key: content[key] for key in of_loop if key in content}
         changes["loop"] = fill(loop, given, where, section)
     filled = replace(options, **changes)
-    if isinstance(filled, NetworkOptions):
-        _check_mode(filled, where)
+    if isinstance(filled, Recipe):
+        _check_mode(filled.network, where)
     return filled
 
 
@@ -138,7 +138,8 @@ def _convert(kind: Any, value: Any, name: str, where: str) -> Any:
         return tuple(_convert(typing.get_args(kind)[0], item, name, where) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind is float and isinstance(value, str):  # YAML 1.1 takes 5e-5, without a point, for text
+    # YAML 1.1 takes 5e-5, without a point, for text; float() would take other scripts' digits too
+    if kind is float and isinstance(value, str) and value.isascii():
         with contextlib.suppress(ValueError):
             return float(value)
     if type(value) is not kind:

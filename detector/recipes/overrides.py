@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from typing import Any
 
 from detector.errors import DetectorError
@@ -20,23 +21,44 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     DetectorError
         A setting of another form, an unknown key, or a value that does not fit.
     """
-    import yaml
-
     content: dict[str, Any] = {}
     for setting in settings:
-        key, equals, value = setting.partition("=")
-        *sections, name = key.split(".")
-        part = content
-        for section in sections:
-            part = part.setdefault(section, {}) if isinstance(part, dict) else part
-        if not equals or not name or not isinstance(part, dict):
-            raise DetectorError(
-                f"--set {setting!r}: expected SECTION.KEY=VALUE, such as network.mirror=true"
-            )
-        try:
-            part[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise DetectorError(
-                f"--set {setting!r}: its value is not YAML; put it in quotes"
-            ) from None
+        _add(content, setting)
     return fill(recipe, content, where="--set")
+
+
+def check_setting(setting: str) -> None:
+    """Refuse a setting that fits no recipe; whether its mode fits is checked by `override`.
+
+    Raises
+    ------
+    DetectorError
+        As for `override`.
+    """
+    content: dict[str, Any] = {}
+    _add(content, setting)
+    ((section, values),) = content.items()
+    options = getattr(Recipe(), section, None)
+    if is_dataclass(options) and not isinstance(options, type):
+        fill(options, values, "--set", section)
+    else:
+        fill(Recipe(), content, "--set")
+
+
+def _add(content: dict[str, Any], setting: str) -> None:
+    """Add the value of a setting to the nested dicts of a recipe."""
+    import yaml
+
+    key, equals, value = setting.partition("=")
+    *sections, name = key.split(".")
+    part = content
+    for section in sections:
+        part = part.setdefault(section, {}) if isinstance(part, dict) else part
+    if not equals or not name or not isinstance(part, dict):
+        raise DetectorError(
+            f"--set {setting!r}: expected SECTION.KEY=VALUE, such as network.mirror=true"
+        )
+    try:
+        part[name] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise DetectorError(f"--set {setting!r}: its value is not YAML; put it in quotes") from None

@@ -46,18 +46,88 @@ def test_the_help_prints_square_brackets_as_they_are(
         (["--threshold", "high", "a.jpg"], "high is not between 0 and 1"),
         (["--max-detections", "0", "a.jpg"], "0 is not an integer of at least 1"),
         (["--max-detections", "few", "a.jpg"], "few is not an integer of at least 1"),
-        (["evaluate"], "--data"),
-        (["a.jpg", "--nonsense"], "nonsense"),
+        (["--threshold", "０.４", "a.jpg"], "--threshold: ０.４ is not between 0 and 1"),
+        (["--max-detections", "４", "a.jpg"], "--max-detections: ４ is not an integer"),
+        (["--device", "cuda:４", "a.jpg"], "--device: cuda:４ is no device; use cpu, cuda"),
+        (["--device", "nonsense", "a.jpg"], "--device: nonsense is no device; use cpu, cuda"),
+        (["evaluate"], "required: --data; see `detect evaluate --help`"),
+        (["a.jpg", "--nonsense"], "--nonsense: no option of `detect image`; `detect image --help`"),
+        (["a.jpg", "--thresold", "0.3"], "--thresold: no option of `detect image`; did you mean '"),
+        (
+            ["a.jpg", "--Threshold=0.3"],
+            "--Threshold=0.3: no option of `detect image`; did you",
+        ),
+        (["a.jpg", "--max", "3"], "--max: no option of `detect image`; did you mean '--max-detec"),
+        (["a.jpg", "-output", "x"], "-output: no option of `detect image`; did you mean '--outpu"),
+        (["a.jpg", "-x"], "-x: no option of `detect image`; "),
+        (
+            ["evaluate", "--dta", "x"],
+            "--dta: no option of `detect evaluate`; did you mean '--dat",
+        ),
+        (["--data", "x.json"], "it is one of `detect evaluate`: name the command first"),
+        (
+            ["evaluate", "--data", ".", "--protocol", "coko"],
+            "no choice 'coko'; did you mean 'co",
+        ),
         (["trian"], "trian: neither a command nor a file; did you mean 'train'?"),
         (["trian", "--data", "x.json"], "did you mean 'train'?"),
+        (["Train"], "did you mean 'train'?"),
+        (["stret"], "stret: neither a command nor a file; did you mean street.png?"),
+        (["nothing-like-it"], "nothing-like-it: neither a command nor a file; "),
+        ([""], "an argument is empty"),
+        (["street.png", " "], "an argument is empty"),
+        (["street.png", "--weights="], "--weights: '' is no path"),
+        (["street.png", "--recipe", "mine.yaml"], "unknown key 'short_sid'; did you mean 'short_"),
+        (["street.png", "--recipe", "voc2"], "did you mean 'voc20'?"),
+        (["street.png", "--weights", "none.safetensors"], "none.safetensors: no such file"),
+        (["street.png", "--weights", "runs/none"], "runs/none: no such file"),
+        (["street.png", "--set", "nonsense=1"], "--set: unknown key 'nonsense'"),
+        (["street.png", "--json", "."], "--json: .: a folder"),
+        (["street.png", "--json", "street.png/x.json"], "street.png is a file, not a folder; name"),
+        (["street.png", "--json", "link.json"], "--json: link.json: "),
+        (["street.png", "-o", "street.png"], "--output: street.png: "),
+        (["evaluate", "--data", "none.json"], "--data: none.json: no such file"),
+        (["evaluate", "--data", ".", "--detections", "none"], "--detections: none: no such file"),
+        (["evaluate", "--data", ".", "--detections", "none*"], "--detections: none*: no such file"),
+        (["evaluate", "--data", ".", "--report", "street.png"], "--report: street.png: "),
+        (["check", "none.json"], "none.json: no such file"),
+        (["check", ".", "--data", "none.json"], "--data: none.json: no such file"),
+        (["propose", "street.png", "-o", "street.png"], "--output: street.png: "),
     ],
 )
-def test_wrong_options_exit_with_2(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_command_line_is_refused_before_any_work(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 2 and message in capsys.readouterr().err.replace("\n", " ")
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "street.png")
+    (tmp_path / "mine.yaml").write_text("network: {short_sid: 64}\n")
+    (tmp_path / "link.json").symlink_to("street.png/new/x.json")
+    before = sorted(os.listdir(tmp_path))
+    run = detect(*words)
+    assert run.code == 2 and message in run.errors and run.errors.startswith("detect: ")
+    assert len(run.errors.splitlines()) == 1 and sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_refusal_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Even for options whose files are looked for."""
+    code = (
+        "import sys; from detector.cli import main; "
+        "code = main(['a.jpg', '--recipe', 'voc20', '--set', 'network.mirror=true', '-o', 'x', "
+        "'--device', 'cpu', '--weights', 'none']); "
+        "print(code, *{'torch', 'numba', 'cv2', 'numpy', 'PIL', 'matplotlib'} & sys.modules.keys())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "2\n" and "--weights: none: no such file" in found.stderr
+
+
+def test_pictures_and_options_may_alternate() -> None:
+    arguments = parse(["a.jpg", "--threshold", "0.3", "b.jpg", "-oout", "c.jpg"])
+    assert arguments.pictures == ["a.jpg", "b.jpg", "c.jpg"]
+    assert (arguments.threshold, arguments.output) == (0.3, Path("out"))
+
+
+def test_a_picture_may_have_the_name_of_an_option() -> None:
+    assert parse(["--", "--threshold"]).pictures == ["--threshold"]
 
 
 def test_a_folder_may_have_almost_the_name_of_a_command(
@@ -81,18 +151,15 @@ def test_json_to_standard_output_is_nothing_but_json(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--recipe", "mine.yaml"], "unknown key 'short_sid'; did you mean 'short_side'?"),
-        (["--recipe", "voc2"], "did you mean 'voc20'?"),
-        (["--weights", "none.safetensors"], "none.safetensors: no such file"),
-        (["--weights", "runs/none"], "runs/none: no such file"),
-        (["--device", "nonsense"], "use cpu, cuda"),
         (["--proposals", "quick"], "neither a mode (single, fast, "),
         (["--proposals", "none.jsonl"], "none.jsonl: neither a mode (single, fast, "),
-        (["--json", "."], "--json .: a folder"),
-        (["--json", "street.png/x.json"], "street.png is a file, not a folder; name another"),
-        (["--json", "link.json"], "--json link.json: "),
         (["-o", "full"], "detect: full/detections.json: a folder; name a file in it"),
         (["nothing/"], "nothing"),
+        (["none.png"], "none.png: no such file"),
+        (
+            ["stret.png", "none.png"],
+            "none of 2 pictures can be opened: stret.png: no such file",
+        ),
     ],
 )
 def test_a_wrong_argument_is_one_line(
@@ -100,13 +167,10 @@ def test_a_wrong_argument_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "street.png")
-    (tmp_path / "mine.yaml").write_text("network: {short_sid: 64}\n")
     (tmp_path / "nothing").mkdir()
     (tmp_path / "full" / "detections.json").mkdir(parents=True)
-    (tmp_path / "link.json").symlink_to("street.png/new/x.json")
-    weights = [] if {"--weights", "--recipe"} & set(words) else ["--weights", str(small_weights)]
-    pictures = [] if "nothing/" in words else ["street.png"]
-    run = detect(*weights, *words, *pictures)
+    pictures = ["street.png"] if words[0].startswith("-") else []
+    run = detect("--weights", small_weights, *words, *pictures)
     assert run.code == 1 and message in run.errors and run.errors.startswith("detect: ")
     assert len(run.errors.splitlines()) == 1
     assert not (tmp_path / "detections").exists()
@@ -116,4 +180,6 @@ def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 0
-    assert "detect street.jpg" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "detect street.jpg" in shown
+    assert all(word in shown for word in ("--threshold", "--weights", "evaluate", "classify"))

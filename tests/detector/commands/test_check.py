@@ -111,19 +111,18 @@ def test_findings_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
 def test_an_unwritable_target_is_reported_before_the_work(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = tmp_path / "none.json"  # would be the fault, had the work begun
     option = "--json" if command == ["check"] else "--save"
-    a_file = saved(tmp_path / "a.json", TRUTH)
+    a_file = saved(tmp_path / "a.json", "neither JSON nor images")  # the fault, once work begins
     for target, fault in (
         (tmp_path, "a folder; name a file in it"),
         (a_file / "x.json", f"{a_file} is a file, not a folder; "),
         (a_file / "deep" / "x.json", f"{a_file} is a file, not a folder; "),
     ):
-        run = detect(*command, missing, option, target)
-        assert run.code == 1 and run.errors.startswith(f"detect: {option} {target}: {fault}")
+        run = detect(*command, a_file, option, target)
+        assert run.code == 2 and run.errors.startswith(f"detect: {option}: {target}: {fault}")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    run = detect(*command, missing, option, tmp_path / "new" / "x.json")
-    assert run.code == 1 and f"x.json: the folder {tmp_path} is write-protected" in run.errors
+    run = detect(*command, a_file, option, tmp_path / "new" / "x.json")
+    assert run.code == 2 and f"x.json: the folder {tmp_path} is write-protected" in run.errors
     assert list(tmp_path.iterdir()) == [a_file]
 
 

@@ -183,7 +183,7 @@ def test_a_file_with_scores_is_taken_for_results(tmp_path: Path) -> None:
     tasks = json.loads((tmp_path / "out/tasks_train.json").read_text())
     assert [r["score"] for r in tasks[0]["predictions"][0]["result"]] == [0.5, 0.5]
     refused = detect("convert", found, "--to", "voc", "-o", tmp_path / "xml")
-    assert refused.code == 1 and "--to voc: its XML has no place for scores" in refused.errors
+    assert refused.code == 2 and "--to voc: its XML has no place for scores" in refused.errors
 
 
 def test_unknown_sizes_come_from_the_pictures(tmp_path: Path) -> None:
@@ -213,28 +213,33 @@ def test_yolo_again_has_every_picture_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "code", "message"),
     [
-        (["--to", "yolo", "-o", "full"], "--output full: the folder is not empty; name a new one"),
-        (["--to", "yolo", "-o", "truth.json"], "--output truth.json: truth.json is a file"),
-        (["--to", "yolo", "-o", "out", "--images", "none"], "--images none: no such folder"),
+        (["--to", "yolo", "-o", "full"], 1, "--output full: the folder is not empty; name a new"),
+        (["--to", "yolo", "-o", "truth.json"], 2, "--output: truth.json: "),
+        (["--to", "yolo", "-o", "out", "--images", "none"], 2, "--images: none: no such file"),
         (
             ["--to", "yolo", "-o", "out", "--images", ".", "--no-images"],
+            2,
             "--images: applies to copying pictures; leave it out with --no-images",
         ),
         (
             ["other.json", "--to", "coco", "-o", "out"],
+            1,
             "truth.json and other.json are both called train; rename one so that its name contains",
         ),
         (
-            ["other.json", "--to", "coco", "-o", "out", "--detections", "results.json"],
+            ["other.json", "--to", "coco", "-o", "out", "--detections", "other.json"],
+            2,
             "--detections: belong to one data set; give one DATA",
         ),
-        (["--to", "coco", "-o", "out", "--images", "half"], "half: lacks 1 picture of truth.json"),
+        (["--to", "coco", "-o", "out", "--images", "half"], 1, "half: lacks 1 picture of truth"),
+        (["--to", "cocos", "-o", "out"], 2, "--to: no choice 'cocos'; did you mean 'coco'?"),
+        (["--to", "coco", "-o", "out", "none.json"], 2, "none.json: no such file"),
     ],
 )
 def test_refusals(
-    options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(tmp_path)
     saved(tmp_path, "other.json")
@@ -245,7 +250,7 @@ def test_refusals(
     monkeypatch.chdir(tmp_path)
     before = files(tmp_path)
     run = detect("convert", "truth.json", *options)
-    assert run.code == 1 and run.errors.startswith(f"detect: {message}")
+    assert run.code == code and run.errors.startswith(f"detect: {message}")
     assert len(run.errors.splitlines()) == 1 and run.out == ""
     assert files(tmp_path) == before and not (tmp_path / "out").exists()
 

@@ -156,6 +156,7 @@ def test_a_run_without_results_keeps_an_earlier_file(small_weights: Path, tmp_pa
     run = detect(*words, tmp_path / "caat.png")
     assert run.code == 1 and "did you mean" in run.errors
     assert (out / "detections.json").read_bytes() == before
+    (tmp_path / "caat.png").write_bytes(b"no picture")
     piped = detect("--weights", small_weights, "--json", "-", tmp_path / "caat.png")
     assert piped.code == 1 and json.loads(piped.out)["images"] == []
 

@@ -23,16 +23,11 @@ def data(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--data", "gone"], "gone: no such folder"),
         (["--data", "data/espresso"], "espresso: contains no folders"),
         (["--data", "data", "--epochs", "-1"], "options: epochs is -1.0; use 0.0 to"),
-        (["--data", "data", "--learning-rate", "nan"], "options: learning_rate is nan"),
         (["--data", "data", "--epochs", "1"], "data: no training step of 128 pictures in 4"),
         (["--data", "data", "--batch", "97"], "use a multiple of --crops-per-pass (32)"),
-        (["--data", "data", "--validation", "none"], "none: no such folder"),
         (["--data", "data", "--validation", "other"], "unicorn: no class of that name among the 2"),
-        (["--data", "data", "--weights", "no.safetensors"], "no.safetensors: no such file"),
-        (["--data", "data", "--recipe", "voc2"], "voc2: cannot be read (No such file"),
         (["--data", "data", "--crop-side", "8"], "options: crop_side is 8; use 32 to 1024"),
         (["--data", "single"], "single: has only the class 'unicorn'"),
     ],
@@ -51,8 +46,29 @@ def test_bad_input_of_pretrain_is_one_line(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "name pictures, or a folder with --data"),
-        (["x.png", "--data", "data"], "not both"),
+        (["pretrain", "--data", "gone"], "--data: gone: no such file"),
+        (["pretrain", "--data", "file"], "--data: file: a file, not a folder"),
+        (["pretrain", "--data", "data", "--validation", "none"], "--validation: none: no such"),
+        (["pretrain", "--data", "data", "--weights", "no.safetensors"], "--weights: no.safetens"),
+        (["pretrain", "--data", "data", "--recipe", "voc2"], "--recipe: voc2: no such file"),
+        (["pretrain", "--data", "data", "--learning-rate", "nan"], "nan is not a number"),
+        (["classify"], "name pictures, or a folder with --data"),
+        (["classify", "x.png", "--data", "data"], "not both"),
+        (["classify", "x.png", "--weights", "no.safetensors"], "--weights: no.safetensors: no"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(
+    words: list[str], message: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    run = detect(*words)
+    assert run.code == 2 and message in run.errors and len(run.errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         (["gone.png"], "gone.png: no such file"),
         (["--data", "data/espresso"], "espresso: contains no folders"),
         (["x.png", "--weights", "bare.safetensors"], "has no classifier with class names"),

@@ -269,12 +269,12 @@ def test_a_drawing_shows_frames_and_does_not_modify_the_picture(
     ("words", "message"),
     [
         ([], "name either pictures or --data"),
-        (["a.jpg", "--data", "b.json"], "name either pictures or --data"),
+        (["a.jpg", "--data", "."], "name either pictures or --data"),
         (["a.jpg", "--recall"], "--recall: applies to a data set"),
         (["a.jpg", "--split", "val"], "--split: applies to a data set"),
         (["a.jpg", "--limit", "3"], "--limit: applies to a data set"),
         (
-            ["a.jpg", "--method", "selective_search", "--weights", "w"],
+            ["a.jpg", "--method", "selective_search", "--weights", "."],
             "--weights: does not apply to --method selective_search",
         ),
         (
@@ -287,7 +287,6 @@ def test_a_drawing_shows_frames_and_does_not_modify_the_picture(
         ),
         (["a.jpg", "--recipe", "voc2", "--method", "selective_search"], "did you mean 'voc20'?"),
         (["--data", "none.json"], "none.json: no such file"),
-        (["nothing/*.jpg"], "no pictures in nothing/*.jpg"),
     ],
 )
 def test_wrong_options_are_one_line(
@@ -295,6 +294,22 @@ def test_wrong_options_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = detect("propose", *words)
+    assert run.code == 2 and message in run.errors and len(run.errors.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("nothing/*.jpg", "no pictures in nothing/*.jpg"),
+        ("gone.jpg", "gone.jpg: no such file"),
+    ],
+)
+def test_missing_pictures_are_one_line(
+    word: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = detect("propose", word)
     assert run.code == 1 and message in run.errors and len(run.errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 

@@ -57,7 +57,7 @@ def test_settings_without_effect_on_a_trained_detector_are_rejected(
     value = {"training.epochs": "2", "more_weights": "[]", "proposer": "voc20"}[key]
     picture = save(tmp_path / "street.png")
     run = detect(picture, "--weights", small_weights, "--set", f"{key}={value}")
-    assert run.code == 1 and len(run.errors.splitlines()) == 1
+    assert run.code == 2 and len(run.errors.splitlines()) == 1
     assert f"--set {key}: has no effect on a trained detector; " in run.errors
 
 
@@ -78,7 +78,7 @@ def test_the_view_of_a_trained_network_cannot_be_set(
 
 
 def test_training_may_continue_in_another_mode(
-    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_weights: Path, small_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
 
@@ -86,6 +86,6 @@ def test_training_may_continue_in_another_mode(
         given.update(options, recipe=recipe)
 
     monkeypatch.setattr("detector.training.run.train", train)
-    words = ["train", "--data", "x.json", "--weights", small_weights, "--device", "cpu"]
+    words = ["train", "--data", small_dataset, "--weights", small_weights, "--device", "cpu"]
     assert detect(*words, "--set", "network.mode=warp").code == 0
     assert given["recipe"].network.mode == "warp" and given["start"].members[0].mode == "shared"

@@ -20,23 +20,9 @@ from tests.made_up import CATEGORY_IDS, NAMES
     ("words", "message"),
     [
         (["--epochs", "-1"], "training.epochs is -1.0; use 0.0 to"),
-        (["--epochs", "nan"], "training.epochs is nan; use 0.0 to"),
         (["--images-per-pass", "3"], "use a multiple of --images-per-pass (3)"),
         (["--seed", "-1"], "training.seed is -1; use 0 to"),
-        (["--recipe", "voc2"], "did you mean 'voc20'?"),
-        (["--weights", "a", "--imagenet-weights", "b"], "--imagenet-weights: --weights replaces"),
-        (
-            ["--part", "multibox", "--imagenet-weights", "b"],
-            "--imagenet-weights: MultiBox is trained",
-        ),
-        (["--weights", "a", "--set", "training.initial=pair"], "training.initial: --weights repl"),
         (["--split", "train"], "the format has no option 'split'; leave it out"),
-        (["--set", "training.box_weight=-1"], "training.box_weight is -1.0; use 0.0 to"),
-        (
-            ["--part", "multibox", "--members", "2"],
-            "--members: does not apply to --part multibox",
-        ),
-        (["--data", "none.json"], "none.json: no such file"),
     ],
 )
 def test_options_of_train_are_checked_before_it_starts(
@@ -46,6 +32,42 @@ def test_options_of_train_are_checked_before_it_starts(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert main(["train", "--data", str(small_dataset), *words]) == 1
+    errors = capsys.readouterr().err
+    assert message in errors and len(errors.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--epochs", "nan"], "--epochs: nan is not a number"),
+        (["--epochs", "１"], "--epochs: １ is not a number"),
+        (["--seed", "1_000"], "--seed: 1_000 is not an integer"),
+        (["--recipe", "voc2"], "did you mean 'voc20'?"),
+        (["--weights", ".", "--imagenet-weights", "."], "--imagenet-weights: --weights replaces"),
+        (["--imagenet-weights", "none"], "--imagenet-weights: none: no such file"),
+        (
+            ["--part", "multibox", "--imagenet-weights", "."],
+            "--imagenet-weights: MultiBox is trained",
+        ),
+        (["--weights", ".", "--set", "training.initial=pair"], "training.initial: --weights repl"),
+        (["--set", "training.box_weight=-1"], "training.box_weight is -1.0; use 0.0 to"),
+        (["--set", "training.box_weight=０"], "training.box_weight: expected float"),
+        (
+            ["--part", "multibox", "--members", "2"],
+            "--members: does not apply to --part multibox",
+        ),
+        (["--part", "detektor"], "--part: no choice 'detektor'; did you mean 'detector'?"),
+        (["--data", "none.json"], "--data: none.json: no such file"),
+        (["--images", "none"], "--images: none: no such file"),
+    ],
+)
+def test_a_command_line_of_train_is_refused(
+    words: list[str], message: str, small_dataset: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--data", str(small_dataset), *words]) == 2
     errors = capsys.readouterr().err
     assert message in errors and len(errors.splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -171,7 +193,7 @@ def test_a_missing_initial_network_is_reported(
     assert errors.count("\n") == 1
     assert main(["train", *words, "--set", "training.initial=pair"]) == 1
     assert "training.initial: 2 networks, but training starts from one" in capsys.readouterr().err
-    words += ["--imagenet-weights", str(tmp_path / "own"), "--set", "training.initial=voc20"]
+    words += ["--imagenet-weights", str(tmp_path), "--set", "training.initial=voc20"]
     assert main(["train", *words]) == 1
     assert "'voc20' would replace the ImageNet weights" in capsys.readouterr().err
 
