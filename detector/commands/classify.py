@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.commands.chosen_detector import check_device
@@ -47,18 +48,24 @@ def run(arguments: argparse.Namespace) -> int:
     if bool(arguments.pictures) == bool(arguments.data):
         raise UsageError("detect classify: name pictures, or a folder with --data; not both")
     require("detect", "detect classify")
-    check_device(arguments.device)
-    from detector.classification.classifier import load_classifier
-    from detector.weights_file import IMAGENET_WEIGHTS
-
     if arguments.data:
         from detector.classification.class_folder import find_parts, read_class_folder
 
         training, validation = find_parts(arguments.data)
         labelled = read_class_folder(validation or training)
+    else:
+        from detector.pictures.finding import find_images, refuse_missing
+
+        paths = find_images(arguments.pictures)
+        refuse_missing(paths)
+    check_device(arguments.device)
+
+    from detector.classification.classifier import load_classifier
+    from detector.weights_file import IMAGENET_WEIGHTS
+
     classifier = load_classifier(arguments.weights or (IMAGENET_WEIGHTS,), arguments.device)
     if not arguments.data:
-        return _classify_pictures(classifier, arguments.pictures, arguments.crops)
+        return _classify_pictures(classifier, paths, arguments.crops)
 
     from rich.console import Console
 
@@ -69,13 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _classify_pictures(classifier: Classifier, patterns: Sequence[str], crops: int) -> int:
+def _classify_pictures(classifier: Classifier, paths: Sequence[Path], crops: int) -> int:
     """Print each picture with five classes; unreadable ones are reported and the others go on."""
-    from detector.pictures.finding import find_images
     from detector.pictures.reading import read_image
 
     failed = False
-    for path in find_images(patterns):
+    for path in paths:
         try:
             image = read_image(path)
         except DetectorError as error:

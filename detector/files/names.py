@@ -44,7 +44,7 @@ def fault_of(path: Path) -> str:
     """Why a path leads to no file or folder, and the remedy; "" if it leads to one."""
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: it contains a NUL
         return f"no such file; {nearest_name(path)}"
     except OSError as error:
         return f"cannot be opened ({error.strerror}); check the path"

@@ -48,9 +48,9 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     A folder means the pictures in it and below it, recognised by suffix; hidden files and folders
     are skipped. A glob pattern that the shell did not expand is expanded here. Any other argument
     is kept even if there is no such file, so that reading it fails under its name while the others
-    go on, unless there are no others. Arguments keep their order; within each the order is natural
-    (`a2` before `a10`). A file named twice is listed once, but links to it are listed too. `**`
-    enters a folder once, however many links lead there.
+    go on. Arguments keep their order; within each the order is natural (`a2` before `a10`). A file
+    named twice is listed once, but links to it are listed too. `**` enters a folder once, however
+    many links lead there.
 
     Raises
     ------
@@ -61,7 +61,6 @@ def find_images(patterns: Sequence[str | os.PathLike[str]]) -> list[Path]:
     files = [file for file, named in _search(patterns) if named or _suffix(file) in readable]
     if not files:
         raise _no_pictures(patterns)
-    refuse_missing(files)
     return files
 
 

@@ -81,6 +81,7 @@ def test_bad_input_of_classify_is_one_line(
 
     monkeypatch.chdir(tmp_path)
     save_file({"loss3/classifier.bias": torch.zeros(4)}, tmp_path / "bare.safetensors")
+    save(tmp_path / "x.png")
     run = detect("classify", *words, "--device", "cpu")
     assert run.code == 1 and message in run.errors and len(run.errors.splitlines()) == 1
 

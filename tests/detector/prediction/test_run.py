@@ -56,7 +56,7 @@ def test_an_unknown_class_is_an_error_before_torch_is_needed(
     message = "class 'gren': this detector does not know it; did you mean 'green'? it knows red"
     assert message in found.errors and not (tmp_path / "out").exists()
     missing = detect(*words[:2], tmp_path / "none.safetensors", *words[3:], "--classes", "red")
-    assert missing.code == 1 and "none.safetensors: no such file" in missing.errors
+    assert missing.code == 2 and "none.safetensors: no such file" in missing.errors
 
 
 @pytest.mark.parametrize(
