@@ -108,7 +108,8 @@ class CropSteps:
             else:
                 return image, int(self.folder.labels[candidate]), messages
         raise DetectorError(
-            f"{len(messages)} pictures in a row cannot be read, the last: {messages[-1]}"
+            f"{len(messages)} pictures in a row cannot be read; check the disk or remove them "
+            f"(the last: {messages[-1]})"
         )
 
 

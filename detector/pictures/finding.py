@@ -16,7 +16,7 @@ from detector.files.names import expand_home, fault_of, printable
 from detector.pictures.writing import was_drawn
 
 IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".jp2"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".webp", ".avif", ".jp2"),
     *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
 )
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
@@ -116,8 +117,10 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
     except FileNotFoundError:
         raise DetectorError(f"{name}: no such file; {nearest_name(path)}") from None
     except (OSError, ValueError) as error:
-        if path.is_dir():
+        if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
             raise DetectorError(f"{name}: a folder, not a picture; name the files in it") from None
+        if getattr(error, "errno", None) == errno.ELOOP:
+            raise DetectorError(f"{name}: a link that leads to itself; name the picture") from None
         reason = getattr(error, "strerror", None) or error
         raise DetectorError(f"{name}: cannot be opened ({reason}); check the path") from error
 

@@ -295,3 +295,50 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
     message = one_line(broken)
     assert "broken.jpg: no such file; it links to gone.jpg, which does not exist" in message
     assert "did you mean" not in message
+
+
+def test_a_link_to_itself_and_a_name_that_is_too_long(tmp_path: Path) -> None:
+    circle, long = tmp_path / "circle.jpg", tmp_path / ("n" * 300 + ".jpg")
+    circle.symlink_to("circle.jpg")
+    assert one_line(circle).endswith("circle.jpg: a link that leads to itself; name the picture")
+    assert "cannot be opened (File name too long); check the path" in one_line(long)
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_impossible_orientation_is_ignored(value: int) -> None:
+    exif = Image.Exif()
+    exif[274] = value
+    content = encoded(Image.fromarray(PHOTO), "PNG", exif=exif)
+    np.testing.assert_array_equal(read_image(content), PHOTO)
+
+
+def test_damaged_exif_data_is_ignored() -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    content = bytearray(encoded(Image.fromarray(PHOTO), "JPEG", exif=exif))
+    whole = read_image(encoded(Image.fromarray(PHOTO), "JPEG"))
+    place = content.index(b"Exif") + 6
+    content[place : place + 8] = b"garbage!"
+    np.testing.assert_array_equal(read_image(bytes(content)), whole)
+
+
+def test_the_first_picture_of_an_mpo_file() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    content = encoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(read_image(content)[0, 0] - [254.0, 0, 0]).max() <= 2
+
+
+def test_lab_colours_become_rgb() -> None:
+    # L 53.2, a 80.1, b 67.2 is the red of sRGB; Pillow stores L in 255ths and a, b as bytes
+    lab = Image.frombytes("LAB", (1, 1), bytes([136, 80, 67]))
+    assert np.abs(read_image(lab)[0, 0] - [255.0, 0, 0]).max() <= 12
+
+
+def test_an_empty_picture_has_a_remedy() -> None:
+    assert one_line(Image.new("RGB", (0, 5))).endswith("(0 x 5 pixels); export or copy it again")
+
+
+@pytest.mark.parametrize("size", [(1, 60000), (60000, 1)])
+def test_a_very_long_picture_is_read(size: tuple[int, int]) -> None:
+    picture = read_image(encoded(Image.new("RGB", size, "red"), "PNG"))
+    assert picture.shape == (size[1], size[0], 3) and picture[-1, -1].tolist() == [255, 0, 0]
