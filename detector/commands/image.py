@@ -52,7 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--proposals", metavar="MODE|FILE",
         help=f"use selective search without MultiBox, in mode {', '.join(MODES[:-1])} or "
         f"{MODES[-1]}; or your own boxes from a JSON file, "
-        '{"street.jpg": [[x1, y1, x2, y2], ...]}, or from the proposals.jsonl of `detect propose`',
+        '{"street.jpg": [[x1, y1, x2, y2], ...]}, an .npz file, R-CNN\'s .mat file, or the output '
+        "of `detect propose`",
     )  # fmt: skip
     add_detector(parser)
 
