@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,9 @@ def test_a_folder_without_boxes(tmp_path: Path) -> None:
         from detector.commands.chosen_detector import own_proposals
 
         own_proposals(str(tmp_path / "boxes.json"))
+
+
+def test_a_mat_file_without_scipy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    savemat(tmp_path / "boxes.mat", {"images": cells("1"), "boxes": cells(np.ones((1, 4)))})
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    assert one_line(tmp_path / "boxes.mat") == "reading it needs SciPy; pip install scipy"
