@@ -186,7 +186,7 @@ class Detector:
         max_detections
             1 or more; None is the recipe's.
         agnostic_nms
-            Whether an object has one class: of boxes that nearly coincide (IoU over 0.85), only the
+            Whether an object has one class: of boxes that nearly coincide (IoU over 0.9), only the
             best is kept, whatever their classes. None is the preset's: True to visualize, False to
             evaluate.
 

@@ -18,8 +18,8 @@ from proposals.suppression import non_maximum_suppression
 Floats = NDArray[np.float32]
 
 # Boxes of two classes that overlap by more than this IoU are taken for one object. A person on a
-# sofa reaches 0.82; docs/choices.md has the measurement.
-SAME_OBJECT_IOU = 0.85
+# motorbike reaches 0.87; docs/choices.md has the measurement.
+SAME_OBJECT_IOU = 0.9
 
 
 class Candidates(NamedTuple):

@@ -26,7 +26,7 @@ from detector.commands.values import (
     wrong,
 )
 from detector.console import FAILED, notify
-from detector.errors import UsageError
+from detector.errors import DetectorError, UsageError
 from detector.extras import require
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
@@ -124,10 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
         notify(skipped_note(skipped))
     proposals = own_proposals(arguments.proposals)
     require("detect", "detecting objects")
-    labels = None
-    if arguments.classes:
-        known = class_names_of(arguments.recipe, arguments.weights)
-        labels = find_classes(arguments.classes, known)
+    labels = _labels(arguments.classes, arguments.recipe, arguments.weights)
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
@@ -172,6 +169,19 @@ def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops
     if output.json != STANDARD_OUTPUT:
         check_writable(Path(output.json))
     return output
+
+
+def _labels(
+    classes: Sequence[str] | None, recipe: str | None, weights: Path | None
+) -> list[int] | None:
+    """The labels of --classes, before the networks are loaded; None shows all."""
+    if classes is None:
+        return None
+    known = class_names_of(recipe, weights)
+    try:
+        return find_classes(classes, known)
+    except DetectorError as error:
+        raise UsageError(f"--classes: {error}") from None
 
 
 def _load_kernels(*, with_search: bool) -> None:
