@@ -72,6 +72,10 @@ def test_every_data_file_is_installed(settings: ConfigParser, folders: dict[str,
                 ), f"{path} is no package data"
 
 
+def test_type_checkers_see_the_types_of_every_package() -> None:
+    assert [name for name in sorted(TOP_LEVEL) if not (ROOT / name / "py.typed").is_file()] == []
+
+
 def test_every_library_that_is_imported_is_required(settings: ConfigParser) -> None:
     required = base_of(settings).union(*extras_of(settings).values())
     imported = {
