@@ -19,6 +19,7 @@ from eval import Dataset, EvaluationError, evaluate, read_dataset
 from eval.matching import Matches
 from eval.why.comparison import compare
 from eval.why.intervals import Interval, intervals
+from eval.wording import difference, fraction, with_interval
 
 HEAD = """\
 | run | mAP, IoU 0.5 (95 %) | gain on the row above | COCO AP | boxes, classified | s / image |
@@ -38,13 +39,12 @@ class Row:
     seconds: float
 
     def __str__(self) -> str:
-        low, high = 100 * self.mean.low, 100 * self.mean.high
-        gain = f"{100 * self.gain.value:+.1f} ± {100 * self.gain.error:.1f}" if self.gain else ""
+        gain = f"{difference(self.gain.value)} ± {fraction(self.gain.error)}" if self.gain else ""
         cells = (
             self.name,
-            f"{100 * self.mean.value:.1f} ({low:.1f}–{high:.1f})",
+            with_interval(self.mean.value, self.mean.low, self.mean.high),
             gain,
-            f"{100 * self.coco:.1f}",
+            fraction(self.coco),
             f"{self.proposals:,.0f}, {self.regions:,.0f}",
             f"{self.seconds:.2f}",
         )

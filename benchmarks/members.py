@@ -39,6 +39,7 @@ from detector.postprocess import suppress
 from detector.recipes import Recipe, override
 from detector.region_scores import choose_regions, objectness_of, scored_boxes
 from eval import Dataset, EvaluationError, read_dataset
+from eval.wording import difference, fraction
 from proposals.merge import merge_proposals
 
 SHARING = ("postprocess.", "network.average")
@@ -169,10 +170,11 @@ def summaries(table: list[Row], settings: list[str]) -> list[str]:
     """For every row of settings: all together against the mean of the members."""
     found, size = [""], len(table) // len(settings)
     for first, words in zip(range(0, len(table), size), settings, strict=True):
-        *alone, together = (100 * row.mean.value for row in table[first : first + size])
+        *alone, together = (row.mean.value for row in table[first : first + size])
         found.append(
             f"{words or 'as the weights have it'}: mean of the {len(alone)} members "
-            f"{np.mean(alone):.1f}, together {together:.1f}: {together - np.mean(alone):+.1f}"
+            f"{fraction(np.mean(alone))}, together {fraction(together)}: "
+            f"{difference(together - np.mean(alone))}"
         )
     return found
 

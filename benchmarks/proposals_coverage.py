@@ -72,17 +72,17 @@ def coverage_rows(detector: Any) -> dict[str, Method]:
 
 def print_against(results: dict[str, Result], base: str) -> None:
     """Print boxes and recall of every other row beside one, with the paired standard error."""
-    print(f"\nagainst {base}: boxes, and recall@0.5 in points (+- standard error, same objects)")
+    print(f"\nagainst {base}: boxes, and recall@0.5 (± standard error, same objects)")
     reference = results[base].report
     width = max(len(name) for name in results)
     for name, (report, _) in results.items():
         if name == base:
             continue
         found, there = report.best_overlaps >= 0.5, reference.best_overlaps >= 0.5
-        gains = 100.0 * (found.astype(int) - there.astype(int))
+        gains = found.astype(int) - there.astype(int)
         error = gains.std() / np.sqrt(max(1, len(gains)))
         share = report.mean_boxes() / reference.mean_boxes()
-        print(f"{name:<{width}}{100 * share:9.0f} %{gains.mean():+11.1f} +- {error:.1f}")
+        print(f"{name:<{width}}{100 * share:9.0f} %{gains.mean():+11.3f} ± {error:.3f}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from eval.suspicions import (
     about_ties,
     count_ties,
 )
+from eval.wording import fraction
 
 PROTOCOLS = {
     "voc": "PASCAL VOC 2010 and later: area under the curve, IoU 0.5",
@@ -73,13 +74,15 @@ class Report:
         return self.table()
 
     def table(self) -> str:
-        """The figures as aligned text, one per line; "-" for NaN."""
+        """The figures as aligned text, one per line; a dash for NaN."""
         groups = [self.stats, self.per_class]
         width = max(len(name) for group in groups for name in (*group, "class"))
         lines = [PROTOCOLS[self.protocol] + (", as the official program" * self.official), ""]
-        lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.stats.items()]
-        lines += ["", f"{'class':<{width}}  {'AP':>6}"]
-        lines += [f"{name:<{width}}  {_figure(value)}" for name, value in self.per_class.items()]
+        lines += [f"{name:<{width}}  {fraction(value):>5}" for name, value in self.stats.items()]
+        lines += ["", f"{'class':<{width}}  {'AP':>5}"]
+        lines += [
+            f"{name:<{width}}  {fraction(value):>5}" for name, value in self.per_class.items()
+        ]
         remarks = [*(f"Note: {n}" for n in self.notes), *(f"Quirk: {q}" for q in self.quirks)]
         return "\n".join([*lines, *([""] if remarks else []), *remarks])
 
@@ -200,7 +203,3 @@ def _ilsvrc(
 
 def _by_name(dataset: Dataset, per_class: np.ndarray) -> dict[str, float]:
     return dict(zip(dataset.class_names, per_class.tolist(), strict=True))
-
-
-def _figure(value: float) -> str:
-    return f"{'-':>6}" if math.isnan(value) else f"{value:6.4f}"

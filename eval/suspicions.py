@@ -9,7 +9,7 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.protocols.coco_result import AREAS
 from eval.ranking import falling, group_rows
-from eval.wording import amount
+from eval.wording import amount, percent
 
 FAR = 1.1  # a box is far outside if it ends beyond this multiple of its image's side
 MANY_FAR = 0.25  # share of boxes far outside from which their format is suspect
@@ -87,7 +87,7 @@ def another_format(outside: float, cornered: float, sized: bool) -> str:
             "do they start at the centre, are x and y swapped, or do the images have another size? "
             "expected [x, y, width, height] in pixels"
         )
-    return f"{outside:.0%} of the boxes end far outside their image: {remedy}"
+    return f"{percent(outside)} of the boxes end far outside their image: {remedy}"
 
 
 @kernel("f8[2] i4[1] f8[2] i8 i8[1]")

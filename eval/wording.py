@@ -1,8 +1,54 @@
-"""Wording of notes and messages."""
+"""Figures, shares and amounts as text for people, the same in every output.
+
+A figure is a fraction with three digits, a difference has its sign, a score two digits, and a share
+of countable things is in per cent. What is unknown is a dash. Files for programs hold all digits.
+"""
 
 from __future__ import annotations
+
+import math
+
+DASH = "–"
 
 
 def amount(value: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: "1 image", "1,804 images"."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
+
+
+def known(value: float | None) -> bool:
+    """Whether a figure is neither None nor NaN nor infinite."""
+    return value is not None and math.isfinite(value)
+
+
+def fraction(value: float | None) -> str:
+    """Average precision, recall and the like: 0.74163 -> "0.742"."""
+    return DASH if value is None or not math.isfinite(value) else f"{value + 0.0:.3f}"
+
+
+def difference(value: float | None) -> str:
+    """A difference of fractions with its sign, 0.0123 -> "+0.012"; "0.000" has none."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:+.3f}"
+    return text if float(text) else text[1:]
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """The ends of an interval: "0.736–0.786"; a dash if they are unknown."""
+    return f"{fraction(low)}–{fraction(high)}" if known(low) and known(high) else DASH
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """A figure with its interval, if there is one: "0.742 (0.736–0.786)"."""
+    return f"{fraction(value)} ({interval(low, high)})" if known(low) else fraction(value)
+
+
+def score(value: float) -> str:
+    """The score of a detection: 0.743 -> "0.74"."""
+    return f"{value:.2f}"
+
+
+def percent(share: float | None) -> str:
+    """A share of countable things: 0.12 -> "12 %"."""
+    return DASH if share is None or not math.isfinite(share) else f"{100 * share:.0f} %"

@@ -43,8 +43,8 @@ class ClassificationReport:
             "classes": f"{self.classes:,}",
             "networks": str(self.networks),
             "crops": str(self.crops),
-            "top-1 error": f"{self.top1_error:.2%}",
-            "top-5 error": f"{self.top5_error:.2%}",
+            "top-1 error": f"{100 * self.top1_error:.2f} %",
+            "top-5 error": f"{100 * self.top5_error:.2f} %",
         }
         lines: tuple[list[str], list[str]] = ([], [])
         for name, value in columns.items():

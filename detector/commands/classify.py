@@ -90,7 +90,7 @@ def _classify_pictures(classifier: Classifier, paths: Sequence[Path], crops: int
             continue
         (probabilities,) = classifier([image], crops)
         lines = [
-            f"{probabilities[column]:8.1%}  {printable(classifier.class_names[column])}"
+            f"{probabilities[column]:6.3f}  {printable(classifier.class_names[column])}"
             for column in (-probabilities).argsort(kind="stable")[:BEST]
         ]
         show("\n".join([printable(path), *lines]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,12 +18,12 @@ def compared(
     """Two results in one table, then a sentence on how much better the second is."""
     from eval.why import compare
 
-    first, second = ((table, _all_matches(report, table, part)) for report, table in results)
+    first, second = ((table, all_matches(report, table, part)) for report, table in results)
     sentence = compare(first, second, part, names=names).sentence
     return f"{comparison_table(results[0][0], results[1][0], names)}\n\n{sentence}"
 
 
-def _all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
+def all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
     """The matches at every IoU threshold that the protocol averages over: ten for COCO."""
     if report.coco is None:
         # The protocol selects the rule of comparison; VOC has two.
@@ -47,6 +46,8 @@ def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> s
     names
         The names of the two results.
     """
+    from eval.wording import difference, fraction
+
     title, *_ = first.table().splitlines()
     label = max(len(name) for name in ("class", *first.stats, *first.per_class))
     widths = [max(len(name), 6) for name in names] + [len("difference")]
@@ -57,7 +58,7 @@ def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> s
 
     def figures(a: dict[str, float], b: dict[str, float]) -> list[str]:
         return [
-            line(name, _figure(a[name]), _figure(b[name]), _figure(b[name] - a[name], "+"))
+            line(name, fraction(a[name]), fraction(b[name]), difference(b[name] - a[name]))
             for name in a
         ]
 
@@ -65,10 +66,6 @@ def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> s
     lines += ["", line("class", "AP", "AP", ""), *figures(first.per_class, second.per_class)]
     notes = _notes(first, second, names)
     return "\n".join(text.rstrip() for text in [*lines, *([""] if notes else []), *notes])
-
-
-def _figure(value: float, sign: str = "-") -> str:
-    return "-" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
 def _notes(first: Report, second: Report, names: tuple[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detector.console import notify
 from detector.errors import DetectorError
+from detector.evaluation.comparison_table import all_matches
 from detector.files.names import printable
 from detector.files.whole_files import write_file
 from detector.pictures.dataset_folder import find_image_folder, pictures_missing
@@ -64,15 +65,16 @@ def save_figures(path: Path, report: Report) -> None:
 
 
 def interval_lines(scored: Scored, part: Dataset) -> list[str]:
-    """The line with the 95 % interval of mAP; none if the protocol matches at several IoUs."""
+    """The line with the main figure and its 95 % interval; none if there is no interval."""
     from eval.why.intervals import intervals
+    from eval.wording import fraction, interval
 
     report, table = scored
-    if report.protocol == "coco" or report.matches is None or math.isnan(report.map):
+    mean = intervals(table, part, all_matches(report, table, part)).mean
+    if math.isnan(mean.low):
         return []
-    mean = intervals(table, part, report.matches).mean
-    spread = f"{mean.low:.3f} to {mean.high:.3f} (95 %)"
-    return [f"mAP {report.map:.3f}; on other samples of such pictures: {spread}"]
+    name = next(iter(report.stats))
+    return [f"{name} {fraction(report.map)} (95 % interval {interval(mean.low, mean.high)})"]
 
 
 def page_pictures(given: Path | None, data: Path, part: Dataset) -> Path | None:

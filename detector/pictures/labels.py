@@ -67,7 +67,7 @@ def place_labels(
     named: set[str] = set()
     for row in np.argsort(-np.asarray(scores), kind="stable").tolist():
         name, score = names[row], scores[row]
-        shown = f"{score:.0%}" if 0 <= score <= 1 else f"{score:.2f}"
+        shown = f"{score:.2f}"
         for text in (f"{name} {shown}", shown):
             text, size = _fitting(text, font, canvas_size[0])
             places = _inside(_places(frames[row], size, line), canvas_size)

@@ -148,7 +148,7 @@ def explain(recipe: Recipe, dataset: Dataset) -> list[str]:
         else "training starts from the ImageNet weights",
         f"{training.loop.epochs:g} epochs, about {round(seen):,} pictures seen; "
         f"MultiBox {recipe.multibox.loop.epochs:g} epochs",
-        f"{held_out} pictures held out to validate on, about {100 * fraction:.2g}% of each class"
+        f"{held_out} pictures held out to validate on, about {100 * fraction:.2g} % of each class"
         if held_out
         else "too few pictures to hold any out for validation",
     ]

@@ -19,6 +19,7 @@ from eval.why.half_samples import (
 )
 from eval.why.intervals import Interval, Z, arranged
 from eval.why.plain import plain
+from eval.wording import difference, fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +58,20 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The difference as a sentence: which result is better and by how much, or neither."""
-        difference, (loser, winner) = self.mean, self.names
-        if not np.isfinite([difference.value, difference.error]).all():
+        change, (loser, winner) = self.mean, self.names
+        if not np.isfinite(change.value):
             return "No difference can be measured: no object counts"
-        value, low, high = difference.value, difference.low, difference.high
+        if not np.isfinite(change.error):
+            return (
+                f"{winner} minus {loser} is {difference(change.value)}; "
+                "the images are too few to tell this from chance"
+            )
+        value, low, high = change.value, change.low, change.high
         if value < 0:
             value, low, high, loser, winner = -value, -high, -low, winner, loser
         size = (
-            f"{100 * value:.1f} ± {100 * difference.error:.1f} points "
-            f"(95 % interval {100 * low:.1f} to {100 * high:.1f})"
+            f"{fraction(value)} ± {fraction(change.error)} "
+            f"(95 % interval {difference(low)} to {difference(high)})"
         )
         if low > 0:
             return f"{winner} is better than {loser} by {size}"

@@ -141,7 +141,7 @@ class RecallReport:
         return self._part((self.areas >= least) & (self.areas < limit))
 
     def table(self) -> str:
-        """The figures as aligned text: by number of boxes, by size, by class; "-" for NaN."""
+        """The figures as aligned text: by number of boxes, by size, by class; a dash for NaN."""
         sizes = [(name, self.of_size(name)) for name in SIZES]
         classes = [(name, self.of_class(name)) for name in self.class_names]
         first = [(f"first {cut}", self._row(cut)) for cut in self.cuts()]
@@ -237,4 +237,4 @@ def _line(name: str, width: int, cells: Sequence[str]) -> str:
 
 
 def _figure(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    return "–" if math.isnan(value) else f"{value:.3f}"

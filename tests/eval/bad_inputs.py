@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval import EvaluationError, Report, evaluate, read_dataset
+from eval.wording import fraction
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "bad_input.md"
 BROKEN = "cut short|not YAML|the image cannot be read"
@@ -201,10 +202,10 @@ def _outcome(case: Case) -> str:
 
 
 def _shown(outcome: Mapping[str, float]) -> str:
-    values = {"-" if value != value else f"{value:.4f}" for value in outcome.values()}
+    values = {fraction(value) for value in outcome.values()}
     if len(values) == 1:
         return f"{values.pop()} ({'all protocols' if len(outcome) > 1 else next(iter(outcome))})"
-    return ", ".join(f"{value:.4f} ({name})" for name, value in outcome.items())
+    return ", ".join(f"{fraction(value)} ({name})" for name, value in outcome.items())
 
 
 def _cell(text: str) -> str:

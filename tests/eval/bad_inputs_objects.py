@@ -221,5 +221,5 @@ CASES = [
          pycocotools="stops with an error (IndexError)"),
     Case("official COCO, annotation id 0", official(truth_with_id_0()), {"coco": ID_0["coco"]},
          notes=("1 annotation with id 0 counted as missed", "an annotation has id 0"),
-         pycocotools="0.5561: that object counts as missed"),
+         pycocotools="0.556: that object counts as missed"),
 ]  # fmt: skip

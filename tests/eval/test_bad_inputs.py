@@ -88,7 +88,7 @@ def test_on_the_command_line(
         )
     else:
         figure = case.outcome[protocol]
-        shown = "-" if figure != figure else f"{figure:.4f}"
+        shown = "–" if figure != figure else f"{figure:.3f}"
         lines = [line.split() for line in out.splitlines()]
         assert code == 0 and (["AP", shown] in lines or ["mAP", shown] in lines)
         assert err == ""
@@ -100,13 +100,13 @@ def test_what_pycocotools_does(tmp_path: Path, case: Case) -> None:
         inputs = case.make(tmp_path)
     except EvaluationError:  # an option that is refused here
         return
-    figure = re.search(r"-?\d\.\d{4}", case.pycocotools)
+    figure = re.search(r"-?\d\.\d{3}", case.pycocotools)
     if figure is None:
         assert case.pycocotools.startswith("stops with an error")
         with pytest.raises(Exception):  # noqa: B017
             pycocotools_precision(inputs)
     else:
-        assert f"{pycocotools_precision(inputs):.4f}" == figure[0]
+        assert f"{pycocotools_precision(inputs):.3f}" == figure[0]
 
 
 def pycocotools_precision(inputs: Inputs) -> float:

@@ -69,7 +69,7 @@ def test_error_rates_of_a_folder(tmp_path: Path) -> None:
     report = measure(classifier, read_class_folder(tmp_path), 1, Console(quiet=True))
     assert report == ClassificationReport(4, 1, 3, 1, 1, top1_error=0.5, top5_error=0.5)
     assert report.table().splitlines()[1].split() == [
-        "4", "1", "3", "1", "1", "50.00%", "50.00%",
+        "4", "1", "3", "1", "1", "50.00", "%", "50.00", "%",
     ]  # fmt: skip
 
 

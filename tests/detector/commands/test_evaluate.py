@@ -58,7 +58,7 @@ def test_results_are_evaluated_without_running_the_detector(
         words = ("--data", small_dataset, "--detections", perfect, "--protocol", protocol)
         assert evaluate(*words) == 0
         printed = figures(capsys.readouterr().out)
-        assert printed[figure] == printed["red"] == printed["green"] == "1.0000"
+        assert printed[figure] == printed["red"] == printed["green"] == "1.000"
     assert not (tmp_path / "evaluations").exists()
 
 
@@ -89,7 +89,7 @@ def test_part_of_the_images_and_classes(
     printed = capsys.readouterr().out
     green = figures(printed)["green"]
     assert "red" not in figures(printed) and green == figures(printed)["AP"]
-    assert green == f"{expected.per_class['green']:.4f}"
+    assert green == f"{expected.per_class['green']:.3f}"
     assert evaluate(*words, "--classes", "green,blue") == 1
     assert "no class 'blue'; its classes are red, green" in capsys.readouterr().err
 
@@ -117,8 +117,8 @@ def test_two_results_are_compared(
     assert evaluate(*words, "--protocol", protocol) == 0
     *table, sentence = capsys.readouterr().out.splitlines()
     (red,) = [line.split() for line in table if line.startswith("red ")]
-    assert red[2:] == ["1.0000", f"{1 - float(red[1]):+.4f}"] and float(red[1]) < 1
-    assert sentence.startswith("perfect is better than worse by 100.0 ± 0.0 points")
+    assert red[2:] == ["1.000", f"{1 - float(red[1]):+.3f}"] and float(red[1]) < 1
+    assert sentence.startswith("perfect is better than worse by 1.000 ± 0.000")
     assert evaluate(*words, "--detections", perfect) == 2
     assert "given 3 times" in capsys.readouterr().err
 
@@ -151,14 +151,14 @@ def test_a_folder_of_xml_files_and_ids_that_are_strings(
         (folder / "ImageSets" / "Main" / f"{split}.txt").write_text(stems)
     words = ("--data", folder, "--detections", rows)
     assert evaluate(*words) == 0
-    assert figures(capsys.readouterr().out)["mAP"] == "1.0000"
+    assert figures(capsys.readouterr().out)["mAP"] == "1.000"
     assert evaluate(*words, "--limit", 1) == 0
-    assert figures(capsys.readouterr().out)["red"] == "1.0000"
+    assert figures(capsys.readouterr().out)["red"] == "1.000"
     rows.write_text("street .8 11 21 40 60\n")
     assert evaluate(*words, "--split", "test") == 0
-    assert figures(capsys.readouterr().out)["red"] == "0.5000"
+    assert figures(capsys.readouterr().out)["red"] == "0.500"
     assert evaluate(*words, "--split", "val") == 0
-    assert figures(capsys.readouterr().out)["red"] == "1.0000"
+    assert figures(capsys.readouterr().out)["red"] == "1.000"
     for name in ("x.json", "x.json.gz"):
         (tmp_path / name).touch()
         assert evaluate("--data", tmp_path / name, "--split", "val", "--detections", rows) == 2
@@ -190,7 +190,7 @@ def test_results_are_saved_as_coco_results(
     assert row["image_id"] == "street" and row["bbox"] == [10, 20, 30, 40] and row["score"] == 0.5
     capsys.readouterr()
     assert evaluate("--data", folder, "--detections", "voc.json") == 0
-    assert figures(capsys.readouterr().out)["mAP"] == "1.0000"
+    assert figures(capsys.readouterr().out)["mAP"] == "1.000"
 
 
 def test_a_report_of_one_result_and_of_two(

@@ -17,11 +17,11 @@ TABLE = """\
 PASCAL VOC 2010 and later: area under the curve, IoU 0.5
 
                A  longer name  difference
-mAP       0.5000       0.4375     -0.0625
+mAP        0.500        0.438      -0.062
 
 class         AP           AP
-cat       0.5000       0.4375     -0.0625
-tall dog       -            -           -
+cat        0.500        0.438      -0.062
+tall dog       –            –           –
 
 Note: no dogs
 Note (A): odd boxes
@@ -31,4 +31,4 @@ Note (longer name): ties"""
 def test_two_reports_side_by_side() -> None:
     assert comparison_table(FIRST, SECOND, ("A", "longer name")) == TABLE
     other_way = comparison_table(SECOND, FIRST, ("B", "A")).splitlines()
-    assert other_way[3] == "mAP       0.4375  0.5000     +0.0625"
+    assert other_way[3] == "mAP        0.438   0.500      +0.062"

@@ -244,7 +244,7 @@ def test_labels_stay_inside_and_apart() -> None:
     font = ImageFont.load_default(14)
     assert isinstance(font, ImageFont.FreeTypeFont)
     labels = place_labels(frames, ["cat"] * 60, np.linspace(1, 0, 60).tolist(), font, 2, (500, 500))
-    assert labels[0].text == "cat 100%" and len(labels) > 40
+    assert labels[0].text == "cat 1.00" and len(labels) > 40
     covered = np.zeros((500, 500), dtype=int)
     for label in labels:
         x1, y1, x2, y2 = label.place
@@ -262,7 +262,7 @@ def test_a_label_moves_away_from_a_better_one_before_it_is_shortened() -> None:
     font = ImageFont.load_default(14)
     assert isinstance(font, ImageFont.FreeTypeFont)
     labels = place_labels(boxes, ["cat"] * 3, [0.98, 0.5, 0.126], font, 2, (400, 400))
-    assert [label.text for label in labels] == ["cat 98%", "cat 50%", "cat 13%"]
+    assert [label.text for label in labels] == ["cat 0.98", "cat 0.50", "cat 0.13"]
     assert labels[0].place[3] == 100 and len({label.place for label in labels}) == 3
 
 

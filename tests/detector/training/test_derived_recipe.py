@@ -129,7 +129,7 @@ def test_the_explanation_names_what_was_derived() -> None:
         "large objects at 213 and 142; the surroundings, 1.5, 2.5, 10 times as large as the "
         "region; everything mirrored",
         "training starts from the network of voc20", "12 epochs, about 11,100 pictures",
-        "MultiBox 17 epochs", "75 pictures held out to validate on, about 7.5% of each class",
+        "MultiBox 17 epochs", "75 pictures held out to validate on, about 7.5 % of each class",
     ):  # fmt: skip
         assert words in text, words
     few = dataset(3, 300, 400, 150)

@@ -45,7 +45,7 @@ SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
     ([(("annotations", k, "bbox"), [0.1, 0.2, 0.5, 0.5]) for k in range(3)],
      "expected pixels, not fractions"),
     ([(("annotations", k, "bbox"), [30, 30, 39, 39]) for k in range(3)],
-     "100% of the boxes end far outside their image: bbox seems to be [x1, y1, x2, y2]"),
+     "100 % of the boxes end far outside their image: bbox seems to be [x1, y1, x2, y2]"),
     ([(("annotations", k, "bbox"), [30, 30, 90, 90]) for k in range(3)],
      "do they start at the centre, are x and y swapped, or do the images have another size?"),
     ([(("annotations",), [])], "the list 'annotations' is empty"),

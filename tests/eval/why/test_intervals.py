@@ -267,6 +267,15 @@ def test_classes_with_few_objects_and_nothing_to_evaluate() -> None:
     empty = matched(1, 1, [], [])
     same = compare((empty[0], empty[2]), (empty[0], empty[2]), empty[1], draws=10)
     assert same.sentence == "No difference can be measured: no object counts"
+    few = found_in(4, 1)
+    nothing = DetectionTable(
+        few[0].images[:0], few[0].labels[:0], few[0].boxes[:0], few[0].scores[:0]
+    )
+    none = replace(few[2], outcomes=few[2].outcomes[:0], truths=few[2].truths[:0])
+    result = compare((few[0], few[2]), (nothing, none), few[1], names=("old", "new"), draws=10)
+    assert result.sentence == (
+        "new minus old is -1.000; the images are too few to tell this from chance"
+    )
 
 
 def test_comparison_is_paired() -> None:
@@ -282,9 +291,9 @@ def test_comparison_is_paired() -> None:
     # Unpaired, the error would be three times that.
     assert result.mean.error == pytest.approx(error, rel=0.06)
     assert result.better == 0 == result.shares[0]
-    low, high = 100 * result.mean.low, 100 * result.mean.high
+    low, high = result.mean.low, result.mean.high
     assert result.sentence == (
-        f"old is better than new by 5.0 ± 1.1 points (95 % interval {-high:.1f} to {-low:.1f})"
+        f"old is better than new by 0.050 ± 0.011 (95 % interval {-high:+.3f} to {-low:+.3f})"
     )
     turned = compare(*runs[::-1], dataset, names=("new", "old"), draws=4000)
     assert turned.sentence == result.sentence and turned.better == 1
@@ -295,6 +304,6 @@ def test_no_difference() -> None:
     table, dataset, matches = found_in(40, 0.5)
     same = compare((table, matches), (table, matches), dataset, draws=50)
     assert same.better == 0.5 and same.mean.value == 0
-    assert same.sentence.startswith("The difference is within chance: B minus A is 0.0")
+    assert same.sentence.startswith("The difference is within chance: B minus A is 0.000 ± 0.000")
     with pytest.raises(EvaluationError, match="different protocols"):
         compare((table, matches), (table, replace(matches, protocol="coco")), dataset)

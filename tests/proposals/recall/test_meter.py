@@ -117,7 +117,7 @@ def test_the_table_and_the_json_hold_the_same_figures(
 ) -> None:
     lines = {line.split("  ")[0]: line.split()[-5:] for line in by_hand.table().splitlines()}
     assert lines["cat"] == ["1.000", "1.000", "0.500", "0.850", "0.900"]
-    assert lines["emu"] == ["-"] * 5
+    assert lines["emu"] == ["–"] * 5
     assert lines["mean of classes (MABO)"][-1] == "0.600"
     assert "2 images, 4 objects, 3 boxes per image" in by_hand.table()
     by_hand.save_json(tmp_path / "recall.json")
