@@ -86,6 +86,12 @@ def test_a_data_set_is_checked(absent: str) -> None:
     assert (done.returncode, done.stderr) == (0, "") and "no errors" in done.stdout
 
 
+def test_a_data_set_is_converted(absent: str, tmp_path: Path) -> None:
+    done = python(absent, COMMAND, "convert", TRUTH, "--to", "yolo", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data.yaml").is_file()
+
+
 def test_boxes_are_proposed_and_their_recall_is_measured_without_a_drawing_of_it(
     absent: str, tmp_path: Path
 ) -> None:
