@@ -23,7 +23,10 @@ def known(value: float | None) -> bool:
 
 def fraction(value: float | None) -> str:
     """Average precision, recall and the like: 0.74163 -> "0.742"."""
-    return DASH if value is None or not math.isfinite(value) else f"{value + 0.0:.3f}"
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:.3f}"
+    return text if float(text) else "0.000"
 
 
 def difference(value: float | None) -> str:
@@ -31,7 +34,7 @@ def difference(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     text = f"{value:+.3f}"
-    return text if float(text) else text[1:]
+    return text if float(text) else "0.000"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from eval.report.content.analysis import Analysis
-from eval.report.content.words import known
 from eval.why.plain import plain
+from eval.wording import known
 
 
 def document(analysis: Analysis) -> bytes:

@@ -18,8 +18,8 @@ from eval.evaluate import Report
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, voc
 from eval.report.content.operating_point import OperatingPoint, operating_point
-from eval.report.content.words import known
 from eval.why import Comparison, Explanation, compare, explain, read_traces
+from eval.wording import known
 
 Other = tuple[Report, DetectionTable]
 _MATCH = {"coco": coco.match, "ilsvrc": ilsvrc.match}

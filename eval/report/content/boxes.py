@@ -9,6 +9,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.report.content.operating_point import OperatingPoint
+from eval.wording import score
 
 # Labels have the same size at every size of the picture. They are arranged for a picture of at most
 # this width and height in screen pixels, as on a phone; in a larger one they are farther apart.
@@ -131,7 +132,7 @@ def _place(
 
 
 def _scored(table: DetectionTable, names: tuple[str, ...], row: int) -> str:
-    return f"{_short(names[table.labels[row]])} {table.scores[row]:.2f}"
+    return f"{_short(names[table.labels[row]])} {score(table.scores[row])}"
 
 
 def _short(name: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.words import points
-from eval.wording import amount
+from eval.wording import amount, percent
 
 # Curves are drawn on a square with this side, recall to the right, precision upwards.
 SIDE = 1000
@@ -100,7 +99,7 @@ def histogram(scores: np.ndarray, true: np.ndarray, bins: int = 40) -> dict[str,
             {"x": round(_LEFT + _WIDTH * part, 1), "name": f"{mark:.3g}"} for part, mark in marks
         ],
         "words": f"Histogram of {amount(len(scores), 'score')}; "
-        f"{points(float(np.mean(true)), 0)} % of the detections are true.",
+        f"{percent(float(np.mean(true)))} of the detections are true.",
     }
 
 

@@ -13,9 +13,8 @@ from eval.report.content.boxes import Box, arrange, outcomes_by_image
 from eval.report.content.gallery import Gallery
 from eval.report.content.operating_point import OperatingPoint, share_of_image
 from eval.report.content.photographs import Photograph, has_file, read_photographs
-from eval.report.content.words import points
 from eval.report.content.worst import most_errors_first, one_for_each_image
-from eval.wording import amount
+from eval.wording import amount, percent, score
 
 # A page with more pictures would take long to open.
 MOST_PICTURES = 5000
@@ -106,12 +105,12 @@ def _choose(
     for row, image in islice(picks, _PER_GROUP):
         shown.add(image)
         name = dataset.class_names[table.labels[row]]
-        chosen.append(_Choice(0, image, f"{name} {table.scores[row]:.2f}: {reasons[row]}"))
+        chosen.append(_Choice(0, image, f"{name} {score(table.scores[row])}: {reasons[row]}"))
     picks = one_for_each_image(point.missed, dataset.truth_images, truths.labels, shown, _PER_CLASS)
     for row, image in islice(picks, _PER_GROUP):
         shown.add(image)
         name = dataset.class_names[truths.labels[row]]
-        caption = f"missed {name}, {points(share[row], 0)} % of the image"
+        caption = f"missed {name}, {percent(share[row])} of the image"
         chosen.append(_Choice(1, image, caption))
     errors = (table.images[point.false], dataset.truth_images[point.missed])
     order = most_errors_first(*errors, count=len(dataset)).tolist()

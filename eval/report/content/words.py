@@ -1,39 +1,19 @@
-"""Figures as text for people; "–" for unknown ones."""
+"""Figures as text for the page: those of `eval.wording` with a typographic minus."""
 
 from __future__ import annotations
 
 import math
 import re
 
-DASH = "–"
+from eval import wording
+from eval.wording import DASH
+
 MINUS = "−"
 
 
-def known(value: float | None) -> bool:
-    """Whether a figure is neither None nor NaN nor infinite."""
-    return value is not None and math.isfinite(value)
-
-
-def points(value: float | None, digits: int = 1) -> str:
-    """A fraction in per cent, without the sign %: 0.4582 -> "45.8"."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    return signed(100 * value, digits, plus="")
-
-
-def difference(value: float | None, digits: int = 1) -> str:
-    """A difference of fractions in points, with its sign: 0.0132 -> "+1.3"."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    return signed(100 * value, digits, plus="+")
-
-
-def signed(value: float, digits: int, plus: str) -> str:
-    """A number with a typographic minus; a number that rounds to 0 has no sign."""
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return (plus if value > 0 else MINUS) + text
+def difference(value: float | None) -> str:
+    """A difference of fractions with its sign: -0.0132 -> "−0.013"."""
+    return wording.difference(value).replace("-", MINUS)
 
 
 def count(value: float | None) -> str:
@@ -41,13 +21,6 @@ def count(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     return f"{int(value):,}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """Two fractions in per cent: "43.9 to 47.6"; "" if either is unknown."""
-    if not (known(low) and known(high)):
-        return ""
-    return f"{points(low)} to {points(high)}"
 
 
 def width(value: float | None, whole: float = 1.0) -> float:

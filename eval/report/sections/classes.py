@@ -9,8 +9,8 @@ import numpy as np
 
 from eval.report.content.analysis import Analysis
 from eval.report.content.gallery import Gallery, Link
-from eval.report.content.words import DASH, count, known, points, width
-from eval.wording import amount
+from eval.report.content.words import count, width
+from eval.wording import DASH, amount, fraction, known
 
 
 class _Column(NamedTuple):
@@ -52,10 +52,10 @@ def classes_view(analysis: Analysis, gallery: Gallery, figure: str) -> dict[str,
         for column in columns
     ]
     heads[1]["sorted"] = "descending"
-    key = "AP and best F1 are in %."
+    key = ""
     if known(analysis.point.threshold):
         key += (
-            " Found, missed and false count at scores of at least "
+            "Found, missed and false count at scores of at least "
             f"{analysis.point.threshold:.3g}, at the IoU threshold of the protocol (for COCO, its "
             "first)."
         )
@@ -65,15 +65,17 @@ def classes_view(analysis: Analysis, gallery: Gallery, figure: str) -> dict[str,
 def _columns(analysis: Analysis, gallery: Gallery, figure: str) -> list[_Column]:
     classes, average_precisions = analysis.explanation.classes, analysis.average_precisions
     columns = [
-        _Column("AP", figure, average_precisions, points, bar=True),
+        _Column("AP", figure, average_precisions, fraction, bar=True),
         _Column("Objects", "objects that count", classes.objects, count),
         *_outcomes(analysis, gallery),
-        _Column("Best F1", "best harmonic mean of precision and recall", classes.f1, points, True),
+        _Column(
+            "Best F1", "best harmonic mean of precision and recall", classes.f1, fraction, True
+        ),
         _Column("at score", "the score threshold of the best F1", classes.thresholds, _score),
     ]
     half = classes.average_precisions
     if not np.allclose(average_precisions, half, rtol=0, atol=1e-9, equal_nan=True):
-        columns.insert(1, _Column("AP50", "average precision at IoU 0.5", half, points))
+        columns.insert(1, _Column("AP50", "average precision at IoU 0.5", half, fraction))
     return columns
 
 

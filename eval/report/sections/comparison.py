@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from eval.report.content.analysis import Analysis
-from eval.report.content.words import difference, known, points
+from eval.report.content.words import difference
 from eval.why.intervals import Interval
+from eval.wording import fraction, known
 
 # The most classes in the plot: those with the largest differences in either direction.
 _MOST = 60
@@ -36,7 +37,7 @@ def comparison_view(analysis: Analysis) -> dict[str, Any] | None:
         for label, bound in zip(order, bounds, strict=True)
     ]
     key = (
-        "Differences in points of AP with 95 % intervals, both runs evaluated on the same images. "
+        "Differences of AP with 95 % intervals, both runs evaluated on the same images. "
         "A dot is filled if the interval excludes zero, which happens by chance for one class in "
         "twenty."
     )
@@ -61,8 +62,8 @@ def _row(
         "total": False,
         "difference": difference(bound.value),
         "interval": f"{difference(bound.low)} to {difference(bound.high)}" if whole else "",
-        "first": points(ours),
-        "second": points(theirs),
+        "first": fraction(ours),
+        "second": fraction(theirs),
         "side": "up" if bound.value > 0 else "down",
         "dot": _place(bound.value, low, high) if known(bound.value) else None,
         "low": start,

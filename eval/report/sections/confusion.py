@@ -8,9 +8,9 @@ import numpy as np
 
 from eval.report.content.analysis import Analysis
 from eval.report.content.gallery import Gallery, Link
-from eval.report.content.words import count, known, points, width
+from eval.report.content.words import count, width
 from eval.why.confusion import Confusion
-from eval.wording import amount
+from eval.wording import amount, known
 
 # A larger matrix is unreadable, so only the list of pairs is shown.
 MOST_CLASSES = 25
@@ -117,4 +117,4 @@ def _matrix(confusion: Confusion, links: _Cells) -> list[dict[str, Any]]:
 
 
 def _percent(share: float) -> str:
-    return "<1" if 0 < share < 0.005 else points(share, 0)
+    return "<1" if 0 < share < 0.005 else f"{100 * share:.0f}"

@@ -8,8 +8,7 @@ import numpy as np
 
 from eval.curves import Curves
 from eval.report.content.charts import envelope_on_grid, line, staircase
-from eval.report.content.words import known, points
-from eval.wording import amount
+from eval.wording import amount, fraction, known
 
 # Up to this many small plots stand beside the large one.
 _BESIDE = 25
@@ -39,7 +38,7 @@ def curves_view(
             {
                 "label": label,
                 "name": class_names[label],
-                "value": points(value),
+                "value": fraction(value),
                 "path": staircase(curve.recall, curve.precision),
             }
         )
@@ -52,7 +51,7 @@ def curves_view(
     best = entries[0]
     words = f"Precision over recall of {amount(len(entries), 'class', 'classes')}, and the mean"
     if known(average_precisions[order[0]]):
-        words += f"; highest: {best['name']}, AP {best['value']} %"
+        words += f"; highest: {best['name']}, AP {best['value']}"
     return {
         "curves": entries,
         "by_name": sorted(entries, key=lambda entry: entry["name"].casefold()),

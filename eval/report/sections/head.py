@@ -7,8 +7,8 @@ from typing import Any
 from eval.evaluate import Report
 from eval.matching import CUT, IGNORED
 from eval.report.content.analysis import Analysis
-from eval.report.content.words import interval, known, points, sentence, width
-from eval.wording import amount
+from eval.report.content.words import sentence, width
+from eval.wording import amount, fraction, interval, known
 
 NAMES = {
     "voc": "PASCAL VOC 2010 and later",
@@ -49,12 +49,12 @@ def head(analysis: Analysis, notes: list[str]) -> dict[str, Any]:
         "protocol": NAMES.get(report.protocol, report.protocol)
         + (", as the official program" if report.official else ""),
         "date": f"{date.day} {date:%B %Y}",
-        "main": points(report.map),
+        "main": fraction(report.map),
         "main_name": main_name(report),
         "interval": interval(*bounds) if bounds else "",
         "meaning": _meaning(report),
         "others": [
-            (name, points(value))
+            (name, fraction(value))
             for name, value in report.stats.items()
             if name != main_name(report)
         ],
@@ -65,12 +65,14 @@ def head(analysis: Analysis, notes: list[str]) -> dict[str, Any]:
 
 
 def strip(report: Report, bounds: tuple[float, float] | None) -> dict[str, Any] | None:
-    """Every class as a dot on a line from 0 to 100 %; None if no class has a figure."""
+    """Every class as a dot on a line from 0 to 1; None if no class has a figure."""
     figures = [(value, name) for name, value in report.per_class.items() if known(value)]
     if not figures:
         return None
     figures.sort()
-    dots = [{"left": width(value), "name": name, "value": points(value)} for value, name in figures]
+    dots = [
+        {"left": width(value), "name": name, "value": fraction(value)} for value, name in figures
+    ]
     ends = _labels(dots[0], dots[-1])
     band = None
     if bounds and known(bounds[0]) and known(bounds[1]):
@@ -81,7 +83,7 @@ def strip(report: Report, bounds: tuple[float, float] | None) -> dict[str, Any] 
         "mean": width(report.map) if known(report.map) else None,
         "band": band,
         "words": f"Average precision of {amount(len(dots), 'class', 'classes')} from "
-        f"{dots[0]['value']} to {dots[-1]['value']} %, {main_name(report)} {points(report.map)} %.",
+        f"{dots[0]['value']} to {dots[-1]['value']}, {main_name(report)} {fraction(report.map)}.",
     }
 
 

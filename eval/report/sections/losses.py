@@ -9,10 +9,10 @@ import numpy as np
 from eval.report.content.analysis import Analysis
 from eval.report.content.gallery import Gallery
 from eval.report.content.operating_point import OTHER, OperatingPoint
-from eval.report.content.words import DASH, count, difference, known, points, width
+from eval.report.content.words import count, difference, width
 from eval.why.misses import REASONS, Misses
 from eval.why.tide import NOT_EVALUATED, Tide
-from eval.wording import amount
+from eval.wording import DASH, amount, fraction, known, percent
 
 # The kinds of error of TIDE, and their descriptions.
 _KINDS = {
@@ -74,7 +74,7 @@ def _step(name: str, hint: str, left: int, before: int, whole: int) -> dict[str,
         "count": count(left),
         "lost": count(before - left) if before > left else "",
         "link": None,
-        "share": points(left / whole),
+        "share": percent(left / whole),
         "width": width(left, whole),
         "before": width(before, whole),
     }
@@ -123,7 +123,7 @@ def _kept_errors(kind: str, point: OperatingPoint, gallery: Gallery) -> dict[str
 
 def _own_figure(tide: Tide) -> str:
     """TIDE's own AP, and how it differs from that of the protocol."""
-    text = f"Gains refer to TIDE's own AP of {points(tide.average_precision)} %: the mean over the "
+    text = f"Gains refer to TIDE's own AP of {fraction(tide.average_precision)}: the mean over the "
     text += (
         "classes with objects, at IoU 0.5 and 101 levels of recall, with at most 100 detections "
     )
@@ -139,9 +139,9 @@ def tide_lead(tide: Tide) -> str | None:
     if not tide.gains[first] > 0:
         return None
     sentence = f"The largest loss comes from {_SENTENCES[first]}: without them, AP would be "
-    sentence += f"{points(tide.gains[first])} points higher"
+    sentence += f"{fraction(tide.gains[first])} higher"
     if tide.gains[second] > 0:
-        sentence += f". Next are {_SENTENCES[second]} with {points(tide.gains[second])} points"
+        sentence += f". Next are {_SENTENCES[second]} with {fraction(tide.gains[second])}"
     return sentence + "."
 
 

@@ -11,7 +11,7 @@ from eval.report.content.analysis import Analysis
 from eval.report.content.gallery import Gallery
 from eval.report.content.photographs import PictureStore
 from eval.report.content.picture_groups import make_gallery
-from eval.report.content.words import known, sentence
+from eval.report.content.words import sentence
 from eval.report.sections.classes import classes_view
 from eval.report.sections.comparison import comparison_view
 from eval.report.sections.confusion import confusion_view
@@ -21,6 +21,7 @@ from eval.report.sections.losses import losses_view, reasons, tide_lead
 from eval.report.sections.methods import methods
 from eval.report.sections.scores import scores_view
 from eval.report.sections.sizes import sizes_view
+from eval.wording import known
 
 # A group with more pictures than this folds the others away.
 _SHOWN = 48

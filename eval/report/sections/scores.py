@@ -9,9 +9,8 @@ import numpy as np
 from eval.detections import DetectionTable
 from eval.matching import TRUE, Matches
 from eval.report.content.charts import histogram
-from eval.report.content.words import known, points
 from eval.why.calibration import Calibration
-from eval.wording import amount
+from eval.wording import amount, fraction, known, percent
 
 # The corners of the plot, in SVG units.
 _LEFT, _WIDTH, _BOTTOM, _HEIGHT = 40.0, 430.0, 290.0, 260.0
@@ -46,7 +45,7 @@ def _calibration_view(calibration: Calibration) -> dict[str, Any] | None:
                 "high": _up(float(calibration.highs[b])),
                 # The size of a dot grows with the logarithm of the number of detections.
                 "radius": round(1.6 + 0.9 * float(np.log10(number + 1)), 2),
-                "words": f"score {score:.3g}: {points(precision)} % of "
+                "words": f"score {score:.3g}: {percent(precision)} of "
                 f"{amount(number, 'detection')} true",
             }
         )
@@ -59,10 +58,8 @@ def _calibration_view(calibration: Calibration) -> dict[str, Any] | None:
         )
         key += "too high."
     if known(calibration.error):
-        key += (
-            f" The mean distance from the line over all detections is {points(calibration.error)} "
-        )
-        key += "points (expected calibration error)."
+        key += " The mean distance from the line over all detections is "
+        key += f"{fraction(calibration.error)} (expected calibration error)."
     return {
         "bins": bins,
         "path": "M" + "L".join(f"{entry['x']} {entry['y']}" for entry in bins),
@@ -70,8 +67,8 @@ def _calibration_view(calibration: Calibration) -> dict[str, Any] | None:
         "ticks": [{"x": _across(part), "name": f"{score:.3g}"} for part, score in steps],
         "key": key,
         "words": f"Share of true detections by score in {len(bins)} steps, from "
-        f"{points(float(calibration.precisions[filled[0]]))} to "
-        f"{points(float(calibration.precisions[filled[-1]]))} %.",
+        f"{percent(float(calibration.precisions[filled[0]]))} to "
+        f"{percent(float(calibration.precisions[filled[-1]]))}.",
     }
 
 

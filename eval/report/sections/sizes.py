@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from eval.report.content.words import count, known, points, width
+from eval.report.content.words import count, width
 from eval.why.buckets import Buckets
+from eval.wording import fraction, known
 
 _TITLES = {"COCO": "By COCO's sizes", "side": "By the data set's own sizes", "ratio": "By shape"}
 
@@ -15,7 +16,7 @@ _TITLES = {"COCO": "By COCO's sizes", "side": "By the data set's own sizes", "ra
 def sizes_view(buckets: tuple[Buckets, ...]) -> dict[str, Any] | None:
     """One small table for each division of the objects; None if there are no objects."""
     tables = [_table(part) for part in buckets if part.objects.sum()]
-    key = "Found is the share of the objects that are found at any score, in %, as is AP."
+    key = "Found is the fraction of the objects that are found at any score."
     return {"tables": tables, "key": key} if tables else None
 
 
@@ -26,7 +27,7 @@ def _table(part: Buckets) -> dict[str, Any]:
             "name": name,
             "hint": _limits(part, b),
             "count": count(part.objects[b]),
-            "figures": [points(part.recalls[b]), points(part.average_precisions[b])],
+            "figures": [fraction(part.recalls[b]), fraction(part.average_precisions[b])],
             "width": width(part.average_precisions[b]),
         }
         for b, name in enumerate(part.names)

@@ -7,8 +7,8 @@ from typing import Any
 from eval.report.content.analysis import Analysis
 from eval.report.content.gallery import Gallery, Link
 from eval.report.content.operating_point import FALSE_KINDS, OTHER
-from eval.report.content.words import count, known, width
-from eval.wording import amount
+from eval.report.content.words import count, width
+from eval.wording import amount, known
 
 _KINDS = {
     "Loc": "poorly placed",

@@ -129,8 +129,8 @@ def test_figures_are_those_of_the_evaluation(written: Path, run: Made) -> None:
         objects[dataset.class_names[label]] += 1
     assert {row["class"]: int(row["objects"]) for row in rows} == objects
     page = page_of(written).text
-    assert f"{100 * report.map:.1f} mAP" in page
-    assert all(f"{100 * value:.1f}" in page for value in report.per_class.values())
+    assert f"{report.map:.3f} mAP" in page
+    assert all(f"{value:.3f}" in page for value in report.per_class.values())
 
 
 def test_second_run_is_compared_with_the_first(written: Path, run: Made) -> None:
@@ -139,7 +139,7 @@ def test_second_run_is_compared_with_the_first(written: Path, run: Made) -> None
     difference = json.loads((written / "report.json").read_bytes())["comparison"]
     assert difference["mean"]["value"] == pytest.approx(report.map - other.map, abs=1e-9)
     text = page_of(written).text
-    assert f"detections is better than fewer by {100 * (report.map - other.map):.1f} ±" in text
+    assert f"detections is better than fewer by {report.map - other.map:.3f} ±" in text
 
 
 def test_runs_of_two_protocols_are_refused(tmp_path: Path, run: Made) -> None:
@@ -166,11 +166,11 @@ def test_same_input_same_bytes(tmp_path: Path, run: Made) -> None:
 def test_every_protocol(tmp_path: Path, run: Made, protocol: str) -> None:
     report = evaluate(run[1], run[2], protocol)
     page = Page(write_report(tmp_path, report, *run[1:], date=DAY).read_text(encoding="utf-8"))
-    assert page.faults == [] and f"{100 * report.map:.1f}" in page.text
+    assert page.faults == [] and f"{report.map:.3f}" in page.text
     assert all(name in page.text for name in report.stats)
     # The interval is that of the figure, so it contains the figure.
-    low, high = map(float, re.findall(r"95 % interval ([\d.]+) to ([\d.]+)", page.text)[0])
-    assert low <= 100 * report.map <= high
+    low, high = map(float, re.findall(r"95 % interval ([\d.]+)–([\d.]+)", page.text)[0])
+    assert low <= report.map <= high
 
 
 @pytest.mark.parametrize("protocol", ["voc", "coco"])

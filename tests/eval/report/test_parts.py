@@ -10,7 +10,6 @@ import pytest
 
 from eval.report.content import charts, words
 from eval.report.content.worst import most_errors_first, one_for_each_image
-from eval.wording import amount
 
 
 def test_staircase_goes_down_where_the_envelope_does() -> None:
@@ -31,15 +30,11 @@ def test_staircase_goes_down_where_the_envelope_does() -> None:
 
 
 def test_figures_as_people_read_them() -> None:
-    assert [words.points(value) for value in (0.4582, 1.0, 0.0, -0.0, math.nan, None)] == [
-        *("45.8", "100.0", "0.0", "0.0", "–", "–")
+    assert [words.difference(value) for value in (0.0132, -0.0132, math.nan)] == [
+        *("+0.013", "−0.013", "–")
     ]
-    assert [words.difference(value) for value in (0.0132, -0.0132, 0.0004, -0.0004)] == [
-        *("+1.3", "−1.3", "0.0", "0.0")
-    ]
-    assert amount(1, "image") == "1 image" and amount(2681, "image") == "2,681 images"
-    assert words.sentence("The difference of B-2 is 1.0 (-0.2 to 2)") == (
-        "The difference of B-2 is 1.0 (−0.2 to 2)."
+    assert words.sentence("The difference of B-2 is 0.100 (-0.020 to +0.220)") == (
+        "The difference of B-2 is 0.100 (−0.020 to +0.220)."
     )
 
 

@@ -63,7 +63,7 @@ def test_differences_of_tides_ap_are_explained(tmp_path: Path) -> None:
         table = read_detections(rows, dataset)
         path = write_report(tmp_path / "out", evaluate(table, dataset), table, dataset, date=DAY)
         text = Page(path.read_text(encoding="utf-8")).text
-        assert "TIDE's own AP of 100.0 %" in text and message in text
+        assert "TIDE's own AP of 1.000" in text and message in text
 
 
 @pytest.mark.parametrize("objects", [0, 1])
@@ -76,7 +76,7 @@ def test_one_image(tmp_path: Path, objects: int) -> None:
     path = write_report(tmp_path, report, table, dataset, images=tmp_path, date=DAY)
     page = Page(path.read_text(encoding="utf-8"))
     assert page.faults == []
-    assert ("100.0 mAP" if objects else "– mAP") in page.text
+    assert ("1.000 mAP" if objects else "– mAP") in page.text
     assert ("losses" in page.ids()) == (objects == 1)
     assert not re.search(r"\bnan\b|\bNone\b", page.text)
 
