@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, suggest
 from detector.files.names import printable
 
 
@@ -18,7 +17,7 @@ def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]
     Raises
     ------
     DetectorError
-        A name that is no class, or that could be several; the message lists the classes.
+        A name that is no class, or that could be several.
     """
     return sorted({_find(name, class_names) for name in wanted})
 
@@ -26,16 +25,11 @@ def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]
 def _find(name: str, class_names: Sequence[str]) -> int:
     if name in class_names:
         return class_names.index(name)
-    folded = [other.casefold() for other in class_names]
-    rows = [row for row, other in enumerate(folded) if other == name.casefold()]
+    rows = [row for row, other in enumerate(class_names) if other.casefold() == name.casefold()]
     if len(rows) == 1:
         return rows[0]
     if rows:
         spelt = " or ".join(repr(printable(class_names[row])) for row in rows)
         raise DetectorError(f"class {printable(name)!r}: could be {spelt}; spell it like the class")
-    near = difflib.get_close_matches(name.casefold(), folded, n=1)
-    guess = f"did you mean {class_names[folded.index(near[0])]!r}? " if near else ""
-    raise DetectorError(
-        f"class {printable(name)!r}: this detector does not know it; {guess}"
-        f"it knows {', '.join(map(printable, class_names))}"
-    )
+    remedy = suggest(name, [printable(other) for other in class_names])
+    raise DetectorError(f"class {printable(name)!r}: this detector does not know it{remedy}")

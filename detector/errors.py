@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class DetectorError(ValueError):
     """A fault in the user's input: a file, an array or an option.
@@ -20,3 +23,10 @@ class DetectorWarning(UserWarning):
 
     The message is one line that begins with the name of the file or array.
     """
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The end of a message about an unknown word: the most similar known one, or all of them."""
+    spelt = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), spelt, n=1)
+    return f"; did you mean {spelt[near[0]]!r}?" if near else f"; use one of: {', '.join(known)}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from detector.commands.options import FORMATS
 from detector.commands.values import existing, existing_or_pattern, folder, output_folder
 from detector.console import notify, show
 from detector.errors import UsageError
 from detector.files.names import printable
 
 HELP = "write a data set, or results, in another format"
-FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

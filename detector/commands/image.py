@@ -16,7 +16,7 @@ from detector.commands.chosen_detector import (
     own_proposals,
     use_search_mode,
 )
-from detector.commands.options import MODES, add_detector
+from detector.commands.options import FORMATS, MODES, add_detector
 from detector.commands.values import (
     count,
     fraction,
@@ -26,13 +26,11 @@ from detector.commands.values import (
     wrong,
 )
 from detector.console import FAILED, notify
-from detector.errors import DetectorError, UsageError
+from detector.errors import DetectorError, UsageError, suggest
 from detector.extras import require
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
-from detector.prediction.saved_formats import FORMATS
 from detector.prediction.sources import find_sources
-from detector.recipes.loading import suggest
 
 HELP = "draw boxes around the objects in photographs (the default command)"
 DEFAULT_OUTPUT = Path("detections")
@@ -147,9 +145,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     failed = detect_in_sources(detector, sources, proposals, choice, output)
     done = time.perf_counter()
-    document = output.document
+    images = output.document.images
     print(
-        f"{len(document.images)} of {len(sources)} pictures, {len(document.annotations)} objects; "
+        f"{len(images)} of {len(sources)} pictures, {sum(map(len, images))} objects; "
         f"imports {imported - started:.1f} s, weights {loaded - imported:.1f} s, "
         f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture",
         file=sys.stderr,

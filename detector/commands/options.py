@@ -16,6 +16,7 @@ from detector.commands.values import (
 )
 
 MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
+FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")  # of boxes that are written
 
 
 def add_detector(parser: argparse.ArgumentParser) -> None:

@@ -25,9 +25,8 @@ from detector.commands import (
 )
 from detector.commands.values import NUMBER
 from detector.console import show
-from detector.errors import UsageError
+from detector.errors import UsageError, suggest
 from detector.files.names import nearest_name, printable
-from detector.recipes.loading import suggest
 from detector.version import __version__
 
 COMMANDS = {

@@ -34,7 +34,8 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DetectorError
-        The suffix is no supported format, or the file cannot be written.
+        The suffix is no supported format, the file cannot be written, or it exists and was not
+        written by this function.
     """
     from PIL import Image
 
@@ -46,6 +47,7 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
             f"{printable(target)}: suffix {target.suffix!r} is no supported picture format; "
             f"use one of {', '.join(PICTURE_FORMATS)}"
         )
+    refuse_to_draw_over(target)
     format_name, options = PICTURE_FORMATS[target.suffix.lower()]
     exif = Image.Exif()
     exif[SOFTWARE] = DRAWN

@@ -12,60 +12,48 @@ from detector.files.names import printable
 from detector.version import __version__
 
 if TYPE_CHECKING:
-    from detector.results import Detections
+    from eval.formats.writing.labelled_image import LabelledImage
 
 PROGRAM = "googlenet-rcnn detect"  # under "info", which distinguishes the file from other data sets
 
 
 @dataclass
 class Document:
-    """The records of a run so far.
+    """The results of a run so far.
 
     Attributes
     ----------
-    images, annotations
-        Records of COCO; an image has its drawing's path and scale too, an annotation its crop's
-        path.
+    images
+        The pictures with their detections.
+    fields
+        What the JSON tells of each picture beyond COCO: the path and the scale of its drawing.
+    crops
+        The path of each detection's crop; empty if there are none.
     failures
         The file_name of each picture that failed, and the reason.
     files
         The files of boxes that were written. A later run may overwrite these and no others.
     """
 
-    images: list[dict[str, Any]] = field(default_factory=list)
-    annotations: list[dict[str, Any]] = field(default_factory=list)
+    images: list[LabelledImage] = field(default_factory=list)
+    fields: list[dict[str, Any]] = field(default_factory=list)
+    crops: list[str] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
-    def add(self, name: str, detections: Detections, **more: Any) -> list[dict[str, Any]]:
-        """Add one picture with further fields; returns the records of its annotations."""
-        image_id = len(self.images) + 1
-        height, width = detections.image_size
-        self.images.append(
-            {"id": image_id, "file_name": name, "height": height, "width": width, **more}
-        )
-        records = []
-        for row in detections.to_coco(image_id):
-            area = round(row["bbox"][2] * row["bbox"][3], 3)
-            identity = len(self.annotations) + 1  # from 1: in pycocotools 0 means no match
-            records.append({"id": identity, **row, "area": area, "iscrowd": 0})
-            self.annotations.append(records[-1])
-        return records
-
-    def to_bytes(self, category_ids: Sequence[int | str], class_names: Sequence[str]) -> bytes:
+    def to_bytes(self, class_names: Sequence[str], category_ids: Sequence[int | str]) -> bytes:
         """The JSON file."""
         import orjson
 
-        content = {
-            "info": {"program": PROGRAM, "version": __version__, "files": self.files},
-            "images": self.images,
-            "annotations": self.annotations,
-            "categories": [
-                {"id": identity, "name": name}
-                for identity, name in zip(category_ids, class_names, strict=True)
-            ],
-            "failures": self.failures,
-        }
+        from eval.formats.writing.coco import coco_dataset
+
+        dataset = coco_dataset(self.images, class_names, category_ids)
+        for record, more in zip(dataset["images"], self.fields, strict=True):
+            record |= more
+        for record, crop in zip(dataset["annotations"], self.crops, strict=bool(self.crops)):
+            record["crop"] = crop
+        info = {"program": PROGRAM, "version": __version__, "files": self.files}
+        content = {"info": info, **dataset, "failures": self.failures}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -12,7 +12,7 @@ from detector.console import show
 from detector.errors import DetectorError
 from detector.files.names import printable, unicode_name
 from detector.files.whole_files import write_file
-from detector.pictures.writing import refuse_to_draw_over, refuse_to_lose_pictures, save_picture
+from detector.pictures.writing import refuse_to_lose_pictures, save_picture
 from detector.prediction.document import Document, files_of_earlier_run
 from detector.prediction.saved_formats import (
     OF_PICTURES,
@@ -25,7 +25,6 @@ from detector.prediction.sources import Source
 
 if TYPE_CHECKING:
     from detector.results import Detections
-    from eval.formats.writing.labelled_image import LabelledImage
 
 STANDARD_OUTPUT = "-"
 CROPS = "crops"
@@ -52,7 +51,6 @@ class Output:
     formats: Sequence[str] = ()
     crops: bool = False
     document: Document = field(default_factory=Document)
-    boxes: list[LabelledImage] = field(default_factory=list)
 
     def check(self, sources: Sequence[Source]) -> None:
         """Refuse a run that would overwrite a photograph or another file of the user's.
@@ -93,23 +91,25 @@ class Output:
         DetectorError, EvaluationError
             A file cannot be written; the picture is not counted then.
         """
-        if self.folder is None:
-            self.document.add(source.name, detections)
-            return None
-        drawing = self.folder / f"{source.stem}.jpg"
-        drawn = detections.draw()
-        refuse_to_draw_over(drawing)
-        save_picture(drawn, drawing)
-        crops = self._save_crops(source, detections) if self.crops else []
-        if self.formats:
-            self._save_boxes(source, detections)
-        scale = drawn.shape[1] / detections.image_size[1]
-        fields: dict[str, Any] = {"drawing": self._named_in_json(drawing)}
-        if scale != 1:
-            fields["drawing_scale"] = scale
-        records = self.document.add(source.name, detections, **fields)
-        for record, crop in zip(records, crops, strict=bool(crops)):
-            record["crop"] = self._named_in_json(crop)
+        image = detections.to_labelled_image(source.name)
+        drawing, fields, crops = None, dict[str, Any](), list[str]()
+        if self.folder is not None:
+            drawing = self.folder / f"{source.stem}.jpg"
+            drawn = detections.draw()
+            save_picture(drawn, drawing)
+            fields["drawing"] = self._named_in_json(drawing)
+            if (scale := drawn.shape[1] / image.width) != 1:
+                fields["drawing_scale"] = scale
+            if self.crops:
+                crops = self._save_crops(self.folder / CROPS, source.stem, detections)
+            for form in self.formats:
+                if form in OF_PICTURES:
+                    target = self.folder / file_of_picture(form, source.stem)
+                    save_picture_boxes(form, target, image, detections.class_names)
+                    self.document.files.append(self._named_in_json(target))
+        self.document.images.append(image)
+        self.document.fields.append(fields)
+        self.document.crops += crops
         return drawing
 
     def fail(self, source: Source, reason: str) -> None:
@@ -123,39 +123,27 @@ class Output:
         A run without results keeps the files of an earlier one; a pipe always gets its JSON.
         """
         document = self.document
-        if self.folder is not None and self.boxes:
-            save_run_boxes(self.formats, self.folder, self.boxes, class_names, category_ids)
+        if self.folder is not None and document.images:
+            images = document.images
+            save_run_boxes(self.formats, self.folder, images, class_names, category_ids)
             written = [self.folder / name for name in files_of_run(self.formats)]
             document.files += map(self._named_in_json, written)
-        content = document.to_bytes(category_ids, class_names)
+        content = document.to_bytes(class_names, category_ids)
         if self.json == STANDARD_OUTPUT:
             show(content)
         elif document.images or not os.path.exists(self.json):
             write_file(Path(self.json), content)
 
-    def _save_crops(self, source: Source, detections: Detections) -> list[Path]:
-        """Write crops/CLASS/STEM-1.jpg, STEM-2.jpg, ... for the objects, best first."""
-        assert self.folder is not None
-        paths = []
-        for number, (found, crop) in enumerate(
-            zip(detections, detections.crops(), strict=True), start=1
-        ):
-            folder = self.folder / CROPS / _folder_name(found.name)
-            paths.append(folder / f"{source.stem}-{number}.jpg")
-            folder.mkdir(parents=True, exist_ok=True)
-            refuse_to_draw_over(paths[-1])
-            save_picture(crop, paths[-1])
-        return paths
-
-    def _save_boxes(self, source: Source, detections: Detections) -> None:
-        assert self.folder is not None
-        image = detections.to_labelled_image(source.name)
-        for form in self.formats:
-            if form in OF_PICTURES:
-                target = self.folder / file_of_picture(form, source.stem)
-                save_picture_boxes(form, target, image, detections.class_names)
-                self.document.files.append(self._named_in_json(target))
-        self.boxes.append(image)
+    def _save_crops(self, folder: Path, stem: str, detections: Detections) -> list[str]:
+        """Write CLASS/STEM-1.jpg, STEM-2.jpg, ... for the objects, best first."""
+        names = []
+        pairs = zip(detections, detections.crops(), strict=True)
+        for number, (found, crop) in enumerate(pairs, start=1):
+            path = folder / _folder_name(found.name) / f"{stem}-{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_picture(crop, path)
+            names.append(self._named_in_json(path))
+        return names
 
     def _named_in_json(self, path: Path) -> str:
         """A path relative to the JSON's folder, or to the current one for standard output."""

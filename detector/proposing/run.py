@@ -14,7 +14,7 @@ from detector.files.digests import hash_of_picture, picture_has_changed
 from detector.files.names import printable
 from detector.pictures.dataset_folder import size_warning
 from detector.pictures.reading import read_scaled
-from detector.pictures.writing import refuse_to_draw_over, save_picture
+from detector.pictures.writing import save_picture
 from detector.proposing.files import BoxStore, Picture, PictureBoxes
 from detector.proposing.methods import Proposer
 from eval import Dataset
@@ -103,7 +103,6 @@ def _find(
         shown = replace(proposals, boxes_xyxy=read.to_pixels(proposals.boxes_xyxy))
         drawn = draw_proposals(read.pixels, shown, draw)
         try:
-            refuse_to_draw_over(output / f"{picture.stem}.jpg")
             save_picture(drawn, output / f"{picture.stem}.jpg")
         except DetectorError as error:
             return Outcome(picture, result, error)

@@ -7,14 +7,12 @@ error that names the file, the key and the remedy. Recipes do not inherit from o
 from __future__ import annotations
 
 import contextlib
-import difflib
 import typing
-from collections.abc import Sequence
 from dataclasses import Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, suggest
 from detector.recipes.options import NetworkOptions, Recipe
 
 
@@ -172,9 +170,3 @@ def _check_mode(network: NetworkOptions, where: str) -> None:
         )
     if network.mode == "shared" and network.padding != NetworkOptions().padding:
         raise DetectorError(f"{where}: network.padding needs network.mode warp; leave it out")
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """The end of a message: the most similar known word, or all of them."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; use one of: {', '.join(known)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -147,9 +146,8 @@ class Detections:
         DetectorError
             The suffix is unknown, the file cannot be written, or it exists and is no drawing.
         """
-        from detector.pictures.writing import refuse_to_draw_over, save_picture
+        from detector.pictures.writing import save_picture
 
-        refuse_to_draw_over(Path(path))
         save_picture(self.draw(), path)
 
     def show(self) -> None:
@@ -225,11 +223,16 @@ class Detections:
         return voc_xml(self.to_labelled_image(file_name), self.class_names)
 
     def to_labelled_image(self, file_name: str) -> LabelledImage:
-        """The form that all writers in eval.formats.writing take."""
+        """The form that all writers in eval.formats.writing take.
+
+        Boxes are rounded to 0.001 pixel and scores to 0.000001.
+        """
         from eval.formats.writing.labelled_image import LabelledImage
 
         height, width = self.image_size
-        return LabelledImage(file_name, width, height, self.boxes_xyxy, self.labels, self.scores)
+        boxes_xyxy = self.boxes_xyxy.astype(np.float64).round(3)
+        scores = self.scores.astype(np.float64).round(6)
+        return LabelledImage(file_name, width, height, boxes_xyxy, self.labels, scores)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything except the picture, in the types of JSON."""
@@ -257,8 +260,6 @@ class Detections:
 
     def _boxes_in_image(self) -> np.ndarray:
         """The boxes in the pixels of `image`."""
-        (height, width), (rows, columns) = self.image_size, self._picture().shape[:2]
-        if (rows, columns) == (height, width):
-            return self.boxes_xyxy
-        factors = np.tile([columns / width, rows / height], 2)
-        return (self.boxes_xyxy * factors).astype(np.float32)
+        from detector.pictures.reading import ScaledPicture
+
+        return ScaledPicture(self._picture(), self.image_size).to_pixels(self.boxes_xyxy)

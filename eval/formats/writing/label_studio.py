@@ -27,7 +27,7 @@ def label_studio_tasks(
     Parameters
     ----------
     image_root
-        The address of the pictures, in front of each file name.
+        The address of the pictures, in front of each file name that is no web address itself.
 
     Raises
     ------
@@ -87,7 +87,9 @@ def write_label_studio(
 
 
 def _task(image: LabelledImage, class_names: Sequence[str], image_root: str) -> dict[str, Any]:
-    data = {"image": image_root + quote(inner_name(image.file_name))}
+    is_address = image.file_name.lower().startswith(("http://", "https://"))
+    address = image.file_name if is_address else image_root + quote(inner_name(image.file_name))
+    data = {"image": address}
     result = _regions(image, class_names)
     if image.scores is None:
         return {"data": data, "annotations": [{"result": result}]}

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detector.commands.options import FORMATS
 from detector.pictures.writing import PICTURE_FORMATS, save_picture, was_drawn
 from detector.prediction.output import _folder_name
-from detector.prediction.saved_formats import FORMATS
 from eval import read_dataset, read_detections
 from tests.detector.command import save
 from tests.detector.prediction.fixed_detector import SHARES, FixedRuns

@@ -174,12 +174,19 @@ def test_save_reports_why_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    (tmp_path / "out.png").write_bytes(b"old")
+    (tmp_path / "out.png").write_bytes(b"old, drawn by detect")
     monkeypatch.setattr(Image.Image, "save", break_off)
     with pytest.raises(DetectorError, match="No space left"):
         save_picture(np.zeros((4, 4, 3), np.uint8), tmp_path / "out.png")
     assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
-    assert (tmp_path / "out.png").read_bytes() == b"old"
+    assert (tmp_path / "out.png").read_bytes() == b"old, drawn by detect"
+
+
+def test_a_photograph_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "cat.jpg").write_bytes(b"photograph")
+    with pytest.raises(DetectorError, match=r"cat\.jpg: was not drawn by `detect`"):
+        save_picture(np.zeros((4, 4, 3), np.uint8), tmp_path / "cat.jpg")
+    assert (tmp_path / "cat.jpg").read_bytes() == b"photograph"
 
 
 def test_a_file_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:

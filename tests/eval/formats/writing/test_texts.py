@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -112,6 +113,11 @@ def test_label_studio_has_percentages() -> None:
     (truth,) = label_studio_tasks([TRUTH], NAMES, "s3://bucket/")
     assert truth["data"] == {"image": "s3://bucket/a/street%201.jpg"}
     assert len(truth["annotations"][0]["result"]) == 3 and "predictions" not in truth
+
+
+def test_label_studio_fetches_pictures_with_a_web_address_itself() -> None:
+    (task,) = label_studio_tasks([replace(FOUND, file_name="https://x.org/a b.jpg?s=1")], NAMES)
+    assert task["data"] == {"image": "https://x.org/a b.jpg?s=1"}
 
 
 def test_label_studio_cuts_at_the_border() -> None:
