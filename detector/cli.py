@@ -17,7 +17,7 @@ from detector.console import (
     FAILED,
     INTERRUPTED,
     REFUSED,
-    discard_output,
+    discard,
     notify,
     prepare_streams,
 )
@@ -41,7 +41,7 @@ def main(words: list[str] | None = None) -> int:
         notify("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # `detect --json - ... | head`
-        discard_output()
+        discard(sys.stdout)
         return FAILED
     except OSError as error:
         where, reason = error.filename or "system", error.strerror or error

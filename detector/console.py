@@ -11,9 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from detector.errors import DetectorError
 
@@ -65,22 +65,24 @@ def show(result: str | bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        discard_output()
+        discard(sys.stdout)
         raise DetectorError(
             f"standard output: cannot be written ({error.strerror}); direct it to a file on a disk "
             "with free space"
         ) from None
 
 
-def discard_output() -> None:
-    """Let what is left for standard output vanish, or Python would complain at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard(stream: TextIO) -> None:
+    """Let what is left for a stream vanish, or Python would complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def notify(message: str) -> None:
     """Write one line on standard error; the work goes on if that is impossible."""
-    with suppress(OSError):
-        print(f"detect: {message}", file=sys.stderr)
+    try:
+        print(f"detect: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def notify_failure(name: str, error: Exception) -> None:

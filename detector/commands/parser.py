@@ -168,7 +168,20 @@ def _parser(name: str) -> Parser:
     parser = Parser(f"detect {name}", description=f"{command.HELP[0].upper()}{command.HELP[1:]}.")
     command.add_options(parser)
     parser.set_defaults(command=name, run=command.run)
+    parser.usage = _usage(parser)
     return parser
+
+
+def _usage(parser: Parser) -> str:
+    """One line: the command, its arguments and the options that it requires."""
+    words = [parser.prog, "[OPTIONS]"]
+    for action in parser._actions:
+        value = str(action.metavar or "|".join(map(str, action.choices or ())))
+        if action.required and action.option_strings:
+            words.append(f"{action.option_strings[-1]} {value}")
+        elif not action.option_strings:
+            words.append({"+": f"{value} ...", "*": f"[{value} ...]"}.get(str(action.nargs), value))
+    return " ".join(words)
 
 
 def _overview() -> Parser:
