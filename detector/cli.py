@@ -17,7 +17,6 @@ from detector.console import (
     FAILED,
     INTERRUPTED,
     REFUSED,
-    discard,
     notify,
     prepare_streams,
 )
@@ -41,7 +40,6 @@ def main(words: list[str] | None = None) -> int:
         notify("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # `detect --json - ... | head`
-        discard(sys.stdout)
         return FAILED
     except OSError as error:
         where, reason = error.filename or "system", error.strerror or error

@@ -62,10 +62,10 @@ def show(result: str | bytes) -> None:
         else:
             print(result)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
         discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
         raise DetectorError(
             f"standard output: cannot be written ({error.strerror}); direct it to a file on a disk "
             "with free space"

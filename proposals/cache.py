@@ -29,6 +29,7 @@ from proposals.checks import check_image
 from proposals.options import SearchOptions, check_options, choose_strategies
 from proposals.result import ProposalError, Proposals
 from proposals.selective_search import ranked_proposals, selective_search
+from rcnn_kernels.storage import user_cache
 
 VERSION = 2  # increase it whenever selective search returns other boxes for the same input
 
@@ -54,8 +55,7 @@ class CacheSize(NamedTuple):
 
 def default_cache_folder() -> Path:
     """`$XDG_CACHE_HOME/googlenet-rcnn/proposals`; without the variable, below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "googlenet-rcnn" / "proposals"
+    return user_cache() / "proposals"
 
 
 class ProposalCache:
@@ -72,7 +72,7 @@ class ProposalCache:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = default_cache_folder() if folder is None else Path(folder).expanduser()
+        self.folder = default_cache_folder() if folder is None else Path(os.path.expanduser(folder))
         self._has_tidied = False
         self._has_warned = False
 

@@ -107,6 +107,10 @@ class Library:
     def __init__(self, package: str, modules: tuple[str, ...], seconds: int) -> None:
         self.package, self.modules = package, modules
         self.notice = f"{package}: compiling kernels, once per machine (about {seconds} s) ..."
+        self.not_kept = (
+            f"{package}: the kernels cannot be kept, so that every start compiles them; "
+            "set XDG_CACHE_HOME to a folder that can be written and has 1 MB free"
+        )
         self._lock = threading.RLock()
         self._kernels: dict[str, Kernel] = {}
         self._helpers: list[Callable[..., Any]] = []
@@ -142,7 +146,8 @@ class Library:
             if content is None:
                 print(self.notice, file=sys.stderr, flush=True)
                 content = self._compile()
-                storage.write(name, content)
+                if not storage.write(name, content):
+                    print(self.not_kept, file=sys.stderr, flush=True)
             self._link(content)
 
     def _fingerprint(self) -> str:

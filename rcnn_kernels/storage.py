@@ -20,8 +20,17 @@ def folders() -> Iterator[Path]:
         yield Path(os.environ["NUMBA_CACHE_DIR"])
         return
     yield Path(__file__).parent / "__pycache__"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    yield Path(base) / "googlenet-rcnn" / "kernels"
+    yield user_cache() / "kernels"
+
+
+def user_cache() -> Path:
+    """`$XDG_CACHE_HOME/googlenet-rcnn`; without the variable, below `~/.cache`.
+
+    A process without a home folder, as in a container with a user id of its own, gets a folder
+    below `/`, where it usually may not write.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path("/.cache" if base.startswith("~") else base) / "googlenet-rcnn"
 
 
 def read(path: Path) -> bytes | None:
@@ -34,13 +43,17 @@ def read(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).digest() == digest else None
 
 
-def write(name: str, content: bytes) -> None:
-    """Write a file to the first writable folder; without one, every process compiles."""
+def write(name: str, content: bytes) -> bool:
+    """Write a file to the first folder that has room; False if there is none."""
     for folder in folders():
-        with suppress(OSError):
+        # Renaming the complete file prevents other processes from reading half of it.
+        temporary = folder / f".{name}.{os.getpid()}"
+        try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Renaming the complete file prevents other processes from reading half of it.
-            temporary = folder / f".{name}.{os.getpid()}"
             temporary.write_bytes(hashlib.sha256(content).digest() + content)
             os.replace(temporary, folder / name)
-            return
+            return True
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+    return False

@@ -1,6 +1,9 @@
 """Compiled kernels: their files, and the checks before machine code is compiled or run."""
 
+import errno
 import importlib
+import pwd
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +35,46 @@ def test_a_folder_that_cannot_be_written_is_skipped(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "folders", lambda: iter(folders))
     storage.write("kernels.o", b"content")
     assert storage.read(folders[1] / "kernels.o") == b"content"
+
+
+def test_a_full_disk_gets_no_leftovers(tmp_path, monkeypatch):
+    def write_half(path, content):
+        with open(path, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folders = [tmp_path / "full", tmp_path / "full too"]
+    monkeypatch.setattr(storage, "folders", lambda: iter(folders))
+    monkeypatch.setattr(storage.Path, "write_bytes", write_half)
+    assert not storage.write("kernels.o", b"content")
+    assert [list(folder.iterdir()) for folder in folders] == [[], []]
+
+
+def test_kernels_that_cannot_be_kept_are_used_all_the_same(tmp_path, monkeypatch, capsys):
+    work = kernel_of(tmp_path, monkeypatch, "homeless", "values[i] += 1")
+    monkeypatch.setattr(storage, "folders", lambda: iter([tmp_path / "homeless/work.py/below"]))
+    values = np.zeros(3)
+    work(values)
+    np.testing.assert_array_equal(values, [1, 1, 1])
+    notice, remedy = capsys.readouterr().err.splitlines()
+    assert notice.startswith("homeless: compiling kernels")
+    assert "cannot be kept" in remedy and "set XDG_CACHE_HOME to a folder" in remedy
+
+
+def test_a_process_without_a_home_has_a_place_for_its_files(monkeypatch):
+    """As a container whose user id is in no list of users."""
+
+    def unknown(user):
+        raise KeyError(f"getpwuid(): uid not found: {user}")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    *_, last = storage.folders()
+    assert last == Path("/.cache/googlenet-rcnn/kernels")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache")
+    *_, last = storage.folders()
+    assert last == Path("/var/cache/googlenet-rcnn/kernels")
 
 
 def test_a_kernel_rejects_arrays_of_another_type_or_layout():
