@@ -8,6 +8,8 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
+LONGEST_STEM = 220  # bytes; a file name has at most 255
+
 
 def printable(path: str | os.PathLike[str]) -> str:
     """A path or other text on one line that any terminal can print.
@@ -24,11 +26,17 @@ def unicode_name(path: str | os.PathLike[str]) -> str:
 
 
 def unique_stem(path: str | os.PathLike[str], taken: Container[str]) -> str:
-    """A file's name without suffix, numbered if it is taken: street, street-2, ..."""
-    stem, copy = Path(path).stem, 1
+    """A file's name without suffix, numbered if it is taken: street, street-2, ...
+
+    A long one is cut, so that the files that are named after it may add numbers and a suffix.
+    """
+    whole, copy = Path(path).stem, 1
+    if len(os.fsencode(whole)) > LONGEST_STEM:
+        whole = os.fsencode(whole)[:LONGEST_STEM].decode("utf-8", "ignore")
+    stem = whole
     while stem in taken:
         copy += 1
-        stem = f"{Path(path).stem}-{copy}"
+        stem = f"{whole}-{copy}"
     return stem
 
 

@@ -294,3 +294,17 @@ def test_damaged_boxes_of_a_finished_picture_are_one_line(search: Any, tmp_path:
         run = search(picture, "-o", out, "--draw", 3)
         assert run.code == 1 and "proposals.jsonl: the line of " in run.errors
         assert " is damaged (" in run.errors and "; move the file away" in run.errors
+
+
+@pytest.mark.parametrize("form", ["jsonl", "npz"])
+def test_a_name_of_the_greatest_length_does_not_end_the_run(
+    search: Any, tmp_path: Path, form: str
+) -> None:
+    longest = tmp_path / ("n" * 255)  # with the suffix of a drawing it would be too long
+    save(tmp_path / "short.png").rename(longest)
+    again = save(tmp_path / "other" / ("n" * 251 + ".png"))
+    after = save(tmp_path / "z.png")
+    out = tmp_path / "out"
+    run = search(longest, again, after, "-o", out, "--draw", 1, "--format", form)
+    assert run.code == 0 and "3 of 3 pictures have boxes" in run.errors
+    assert {path.stem[-2:] for path in out.glob("*.jpg")} == {"nn", "-2", "z"}
