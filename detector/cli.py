@@ -7,12 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from detector.commands.parser import parse
-from detector.commands.process_settings import (
-    keep_compiled_layers,
-    keep_freed_memory,
-    warnings_as_messages,
-)
 from detector.console import (
     FAILED,
     INTERRUPTED,
@@ -31,6 +25,14 @@ def main(words: list[str] | None = None) -> int:
     """
     prepare_streams()
     try:
+        # Imported here, so that Ctrl-C is answered during the imports too.
+        from detector.commands.parser import parse
+        from detector.commands.process_settings import (
+            keep_compiled_layers,
+            keep_freed_memory,
+            warnings_as_messages,
+        )
+
         arguments = parse(sys.argv[1:] if words is None else words)
         keep_freed_memory()
         keep_compiled_layers()
