@@ -221,7 +221,7 @@ def systematic_mistake(
     """The remedy where all ids may be wrong in one way (type, or counted from 0); otherwise ""."""
     if str(identity) in known:
         return "the ground truth has it as text: put it in quotation marks"
-    is_number = isinstance(identity, str) and re.fullmatch(r"-?\d{1,20}", identity)
+    is_number = isinstance(identity, str) and re.fullmatch(r"-?[0-9]{1,20}", identity)
     if is_number and int(identity) in known:
         return "the ground truth has it as a number: remove the quotation marks"
     return ONE_TOO_SMALL if one_too_small(ids, known) else ""

@@ -117,7 +117,7 @@ def _read_pairs(path: str | Path, skip_words: bool) -> NDArray[np.float64]:
     numbers = []
     for word in re.split(r"[\s,;]+", text.strip()):
         try:
-            numbers.append(float(word))
+            numbers.append(float(word.encode("ascii")))  # no digits of other scripts
         except ValueError:
             if not skip_words:
                 raise ProposalError(f"{path}: {word!r} is not a number; remove it") from None

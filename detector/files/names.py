@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 from collections.abc import Container
@@ -55,6 +56,8 @@ def fault_of(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: it contains a NUL
         return f"no such file; {nearest_name(path)}"
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself; name the file"
         return f"cannot be opened ({error.strerror}); check the path"
     return ""
 

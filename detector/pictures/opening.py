@@ -93,7 +93,7 @@ def pixel_limit() -> int:
     text = os.environ.get(MAX_PIXELS_VARIABLE, "")
     if not text:
         return MAX_PIXELS
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise DetectorError(
             f"the environment variable {MAX_PIXELS_VARIABLE} is {printable(text)!r}; set it to a "
             f"number of pixels, such as {MAX_PIXELS}, or unset it"

@@ -22,8 +22,9 @@ def number_of(text: str | bytes | None) -> float:
         value = float(text or "nan")
     except ValueError:
         return math.nan
-    # float() also accepts digits grouped by underscores.
-    odd = b"_" in text if isinstance(text, bytes) else "_" in (text or "")
+    # float() also accepts digits grouped by underscores, and those of other scripts.
+    plain = text.decode("ascii", "replace") if isinstance(text, bytes) else text or ""
+    odd = "_" in plain or not plain.isascii()
     return value if math.isfinite(value) and not odd else math.nan
 
 

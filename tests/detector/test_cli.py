@@ -183,3 +183,45 @@ def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str
     shown = capsys.readouterr().out
     assert "detect street.jpg" in shown
     assert all(word in shown for word in ("--threshold", "--weights", "evaluate", "classify"))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("number", [7, 99])
+def test_a_gpu_that_is_not_there_is_refused(
+    number: int, count: int, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def none(*_: Any, **__: Any) -> None:
+        raise RuntimeError("CUDA error: invalid device ordinal\nIt might be reported later")
+
+    monkeypatch.setattr(torch, "zeros", none)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    words = ("--weights", small_weights, save(tmp_path / "street.png"))
+    run = detect(*words, "--device", f"cuda:{number}")
+    found = "cuda:0, cuda:1; use one of them" if count else "no GPU with CUDA on this machine"
+    assert (run.code, len(run.errors.splitlines())) == (2, 1)
+    assert f"detect: --device cuda:{number}: torch finds {found}" in run.errors
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        "detector.commands.parser.parse",
+        "detector.commands.image.find_sources",
+        "detector.commands.image.load_detector",
+        "detector.commands.image._load_kernels",
+        "detector.pipeline.Detector.__call__",
+        "detector.prediction.output.Output.finish",
+    ],
+)
+def test_ctrl_c_is_one_line_in_every_phase(
+    phase: str, small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(phase, interrupt)
+    picture = save(tmp_path / "street.png")
+    run = detect("--weights", small_weights, "-o", tmp_path / "out", picture)
+    assert run.code == 130 and run.errors.splitlines()[-1] == "detect: interrupted"

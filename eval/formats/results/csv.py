@@ -183,5 +183,5 @@ def _labels(classes: list[str], column: str, dataset: Dataset) -> tuple[np.ndarr
 
 
 def _one_too_small(classes: list[str], dataset: Dataset) -> bool:
-    numbers = {int(name) if re.fullmatch(r"-?\d{1,20}", name) else name for name in classes}
+    numbers = {int(name) if re.fullmatch(r"-?[0-9]{1,20}", name) else name for name in classes}
     return one_too_small(numbers, dataset.label_by_category_id)
