@@ -1,8 +1,18 @@
-"""Faults on standard error, and progress in a terminal and in a log file."""
+"""Faults on standard error, progress in a terminal and in a log file, and streams that are closed.
+
+Results are neither lost in silence nor misdirected if a standard stream is closed or full.
+"""
 
 from __future__ import annotations
 
+import ast
 import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +20,10 @@ from rich.console import Console
 
 from detector import console
 from detector.console import LINE_EVERY, notify_failure, track
+
+PACKAGE = Path(__file__).parents[2] / "detector"
+CLOSED, FULL = ">&-", ">/dev/full"
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 
 
 def shown(
@@ -59,3 +73,103 @@ def test_a_failure_names_its_picture_once(
 ) -> None:
     notify_failure("a.jpg", ValueError(message))
     assert capsys.readouterr().err == line
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a data set truth.json and results.json."""
+    truth = json.loads(small_dataset.read_text())
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    rows = [{**row, "score": 0.5} for row in truth["annotations"]]
+    (tmp_path / "results.json").write_text(json.dumps(rows))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    return tmp_path
+
+
+def shell(words: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    """`detect` run by a shell; both streams are captured where they are not redirected."""
+    command = f'"{sys.executable}" -m detector.cli {words} {redirection}'
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    return subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [
+        (CLOSED, "Bad file descriptor"),
+        pytest.param(FULL, "No space left on device", marks=needs_full),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "cache",
+        "check truth.json",
+        "check truth.json --json -",
+        "convert truth.json --to coco --no-images -o out",
+        "evaluate --data truth.json --detections results.json",
+    ],
+)
+def test_results_that_cannot_be_printed_are_a_failure(
+    words: str, redirection: str, reason: str, folder: Path
+) -> None:
+    run = shell(words, redirection)
+    message = f"detect: standard output: cannot be written ({reason}); "
+    assert run.returncode == 1 and run.stdout == ""
+    assert run.stderr.splitlines()[-1].startswith(message)
+    assert run.stderr.count("standard output") == 1 and "Traceback" not in run.stderr
+
+
+def test_messages_of_a_closed_standard_error_do_not_get_into_the_results(folder: Path) -> None:
+    words = "evaluate --data truth.json --detections results.json --save saved.json"
+    with_messages, without = shell(words, ""), shell(words, "2>&-")
+    assert "detections: saved.json" in with_messages.stderr
+    assert without.returncode == 0 and without.stdout == with_messages.stdout
+    assert json.loads((folder / "saved.json").read_text())  # and not in files either
+
+
+@pytest.mark.parametrize(
+    "redirection",
+    ["2>&-", pytest.param("2>/dev/full", marks=needs_full), ">&- 2>&- <&-"],
+)
+def test_an_exit_code_needs_no_stream(redirection: str, folder: Path) -> None:
+    run = shell("trian", redirection)
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", "")
+
+
+def test_a_name_that_the_terminal_cannot_print_is_escaped(folder: Path) -> None:
+    (folder / "猫.json").write_bytes((folder / "truth.json").read_bytes())
+    run = shell("check 猫.json", "")
+    assert "猫.json: 6 images" in run.stdout
+    os.environ["PYTHONIOENCODING"] = "ascii"
+    try:
+        escaped = shell("check 猫.json", "")
+    finally:
+        del os.environ["PYTHONIOENCODING"]
+    assert escaped.returncode == 0 and "\\u732b.json: 6 images" in escaped.stdout
+
+
+def test_only_show_writes_results() -> None:
+    """It alone reports that they could not be written."""
+    places = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "console.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if writes_on_standard_output(node)
+    }
+    assert places == set()
+
+
+def writes_on_standard_output(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) == "sys.stdout"
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "print"):
+        return False
+    return "file" not in keywords(node)
+
+
+def keywords(call: ast.Call) -> Iterator[str | None]:
+    return (keyword.arg for keyword in call.keywords)
