@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from detector.errors import DetectorError
+from detector.pictures.writing import save_picture
 from eval import read_dataset, read_detections
 from tests.detector.command import Run, detect, save
 from tests.made_up import CATEGORY_IDS, NAMES, rectangles
@@ -128,24 +130,36 @@ def test_detections_json_is_a_coco_data_set(folder_run: tuple[Path, Run]) -> Non
     assert len(read_detections(path, dataset).scores) == len(dataset.all_truths) == len(rows)
 
 
-def test_a_picture_that_cannot_be_drawn_is_not_counted(small_weights: Path, tmp_path: Path) -> None:
-    long = save(tmp_path / ("n" * 251 + ".png"))
-    too_long = save(tmp_path / "m.png").rename(tmp_path / ("m" * 254))  # and .jpg: 258
-    last = save(tmp_path / "z.png", 2)
+def test_a_picture_that_cannot_be_drawn_is_not_counted(
+    small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(drawn: np.ndarray, path: Path) -> None:
+        if path.stem == "m":
+            raise DetectorError(f"{path}: cannot be written (No space left on device)")
+        save_picture(drawn, path)
+
+    monkeypatch.setattr("detector.prediction.output.save_picture", full)
+    first, undrawn, last = (save(tmp_path / f"{name}.png") for name in "amz")
     out = tmp_path / "out"
-    words = ("--weights", small_weights, "-o", out, long, too_long, last)
+    words = ("--weights", small_weights, "-o", out, first, undrawn, last)
     run = detect(*words, json_at=out / "detections.json")
     assert run.code == 1 and "2 of 3 pictures" in run.errors
     (line,) = [line for line in run.errors.splitlines() if line.startswith("detect: ")]
-    assert "give the photograph a shorter name" in line
+    assert "No space left on device" in line
     images = run.found["images"]
-    assert [(i["id"], i["file_name"]) for i in images] == [(1, str(long)), (2, str(last))]
+    assert [(i["id"], i["file_name"]) for i in images] == [(1, str(first)), (2, str(last))]
     assert {row["image_id"] for row in run.found["annotations"]} <= {1, 2}
-    assert {path.name for path in out.iterdir()} == {
-        "detections.json", "z.jpg", long.with_suffix(".jpg").name,
-    }  # fmt: skip
-    alone = detect("--weights", small_weights, "--json", "-", long, too_long, last)
-    assert alone.code == 0 and [i["id"] for i in json.loads(alone.out)["images"]] == [1, 2, 3]
+    assert {path.name for path in out.iterdir()} == {"detections.json", "a.jpg", "z.jpg"}
+
+
+def test_drawings_of_pictures_with_long_names(small_weights: Path, tmp_path: Path) -> None:
+    """Those of the longest names are cut and numbered."""
+    longest = save(tmp_path / "m.png").rename(tmp_path / ("m" * 255))
+    again = save(tmp_path / "other" / ("m" * 251 + ".png"))
+    out = tmp_path / "out"
+    run = detect("--weights", small_weights, "-o", out, longest, again)
+    assert run.code == 0 and "2 of 2 pictures" in run.errors
+    assert {path.stem[-3:] for path in out.glob("*.jpg")} == {"mmm", "m-2"}
 
 
 def test_a_run_without_results_keeps_an_earlier_file(small_weights: Path, tmp_path: Path) -> None:
