@@ -63,7 +63,7 @@ def plot_report(report: Measured, path: str | os.PathLike[str]) -> None:
     ends = []
     for (name, measure), colour in zip(PANELS.items(), COLOURS, strict=False):
         boxes, value = _draw_curve(axes, report, measure, {"color": colour})
-        ends.append(End(boxes, value, f"{_short(value)}  {name}", colour))
+        ends.append(End(boxes, value, f"{value:.3f}  {name}", colour))
     _label_ends(axes, ends)
     axes.set_title(
         f"{report.images} images, {report.objects} objects, {report.mean_boxes():.0f} boxes each",
@@ -103,7 +103,7 @@ def plot_reports(
         for number, (name, report) in enumerate(reports.items()):
             style = {**_style(number), **(styles or {}).get(name, {})}
             boxes, value = _draw_curve(axes, report, measure, {**style, "label": name})
-            ends.append(End(boxes, value, _short(value), style["color"]))
+            ends.append(End(boxes, value, f"{value:.3f}", style["color"]))
         _label_ends(axes, ends)
         axes.set_title(title, loc="left", fontsize=9, color=INK)
         _finish(axes)
@@ -173,17 +173,13 @@ def _finish(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, _: _short(value, 1))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("boxes per image", fontsize=8.5, color=INK)
     axes.grid(color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(which="both", length=0, labelsize=8, labelcolor=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#BBBBBB")
-
-
-def _short(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if 0 < value < 1 else f"{value:g}"
 
 
 def _legend_columns(names: list[str]) -> int:
