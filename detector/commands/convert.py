@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from detector.commands.options import FORMATS
+from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import existing, existing_or_pattern, folder, output_folder
 from detector.console import notify, show
 from detector.errors import UsageError
@@ -62,10 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     where = (arguments.to, arguments.output, arguments.split, arguments.images)
     copy = not arguments.no_images
-    if detections:
-        done = convert_results(data[0], detections, *where, copy=copy)
-    else:
-        done = convert_dataset(data, *where, copy=copy)
+    with termination_as_interruption():  # removes what is half written
+        if detections:
+            done = convert_results(data[0], detections, *where, copy=copy)
+        else:
+            done = convert_dataset(data, *where, copy=copy)
     for note in done.notes:
         notify(printable(note))
     show(f"{printable(arguments.output)}: {done.summary}")

@@ -17,6 +17,7 @@ from detector.commands.chosen_detector import (
     use_search_mode,
 )
 from detector.commands.options import FORMATS, MODES, add_detector
+from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import (
     count,
     fraction,
@@ -63,7 +64,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=fraction, metavar="SCORE",
         help="lowest score to show, 0 to 1 (default: the recipe's; 0.4 in those that ship)",
     )  # fmt: skip
-    add("--classes", type=names, metavar="NAME,NAME", help="show objects of these classes only")
+    add(
+        "--classes", type=names, action="extend", metavar="NAME,NAME",
+        help="show objects of these classes only",
+    )  # fmt: skip
     add(
         "--agnostic-nms", action=argparse.BooleanOptionalAction,
         help="show one class for each object: of boxes that nearly coincide, the best (default)",
@@ -92,7 +96,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "is given",
     )  # fmt: skip
     add(
-        "--save-as", type=_formats, default=(), metavar="FORMAT,FORMAT",
+        "--save-as", type=_formats, action="extend", default=[], metavar="FORMAT,FORMAT",
         help=f"write the boxes in these formats too: {', '.join(FORMATS[:-1])} or {FORMATS[-1]}",
     )  # fmt: skip
     add(
@@ -102,8 +106,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    """Formats separated by commas, each once."""
-    chosen = tuple(dict.fromkeys(names(text)))
+    """Formats separated by commas."""
+    chosen = names(text)
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown:
         raise wrong(f"no format {unknown[0]!r}{suggest(unknown[0], FORMATS)}")
@@ -143,7 +147,8 @@ def run(arguments: argparse.Namespace) -> int:
         labels=labels,
         max_side=arguments.max_side,
     )
-    failed = detect_in_sources(detector, sources, proposals, choice, output)
+    with termination_as_interruption():
+        failed = detect_in_sources(detector, sources, proposals, choice, output)
     done = time.perf_counter()
     images = output.document.images
     print(
@@ -163,6 +168,7 @@ def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops
                 raise UsageError(f"{option}: needs a folder beside --json -; give --output DIR")
     elif folder is None:
         folder = DEFAULT_OUTPUT
+    formats = tuple(dict.fromkeys(formats))
     output = Output(folder, json or str(Path(folder or ".") / "detections.json"), formats, crops)
     if output.json != STANDARD_OUTPUT:
         check_writable(Path(output.json))

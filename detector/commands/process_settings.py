@@ -1,10 +1,15 @@
-"""Settings of a whole process: memory and compiled layers are reused, warnings become lines."""
+"""Settings of a whole process: memory and compiled layers are reused, warnings become lines.
+
+Termination becomes an interruption.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,3 +68,22 @@ def warnings_as_messages() -> Iterator[None]:
 
         warnings.showwarning = notify_or_show  # type: ignore[assignment]
         yield
+
+
+@contextmanager
+def termination_as_interruption() -> Iterator[None]:
+    """Raise KeyboardInterrupt when the process is terminated, so that finished work is written.
+
+    `docker stop`, batch systems and closed terminals terminate a process. A signal that is ignored,
+    as under nohup, stays ignored.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # others cannot set handlers
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -64,8 +64,8 @@ def fault_of(path: Path) -> str:
 
 def nearest_name(path: Path) -> str:
     """Remedy for a missing file, which follows "no such file"; it suggests similar names."""
-    if "://" in str(path) or re.match(r"https?:/", str(path)):
-        return "web addresses are not supported: download the picture and name the file"
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE):  # a path has no double slash
+        return "it looks like an address: download the file and name it here"
     if path.is_symlink():
         target = printable(os.readlink(path))
         return f"it links to {target}, which does not exist; repair the link or name the picture"

@@ -202,8 +202,11 @@ def _pictures_below(folder: Path) -> Iterable[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and _looks_like_picture(Path(name)):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if name.startswith(".") or not _looks_like_picture(path):
+                continue
+            if os.path.isfile(path) or not os.path.exists(path):  # a pipe would be waited for
+                yield path
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

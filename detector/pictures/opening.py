@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Of ISO/IEC 23008-12, in bytes 8 to 12 of a file
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 500_000_000  # a decoded picture of this size fills 2 GB
+MAX_STREAM = 1_000_000_000  # bytes that are read from a pipe, which may have no end
 MAX_PIXELS_VARIABLE = "DETECT_MAX_PIXELS"  # environment variable for another limit
 
 
@@ -113,7 +114,15 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
         if file.seekable():
             return file
         with file:  # decoders seek, which a pipe cannot do
-            return io.BytesIO(file.read())
+            content = file.read(MAX_STREAM + 1)
+        if len(content) > MAX_STREAM:
+            raise DetectorError(
+                f"{name}: more than {MAX_STREAM // 10**6:,} MB come out of this pipe or device; "
+                "name a picture"
+            )
+        return io.BytesIO(content)
+    except DetectorError:
+        raise
     except FileNotFoundError:
         raise DetectorError(f"{name}: no such file; {nearest_name(path)}") from None
     except (OSError, ValueError) as error:

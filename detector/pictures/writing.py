@@ -69,6 +69,8 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
 
 def was_drawn(path: Path) -> bool:
     """Whether `save_picture` wrote a file; False if it cannot be read."""
+    if not os.path.isfile(path):  # opening a pipe would wait for its other end
+        return False
     mark = DRAWN.encode()
     try:
         with path.open("rb") as file:
@@ -76,7 +78,7 @@ def was_drawn(path: Path) -> bool:
                 return True
             file.seek(-min(NEAR_EDGE, file.seek(0, os.SEEK_END)), os.SEEK_END)
             return mark in file.read()
-    except OSError:  # also for a pipe, which cannot seek
+    except OSError:
         return False
 
 

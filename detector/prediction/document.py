@@ -32,7 +32,8 @@ class Document:
     failures
         The file_name of each picture that failed, and the reason.
     files
-        The files of boxes that were written. A later run may overwrite these and no others.
+        The files of boxes that this run and earlier ones wrote. A later run may overwrite these
+        and no others.
     """
 
     images: list[LabelledImage] = field(default_factory=list)
@@ -52,7 +53,11 @@ class Document:
             record |= more
         for record, crop in zip(dataset["annotations"], self.crops, strict=bool(self.crops)):
             record["crop"] = crop
-        info = {"program": PROGRAM, "version": __version__, "files": self.files}
+        info = {
+            "program": PROGRAM,
+            "version": __version__,
+            "files": list(dict.fromkeys(self.files)),
+        }
         content = {"info": info, **dataset, "failures": self.failures}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 

@@ -63,7 +63,9 @@ class Output:
         earlier: set[str] = set()
         if self.json != STANDARD_OUTPUT:
             path = Path(self.json)
-            earlier = {os.path.abspath(path.parent / n) for n in files_of_earlier_run(path)}
+            names = [n for n in files_of_earlier_run(path) if os.path.lexists(path.parent / n)]
+            earlier = {os.path.abspath(path.parent / name) for name in names}
+            self.document.files += names  # a run with other options does not forget them
         if self.folder is None:
             return
         drawings = [self.folder / f"{source.stem}.jpg" for source in sources]
@@ -75,12 +77,17 @@ class Output:
             if form in OF_PICTURES
             for source in sources
         ]
-        for name in names:
-            target = self.folder / name
+        targets = [self.folder / name for name in names]
+        if os.path.realpath(self.json) in map(os.path.realpath, (*drawings, *targets)):
+            raise DetectorError(
+                f"--json {printable(self.json)}: a drawing or --save-as writes that file too; "
+                "give another name"
+            )
+        for target in targets:
             if os.path.lexists(target) and os.path.abspath(target) not in earlier:
                 raise DetectorError(
-                    f"{printable(target)}: is not from the last run of `detect` here and would be "
-                    "overwritten; move it away or give another --output"
+                    f"{printable(target)}: no earlier run of `detect` here lists it, and it would "
+                    "be overwritten; move it away or give another --output"
                 )
 
     def add(self, source: Source, detections: Detections) -> Path | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 LIST_SUFFIX = ".txt"
+LONGEST = 4096  # letters of a line: more than a path has
 
 
 class Source(NamedTuple):
@@ -106,11 +107,11 @@ def _with_lists(words: Iterable[str]) -> Iterator[str]:
 
 def _lines(path: Path) -> list[str]:
     text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # as Python decodes file names
-    if "\0" in text:
+    lines = [line.strip() for line in text.split("\n")]
+    if "\0" in text or max(map(len, lines)) > LONGEST:
         raise DetectorError(
             f"{printable(path)}: no list of pictures; write it as text in UTF-8, one path a line"
         )
-    lines = [line.strip() for line in text.split("\n")]
     if not any(lines):
         raise DetectorError(
             f"{printable(path)}: an empty list; write the path of a picture on each line"
@@ -122,7 +123,10 @@ def _file_name(word: str) -> str:
     """A file name for a picture that is no file: the last part of a web address's path."""
     if word == STANDARD_INPUT:
         return "stdin"
-    name = unquote(urlsplit(word).path).rpartition("/")[2]
+    try:
+        name = unquote(urlsplit(word).path).rpartition("/")[2]
+    except ValueError:  # an address such as http://[::1, which downloading reports
+        name = ""
     return "".join(letter if letter.isprintable() else "_" for letter in name) or "picture"
 
 
@@ -132,6 +136,8 @@ def _standard_input() -> bytes:
             "-: standard input is a terminal; pipe a picture into it, or name a file"
         )
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if not content:
+        raise DetectorError("-: standard input is empty; pipe a picture into it, or name a file")
     if len(content) > MAX_BYTES:
         raise DetectorError(
             f"-: more than {MAX_BYTES // 10**6} MB on standard input; name a file instead"

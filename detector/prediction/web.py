@@ -32,7 +32,7 @@ def download(address: str) -> bytes:
     Raises
     ------
     DetectorError
-        No such page, no answer, or more bytes or seconds than the limits.
+        No such page, no answer, a page of HTML, or more bytes or seconds than the limits.
     """
     import http.client
     import urllib.error
@@ -45,16 +45,25 @@ def download(address: str) -> bytes:
         request = urllib.request.Request(encoded, headers=headers)
         deadline = time.monotonic() + MAX_SECONDS
         with _opener().open(request, timeout=PATIENCE) as answer:
-            return _read(answer, name, deadline)
+            content = _read(answer, name, deadline)
+    except DetectorError:
+        raise
     except urllib.error.HTTPError as error:
+        reason = " ".join(str(error.reason).split())  # that of a circle has several lines
         raise DetectorError(
-            f"{name}: the server answers {error.code} {error.reason}; check the address"
+            f"{name}: the server answers {error.code} {printable(reason)}; check the address"
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:  # URLError is an OSError
         reason = printable(str(getattr(error, "reason", error)) or type(error).__name__)
         raise DetectorError(
             f"{name}: cannot be downloaded ({reason}); check the address and the connection"
         ) from None
+    if content.lstrip()[:1] == b"<":  # HTML, XML or SVG; no picture begins like this
+        raise DetectorError(
+            f"{name}: a web page or a drawing, not a picture; give the address of the picture "
+            "itself"
+        )
+    return content
 
 
 def _opener() -> OpenerDirector:

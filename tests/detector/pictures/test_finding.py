@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,13 @@ def test_every_named_link_is_listed(tmp_path: Path) -> None:
     (tmp_path / "link.jpg").symlink_to("cat.jpg")
     names = [tmp_path / "link.jpg", tmp_path / "cat.jpg"]
     assert find_images(names) == names
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    touch(tmp_path, "cat.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert find_photographs([tmp_path]).paths == [tmp_path / "cat.jpg", tmp_path / "gone.jpg"]
 
 
 def test_arguments_without_any_picture(tmp_path: Path) -> None:

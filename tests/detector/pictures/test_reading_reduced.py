@@ -149,9 +149,9 @@ def test_boxes_go_to_the_pixels_and_back(
     height, width = shape[0] * factor, shape[1] * factor
     picture = ScaledPicture(np.zeros((*shape, 3), np.uint8), (height, width))
     boxes = (np.array(fractions).reshape(-1, 4) * [width, height, width, height]).astype(np.float32)
-    np.testing.assert_allclose(picture.to_pixels(boxes), boxes / factor, rtol=1e-6)
+    np.testing.assert_allclose(picture.to_pixels(boxes), boxes / factor, rtol=1e-6, atol=1e-30)
     back = picture.to_photograph(picture.to_pixels(boxes))
-    np.testing.assert_allclose(back, boxes, rtol=1e-5)
+    np.testing.assert_allclose(back, boxes, rtol=1e-5, atol=1e-30)
     assert back.dtype == np.float32 and (back <= [width, height, width, height]).all()
 
 

@@ -19,7 +19,7 @@ from detector.prediction.output import _folder_name
 from eval import read_dataset, read_detections
 from tests.detector.command import save
 from tests.detector.prediction.fixed_detector import SHARES, FixedRuns
-from tests.made_up import rectangles
+from tests.made_up import CATEGORY_IDS, rectangles
 
 JSON = Path("detections/detections.json")
 FILES = {
@@ -205,10 +205,35 @@ def test_files_of_boxes_of_the_user_are_not_overwritten(form: str, run: FixedRun
     user.write_text("mine")
     found = run(*words)
     assert found.code == 1 and len(found.errors.splitlines()) == 1
-    assert f"{user}: is not from the last run of `detect` here" in found.errors
+    assert f"{user}: no earlier run of `detect` here lists it" in found.errors
     assert files_below("mine") == {FILES[form][-1]} and user.read_text() == "mine"
     user.unlink()
     assert [run(*words).code, run(*words).code] == [0, 0]
+
+
+def test_runs_with_other_options_remember_the_files_of_earlier_ones(run: FixedRuns) -> None:
+    one, other = two_pictures()
+    words = ("--save-as", "yolo")
+    assert [run(one, *words).code, run(other, *words).code, run(one).code] == [0, 0, 0]
+    Path("detections/labels/1.txt").unlink()
+    found = run(other, "--save-as", "coco", json_at=JSON)
+    assert found.found["info"]["files"] == ["classes.txt", "coco.json"]
+    assert run(one, "--save-as", "coco,yolo").code == 0
+
+
+@pytest.mark.parametrize("name", ["coco.json", "1.jpg", "labels/1.txt"])
+def test_the_json_has_a_name_of_its_own(name: str, run: FixedRuns) -> None:
+    picture = two_pictures()[0]
+    found = run(picture, "--json", f"detections/{name}", "--save-as", "coco,yolo")
+    assert found.code == 1 and run.detector.options == []
+    assert f"--json detections/{name}: a drawing or --save-as writes that file too" in found.errors
+
+
+def test_options_of_several_values_can_be_repeated(run: FixedRuns) -> None:
+    words = ("--save-as", "csv", "--save-as", "coco,csv", "--classes", "red", "--classes", "green")
+    found = run(two_pictures()[0], *words, json_at=JSON)
+    assert found.found["info"]["files"] == ["detections.csv", "coco.json"]
+    assert {row["category_id"] for row in found.found["annotations"]} == set(CATEGORY_IDS[:2])
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in PICTURE_FORMATS if suffix != ".bmp"])

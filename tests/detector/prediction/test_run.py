@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +109,17 @@ def test_own_boxes_are_in_the_pixels_of_the_photograph(run: FixedRuns) -> None:
     assert run.detector.options[0]["pixels"] == (36, 48)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_keeps_what_is_finished(
-    run: FixedRuns, monkeypatch: pytest.MonkeyPatch
+    number: int, run: FixedRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = signal.getsignal(number)
     pictures = [save(Path(f"{number}.png"), number) for number in (1, 2, 3)]
     call = type(run.detector).__call__
 
     def interrupted(detector: Any, *words: Any, **options: Any) -> Any:
         if len(detector.options) == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
         return call(detector, *words, **options)
 
     monkeypatch.setattr(type(run.detector), "__call__", interrupted)
@@ -126,3 +130,4 @@ def test_an_interrupted_run_keeps_what_is_finished(
     lines = Path("detections/detections.csv").read_text().splitlines()
     assert len(lines) == 1 + len(found.found["annotations"])
     assert sorted(path.name for path in Path("detections/labels").iterdir()) == ["1.txt", "2.txt"]
+    assert signal.getsignal(number) == before

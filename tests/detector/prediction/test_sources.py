@@ -53,6 +53,7 @@ def test_stems_are_unique_and_addresses_come_last(folder: Path) -> None:
         ("http://x.org/", "picture"),
         ("http://x.org/a%20b%2Fc.png", "c"),
         ("http://x.org/a%0Ab.png", "a_b"),
+        ("http://[::1/cat.png", "picture"),  # no address; downloading says so
     ],
 )
 def test_the_stem_of_an_address_is_a_file_name(address: str, stem: str) -> None:
@@ -77,6 +78,7 @@ def test_a_list_names_pictures_a_line(folder: Path) -> None:
     [
         (b"", "lines.txt: an empty list; write the path of a picture on each line"),
         (b"\n  \n", "lines.txt: an empty list"),
+        (b'{"images": []}' * 1000, "lines.txt: no list of pictures; write it as text"),
         ("a/street.png".encode("utf-16"), "lines.txt: no list of pictures; write it as text"),
     ],
 )
@@ -144,7 +146,7 @@ def test_standard_input_is_one_picture(run: FixedRuns, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("content", "is_terminal", "message"),
     [
-        (b"", False, "the file is empty"),
+        (b"", False, "-: standard input is empty; pipe a picture into it, or name a file"),
         (b"no picture", False, "not a picture that can be read"),
         (b"", True, "-: standard input is a terminal; pipe a picture into it"),
         (b"0123456789a", False, "-: more than 0 MB on standard input; name a file instead"),
@@ -189,7 +191,7 @@ def test_addresses_are_downloaded_and_failures_recorded(run: FixedRuns, address:
     (image,) = found.found["images"]
     assert (image["file_name"], image["drawing"]) == (words[0], "street 1.jpg")
     reasons = {failure["file_name"]: failure["reason"] for failure in found.found["failures"]}
-    assert "not a picture" in reasons[words[1]]
+    assert "a web page or a drawing, not a picture" in reasons[words[1]]
     assert "the server answers 404" in reasons[words[2]]
     (task,) = json.loads(Path("detections/label_studio.json").read_bytes())
     assert task["data"]["image"] == words[0]  # fetched by Label Studio itself

@@ -39,6 +39,16 @@ class Pages(BaseHTTPRequestHandler):
         self.send_header("Location", "/picture?from=elsewhere")
         self.end_headers()
 
+    def reply_circle(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "/circle")
+        self.end_headers()
+
+    def reply_page(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"\n<!DOCTYPE html><html></html>")
+
     def reply_file(self) -> None:
         self.send_response(302)
         self.send_header("Location", "file:///etc/hostname")
@@ -101,6 +111,8 @@ def test_content_is_fetched_through_redirections(address: str) -> None:
         ("none", "the server answers 404 Not Found; check the address"),
         ("file", "Redirection to url 'file:///etc/hostname' is not allowed"),
         ("ftp", "cannot be downloaded"),
+        ("circle", "redirect error that would lead to an infinite loop"),
+        ("page", "a web page or a drawing, not a picture; give the address of the picture itself"),
         ("cut", "cannot be downloaded (cut short after 9 bytes)"),
     ],
 )
@@ -121,8 +133,10 @@ def test_a_download_has_a_limit_of_size(address: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(web, "MAX_BYTES", len(CONTENT))
     assert download(f"{address}/picture") == CONTENT
     monkeypatch.setattr(web, "MAX_BYTES", len(CONTENT) - 1)
-    with pytest.raises(DetectorError, match="more than 0 MB; download the picture"):
+    with pytest.raises(DetectorError) as error:
         download(f"{address}/picture")
+    remedy = "download the picture and name the file"
+    assert str(error.value) == f"{address}/picture: more than 0 MB; {remedy}"
 
 
 def test_a_download_has_limits_of_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
