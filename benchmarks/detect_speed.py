@@ -45,9 +45,9 @@ def stages(detector: Detector, image: np.ndarray) -> dict[str, float]:
         return result
 
     options = detector.recipe.postprocess
-    searched = timed("selective search", detector.search, image)
+    searched = timed("selective search", detector.proposer.search, image)
     features = timed("trunk", detector.see, image)
-    multibox = timed("MultiBox", detector.multibox_boxes, features)
+    multibox = timed("MultiBox", detector.proposer.multibox_boxes, features)
     boxes = timed("merging", merge_proposals, searched, multibox).boxes_xyxy
     objectness = timed("objectness", objectness_of, features, boxes)
     chosen = choose_regions(features, boxes, objectness, detector.recipe.network)

@@ -40,7 +40,6 @@ from detector.recipes import Recipe, override
 from detector.region_scores import choose_regions, objectness_of, scored_boxes
 from eval import Dataset, EvaluationError, read_dataset
 from eval.wording import difference, fraction
-from proposals.merge import merge_proposals
 
 SHARING = ("postprocess.", "network.average")
 
@@ -128,9 +127,8 @@ def run(
             started = time.perf_counter()
             picture = read_scaled(images / record.file_name)
             image = picture.pixels
-            features, proposals = detector.see(image), detector.search(image)
-            if detector.multibox is not None and detector.recipe.multibox.boxes:
-                proposals = merge_proposals(proposals, detector.multibox_boxes(features))
+            features = detector.see(image)
+            proposals = detector.proposer.propose(image, features)
             objectness = objectness_of(features, proposals.boxes_xyxy)
             chosen = choose_regions(features, proposals.boxes_xyxy, objectness, network)
             boxes, objectness = proposals.boxes_xyxy[chosen], objectness[chosen]

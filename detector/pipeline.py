@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple, overload
+from typing import Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -19,18 +19,16 @@ from detector.files.digests import hash_of_networks
 from detector.given_boxes import as_boxes
 from detector.loading import Parts, choose_device, combine, load_parts, survive_forks
 from detector.networks.ensemble import Member, pack
-from detector.networks.precision import mixed_precision
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Features, predict, see
 from detector.pictures.reading import ImageSource, ScaledPicture, read_scaled
 from detector.pictures.sources import check_several, results_in_order
-from detector.postprocess import Candidates, lowest_score, suppress, with_limit
+from detector.postprocess import Candidates, limits, suppress
 from detector.recipes import DEFAULT, Recipe
+from detector.region_proposer import RegionProposer
 from detector.region_scores import choose_regions, objectness_of, score_regions
 from detector.results import Detections
 from detector.weights_file import WeightsInfo, save_weights
-from proposals import selective_search
-from proposals.merge import merge_proposals
 from proposals.multibox import MultiBox
 from proposals.result import Proposals
 
@@ -43,6 +41,15 @@ class Trace(NamedTuple):
     proposals_xyxy: Floats  # (N, 4), all of them
     regions_xyxy: Floats  # (K, 4), those that the networks classify
     scored: Candidates  # (region, class) pairs after box regression, before suppression
+
+
+class Options(TypedDict, total=False):
+    """The options of a detection that many pictures share; see `Detector.__call__`."""
+
+    preset: str
+    threshold: float | None
+    max_detections: int | None
+    agnostic_nms: bool | None
 
 
 class Detector:
@@ -197,36 +204,27 @@ class Detector:
             their bounds.
         """
         detections, _ = self.trace(
-            source,
-            proposals=proposals,
-            preset=preset,
-            threshold=threshold,
-            max_detections=max_detections,
-            agnostic_nms=agnostic_nms,
-        )
+            source, proposals=proposals, preset=preset, threshold=threshold,
+            max_detections=max_detections, agnostic_nms=agnostic_nms,
+        )  # fmt: skip
         return detections
 
     @overload
     def stream(
-        self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., agnostic_nms: bool | None = ...,
-        return_exceptions: Literal[False] = ...,
+        self, sources: Iterable[ImageSource], *, return_exceptions: Literal[False] = ...,
+        **options: Unpack[Options],
     ) -> Iterator[Detections]: ...  # fmt: skip
     @overload
     def stream(
-        self, sources: Iterable[ImageSource], *, preset: str = ..., threshold: float | None = ...,
-        max_detections: int | None = ..., agnostic_nms: bool | None = ...,
-        return_exceptions: Literal[True],
+        self, sources: Iterable[ImageSource], *, return_exceptions: Literal[True],
+        **options: Unpack[Options],
     ) -> Iterator[Detections | DetectorError]: ...  # fmt: skip
     def stream(
         self,
         sources: Iterable[ImageSource],
         *,
-        preset: str = "visualize",
-        threshold: float | None = None,
-        max_detections: int | None = None,
-        agnostic_nms: bool | None = None,
         return_exceptions: bool = False,
+        **options: Unpack[Options],
     ) -> Iterator[Detections] | Iterator[Detections | DetectorError]:
         """Detect objects in many photographs, one after another: one result each, in order.
 
@@ -238,12 +236,12 @@ class Detector:
         sources
             A list or an iterator of pictures as `detector(...)` takes them. Batches of them, a
             tensor (N, 3, H, W) or those of a DataLoader, count as N pictures.
-        preset, threshold, max_detections, agnostic_nms
-            As in `detector(...)`.
         return_exceptions
             What happens to a picture that cannot be read. False: DetectorError is raised, which
             ends the iterator. True: the DetectorError takes the place of the result, and the next
             picture follows, so that nothing that was detected is lost.
+        options
+            preset, threshold, max_detections and agnostic_nms, as in `detector(...)`.
 
         Raises
         ------
@@ -251,36 +249,27 @@ class Detector:
             At once: numbers out of their bounds, or a single picture in place of a collection.
         """
         check_several(sources)
-        with_limit(self.recipe.postprocess, max_detections)
-        lowest_score(self.recipe.postprocess, preset, threshold)
-        detect = partial(
-            self, preset=preset, threshold=threshold, max_detections=max_detections,
-            agnostic_nms=agnostic_nms,
-        )  # fmt: skip
-        return results_in_order(detect, sources, return_exceptions)
+        limits(self.recipe.postprocess, **options)  # refuses wrong ones at once
+        return results_in_order(partial(self, **options), sources, return_exceptions)
 
     def trace(
         self,
         source: ImageSource | ScaledPicture,
         *,
         proposals: Proposals | Floats | None = None,
-        preset: str = "visualize",
-        threshold: float | None = None,
-        max_detections: int | None = None,
-        agnostic_nms: bool | None = None,
+        **options: Unpack[Options],
     ) -> tuple[Detections, Trace]:
-        """Detect, and return the boxes that led to the detections too."""
+        """Detect as `detector(...)` does, and return the boxes that led to the detections too."""
         picture = read_scaled(source)
-        options = with_limit(self.recipe.postprocess, max_detections)
-        lowest = lowest_score(self.recipe.postprocess, preset, threshold)
-        agnostic = preset == "visualize" if agnostic_nms is None else agnostic_nms
-        given = None if proposals is None else picture.to_pixels(as_boxes(proposals))
+        lowest, agnostic, suppression = limits(self.recipe.postprocess, **options)
+        boxes = None if proposals is None else picture.to_pixels(as_boxes(proposals))
 
         # See: every network's trunk passes over the photograph once.
         features = self.see(picture.pixels)
 
         # Propose: selective search merged with MultiBox, unless the caller passes boxes.
-        boxes = given if given is not None else self._propose(picture.pixels, features).boxes_xyxy
+        if boxes is None:
+            boxes = self.proposer.propose(picture.pixels, features).boxes_xyxy
 
         # Choose the regions that are most likely to hold an object.
         objectness = objectness_of(features, boxes)
@@ -290,7 +279,7 @@ class Detector:
         scored = score_regions(features, boxes[chosen], objectness[chosen], self.recipe)
 
         # Suppress duplicates, and keep what scores enough.
-        kept = suppress(scored, options, agnostic=agnostic)
+        kept = suppress(scored, suppression, agnostic=agnostic)
         kept = kept.take(np.flatnonzero(kept.scores >= lowest))
 
         # Report boxes in the pixels of the photograph, of which the networks may see fewer.
@@ -299,6 +288,11 @@ class Detector:
             picture.to_photograph(boxes[chosen]),
             scored._replace(boxes_xyxy=picture.to_photograph(scored.boxes_xyxy)),
         )
+
+    @property
+    def proposer(self) -> RegionProposer:
+        """The part that proposes, with the recipe's options of now."""
+        return RegionProposer(self.model, self.multibox, self.recipe, self.device)
 
     def see(self, image: NDArray[np.uint8]) -> Features:
         """One pass of the networks' trunks over an (H, W, 3) RGB photograph."""
@@ -312,27 +306,9 @@ class Detector:
         return predict(features.voters, features, boxes, average).probabilities
 
     def propose(self, source: ImageSource) -> Proposals:
-        """Boxes that may hold an object: selective search merged with MultiBox, best first.
-
-        MultiBox takes part if the weights include it and the recipe's `multibox.boxes` is not 0.
-        """
+        """Boxes that may hold an object: selective search merged with MultiBox, best first."""
         picture = read_scaled(source)
-        features = self.multibox_features(picture.pixels) if self._has_multibox else None
-        return picture.proposals_in_photograph(self._propose(picture.pixels, features))
-
-    @property
-    def _has_multibox(self) -> bool:
-        return self.multibox is not None and self.recipe.multibox.boxes > 0
-
-    def _propose(self, image: NDArray[np.uint8], features: Features | None) -> Proposals:
-        searched = self.search(image)
-        if features is None or not self._has_multibox:
-            return searched
-        return merge_proposals(searched, self.multibox_boxes(features))
-
-    def search(self, image: NDArray[np.uint8]) -> Proposals:
-        """Selective search alone, with the recipe's options."""
-        return selective_search(image, **self.recipe.proposals.keywords())
+        return picture.proposals_in_photograph(self.proposer.propose(picture.pixels))
 
     def multibox_proposals(self, source: ImageSource, count: int | None = None) -> Proposals:
         """MultiBox's boxes alone, most confident first; `count` None is the recipe's number.
@@ -342,25 +318,9 @@ class Detector:
         DetectorError
             The weights hold no MultiBox.
         """
-        picture = read_scaled(source)
-        proposals = self.multibox_boxes(self.multibox_features(picture.pixels), count)
-        return picture.proposals_in_photograph(proposals)
-
-    def multibox_features(self, image: NDArray[np.uint8]) -> Features:
-        """The first trunk's map of an (H, W, 3) photograph at the recipe's short side."""
-        first_scale = replace(self.recipe.network, pyramid=(), mirror=False, cascade=())
-        return see([Member(self.model, "proposer")], image, first_scale, self.device)
-
-    @torch.no_grad()
-    def multibox_boxes(self, features: Features, count: int | None = None) -> Proposals:
-        """MultiBox's boxes from the first trunk's map, computed before."""
-        if self.multibox is None:
-            raise DetectorError(
-                "these weights hold no MultiBox; train it with `detect train --part multibox`"
-            )
-        count = self.recipe.multibox.boxes if count is None else count
-        with mixed_precision(self.device):
-            return self.multibox.propose(features.pyramid.maps[0], *features.size, count)
+        picture, proposer = read_scaled(source), self.proposer
+        found = proposer.multibox_boxes(proposer.multibox_features(picture.pixels), count)
+        return picture.proposals_in_photograph(found)
 
     def detections(self, picture: ScaledPicture, kept: Candidates) -> Detections:
         """The scored boxes that remain, in the pixels of the photograph, with class names."""

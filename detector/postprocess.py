@@ -42,13 +42,37 @@ class Candidates(NamedTuple):
         )
 
 
-def lowest_score(options: PostprocessOptions, preset: str, threshold: float | None) -> float:
-    """The lowest score that is reported: `threshold`, or the preset's if that is None.
+class Limits(NamedTuple):
+    """Which scored boxes become detections.
+
+    Attributes
+    ----------
+    lowest_score
+        Detections score at least this.
+    agnostic
+        Whether an object has one class.
+    suppression
+        The recipe's options, with the number of detections that was asked for.
+    """
+
+    lowest_score: float
+    agnostic: bool
+    suppression: PostprocessOptions
+
+
+def limits(
+    options: PostprocessOptions,
+    preset: str = "visualize",
+    threshold: float | None = None,
+    max_detections: int | None = None,
+    agnostic_nms: bool | None = None,
+) -> Limits:
+    """The limits of a detection; `Detector.__call__` explains the parameters.
 
     Raises
     ------
     DetectorError
-        An unknown preset, or a threshold outside 0..1.
+        An unknown preset, a threshold outside 0..1, or no whole number of detections above 0.
     """
     presets = {"visualize": options.visualize_threshold, "evaluate": options.evaluate_threshold}
     if preset not in presets:
@@ -56,22 +80,11 @@ def lowest_score(options: PostprocessOptions, preset: str, threshold: float | No
     lowest = presets[preset] if threshold is None else threshold
     if not isinstance(lowest, Real) or not 0 <= lowest <= 1:
         raise DetectorError(f"threshold is {threshold!r}; scores are 0 to 1")
-    return float(lowest)
-
-
-def with_limit(options: PostprocessOptions, max_detections: int | None) -> PostprocessOptions:
-    """The options with another number of detections, unless it is None.
-
-    Raises
-    ------
-    DetectorError
-        The number is below 1 or not whole.
-    """
-    if max_detections is None:
-        return options
-    if not isinstance(max_detections, Integral) or max_detections < 1:
+    most = options.max_detections if max_detections is None else max_detections
+    if not isinstance(most, Integral) or most < 1:
         raise DetectorError(f"max_detections is {max_detections!r}; use 1 or more, a whole number")
-    return replace(options, max_detections=max_detections)
+    agnostic = preset == "visualize" if agnostic_nms is None else agnostic_nms
+    return Limits(float(lowest), agnostic, replace(options, max_detections=most))
 
 
 def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) -> Floats:

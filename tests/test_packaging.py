@@ -29,7 +29,7 @@ CONVERTED_TO = {"pandas", "supervision"}
 # Modules that need the libraries of an extra
 HEAVY = re.compile(
     r"proposals\.multibox(_loss|_priors)?$|detector\."
-    r"(classification|loading|networks|pipeline|region_scores|training|training_loop|weights_file)\b"
+    r"(classification|loading|networks|pipeline|region_proposer|region_scores|training|training_loop|weights_file)\b"
 )
 
 

@@ -143,7 +143,7 @@ def squashed_maps(
         for index in track(images[done:], "trunk", len(images), done, console):
             picture = photographs.read(index)
             with torch.inference_mode():
-                trunk_map = detector.multibox_features(picture).pyramid.maps[0]
+                trunk_map = detector.proposer.multibox_features(picture).pyramid.maps[0]
                 squashed = model.squash(trunk_map)[0].permute(1, 2, 0)
             cells = squashed.to("cpu", torch.bfloat16).contiguous().view(torch.int16)
             file.write(cells.numpy().tobytes())

@@ -338,7 +338,7 @@ def test_unknown_names_and_devices_are_refused(small_weights: Path, tmp_path: Pa
     (tmp_path / "model.pt").write_bytes(b"pickled")
     with pytest.raises(DetectorError, match=r"model\.pt: .* a \.safetensors file"):
         Detector.load(tmp_path / "model.pt")
-    with pytest.raises(DetectorError, match=r"'nonsense': .*use cpu, cuda"):
+    with pytest.raises(DetectorError, match=r"nonsense: .*use cpu, cuda"):
         Detector.load(small_weights, device="nonsense")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.pictures.reading import ScaledPicture
-from detector.postprocess import lowest_score
+from detector.postprocess import limits
 from detector.recipes import Recipe
 from detector.results import Detections
 from tests.detector.command import Run, detect
@@ -40,7 +40,7 @@ class FixedDetector:
             CATEGORY_IDS,
             picture.pixels,
         )
-        lowest = lowest_score(self.recipe.postprocess, "visualize", options["threshold"])
+        lowest = limits(self.recipe.postprocess, threshold=options["threshold"]).lowest_score
         return found.above(lowest)[: options["max_detections"]]
 
 
