@@ -47,20 +47,20 @@ def main(words: list[str] | None = None) -> int:
         where, reason = error.filename or "system", error.strerror or error
         notify(f"{where}: {reason}; check the path and its permissions")
         return FAILED
-    except UsageError as error:
+    except DetectorError as error:
         notify(str(error))
-        return REFUSED
+        return REFUSED if isinstance(error, UsageError) else FAILED
     except _user_errors() as error:
         notify(str(error))
         return FAILED
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:
-    """The exceptions that the user can fix; they are imported only after an error."""
+    """The other exceptions that the user can fix; they are imported only after an error."""
     from eval import EvaluationError
     from proposals import ProposalError
 
-    return DetectorError, EvaluationError, ProposalError
+    return EvaluationError, ProposalError
 
 
 if __name__ == "__main__":
