@@ -28,8 +28,8 @@ def folder_of(part: Part, images: Path | None) -> Path:
         folder = check_image_folder(images, part.dataset)
     else:
         folder = find_image_folder(part.source, part.dataset)
-    names = [image.file_name.replace("\\", "/") for image in part.dataset.images]
-    missing = [name for name in names if not (folder / name).is_file()]
+    names = [image.file_name for image in part.dataset.images]
+    missing = [name for name in names if not _place(folder, name).is_file()]
     if missing:
         raise DetectorError(
             f"{printable(folder)}: lacks {amount(len(missing), 'picture')} of "
@@ -46,8 +46,7 @@ def with_sizes(part: Part, folder: Path) -> tuple[Part, tuple[str, ...]]:
     """
     images, other = list(part.dataset.images), list[str]()
     for row, image in enumerate(images):
-        path = folder / image.file_name.replace("\\", "/")
-        width, height = picture_size(path, lambda _: None)
+        width, height = picture_size(_place(folder, image.file_name), lambda _: None)
         if min(image.width, image.height) <= 0:
             images[row] = image._replace(width=width, height=height)
         elif width and (width, height) != (image.width, image.height):
@@ -82,4 +81,9 @@ def copy_pictures(
                 f"{printable(place.name)}; rename one of them"
             )
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / image.file_name.replace("\\", "/"), place)
+        shutil.copyfile(_place(folder, image.file_name), place)
+
+
+def _place(folder: Path, file_name: str) -> Path:
+    """The file of a picture; Windows writes backslashes into data sets."""
+    return folder / file_name.replace("\\", "/")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.files.names import printable
+from detector.files.whole_files import check_folder
 
 
 @contextmanager
@@ -49,15 +50,6 @@ def check_fillable(folder: Path) -> None:
     DetectorError
         It is a file, holds files, or cannot be created or written.
     """
-    name = f"--output {printable(folder)}"
+    check_folder(folder)
     if folder.is_dir() and os.listdir(folder):
-        raise DetectorError(f"{name}: the folder is not empty; name a new one")
-    place = folder
-    while not os.path.lexists(place):
-        place = place.parent
-    if not place.is_dir():
-        raise DetectorError(f"{name}: {printable(place)} is a file; name another place")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise DetectorError(
-            f"{name}: the folder {printable(place)} is write-protected; name another place"
-        )
+        raise DetectorError(f"{printable(folder)}: the folder is not empty; name a new one")

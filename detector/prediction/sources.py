@@ -85,15 +85,12 @@ def find_sources(words: Sequence[str]) -> Sources:
     found = find_photographs(local) if local or not remote else None
     if found and not remote:
         refuse_missing(found.paths)
-    pictures: list[Source] = []
-    taken: set[str] = set()
-    for path in found.paths if found else ():
-        pictures.append(Source(unicode_name(path), unique_stem(path, taken), path))
-        taken.add(pictures[-1].stem)
-    for word in remote:
-        pictures.append(Source(word, unique_stem(_file_name(word), taken), None))
-        taken.add(pictures[-1].stem)
-    return Sources(pictures, found.skipped if found else Counter())
+    named = [(unicode_name(path), path.name, path) for path in found.paths] if found else []
+    pictures: dict[str, Source] = {}
+    for name, file_name, path in [*named, *((word, _file_name(word), None) for word in remote)]:
+        stem = unique_stem(file_name, pictures)
+        pictures[stem] = Source(name, stem, path)
+    return Sources([*pictures.values()], found.skipped if found else Counter())
 
 
 def _with_lists(words: Iterable[str]) -> Iterator[str]:

@@ -215,7 +215,7 @@ def test_yolo_again_has_every_picture_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--to", "yolo", "-o", "full"], 1, "--output full: the folder is not empty; name a new"),
+        (["--to", "yolo", "-o", "full"], 1, "full: the folder is not empty; name a new"),
         (["--to", "yolo", "-o", "truth.json"], 2, "--output: truth.json: "),
         (["--to", "yolo", "-o", "out", "--images", "none"], 2, "--images: none: no such file"),
         (
