@@ -5,6 +5,7 @@ photographs -> Detector (pipeline.py) -> pictures with boxes and one detections.
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from detector.console import (
@@ -15,6 +16,7 @@ from detector.console import (
     prepare_streams,
 )
 from detector.errors import DetectorError, UsageError
+from detector.files.names import printable
 
 
 def main(words: list[str] | None = None) -> int:
@@ -44,8 +46,7 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:  # `detect --json - ... | head`
         return FAILED
     except OSError as error:
-        where, reason = error.filename or "system", error.strerror or error
-        notify(f"{where}: {reason}; check the path and its permissions")
+        notify(_system_fault(error))
         return FAILED
     except DetectorError as error:
         notify(str(error))
@@ -53,6 +54,15 @@ def main(words: list[str] | None = None) -> int:
     except _user_errors() as error:
         notify(str(error))
         return FAILED
+
+
+def _system_fault(error: OSError) -> str:
+    """What the system refused, where, and the remedy."""
+    where, remedy = error.filename, "check the path and its permissions"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename2 or where  # of a copy, the second file is the one that is written
+        remedy = "free some space on its disk, or name a place on another one"
+    return f"{printable(str(where or 'system'))}: {error.strerror or error}; {remedy}"
 
 
 def _user_errors() -> tuple[type[ValueError], ...]:

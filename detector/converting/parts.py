@@ -48,7 +48,7 @@ def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
     Raises
     ------
     DetectorError
-        Two parts have one name.
+        Two parts have one name, or a part has a name that is none for a file.
     EvaluationError
         A source cannot be read.
     """
@@ -63,6 +63,11 @@ def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
             parts.append(Part(part_name, source, read_dataset(source, **options)))
     seen: dict[str, Path] = {}
     for part in parts:
+        if not re.fullmatch(r"\w[\w.-]*", part.name):
+            raise DetectorError(
+                f"--split {printable(part.name)}: files and folders cannot be called so; use "
+                "letters, digits, '-' and '_'"
+            )
         if part.name in seen:
             raise DetectorError(
                 f"{printable(seen[part.name])} and {printable(part.source)} are both called "

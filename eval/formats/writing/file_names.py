@@ -1,10 +1,14 @@
-"""Names of the files that are written for pictures."""
+"""Names of the files that are written for pictures, and the letters that names may have."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from eval.errors import EvaluationError
+
+# Characters that XML does not allow, or (carriage return) does not keep
+NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def inner_name(file_name: str) -> str:

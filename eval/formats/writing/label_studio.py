@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from eval.formats.writing.file_names import inner_name
+from eval.errors import EvaluationError
+from eval.formats.writing.file_names import NOT_XML, inner_name
 from eval.formats.writing.labelled_image import LabelledImage, check_size, counted, cut_at_border
 
 # Where Label Studio serves files of a local folder; its own converters have the same default.
@@ -38,11 +39,22 @@ def label_studio_tasks(
 
 
 def label_studio_config(class_names: Sequence[str]) -> str:
-    """The labelling interface of the tasks, to be pasted into the settings of the project."""
+    """The labelling interface of the tasks, to be pasted into the settings of the project.
+
+    Raises
+    ------
+    EvaluationError
+        A class name is blank or contains a control character.
+    """
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Image", name="image", value="$image")
     labels = ElementTree.SubElement(view, "RectangleLabels", name="label", toName="image")
     for name in class_names:
+        if not name.strip() or NOT_XML.search(name):
+            raise EvaluationError(
+                f"class {name!r:.60}: the labelling interface is XML, which holds neither blank "
+                "names nor control characters; rename the class"
+            )
         ElementTree.SubElement(labels, "Label", value=name)
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.formats.writing.file_names import check_stems, flat_name, stem_of
+from eval.formats.writing.file_names import NOT_XML, check_stems, flat_name, stem_of
 from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
-# Characters that XML does not allow, or (carriage return) does not keep
-NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ufffe\uffff]")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -29,7 +26,7 @@ def voc_xml(image: LabelledImage, class_names: Sequence[str]) -> str:
     Raises
     ------
     EvaluationError
-        A class or file name contains a control character, or a class name begins or ends with a
+        A class or file name is empty or contains a control character, or begins or ends with a
         blank, which readers of XML remove.
     """
     root = ElementTree.Element("annotation")
@@ -125,9 +122,9 @@ def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:
 
 
 def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
-    if NOT_XML.search(text) or text != text.strip():
+    if not text or NOT_XML.search(text) or text != text.strip():
         raise EvaluationError(
-            f"{text!r:.60}: XML does not keep control characters, nor blanks at the ends; rename "
-            "the class or the picture"
+            f"{text!r:.60}: XML keeps neither an empty name, nor control characters, nor blanks at "
+            "the ends; rename the class or the picture"
         )
     ElementTree.SubElement(parent, tag).text = text

@@ -234,6 +234,8 @@ def test_yolo_again_has_every_picture_once(tmp_path: Path) -> None:
             "--detections: belong to one data set; give one DATA",
         ),
         (["--to", "coco", "-o", "out", "--images", "half"], 1, "half: lacks 1 picture of truth"),
+        (["--to", "yolo", "-o", "out", "--split", "../../up"], 1, "--split ../../up: files and "),
+        (["--to", "csv", "-o", "out", "--split", ".."], 1, "--split ..: files and folders cannot"),
         (["--to", "cocos", "-o", "out"], 2, "--to: no choice 'cocos'; did you mean 'coco'?"),
         (["--to", "coco", "-o", "out", "none.json"], 2, "none.json: no such file"),
     ],
@@ -256,15 +258,19 @@ def test_refusals(
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full_disk(source: object, target: object) -> None:
+        raise OSError(28, "No space left on device", str(source), None, str(target))
 
     truth = saved(tmp_path)
     monkeypatch.setattr("shutil.copyfile", full_disk)
     (tmp_path / "empty").mkdir()
     for name in ("new", "empty"):
         run = detect("convert", truth, "--to", "yolo", "-o", tmp_path / name)
-        assert run.code == 1 and "No space left on device" in run.errors
+        (line,) = [line for line in run.errors.splitlines() if "No space left" in line]
+        assert run.code == 1 and line.startswith(f"detect: {tmp_path / name}")
+        assert line.endswith(
+            "No space left on device; free some space on its disk, or name a place on another one"
+        )
     assert not (tmp_path / "new").exists()
     assert list((tmp_path / "empty").iterdir()) == []
 

@@ -12,7 +12,7 @@ import pytest
 from eval.errors import EvaluationError
 from eval.formats.writing.coco import coco_dataset
 from eval.formats.writing.csv import csv_text
-from eval.formats.writing.label_studio import label_studio_tasks
+from eval.formats.writing.label_studio import label_studio_config, label_studio_tasks
 from eval.formats.writing.labelled_image import LabelledImage
 from eval.formats.writing.voc import voc_xml
 from eval.formats.writing.yolo import yolo_lines
@@ -64,9 +64,13 @@ def test_voc_leaves_out_boxes_narrower_than_a_pixel() -> None:
     ]
 
 
-def test_voc_refuses_what_xml_cannot_hold() -> None:
+@pytest.mark.parametrize("name", ["do\bg", "", " dog", "\ud800"])
+def test_xml_cannot_hold_every_name(name: str) -> None:
     with pytest.raises(EvaluationError, match="control character"):
-        voc_xml(FOUND, ("cat", "do\bg"))
+        voc_xml(FOUND, ("cat", name))
+    if name != " dog":
+        with pytest.raises(EvaluationError, match="control characters; rename the class"):
+            label_studio_config(("cat", name))
 
 
 def test_coco() -> None:
