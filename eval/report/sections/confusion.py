@@ -75,15 +75,17 @@ def describe_cell(confusion: Confusion, row: int, column: int) -> str:
 
 
 def _key(confusion: Confusion) -> str:
-    text = f"Detections with a score of at least {confusion.threshold:.3g}, the threshold with the "
-    text += (
+    matching = (
+        f"Detections with a score of at least {confusion.threshold:.3g}, the threshold with the "
         "best F1 of all classes together; each matches the object of any class that it overlaps "
+        f"most, with an IoU of at least {confusion.iou_threshold:g}."
     )
-    text += f"most, with an IoU of at least {confusion.iou_threshold:g}."
     if len(confusion.names) > MOST_CLASSES:
-        return text
-    rows = "Each row contains the objects of a class, in %; the last row contains the number of "
-    return rows + "detections on background. " + text
+        return matching
+    return (
+        "Each row contains the objects of a class, in %; the last row contains the number of "
+        f"detections on background. {matching}"
+    )
 
 
 def _matrix(confusion: Confusion, links: _Cells) -> list[dict[str, Any]]:

@@ -7,31 +7,13 @@ from typing import Any
 import numpy as np
 
 from eval.report.content.analysis import Analysis
+from eval.report.content.error_words import TIDE_KINDS
 from eval.report.content.gallery import Gallery
-from eval.report.content.operating_point import OTHER, OperatingPoint
+from eval.report.content.operating_point import OperatingPoint
 from eval.report.content.words import count, difference, width
 from eval.why.misses import REASONS, Misses
 from eval.why.tide import NOT_EVALUATED, Tide
 from eval.wording import DASH, amount, fraction, known, percent
-
-# The kinds of error of TIDE, and their descriptions.
-_KINDS = {
-    "Miss": ("Missed", "no detection near the object"),
-    "Loc": ("Location", "right class, box poorly placed"),
-    "Cls": ("Class", "good box, wrong class"),
-    "Both": ("Class and location", "wrong class, box poorly placed"),
-    "Dupe": ("Duplicate", "a second detection of an object"),
-    "Bkg": ("Background", "no object there"),
-}
-_REASONS = {
-    "Cls": "an object of another class",
-    "Loc": "box poorly placed",
-    "Both": "box poorly placed, and an object of another class",
-    "Dupe": "duplicate",
-    "Bkg": "no annotated object there",
-    OTHER: "false under the protocol's own matching",
-}
-
 
 # For each reason of a loss, the stage that the other objects have passed.
 _STAGES = (
@@ -82,12 +64,12 @@ def _step(name: str, hint: str, left: int, before: int, whole: int) -> dict[str,
 
 def tide_view(tide: Tide, point: OperatingPoint, gallery: Gallery) -> dict[str, Any]:
     """The gain from repairing each kind of error, the largest first, and the errors kept."""
-    order = sorted(_KINDS, key=lambda kind: -tide.gains[kind])
+    order = sorted(TIDE_KINDS, key=lambda kind: -tide.gains[kind])
     most = max(max(tide.gains.values()), 1e-9)
     bars = [
         {
-            "name": _KINDS[kind][0],
-            "hint": _KINDS[kind][1],
+            "name": TIDE_KINDS[kind].name,
+            "hint": TIDE_KINDS[kind].meaning,
             **_kept_errors(kind, point, gallery),
             "gain": difference(tide.gains[kind]),
             "width": width(tide.gains[kind], most),
@@ -107,55 +89,40 @@ def tide_view(tide: Tide, point: OperatingPoint, gallery: Gallery) -> dict[str, 
 
 def _kept_errors(kind: str, point: OperatingPoint, gallery: Gallery) -> dict[str, Any]:
     """How many errors of a kind the operating point has, and their pictures."""
-    name, hint = _KINDS[kind]
+    name, meaning, _, _ = TIDE_KINDS[kind]
     if not known(point.threshold):
         return {"count": DASH, "link": None}
     if kind == "Miss":
-        words = f"{amount(len(point.alone), 'missed object')}: {hint}"
+        words = f"{amount(len(point.alone), 'missed object')}: {meaning}"
         return {
             "count": count(len(point.alone)),
             "link": gallery.link(words, objects=point.alone),
         }
     rows = point.of_kind(kind)
-    words = f"{name}: {amount(len(rows), 'false detection')}, {hint}"
+    words = f"{name}: {amount(len(rows), 'false detection')}, {meaning}"
     return {"count": count(len(rows)), "link": gallery.link(words, detections=rows)}
 
 
 def _own_figure(tide: Tide) -> str:
     """TIDE's own AP, and how it differs from that of the protocol."""
-    text = f"Gains refer to TIDE's own AP of {fraction(tide.average_precision)}: the mean over the "
-    text += (
-        "classes with objects, at IoU 0.5 and 101 levels of recall, with at most 100 detections "
-    )
-    text += "per image over all classes"
     left_out = int(np.count_nonzero(tide.kinds == NOT_EVALUATED))
-    return text + (f" ({amount(left_out, 'detection')} left out)." if left_out else ".")
+    note = f" ({amount(left_out, 'detection')} left out)" if left_out else ""
+    return (
+        f"Gains refer to TIDE's own AP of {fraction(tide.average_precision)}: the mean over the "
+        "classes with objects, at IoU 0.5 and 101 levels of recall, with at most 100 detections "
+        f"per image over all classes{note}."
+    )
 
 
 def tide_lead(tide: Tide) -> str | None:
     """The largest losses as a sentence."""
-    order = sorted(_SENTENCES, key=lambda kind: -tide.gains[kind])
-    first, second = order[:2]
+    first, second, *_ = sorted(TIDE_KINDS, key=lambda kind: -tide.gains[kind])
     if not tide.gains[first] > 0:
         return None
-    sentence = f"The largest loss comes from {_SENTENCES[first]}: without them, AP would be "
-    sentence += f"{fraction(tide.gains[first])} higher"
-    if tide.gains[second] > 0:
-        sentence += f". Next are {_SENTENCES[second]} with {fraction(tide.gains[second])}"
-    return sentence + "."
-
-
-_SENTENCES = {
-    "Miss": "objects without any detection nearby",
-    "Loc": "poorly placed boxes of the right class",
-    "Cls": "good boxes with the wrong class",
-    "Both": "poorly placed boxes of the wrong class",
-    "Dupe": "duplicates",
-    "Bkg": "detections on background",
-}
-
-
-def reasons(point: OperatingPoint) -> dict[int, str]:
-    """Why each false detection (row of the table) is false, in a few words."""
-    pairs = zip(point.false.tolist(), point.kinds.tolist(), strict=True)
-    return {row: _REASONS[kind] for row, kind in pairs}
+    largest = (
+        f"The largest loss comes from {TIDE_KINDS[first].several}: without them, AP would be "
+        f"{fraction(tide.gains[first])} higher."
+    )
+    if not tide.gains[second] > 0:
+        return largest
+    return f"{largest} Next are {TIDE_KINDS[second].several} with {fraction(tide.gains[second])}."

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from eval.curves import class_curves
 from eval.report.content.analysis import Analysis
+from eval.report.content.error_words import reasons
 from eval.report.content.gallery import Gallery
 from eval.report.content.photographs import PictureStore
 from eval.report.content.picture_groups import make_gallery
@@ -17,7 +18,7 @@ from eval.report.sections.comparison import comparison_view
 from eval.report.sections.confusion import confusion_view
 from eval.report.sections.curves import curves_view
 from eval.report.sections.head import main_name
-from eval.report.sections.losses import losses_view, reasons, tide_lead
+from eval.report.sections.losses import losses_view, tide_lead
 from eval.report.sections.methods import methods
 from eval.report.sections.scores import scores_view
 from eval.report.sections.sizes import sizes_view

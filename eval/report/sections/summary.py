@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from eval.report.content.analysis import Analysis
+from eval.report.content.error_words import KINDS
 from eval.report.content.gallery import Gallery, Link
-from eval.report.content.operating_point import FALSE_KINDS, OTHER
+from eval.report.content.operating_point import FALSE_KINDS
 from eval.report.content.words import count, width
 from eval.wording import amount, known
-
-_KINDS = {
-    "Loc": "poorly placed",
-    "Cls": "of the wrong class",
-    "Both": "of the wrong class and poorly placed",
-    "Dupe": "on an object that is already found",
-    "Bkg": "where no object is annotated",
-    OTHER: "for another reason",
-}
 
 
 def summary_view(analysis: Analysis, gallery: Gallery) -> dict[str, Any] | None:
@@ -59,9 +51,9 @@ def _kinds(analysis: Analysis, gallery: Gallery) -> list[dict[str, Any]]:
     return [
         {
             "count": count(len(rows[kind])),
-            "name": _KINDS[kind],
+            "name": KINDS[kind].detections,
             "link": gallery.link(
-                f"{amount(len(rows[kind]), 'detection')} {_KINDS[kind]}",
+                f"{amount(len(rows[kind]), 'detection')} {KINDS[kind].detections}",
                 detections=rows[kind],
             ),
         }
