@@ -22,7 +22,7 @@ from detector.networks.ensemble import Member, pack
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Features, predict, see
 from detector.pictures.reading import ImageSource, ScaledPicture, read_scaled
-from detector.pictures.sources import check_several, results_in_order
+from detector.pictures.streaming import check_several, results_in_order
 from detector.postprocess import Candidates, limits, suppress
 from detector.recipes import DEFAULT, Recipe
 from detector.region_proposer import RegionProposer

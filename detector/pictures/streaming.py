@@ -1,4 +1,4 @@
-"""Many pictures, one after another."""
+"""`Detector.stream`: many pictures, one after another."""
 
 from __future__ import annotations
 
