@@ -11,8 +11,8 @@ from detector.files.names import printable
 def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]:
     """The indices of the wanted names in `class_names`, in ascending order, each once.
 
-    Capital and small letters are the same, unless that would leave a choice: of the classes "Cat"
-    and "cat", a name finds the one that is spelt like it.
+    Case is ignored, except between classes that differ in nothing else: "Cat" does not find "cat"
+    if there is a class "Cat" too.
 
     Raises
     ------
@@ -29,7 +29,9 @@ def _find(name: str, class_names: Sequence[str]) -> int:
     if len(rows) == 1:
         return rows[0]
     if rows:
-        spelt = " or ".join(repr(printable(class_names[row])) for row in rows)
-        raise DetectorError(f"class {printable(name)!r}: could be {spelt}; spell it like the class")
+        choices = " or ".join(repr(printable(class_names[row])) for row in rows)
+        raise DetectorError(
+            f"class {printable(name)!r}: could be {choices}; spell it like the class"
+        )
     remedy = suggest(name, [printable(other) for other in class_names])
     raise DetectorError(f"class {printable(name)!r}: this detector does not know it{remedy}")

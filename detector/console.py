@@ -29,9 +29,9 @@ LINE_EVERY = 60  # seconds between two lines in a log file; shorter work writes 
 def prepare_streams() -> None:
     """Make sure that all three standard streams exist and can print any name.
 
-    Python prints on standard output what is meant for a standard error that the caller has closed
-    (`2>&-`), and the next file that is opened would get its number. Standard output is replaced by
-    a stream that cannot be written, so that results are not lost in silence.
+    If the caller has closed standard error (`2>&-`), Python sends messages to standard output, and
+    the next file that is opened gets the free number. A closed standard output is replaced by a
+    stream that cannot be written, so that lost results are an error.
     """
     for number, (name, flags) in enumerate(
         {"stdin": os.O_RDONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}.items()
@@ -54,7 +54,7 @@ def show(result: str | bytes) -> None:
     DetectorError
         Standard output is closed, or its disk is full.
     BrokenPipeError
-        Nobody reads it any more, as in `detect ... | head`.
+        The program that reads it has ended, as in `detect ... | head`.
     """
     try:
         if isinstance(result, bytes):
@@ -73,7 +73,7 @@ def show(result: str | bytes) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Let what is left for a stream vanish, or Python would complain of it at its end."""
+    """Discard what is left for a stream; Python would report it as an error when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

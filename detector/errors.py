@@ -1,4 +1,4 @@
-"""The exceptions for faults that the user can mend, and the warning for guesses."""
+"""The exceptions for faults that users can correct, a warning for guesses, and suggestions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class DetectorWarning(UserWarning):
 
 def suggest(word: str, known: Sequence[str]) -> str:
     """The end of a message about an unknown word: the most similar known one, or all of them."""
-    spelt = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), spelt, n=1)
-    return f"; did you mean {spelt[near[0]]!r}?" if near else f"; use one of: {', '.join(known)}"
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), names, n=1)
+    return f"; did you mean {names[near[0]]!r}?" if near else f"; use one of: {', '.join(known)}"

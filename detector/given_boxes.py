@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detector.errors import DetectorError
 
 Floats = NDArray[np.float32]
-FARTHEST = 2**24  # pixels; from there on, float32 does not tell neighbouring pixels apart
+FARTHEST = 2**24  # pixels; beyond it, float32 cannot represent every pixel
 
 
 def as_boxes(boxes: Any) -> Floats:

@@ -228,7 +228,7 @@ class Detector:
     ) -> Iterator[Detections] | Iterator[Detections | DetectorError]:
         """Detect objects in many photographs, one after another: one result each, in order.
 
-        A picture is taken from `sources` when its result is asked for, so that only one is in
+        A picture is taken from `sources` when its result is requested, so that only one is in
         memory, unless the caller keeps the results.
 
         Parameters
@@ -291,7 +291,7 @@ class Detector:
 
     @property
     def proposer(self) -> RegionProposer:
-        """The part that proposes, with the recipe's options of now."""
+        """The part that proposes, with the current recipe."""
         return RegionProposer(self.model, self.multibox, self.recipe, self.device)
 
     def see(self, image: NDArray[np.uint8]) -> Features:

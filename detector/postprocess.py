@@ -52,7 +52,7 @@ class Limits(NamedTuple):
     agnostic
         Whether an object has one class.
     suppression
-        The recipe's options, with the number of detections that was asked for.
+        The recipe's options with the requested number of detections.
     """
 
     lowest_score: float

@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _plot(report: RecallReport, path: Path) -> None:
-    """Draw the recall; where matplotlib is not installed, its figures alone must do."""
+    """Draw the recall, unless matplotlib is not installed."""
     from proposals import ProposalError
 
     try:

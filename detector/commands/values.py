@@ -114,7 +114,7 @@ def setting(text: str) -> str:
 
 
 def device(text: str) -> str:
-    """A device that some machine has; whether this one has it is for torch to tell."""
+    """A device that some machine has; torch checks later whether this one has it."""
     if not DEVICE.fullmatch(text):
         raise wrong(f"{printable(text)} is no device; use cpu, cuda, cuda:1 or mps")
     if text == "mps" and sys.platform != "darwin":

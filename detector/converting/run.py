@@ -1,4 +1,4 @@
-"""Converts a data set, or results on one, into a folder in another format."""
+"""Convert a data set, or results on one, into a folder in another format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ PICTURE_PATHS: dict[str, Callable[[str, str], str]] = {
     "label-studio": label_studio.picture_path,
 }
 MASKS = "objects with the area of a mask, which is not converted"
-
 EXCLUDED = "pairs of image and class on the blacklist, which is not converted"
 
 
@@ -147,8 +146,8 @@ def _write(part: Part, target: str, folder: Path) -> tuple[str, ...]:
         notes = csv.write_csv(images, names, folder / f"{part.name}.csv")
     else:
         notes = label_studio.write_label_studio(images, names, folder, part.name)
-    masks = sum(map(_masks, images))
-    return (*(f"{part.name}: {note}" for note in (*notes, *counted({MASKS: masks}))),)
+    lost = {MASKS: sum(map(_masks, images)), EXCLUDED: len(part.dataset.excluded)}
+    return (*(f"{part.name}: {note}" for note in (*notes, *counted(lost))),)
 
 
 def _masks(image: LabelledImage) -> int:

@@ -29,8 +29,8 @@ EXIF_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     8: lambda pixels: np.rot90(pixels, 1),
 }
 EXIF_ORIENTATION = 274
-LYING = (5, 6, 7, 8)  # orientations in which width and height change places
-BAND = 8_000_000  # pixels that are converted at a time, so that no picture is held thrice
+SIDEWAYS = (5, 6, 7, 8)  # orientations in which width and height change places
+BAND = 8_000_000  # pixels that are converted at a time, which limits the memory
 
 
 def decode(
@@ -46,7 +46,7 @@ def decode(
     factor
         Both sides are divided by it and rounded up.
     in_place
-        The decoder may reduce `image` itself, which nobody else uses.
+        The decoder may reduce `image` itself, because no other code uses it.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def decode(
     width, height = whole if drafted != whole else image.size
     orientation = _orientation(image)
     turn = EXIF_TURNS.get(orientation)
-    size = (width, height) if orientation in LYING else (height, width)
+    size = (width, height) if orientation in SIDEWAYS else (height, width)
     return turn(pixels) if turn else pixels, size
 
 

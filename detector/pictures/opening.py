@@ -1,4 +1,4 @@
-"""A path, an image file or its bytes, or a PIL image -> an open PIL image of a bearable size."""
+"""A path, a file, its bytes or a PIL image -> an open PIL image within the limit of pixels."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # The EXIF tag "Software" of every picture that is written here, which distinguishes drawings from
-# photographs. BMP files have no tags, so the same words follow the pixels, where no reader looks.
+# photographs. BMP files have no tags, so the same words follow the pixels, which readers ignore.
 SOFTWARE, DRAWN = 305, "drawn by detect"
 # Pillow writes the tag near the start of JPEG and PNG files and near the end of WebP and TIFF ones.
 NEAR_EDGE = 256  # bytes

@@ -26,7 +26,7 @@ class Document:
     images
         The pictures with their detections.
     fields
-        What the JSON tells of each picture beyond COCO: the path and the scale of its drawing.
+        Fields of each picture beyond COCO's: the path and the scale of its drawing.
     crops
         The path of each detection's crop; empty if there are none.
     failures

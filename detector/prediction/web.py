@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 100_000_000
 MAX_SECONDS = 60.0  # of one download
-PATIENCE = 10.0  # seconds without an answer
+SILENCE = 10.0  # seconds without a byte
 PIECE = 1 << 16  # bytes
 
 
@@ -27,7 +27,7 @@ def is_web_address(word: str) -> bool:
 
 
 def download(address: str) -> bytes:
-    """Fetch what an http or https address holds; redirections are followed.
+    """Fetch the content of an http or https address; redirections are followed.
 
     Raises
     ------
@@ -44,12 +44,14 @@ def download(address: str) -> bytes:
         encoded = quote(address, safe=string.punctuation)  # spaces and letters beyond ASCII
         request = urllib.request.Request(encoded, headers=headers)
         deadline = time.monotonic() + MAX_SECONDS
-        with _opener().open(request, timeout=PATIENCE) as answer:
-            content = _read(answer, name, deadline)
+        with _opener().open(request, timeout=SILENCE) as response:
+            content = _read(response, name, deadline)
     except DetectorError:
         raise
     except urllib.error.HTTPError as error:
-        reason = " ".join(str(error.reason).split())  # that of a circle has several lines
+        reason = " ".join(
+            str(error.reason).split()
+        )  # a circle of redirections has a reason of several lines
         raise DetectorError(
             f"{name}: the server answers {error.code} {printable(reason)}; check the address"
         ) from None
@@ -80,10 +82,10 @@ def _opener() -> OpenerDirector:
     return opener
 
 
-def _read(answer: HTTPResponse, name: str, deadline: float) -> bytes:
-    """Read in pieces, since a server that sends a byte a second never exceeds PATIENCE."""
+def _read(response: HTTPResponse, name: str, deadline: float) -> bytes:
+    """Read in pieces, since a server that sends a byte a second never exceeds SILENCE."""
     content = bytearray()
-    while piece := answer.read1(PIECE):
+    while piece := response.read1(PIECE):
         content += piece
         if len(content) > MAX_BYTES:
             raise DetectorError(
@@ -94,6 +96,6 @@ def _read(answer: HTTPResponse, name: str, deadline: float) -> bytes:
                 f"{name}: the download takes more than {MAX_SECONDS:.0f} s; download the picture "
                 "and name the file"
             )
-    if answer.length:  # what Content-Length promised and did not come
+    if response.length:  # bytes that Content-Length promised and that did not come
         raise OSError(f"cut short after {len(content)} bytes")
     return bytes(content)

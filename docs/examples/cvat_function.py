@@ -1,4 +1,4 @@
-"""CVAT's automatic annotation with this detector; docs/labelling.md says how to start it."""
+"""CVAT's automatic annotation with this detector; docs/labelling.md describes its use."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ EXACT = 2**53  # larger ids are rounded by programs that store them as floating 
 COCO_DETECTIONS = 100  # per class and image; the COCO protocol ignores any further ones
 # A box is slightly outside its image by at most this many pixels, or percent of the longer side.
 SLIGHTLY = 2
-ROUNDED = 0.005  # pixels outside that are no fault: what YOLO's fractions of six digits round away
+ROUNDED = 0.005  # pixels; YOLO's fractions of six digits can move an edge this far outside
 
 
 class Finding(NamedTuple):

@@ -28,7 +28,7 @@ class Box(NamedTuple):
     inset
         Distances from the top, right, bottom and left of the picture, in % of its sides.
     text, words
-        The label, and what is to be said about the box.
+        The label, and a description of the box.
     down, at_end
         The label's distance below the box's top in screen pixels, and whether it ends at the right
         side of the box instead of beginning at the left.

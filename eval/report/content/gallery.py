@@ -13,7 +13,8 @@ from eval.report.content.boxes import Box
 class Link(NamedTuple):
     """A set of pictures: the first one, all of them with their boxes, and a description.
 
-    `boxes` has an entry "PICTURE:BOX,BOX" for each picture; the boxes are those that are meant.
+    `boxes` has an entry "PICTURE:BOX,BOX" for each picture, with the boxes that the link
+    is about.
     """
 
     first: int
@@ -29,7 +30,7 @@ class Gallery:
     groups
         For the template: title, rule and figures of each group.
     notes
-        What is to be said about pictures that are not shown.
+        Notes on pictures that are not shown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-// Tells at which sides a wide table continues, so that the page can show a shadow there.
+// Marks the sides at which a wide table continues, so that the page can show a shadow there.
 "use strict";
 {
   const update = (area) => {

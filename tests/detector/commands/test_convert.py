@@ -6,14 +6,16 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from eval import evaluate, read_dataset
+from eval import Dataset, evaluate, read_dataset
 from tests.detector.command import detect
 from tests.eval.made_formats import EXAMPLE, write_voc, write_yolo
 
@@ -139,6 +141,15 @@ def test_several_files_become_one_data_set(tmp_path: Path) -> None:
         "train": "images/train", "val": "images/val", "names": {0: "dog", 1: "cat", 2: "horse"}
     }  # fmt: skip
     assert (out / "labels/val/two.txt").read_text() == "2 0.25 0.25 0.5 0.5\n1 0.5 0.5 1 1\n"
+
+
+def test_the_blacklist_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path) -> Dataset:
+        return replace(read_dataset(path), excluded=np.array([[0, 1], [1, 2]]))
+
+    monkeypatch.setattr("detector.converting.parts.read_dataset", read)
+    run = detect("convert", saved(tmp_path), "--to", "voc", "-o", tmp_path / "out")
+    assert "on the blacklist, which is not converted: 2\n" in run.errors
 
 
 def test_label_studio(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_download_has_a_limit_of_size(address: str, monkeypatch: pytest.Monkey
 
 
 def test_a_download_has_limits_of_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "PATIENCE", 0.3)
+    monkeypatch.setattr(web, "SILENCE", 0.3)
     with pytest.raises(DetectorError, match=r"silence: cannot be downloaded \(.*timed out"):
         download(f"{address}/silence")
     monkeypatch.setattr(web, "MAX_SECONDS", 0.2)
