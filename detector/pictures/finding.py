@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from detector.errors import DetectorError
 from detector.files.names import expand_home, fault_of, printable
+from detector.pictures.opening import FOREIGN_SUFFIXES
 from detector.pictures.writing import was_drawn
 
 IMAGE_SUFFIXES = (
@@ -20,11 +21,6 @@ IMAGE_SUFFIXES = (
     *(".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico"),
 )
 HEIC_SUFFIXES = (".heic", ".heif", ".hif")
-# Files of cameras and of drawing programs; of some, Pillow would read a thumbnail
-FOREIGN_SUFFIXES = (
-    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"),
-    *(".svg", ".pdf", ".psd", ".xcf", ".ai", ".eps", ".jxl"),
-)
 
 
 class Photographs(NamedTuple):

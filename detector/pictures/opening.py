@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 # Of ISO/IEC 23008-12, in bytes 8 to 12 of a file
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# Files of cameras and of drawing programs; of some, Pillow would read a thumbnail
+FOREIGN_SUFFIXES = (
+    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+    *(".svg", ".pdf", ".psd", ".xcf", ".ai", ".eps", ".jxl"),
+)
 MAX_PIXELS = 500_000_000  # a decoded picture of this size fills 2 GB
 MAX_STREAM = 1_000_000_000  # bytes that are read from a pipe, which may have no end
 MAX_PIXELS_VARIABLE = "DETECT_MAX_PIXELS"  # environment variable for another limit
@@ -76,6 +81,10 @@ def opened(source: Any, max_pixels: int | None) -> Iterator[tuple[Image.Image, s
         elif isinstance(source, (str, os.PathLike)):
             name = printable(source)
             file = closing.enter_context(_open_file(Path(source), name))
+            if (suffix := Path(source).suffix).lower() in FOREIGN_SUFFIXES:
+                raise DetectorError(
+                    f"{name}: pictures of type {suffix} cannot be read; export it as JPEG or PNG"
+                )
             image = closing.enter_context(_recognise(file, name))
         elif hasattr(source, "read"):
             name = printable(getattr(source, "name", None) or "open file")

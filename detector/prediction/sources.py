@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from detector.errors import DetectorError
 from detector.files.names import printable, unicode_name, unique_stem
-from detector.pictures.finding import FOREIGN_SUFFIXES, find_photographs, refuse_missing
+from detector.pictures.finding import find_photographs, refuse_missing
 from detector.prediction.web import MAX_BYTES, download, is_web_address
 
 if TYPE_CHECKING:
@@ -51,11 +51,6 @@ class Source(NamedTuple):
         from detector.pictures.reading import read_scaled
 
         if self.path is not None:
-            if self.path.suffix.lower() in FOREIGN_SUFFIXES:
-                raise DetectorError(
-                    f"{printable(self.path)}: pictures of type {self.path.suffix} cannot be read; "
-                    "export it as JPEG or PNG"
-                )
             return read_scaled(self.path, max_side=max_side)
         content = _standard_input() if self.name == STANDARD_INPUT else download(self.name)
         return read_scaled(content, max_side=max_side)

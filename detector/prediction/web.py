@@ -49,9 +49,8 @@ def download(address: str) -> bytes:
     except DetectorError:
         raise
     except urllib.error.HTTPError as error:
-        reason = " ".join(
-            str(error.reason).split()
-        )  # a circle of redirections has a reason of several lines
+        # A circle of redirections has a reason of several lines.
+        reason = " ".join(str(error.reason).split())
         raise DetectorError(
             f"{name}: the server answers {error.code} {printable(reason)}; check the address"
         ) from None

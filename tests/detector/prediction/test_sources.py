@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from detector.errors import DetectorError
+from detector.pictures.reading import read_image
 from detector.pictures.writing import save_picture
 from detector.prediction.sources import find_sources
 from tests.detector.command import save
@@ -128,6 +129,8 @@ def test_pictures_that_cannot_be_read_are_counted(
 
 def test_a_raw_photograph_that_is_named_is_an_error(run: FixedRuns) -> None:
     save(Path("a.tif")).rename("a.nef")  # Pillow would read such a file as its thumbnail
+    with pytest.raises(DetectorError, match=r"pictures of type \.nef cannot be read"):
+        read_image("a.nef")
     found = run("a.nef", "--json", "-")
     assert found.code == 1
     assert "a.nef: pictures of type .nef cannot be read; export it as JPEG or PNG" in found.errors
