@@ -54,10 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
         training, validation = find_parts(arguments.data)
         labelled = read_class_folder(validation or training)
     else:
-        from detector.pictures.finding import find_images, refuse_missing
+        from detector.pictures.finding import find_photographs, refuse_missing, skipped_note
 
-        paths = find_images(arguments.pictures)
+        paths, skipped = find_photographs(arguments.pictures)
         refuse_missing(paths)
+        if skipped:
+            notify(skipped_note(skipped))
     check_device(arguments.device)
 
     from detector.classification.classifier import load_classifier

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="convert these results on DATA instead of its own boxes",
     )  # fmt: skip
     add(
-        "--images", type=folder, metavar="FOLDER",
+        "--images", type=folder, metavar="DIR",
         help="where the pictures are; they are copied",
     )  # fmt: skip
     add("--no-images", action="store_true", help="write the boxes alone and copy no pictures")

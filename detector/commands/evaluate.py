@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect evaluate`."""
     add = parser.add_argument
     add(
-        "--data", type=existing, required=True, metavar="PATH",
+        "--data", type=existing, required=True, metavar="DATA",
         help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
         "set, or its data.yaml",
     )  # fmt: skip
@@ -61,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--official", action="store_true",
         help="reproduce the protocol's official program, including its quirks",
     )  # fmt: skip
-    add("--classes", type=names, metavar="A,B", help="evaluate these classes only")
+    add("--classes", type=names, metavar="NAME,NAME", help="evaluate these classes only")
     add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
     add("--report", type=output_folder, metavar="DIR", help="write a report: HTML, JSON and CSV")
     add(
@@ -71,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--restart", action="store_true", help="discard an earlier run in --output")
     add(
-        "--save", type=output_file, metavar="JSON",
+        "--save", type=output_file, metavar="FILE",
         help="also write the detections here, as COCO results",
     )  # fmt: skip
     add(

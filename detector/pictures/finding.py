@@ -24,7 +24,7 @@ HEIC_SUFFIXES = (".heic", ".heif", ".hif")
 
 
 class Photographs(NamedTuple):
-    """The pictures that `detect` and `detect propose` work on.
+    """The pictures that a command works on.
 
     Attributes
     ----------

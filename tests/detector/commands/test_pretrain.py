@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
+from detector.pictures.reading import read_image
+from detector.pictures.writing import save_picture
 from detector.weights_file import IMAGENET_WEIGHTS
 from tests.detector.command import detect, save
 from tests.made_up import colour_noise
@@ -89,8 +91,11 @@ def test_bad_input_of_classify_is_one_line(
 def test_classify_prints_the_five_likeliest_classes_of_each_picture(tmp_path: Path) -> None:
     first, bad = save(tmp_path / "one.png"), tmp_path / "two.png"
     bad.write_bytes(b"no picture")
-    run = detect("classify", first, bad, "--crops", 1, "--device", "cpu")
+    save_picture(read_image(first), tmp_path / "drawn.png")
+    (tmp_path / "raw.nef").touch()
+    run = detect("classify", tmp_path, "--crops", 1, "--device", "cpu")
     assert run.code == 1 and "two.png: not a picture" in run.errors
+    assert "skipped 1 .nef" in run.errors
     heading, *lines = run.out.splitlines()
     assert heading == str(first) and len(lines) == 5
     shares = [float(line.split()[0]) for line in lines]
