@@ -23,6 +23,8 @@ def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]
 
 
 def _find(name: str, class_names: Sequence[str]) -> int:
+    if not isinstance(name, str):
+        raise DetectorError(f"{name!r:.60} is no class name; give names as texts, one by one")
     if name in class_names:
         return class_names.index(name)
     rows = [row for row, other in enumerate(class_names) if other.casefold() == name.casefold()]

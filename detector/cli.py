@@ -45,6 +45,9 @@ def main(words: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # `detect --json - ... | head`
         return FAILED
+    except MemoryError:
+        notify("not enough memory; name fewer or smaller files, or use a machine with more")
+        return FAILED
     except OSError as error:
         notify(_system_fault(error))
         return FAILED

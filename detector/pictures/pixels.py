@@ -54,6 +54,8 @@ def eight_bit(values: np.ndarray, name: str) -> NDArray[np.uint8]:
     if values.dtype.kind not in "iuf":
         raise DetectorError(f"{name} is {values.dtype}; expected whole or real numbers, or bool")
     low, high, bad = _finite_range(values, name)
+    if not np.isfinite(high - low):
+        raise DetectorError(f"{name}: its values {low:g}..{high:g} are no colours; scale them")
     start, factor = _known_range(low, high, is_float=values.dtype.kind == "f")
     if factor is None and low == high:
         start, factor = low, 1.0

@@ -31,10 +31,15 @@ def array_of_tensor(tensor: Any) -> np.ndarray:
     DetectorError
         Another shape or range; (3, H, 3) and the like, where the channels could be either side.
     """
-    plain = tensor.detach().cpu()
-    if plain.is_floating_point():
-        plain = plain.float()  # NumPy has no bfloat16
-    array = plain.numpy()
+    try:
+        # NumPy has no bfloat16.
+        plain = tensor.float() if tensor.is_floating_point() else tensor
+        array = plain.numpy(force=True)
+    except (TypeError, RuntimeError) as error:  # sparse, quantized, without data ...
+        reason = " ".join(str(error).split())
+        raise DetectorError(
+            f"tensor cannot become an array ({reason:.120}); pass a dense one with data"
+        ) from error
     return _eight_bit(_channels_last(array), tensor)
 
 

@@ -26,6 +26,7 @@ PICTURE_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".bmp": ("BMP", {}),
     **dict.fromkeys((".tif", ".tiff"), ("TIFF", {"compression": "tiff_lzw"})),
 }
+LONGEST_SIDES = {"JPEG": 65500, "WEBP": 16383}  # pixels
 
 
 def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
@@ -34,8 +35,8 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DetectorError
-        The suffix is no supported format, the file cannot be written, or it exists and was not
-        written by this function.
+        The suffix is no supported format or holds no picture so long, the file cannot be written,
+        or it exists and was not written by this function.
     """
     from PIL import Image
 
@@ -49,6 +50,13 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
         )
     refuse_to_draw_over(target)
     format_name, options = PICTURE_FORMATS[target.suffix.lower()]
+    longest = LONGEST_SIDES.get(format_name)
+    if longest is not None and max(image.shape[:2]) > longest:
+        raise DetectorError(
+            f"{printable(target)}: {image.shape[1]} x {image.shape[0]} pixels, but {format_name} "
+            f"holds at most {longest} a side; reduce the picture (--max-side {longest}) or save it "
+            "as .png"
+        )
     exif = Image.Exif()
     exif[SOFTWARE] = DRAWN
     try:
@@ -60,7 +68,9 @@ def save_picture(image: np.ndarray, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         reason = error.strerror or error
         remedy = "name an existing folder that is writable"
-        if error.errno == errno.ENAMETOOLONG:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free some space on its disk, or name a place on another one"
+        elif error.errno == errno.ENAMETOOLONG:
             remedy = "give the photograph a shorter name"
         raise DetectorError(
             f"{printable(target)}: cannot be written ({reason}); {remedy}"

@@ -125,21 +125,23 @@ class Output:
         self.document.failures.append({"file_name": source.name, "reason": reason})
 
     def finish(self, class_names: Sequence[str], category_ids: Sequence[int | str]) -> None:
-        """Write the files of the whole run.
+        """Write the files of the whole run, the JSON first.
 
         A run without results keeps the files of an earlier one; a pipe always gets its JSON.
         """
         document = self.document
-        if self.folder is not None and document.images:
-            images = document.images
-            save_run_boxes(self.formats, self.folder, images, class_names, category_ids)
-            written = [self.folder / name for name in files_of_run(self.formats)]
-            document.files += map(self._named_in_json, written)
+        folder = self.folder if document.images else None
+        if folder is not None:
+            planned = [folder / name for name in files_of_run(self.formats)]
+            document.files += map(self._named_in_json, planned)
         content = document.to_bytes(class_names, category_ids)
         if self.json == STANDARD_OUTPUT:
             show(content)
         elif document.images or not os.path.exists(self.json):
             write_file(Path(self.json), content)
+        if folder is not None:
+            images = document.images
+            save_run_boxes(self.formats, folder, images, class_names, category_ids)
 
     def _save_crops(self, folder: Path, stem: str, detections: Detections) -> list[str]:
         """Write CLASS/STEM-1.jpg, STEM-2.jpg, ... for the objects, best first."""

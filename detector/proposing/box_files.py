@@ -13,6 +13,7 @@ Nothing is unpickled. Every error names the file and the record.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +76,7 @@ def _from_json(path: Path) -> Iterator[PictureRecord]:
 
     expected = 'write it as {"street.jpg": [[x1, y1, x2, y2], ...]}'
     try:
-        table = orjson.loads(path.read_bytes())
+        table = orjson.loads(path.read_bytes().removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise DetectorError(f"{printable(path)}: invalid JSON ({error}); {expected}") from None
     if not isinstance(table, dict):
@@ -89,6 +90,9 @@ def _from_lines(path: Path) -> Iterator[PictureRecord]:
 
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
+            line = line.removeprefix(BOM_UTF8).strip()
+            if not line:
+                continue
             place = f"{printable(path)}: line {number}"
             try:
                 row = orjson.loads(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from detector.class_names import find_classes
@@ -40,3 +42,9 @@ def test_an_unknown_name_is_an_error_with_a_remedy(name: str, message: str) -> N
     with pytest.raises(DetectorError) as error:
         find_classes(["cat", name], KNOWN)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [["cat", "dog"], 3, None])
+def test_what_is_no_text_is_no_class_name(name: Any) -> None:
+    with pytest.raises(DetectorError, match="is no class name; give names as texts, one by one"):
+        find_classes([name], KNOWN)

@@ -225,3 +225,15 @@ def test_ctrl_c_is_one_line_in_every_phase(
     picture = save(tmp_path / "street.png")
     run = detect("--weights", small_weights, "-o", tmp_path / "out", picture)
     assert run.code == 130 and run.errors.splitlines()[-1] == "detect: interrupted"
+
+
+def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("detector.commands.image.find_sources", fill)
+    run = detect(save(tmp_path / "street.png"), "-o", tmp_path / "out")
+    assert run.code == 1
+    assert run.errors == (
+        "detect: not enough memory; name fewer or smaller files, or use a machine with more\n"
+    )

@@ -142,6 +142,11 @@ def test_a_large_array_is_converted_in_parts(monkeypatch: pytest.MonkeyPatch) ->
     assert whole[6, 4].tolist() == [255, 255, 255]
 
 
+def test_values_further_apart_than_the_largest_number_are_refused() -> None:
+    with pytest.raises(DetectorError, match=r"values -1e\+308\.\.1e\+308 are no colours"):
+        read_image(np.array([[-1e308, 1e308]]))
+
+
 @pytest.mark.parametrize("dtype", [np.complex64, np.str_, object])
 def test_what_is_no_number_is_refused(dtype: Any) -> None:
     with pytest.raises(DetectorError, match="expected whole or real numbers"):

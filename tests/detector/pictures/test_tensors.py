@@ -72,12 +72,21 @@ def test_grey_is_repeated_and_opacity_is_put_on_white() -> None:
         (torch.zeros(7), r"shape \(7,\); expected"),
         (torch.zeros(3, 0, 5), r"is empty; expected at least one pixel"),
         (torch.zeros(3, 4, 5, dtype=torch.complex64), r"tensor is complex64"),
+        (FIRST.to_sparse(), r"tensor cannot become an array \(.*[Ss]parse.*; pass a dense one"),
+        (torch.zeros(3, 4, 5, device="meta"), r"tensor cannot become an array \(.*meta tensor"),
     ],
 )
 def test_an_ambiguous_tensor_is_refused_with_its_remedy(tensor: Any, message: str) -> None:
     with pytest.raises(DetectorError, match=message) as caught:
         read_image(tensor)
     assert "\n" not in str(caught.value)
+
+
+def test_a_lazily_negated_tensor_is_a_picture() -> None:
+    colours = torch.full((3, 4, 5), 1j).conj().imag  # -1, which torch has not computed yet
+    with pytest.raises(DetectorError, match=r"values -1\.\.-1"):
+        read_image(colours)
+    np.testing.assert_array_equal(read_image((-colours).half()), np.full((4, 5, 3), 255))
 
 
 def png() -> bytes:

@@ -211,6 +211,21 @@ def test_files_of_boxes_of_the_user_are_not_overwritten(form: str, run: FixedRun
     assert [run(*words).code, run(*words).code] == [0, 0]
 
 
+def test_a_full_disk_leaves_the_json_and_a_run_that_can_be_repeated(
+    run: FixedRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "detections/classes.txt")
+
+    words = (*two_pictures(), "--save-as", "yolo")
+    with monkeypatch.context() as patch:
+        patch.setattr("detector.prediction.output.save_run_boxes", full)
+        found = run(*words, json_at=JSON)
+    assert found.code == 1 and "classes.txt: No space left on device; free some" in found.errors
+    assert len(found.found["images"]) == 2
+    assert run(*words).code == 0
+
+
 def test_runs_with_other_options_remember_the_files_of_earlier_ones(run: FixedRuns) -> None:
     one, other = two_pictures()
     words = ("--save-as", "yolo")

@@ -159,7 +159,6 @@ def test_damaged_npz_files(tmp_path: Path) -> None:
         ('{"boxes_xyxy": []}', "line 2 lacks file_name or boxes_xyxy"),
         ('{"file_name": [], "boxes_xyxy": []}', "line 2 lacks file_name or boxes_xyxy"),
         ("[]", "line 2 lacks file_name or boxes_xyxy"),
-        ("", "line 2 lacks file_name or boxes_xyxy"),
         ("[[1, 2, 3]]", "line 2 (1.png): proposals: expected finite (N, 4) boxes"),
         ("[[1, 2, 3, null]]", "line 2 (1.png): proposals: expected finite (N, 4) boxes"),
         ("[[5, 0, 4, 9]]", "line 2 (1.png): proposals: box 0 is [5.0, 0.0, 4.0, 9.0], which has"),
@@ -178,6 +177,15 @@ def test_a_wrong_line_or_record_is_named(line: str, message: str, tmp_path: Path
     path.write_text('{"file_name": "0.png", "boxes_xyxy": []}\n' + line + "\n")
     before = path.read_bytes()
     assert one_line(path).startswith(message) and path.read_bytes() == before
+
+
+def test_files_of_windows_and_blank_lines_are_read(tmp_path: Path) -> None:
+    (tmp_path / "boxes.json").write_bytes(b'\xef\xbb\xbf{"1.png": [[1, 2, 3, 4]]}\r\n')
+    line = b'{"file_name": "1.png", "boxes_xyxy": [[1, 2, 3, 4]]}\r\n'
+    (tmp_path / "boxes.jsonl").write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\n")
+    for suffix in ("json", "jsonl"):
+        (record,) = read_box_file(tmp_path / f"boxes.{suffix}")
+        assert record.name == "1.png" and record.boxes_xyxy.tolist() == [[1, 2, 3, 4]]
 
 
 def test_a_wrong_file_ends_the_command_with_one_line(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_save_reports_why_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     (tmp_path / "out.png").write_bytes(b"old, drawn by detect")
     monkeypatch.setattr(Image.Image, "save", break_off)
-    with pytest.raises(DetectorError, match="No space left"):
+    with pytest.raises(DetectorError, match=r"No space left on device\); free some space"):
         save_picture(np.zeros((4, 4, 3), np.uint8), tmp_path / "out.png")
     assert [file.name for file in tmp_path.iterdir()] == ["out.png"]
     assert (tmp_path / "out.png").read_bytes() == b"old, drawn by detect"
@@ -196,6 +196,17 @@ def test_a_file_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None
     assert [file.name for file in tmp_path.iterdir()] == [target.name]
     with pytest.raises(DetectorError, match="give the photograph a shorter name"):
         save_picture(image, tmp_path / ("n" * 252 + ".png"))
+
+
+@pytest.mark.parametrize(("suffix", "longest"), [(".jpg", 65500), (".webp", 16383)])
+def test_a_side_longer_than_the_format_holds_is_refused(
+    suffix: str, longest: int, tmp_path: Path
+) -> None:
+    save_picture(np.zeros((1, longest, 3), np.uint8), tmp_path / f"widest{suffix}")
+    target = tmp_path / f"wider{suffix}"
+    with pytest.raises(DetectorError, match=rf"{longest + 1} x 1 pixels, but .* at most {longest}"):
+        save_picture(np.zeros((1, longest + 1, 3), np.uint8), target)
+    assert not target.exists()
 
 
 def test_a_temporary_file_that_cannot_be_deleted_hides_no_error(
