@@ -103,6 +103,8 @@ class Parser(argparse.ArgumentParser):
             )
 
     def _remedy(self, option: str) -> str:
+        if os.path.lexists(option):
+            return f"the file of that name is ./{printable(option)}"
         names = [name for name in self._option_string_actions if name.startswith("--")]
         wanted = "--" + option.lstrip("-").lower()
         near = [name for name in names if name.startswith(wanted)]

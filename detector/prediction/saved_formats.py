@@ -38,14 +38,13 @@ def save_picture_boxes(
     form: str, target: Path, image: LabelledImage, class_names: Sequence[str]
 ) -> None:
     """Write the boxes of one picture as "yolo" or "voc"."""
-    from eval.formats.writing.file_names import bare_name
     from eval.formats.writing.voc import voc_xml
     from eval.formats.writing.yolo import yolo_lines
 
     if form == "yolo":
         text = yolo_lines(image)
     else:  # the files of VOC name no folders
-        text = voc_xml(replace(image, file_name=bare_name(image.file_name)), class_names)
+        text = voc_xml(replace(image, file_name=Path(image.file_name).name), class_names)
     write_file(target, text.encode())
 
 

@@ -237,3 +237,14 @@ def test_too_little_memory_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     assert run.errors == (
         "detect: not enough memory; name fewer or smaller files, or use a machine with more\n"
     )
+
+
+def test_a_picture_that_looks_like_an_option_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(Path("-dash.png"))
+    run = detect("-dash.png")
+    assert run.code == 2 and run.errors == (
+        "detect: -dash.png: no option of `detect image`; the file of that name is ./-dash.png\n"
+    )

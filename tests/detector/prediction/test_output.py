@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,16 @@ def test_voc_files_are_read_as_a_data_set(run: FixedRuns) -> None:
     truths = dataset.truths(0)
     assert [dataset.class_names[label] for label in truths.labels] == ["green", "red", "green"]
     np.testing.assert_allclose(truths.boxes_xyxy, BOXES, atol=1e-4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file names hold neither letter")
+def test_voc_names_the_picture_whatever_letters_its_name_has(run: FixedRuns) -> None:
+    save(Path("a/1.png")).rename("a/caf\udce9.png")
+    save(Path("a/back\\slash.png"))
+    assert run("a", "--save-as", "voc").code == 0
+    found = [path.read_text() for path in Path("detections/Annotations").iterdir()]
+    names = sorted(text.partition("<filename>")[2].partition("<")[0] for text in found)
+    assert names == ["back\\slash.png", "caf\\udce9.png"]
 
 
 def test_csv_has_a_row_an_object(run: FixedRuns) -> None:
