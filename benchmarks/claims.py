@@ -9,14 +9,13 @@ evaluated on the images that every run has done; the seconds come from the run f
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import orjson
 
 from eval import Dataset, EvaluationError, evaluate, read_dataset
-from eval.matching import Matches
 from eval.why.comparison import compare
 from eval.why.intervals import Interval, intervals
 from eval.wording import difference, fraction, with_interval
@@ -80,7 +79,7 @@ def rows(folders: list[Path], dataset: Dataset) -> list[Row]:
         found = [row for line in lines for row in line["detections"]]
         report = evaluate(found, part)
         assert report.detections is not None
-        scored = report.detections, matches_of(report.matches)
+        scored = report.detections, report.matches
         table.append(
             Row(
                 name=folder.name,
@@ -101,12 +100,6 @@ def read_run(folder: Path) -> dict[int | str, dict]:
     with (folder / "detections.jsonl").open("rb") as file:
         lines = [orjson.loads(line) for line in file if line.endswith(b"\n")]
     return {line["image_id"]: line for line in lines}
-
-
-def matches_of(matches: Matches | None) -> Matches:
-    """Named after the rule to apply: VOC has two."""
-    assert matches is not None
-    return replace(matches, protocol="voc")
 
 
 def mean(lines: list[dict], name: str) -> float:

@@ -134,7 +134,22 @@ def evaluate(
         *(*dataset.notes, *about_objects(dataset), *table.notes),
         *(*about_detections(table, dataset), *about_ties(ties, table), *report.notes),
     )
-    return replace(report, protocol=protocol, official=official, notes=notes, detections=table)
+    # The matches name the rule that averages their curves; both rules of VOC match alike.
+    matches = report.matches and replace(report.matches, protocol=protocol)
+    return replace(
+        report, protocol=protocol, official=official, notes=notes, matches=matches,
+        detections=table,
+    )  # fmt: skip
+
+
+def all_matches(report: Report, table: DetectionTable, dataset: Dataset) -> list[Matches]:
+    """The matches at every IoU threshold over which the main figure is averaged: ten for COCO."""
+    if report.coco is None:
+        return [report.matches] if report.matches else []
+    return [
+        coco.match(table, dataset, threshold, official=report.official)
+        for threshold in report.coco.options.iou_thresholds.tolist()
+    ]
 
 
 def _coco(

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eval import Dataset, Report
     from eval.detections import DetectionTable
-    from eval.matching import Matches
 
 
 def compared(
     results: Sequence[tuple[Report, DetectionTable]], part: Dataset, names: tuple[str, str]
 ) -> str:
     """Two results in one table, then a sentence on how much better the second is."""
+    from eval.evaluate import all_matches
     from eval.why import compare
 
     first, second = ((table, all_matches(report, table, part)) for report, table in results)
     sentence = compare(first, second, part, names=names).sentence
     return f"{comparison_table(results[0][0], results[1][0], names)}\n\n{sentence}"
-
-
-def all_matches(report: Report, table: DetectionTable, part: Dataset) -> list[Matches]:
-    """The matches at every IoU threshold that the protocol averages over: ten for COCO."""
-    if report.coco is None:
-        # The protocol selects the rule of comparison; VOC has two.
-        return [replace(report.matches, protocol=report.protocol)] if report.matches else []
-    from eval.protocols.coco import match
-
-    return [
-        match(table, part, threshold, official=report.official)
-        for threshold in report.coco.options.iou_thresholds.tolist()
-    ]
 
 
 def comparison_table(first: Report, second: Report, names: tuple[str, str]) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from detector.console import notify
 from detector.errors import DetectorError
-from detector.evaluation.comparison_table import all_matches
 from detector.files.names import printable
 from detector.files.whole_files import write_file
 from detector.pictures.dataset_folder import find_image_folder, pictures_missing
@@ -66,6 +65,7 @@ def save_figures(path: Path, report: Report) -> None:
 
 def interval_lines(scored: Scored, part: Dataset) -> list[str]:
     """The line with the main figure and its 95 % interval; none if there is no interval."""
+    from eval.evaluate import all_matches
     from eval.why.intervals import intervals
     from eval.wording import fraction, interval
 

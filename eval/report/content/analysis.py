@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -14,15 +14,13 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report
+from eval.evaluate import Report, all_matches
 from eval.matching import Matches
-from eval.protocols import coco, ilsvrc, voc
 from eval.report.content.operating_point import OperatingPoint, operating_point
 from eval.why import Comparison, Explanation, compare, explain, read_traces
 from eval.wording import known
 
 Other = tuple[Report, DetectionTable]
-_MATCH = {"coco": coco.match, "ilsvrc": ilsvrc.match}
 
 
 class Caption(NamedTuple):
@@ -97,7 +95,8 @@ def analyse(
     seed: int,
 ) -> Analysis:
     """Run the analyses; the parameters are those of write_report."""
-    matches = _matches(report, table, dataset)
+    every = all_matches(report, table, dataset)
+    matches = report.matches or every[0]
     return Analysis(
         report=report,
         table=table,
@@ -107,7 +106,7 @@ def analyse(
             table,
             dataset,
             matches,
-            several=_several(report, table, dataset),
+            several=every,
             draws=1000 if len(dataset) else 0,
             traces=None if traces is None else read_traces(traces, dataset),
             seed=seed,
@@ -118,22 +117,6 @@ def analyse(
         else None,
         caption=caption,
     )
-
-
-def _matches(report: Report, table: DetectionTable, dataset: Dataset) -> Matches:
-    """The matches of a report, named after its protocol: both VOC protocols match alike."""
-    matches = report.matches
-    if matches is None:
-        matches = _MATCH.get(report.protocol, voc.match)(table, dataset)
-    return replace(matches, protocol=report.protocol)
-
-
-def _several(report: Report, table: DetectionTable, dataset: Dataset) -> list[Matches] | None:
-    """The matches at every IoU threshold of COCO; None for other protocols."""
-    if report.coco is None:
-        return None
-    thresholds = report.coco.options.iou_thresholds.tolist()
-    return [coco.match(table, dataset, value, official=report.official) for value in thresholds]
 
 
 def _compare(
@@ -149,7 +132,6 @@ def _compare(
     if ours == theirs:
         ours, theirs = "this run", "the other run"
     runs = [
-        (run, _several(its_report, run, dataset) or _matches(its_report, run, dataset))
-        for its_report, run in (other, (report, table))
+        (run, all_matches(its_report, run, dataset)) for its_report, run in (other, (report, table))
     ]
     return compare(runs[0], runs[1], dataset, names=(theirs, ours), seed=seed)

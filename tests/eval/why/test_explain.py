@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from eval import evaluate
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
@@ -39,6 +40,20 @@ def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], li
     np.testing.assert_array_equal(result.classes.average_precisions, result.intervals.values)
     short = explain(table, dataset, matches, draws=0)
     assert short.misses is None and short.to_dict()["intervals"] is None
+
+
+@pytest.mark.parametrize("protocol", ["voc", "voc2007"])
+@settings(max_examples=25, deadline=None)
+@given(problems())
+def test_both_rules_of_voc_are_explained(
+    protocol: str, problem: tuple[list[Found], list[Given]]
+) -> None:
+    found = [one for one in problem[0] if np.isfinite(one.score)]
+    table, dataset = arrays_of(found, problem[1], images=3, names=NAMES)
+    report = evaluate(table, dataset, protocol)
+    assert report.matches is not None
+    explained = explain(table, dataset, report.matches, draws=0).classes.average_precisions
+    np.testing.assert_allclose(explained, list(report.per_class.values()), atol=1e-12)
 
 
 def test_a_data_set_without_images() -> None:
