@@ -99,8 +99,7 @@ def measure(runs: Sequence[Run], dataset: Dataset, draws: int, seed: int) -> lis
 
 def terms(matches: Matches | Sequence[Matches]) -> list[tuple[str, float]]:
     """The protocol and the IoU threshold of each matching of a run."""
-    several = [matches] if isinstance(matches, Matches) else matches
-    return [(one.protocol, one.iou_threshold) for one in several]
+    return [(one.protocol, one.iou_threshold) for one in _each(matches)]
 
 
 def with_mean(values: np.ndarray) -> np.ndarray:
@@ -127,7 +126,7 @@ def standard_errors(drawn: np.ndarray, images: int) -> np.ndarray:
 
 def images_with_objects(matches: Matches | Sequence[Matches], dataset: Dataset) -> np.ndarray:
     """(classes + 1,) int64, the images with counted objects of each class, and of any class."""
-    counted = (matches if isinstance(matches, Matches) else matches[0]).counted
+    counted = _each(matches)[0].counted
     images, labels = dataset.truth_images[counted], dataset.all_truths.labels[counted]
     pairs = np.unique(np.stack([labels, images]), axis=1)
     by_class = np.bincount(pairs[0], minlength=len(dataset.class_names))
@@ -137,8 +136,12 @@ def images_with_objects(matches: Matches | Sequence[Matches], dataset: Dataset) 
 def _prepared(
     table: DetectionTable, matches: Matches | Sequence[Matches], dataset: Dataset
 ) -> list[Ranked]:
-    several = [matches] if isinstance(matches, Matches) else matches
-    return [ranked(class_curves(one, table, dataset), one, table, dataset) for one in several]
+    each = _each(matches)
+    return [ranked(class_curves(one, table, dataset), one, table, dataset) for one in each]
+
+
+def _each(matches: Matches | Sequence[Matches]) -> Sequence[Matches]:
+    return [matches] if isinstance(matches, Matches) else matches
 
 
 def _draw(images: int, halves: int, seed: np.random.SeedSequence) -> np.ndarray:

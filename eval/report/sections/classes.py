@@ -52,14 +52,12 @@ def classes_view(analysis: Analysis, gallery: Gallery, figure: str) -> dict[str,
         for column in columns
     ]
     heads[1]["sorted"] = "descending"
-    key = ""
-    if known(analysis.point.threshold):
-        key += (
-            "Found, missed and false count at scores of at least "
-            f"{analysis.point.threshold:.3g}, at the IoU threshold of the protocol (for COCO, its "
-            "first)."
-        )
-    return {"columns": heads, "rows": rows, "key": key}
+    key = (
+        f"Found, missed and false count at scores of at least {analysis.point.threshold:.3g}, at "
+        "the IoU threshold of the protocol (for COCO, its first)."
+    )
+    is_counted = known(analysis.point.threshold)
+    return {"columns": heads, "rows": rows, "key": key if is_counted else ""}
 
 
 def _columns(analysis: Analysis, gallery: Gallery, figure: str) -> list[_Column]:

@@ -122,22 +122,13 @@ def _run(analysis: Analysis) -> list[tuple[str, str]]:
             f"{amount(classes, 'class', 'classes')}",
         ),
     ]
+    limit = "beyond the limit per image"
     left_out = [
-        (len(matches.counted) - int(matches.counted.sum()), "ignored object"),
-        (int((matches.outcomes == IGNORED).sum()), "ignored detection"),
-        (int((matches.outcomes == CUT).sum()), "detection beyond the limit per image"),
+        (len(matches.counted) - objects, "ignored object", None),
+        (int((matches.outcomes == IGNORED).sum()), "ignored detection", None),
+        (int((matches.outcomes == CUT).sum()), f"detection {limit}", f"detections {limit}"),
     ]
-    plurals = (
-        "ignored objects",
-        "ignored detections",
-        "detections beyond the limit per image",
-    )
-    parts = [
-        amount(number, singular, plural)
-        for (number, singular), plural in zip(left_out, plurals, strict=True)
-        if number
-    ]
-    if parts:
+    if parts := [amount(*words) for words in left_out if words[0]]:
         rows.append(("Not counted", ", ".join(parts)))
     if analysis.caption.command:
         rows.append(("Command", analysis.caption.command))
