@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import threading
@@ -13,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
 from detector.extras import require
-from detector.files.names import nearest_name, printable
+from detector.files.names import fault_of, printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -124,23 +123,19 @@ def _open_file(path: Path, name: str) -> IO[bytes]:
             return file
         with file:  # decoders seek, which a pipe cannot do
             content = file.read(MAX_STREAM + 1)
-        if len(content) > MAX_STREAM:
-            raise DetectorError(
-                f"{name}: more than {MAX_STREAM // 10**6:,} MB come out of this pipe or device; "
-                "name a picture"
-            )
-        return io.BytesIO(content)
-    except DetectorError:
-        raise
-    except FileNotFoundError:
-        raise DetectorError(f"{name}: no such file; {nearest_name(path)}") from None
     except (OSError, ValueError) as error:
+        fault = fault_of(path)
         if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
-            raise DetectorError(f"{name}: a folder, not a picture; name the files in it") from None
-        if getattr(error, "errno", None) == errno.ELOOP:
-            raise DetectorError(f"{name}: a link that leads to itself; name the picture") from None
+            fault = "a folder, not a picture; name the files in it"
         reason = getattr(error, "strerror", None) or error
-        raise DetectorError(f"{name}: cannot be opened ({reason}); check the path") from error
+        fault = fault or f"cannot be opened ({reason}); check the path"
+        raise DetectorError(f"{name}: {fault}") from error
+    if len(content) > MAX_STREAM:
+        raise DetectorError(
+            f"{name}: more than {MAX_STREAM // 10**6:,} MB come out of this pipe or device; name a "
+            "picture"
+        )
+    return io.BytesIO(content)
 
 
 def _remedy(source: object) -> str:

@@ -300,7 +300,7 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
 def test_a_link_to_itself_and_a_name_that_is_too_long(tmp_path: Path) -> None:
     circle, long = tmp_path / "circle.jpg", tmp_path / ("n" * 300 + ".jpg")
     circle.symlink_to("circle.jpg")
-    assert one_line(circle).endswith("circle.jpg: a link that leads to itself; name the picture")
+    assert one_line(circle).endswith("circle.jpg: a link that leads to itself; name the file")
     assert "cannot be opened (File name too long); check the path" in one_line(long)
 
 
