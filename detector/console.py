@@ -77,12 +77,17 @@ def discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def notify(message: str) -> None:
+def status(line: str) -> None:
     """Write one line on standard error; the work goes on if that is impossible."""
     try:
-        print(f"detect: {message}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except OSError:
         discard(sys.stderr)
+
+
+def notify(message: str) -> None:
+    """Write a fault or a note on one line of standard error."""
+    status(f"detect: {message}")
 
 
 def notify_failure(name: str, error: Exception) -> None:

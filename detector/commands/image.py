@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from detector.commands.values import (
     output_or_dash,
     wrong,
 )
-from detector.console import FAILED, notify
+from detector.console import FAILED, notify, status
 from detector.errors import DetectorError, UsageError, suggest
 from detector.extras import require
 from detector.files.whole_files import check_writable
@@ -151,11 +150,10 @@ def run(arguments: argparse.Namespace) -> int:
         failed = detect_in_sources(detector, sources, proposals, choice, output)
     done = time.perf_counter()
     images = output.document.images
-    print(
+    status(
         f"{len(images)} of {len(sources)} pictures, {sum(map(len, images))} objects; "
         f"imports {imported - started:.1f} s, weights {loaded - imported:.1f} s, "
-        f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture",
-        file=sys.stderr,
+        f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture"
     )
     return FAILED if failed else 0
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from detector.console import notify_failure, track
+from detector.console import notify_failure, status, track
 from detector.errors import DetectorError
 from detector.files.names import printable
 from detector.prediction.output import Output
@@ -72,7 +71,7 @@ def detect_in_sources(
                 notify_failure(printable(source.name), error)
                 continue
             where = f" -> {printable(drawing)}" if drawing else ""
-            print(f"{printable(source.name)}: {detections!r}{where}", file=sys.stderr)
+            status(f"{printable(source.name)}: {detections!r}{where}")
     finally:
         output.finish(detector.info.class_names, detector.info.category_ids)
     return failed

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.console import notify, notify_failure, track
+from detector.console import notify, notify_failure, status, track
 from detector.errors import DetectorError
 from detector.files.digests import hash_of_picture, picture_has_changed
 from detector.files.names import printable
@@ -70,10 +69,9 @@ def find_boxes(
         if error is not None:
             failed += 1
             notify_failure(printable(picture.path), error)
-    print(
+    status(
         f"{before + added} of {len(pictures)} pictures have boxes in {printable(output)}"
-        + (f"; {before} had them before" if before else ""),
-        file=sys.stderr,
+        + (f"; {before} had them before" if before else "")
     )
     return failed
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from detector import console
 from detector.console import LINE_EVERY, notify_failure, track
+from tests.detector.command import save
 
 PACKAGE = Path(__file__).parents[2] / "detector"
 CLOSED, FULL = ">&-", ">/dev/full"
@@ -173,3 +174,10 @@ def writes_on_standard_output(node: ast.AST) -> bool:
 
 def keywords(call: ast.Call) -> Iterator[str | None]:
     return (keyword.arg for keyword in call.keywords)
+
+
+@needs_full
+def test_status_lines_that_cannot_be_printed_do_not_end_the_work(folder: Path) -> None:
+    save(folder / "street.png")
+    run = shell("propose --method selective_search -o out street.png", "2>/dev/full")
+    assert run.returncode == 0 and (folder / "out/proposals.jsonl").is_file()
