@@ -138,6 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     ready = time.perf_counter()
 
     from detector.prediction.run import Choice, detect_in_sources
+    from eval.wording import amount
 
     choice = Choice(
         threshold=arguments.threshold,
@@ -151,7 +152,8 @@ def run(arguments: argparse.Namespace) -> int:
     done = time.perf_counter()
     images = output.document.images
     status(
-        f"{len(images)} of {len(sources)} pictures, {sum(map(len, images))} objects; "
+        f"{len(images)} of {amount(len(sources), 'picture')}, "
+        f"{amount(sum(map(len, images)), 'object')}; "
         f"imports {imported - started:.1f} s, weights {loaded - imported:.1f} s, "
         f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture"
     )
