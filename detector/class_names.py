@@ -1,4 +1,4 @@
-"""Class names that a user gives, found among those of a detector."""
+"""Class names that a user gives, found among those of a detector or a data set."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def _find(name: str, class_names: Sequence[str]) -> int:
             f"class {printable(name)!r}: could be {choices}; spell it like the class"
         )
     remedy = suggest(name, [printable(other) for other in class_names])
-    raise DetectorError(f"class {printable(name)!r}: this detector does not know it{remedy}")
+    raise DetectorError(f"class {printable(name)!r}: no such class{remedy}")

@@ -14,12 +14,11 @@ from detector.commands.chosen_detector import (
     name_of_weights,
     use_search_mode,
 )
-from detector.commands.options import MODES, add_detector, add_part_of_data
+from detector.commands.options import MODES, add_classes, add_detector, add_part_of_data, labels_of
 from detector.commands.values import (
     count,
     existing,
     existing_or_pattern,
-    names,
     output_file,
     output_folder,
 )
@@ -61,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--official", action="store_true",
         help="reproduce the protocol's official program, including its quirks",
     )  # fmt: skip
-    add("--classes", type=names, metavar="NAME,NAME", help="evaluate these classes only")
+    add_classes(parser, "evaluate")
     add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
     add("--report", type=output_folder, metavar="DIR", help="write a report: HTML, JSON and CSV")
     add(
@@ -100,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.limit:
         part = part.subset(range(min(arguments.limit, len(part))))
     if arguments.classes:
-        part = part.with_classes(arguments.classes)
+        labels = labels_of(arguments.classes, whole.class_names)
+        part = part.with_classes([whole.class_names[label] for label in labels])
     task = Task(
         whole, part, arguments.protocol, arguments.official, arguments.save, arguments.report
     )

@@ -8,14 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from detector.class_names import find_classes
 from detector.commands.chosen_detector import (
     class_names_of,
     load_detector,
     own_proposals,
     use_search_mode,
 )
-from detector.commands.options import FORMATS, MODES, add_detector
+from detector.commands.options import FORMATS, MODES, add_classes, add_detector, labels_of
 from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import (
     count,
@@ -26,7 +25,7 @@ from detector.commands.values import (
     wrong,
 )
 from detector.console import FAILED, notify, status
-from detector.errors import DetectorError, UsageError, suggest
+from detector.errors import UsageError, suggest
 from detector.extras import require
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
@@ -63,10 +62,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=fraction, metavar="SCORE",
         help="lowest score to show, 0 to 1 (default: the recipe's; 0.4 in those that ship)",
     )  # fmt: skip
-    add(
-        "--classes", type=names, action="extend", metavar="NAME,NAME",
-        help="show objects of these classes only",
-    )  # fmt: skip
+    add_classes(parser, "show")
     add(
         "--agnostic-nms", action=argparse.BooleanOptionalAction,
         help="show one class for each object: of boxes that nearly coincide, the best (default)",
@@ -125,7 +121,9 @@ def run(arguments: argparse.Namespace) -> int:
         notify(skipped_note(skipped))
     proposals = own_proposals(arguments.proposals)
     require("detect", "detecting objects")
-    labels = _labels(arguments.classes, arguments.recipe, arguments.weights)
+    labels = None
+    if arguments.classes:
+        labels = labels_of(arguments.classes, class_names_of(arguments.recipe, arguments.weights))
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
@@ -173,19 +171,6 @@ def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops
     if output.json != STANDARD_OUTPUT:
         check_writable(Path(output.json))
     return output
-
-
-def _labels(
-    classes: Sequence[str] | None, recipe: str | None, weights: Path | None
-) -> list[int] | None:
-    """The labels of --classes, before the networks are loaded; None shows all."""
-    if classes is None:
-        return None
-    known = class_names_of(recipe, weights)
-    try:
-        return find_classes(classes, known)
-    except DetectorError as error:
-        raise UsageError(f"--classes: {error}") from None
 
 
 def _load_kernels(*, with_search: bool) -> None:

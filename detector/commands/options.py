@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
+from detector.class_names import find_classes
 from detector.commands.values import (
     amount,
     count,
     device,
     existing,
     folder,
+    names,
     recipe,
     setting,
 )
+from detector.errors import DetectorError, UsageError
 
 MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
 FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")  # of boxes that are written
@@ -48,6 +52,22 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--set", dest="settings", type=setting, action="append", default=[], metavar="KEY=VALUE",
         help="override a value of the recipe, such as network.mirror=true; may be repeated",
     )  # fmt: skip
+
+
+def add_classes(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Which classes take part; `labels_of` finds them."""
+    parser.add_argument(
+        "--classes", type=names, action="extend", metavar="NAME,NAME",
+        help=f"{verb} objects of these classes only",
+    )  # fmt: skip
+
+
+def labels_of(classes: Sequence[str], known: Sequence[str]) -> list[int]:
+    """The labels of --classes among the names of a detector or a data set."""
+    try:
+        return find_classes(classes, known)
+    except DetectorError as error:
+        raise UsageError(f"--classes: {error}") from None
 
 
 def add_part_of_data(parser: argparse.ArgumentParser) -> None:

@@ -29,11 +29,11 @@ def test_a_name_is_found_exactly_or_else_in_any_case(wanted: list[str], rows: li
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("diningtable", "this detector does not know it; did you mean 'dining table'?"),
-        ("Persn", "class 'Persn': this detector does not know it; did you mean 'PERSON'?"),
+        ("diningtable", "no such class; did you mean 'dining table'?"),
+        ("Persn", "class 'Persn': no such class; did you mean 'PERSON'?"),
         (
             "xyz",
-            "class 'xyz': this detector does not know it; use one of: cat, Dog, dining table, dog",
+            "class 'xyz': no such class; use one of: cat, Dog, dining table, dog",
         ),
         ("DOG", "class 'DOG': could be 'Dog' or 'dog'"),
     ],

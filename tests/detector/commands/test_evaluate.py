@@ -90,8 +90,10 @@ def test_part_of_the_images_and_classes(
     green = figures(printed)["green"]
     assert "red" not in figures(printed) and green == figures(printed)["AP"]
     assert green == f"{expected.per_class['green']:.3f}"
-    assert evaluate(*words, "--classes", "green,blue") == 1
-    assert "no class 'blue'; its classes are red, green" in capsys.readouterr().err
+    assert evaluate(*words, "--limit", 2, "--classes", "GREEN") == 0
+    assert figures(capsys.readouterr().out)["green"] == green
+    assert evaluate(*words, "--classes", "green,blue") == 2
+    assert "--classes: class 'blue': no such class; use one of: red" in capsys.readouterr().err
 
 
 def test_the_official_program_s_behaviour(

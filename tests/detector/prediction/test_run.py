@@ -55,7 +55,7 @@ def test_an_unknown_class_is_an_error_before_torch_is_needed(
     words = ("image", "--weights", small_weights, "-o", tmp_path / "out", picture)
     found = detect(*words, "--classes", "red,gren")
     assert (found.code, len(found.errors.splitlines())) == (2, 1)
-    message = "--classes: class 'gren': this detector does not know it; did you mean 'green'?"
+    message = "--classes: class 'gren': no such class; did you mean 'green'?"
     assert message in found.errors and not (tmp_path / "out").exists()
     missing = detect(*words[:2], tmp_path / "none.safetensors", *words[3:], "--classes", "red")
     assert missing.code == 2 and "none.safetensors: no such file" in missing.errors
