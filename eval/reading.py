@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
-from eval.formats.coco_json import read_coco
+from eval.formats.coco_json import coco_dataset, read_coco
 from eval.formats.ilsvrc import read_ilsvrc
-from eval.formats.results.coco import from_document, read_coco_results
+from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
 from eval.formats.results.voc import comp4_files, read_comp4
@@ -23,16 +25,19 @@ from eval.formats.voc import read_voc
 from eval.formats.yolo import read_yolo
 from eval.records import Record
 
-DetectionSource: TypeAlias = "str | os.PathLike[str] | Record | Sequence[Record] | DetectionTable"
+DetectionSource: TypeAlias = (
+    "str | os.PathLike[str] | Record | Sequence[Record] | np.ndarray | DetectionTable"
+)
 
 
-def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Read ground truth in any format (see reader_of).
+def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Dataset:
+    """Read ground truth in any format (see reader_of), or from memory.
 
     Parameters
     ----------
     path
-        A COCO JSON file, a YOLO data.yaml, or the folder of a VOC, ILSVRC DET or YOLO data set.
+        A COCO JSON file, a YOLO data.yaml, the folder of a VOC, ILSVRC DET or YOLO data set, or a
+        dictionary with the content of a COCO JSON file.
     options
         Arguments of the format's reader, for instance `split`.
 
@@ -41,6 +46,12 @@ def read_dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
     EvaluationError
         The message names file, record and field.
     """
+    if isinstance(path, dict):
+        if options:
+            raise EvaluationError(
+                f"a dictionary has no option {next(iter(options))!r}; leave it out"
+            )
+        return coco_dataset(path, "the dictionary")
     reader = reader_of(path)
     for name in options:
         if name not in inspect.signature(reader).parameters:
@@ -59,6 +70,7 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         COCO results: a list of objects with image_id, category_id, bbox `[x, y, width, height]`
         and score, or an object with such a list under "annotations" (a detections.json). Or the
         path of a JSON file with either, or of results in another format (see results_reader_of).
+        Or an array (N, 7) with image_id, x, y, width, height, score and category_id in each row.
         A DetectionTable is checked and returned.
     dataset
         The ground truth. If the results have lists "images" and "categories" of their own, their
@@ -83,6 +95,8 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         )
     if isinstance(detections, DetectionTable):
         return checked_table(detections, dataset)
+    if isinstance(detections, np.ndarray):
+        return from_array(detections, dataset, "detections")
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections")
     reader = results_reader_of(detections) or read_coco_results
@@ -113,7 +127,9 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
 def _place(path: str | os.PathLike[str]) -> Path:
     """A path that the system accepts, whether or not a file exists there."""
     if not isinstance(path, (str, os.PathLike)):
-        raise EvaluationError(f"expected the path of a file or folder; got {type(path).__name__}")
+        raise EvaluationError(
+            f"expected the path of a file or folder, or a dictionary; got {type(path).__name__}"
+        )
     try:
         os.stat(path)
     except FileNotFoundError:

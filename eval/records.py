@@ -80,7 +80,7 @@ def flags(records: Sequence[Record], field: str, where: str) -> np.ndarray:
     """(N,) bool from 0, 1, false or true; the default is 0."""
     values = [record.get(field, 0) for record in records]
     for position, value in enumerate(values):
-        if not isinstance(value, int) or value not in (0, 1):
+        if not isinstance(value, (int, np.integer, np.bool_)) or value not in (0, 1):
             raise fault(where, position, field, value, "0 or 1")
     return np.array(values, dtype=bool)
 

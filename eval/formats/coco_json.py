@@ -42,7 +42,17 @@ def read_coco(path: str | os.PathLike[str]) -> Dataset:
     dataset = _read_quickly(path, source)
     if dataset is not None:
         return dataset
-    document = read_json(path)
+    return coco_dataset(read_json(path), source)
+
+
+def coco_dataset(document: Any, source: str) -> Dataset:
+    """Read parsed COCO JSON, or a dictionary like it, record by record.
+
+    Raises
+    ------
+    EvaluationError
+        The message names `source`, record and field.
+    """
     tables = _tables(document, source)
     annotations = record_list(document, "annotations", source)
     where = f"{source}: annotations"
@@ -139,7 +149,7 @@ def _truths(annotations: list[dict[str, Any]], labels: np.ndarray, where: str) -
 def _ids(annotations: list[dict[str, Any]]) -> np.ndarray | None:
     """The ids of the annotations; None unless each one has a number or a text."""
     values = [record.get("id") for record in annotations]
-    if not all(isinstance(value, (int, float, str)) for value in values):
+    if not all(isinstance(value, (int, float, np.integer, str)) for value in values):
         return None
     if all(type(value) is int and abs(value) < 2**63 for value in values):
         return np.array(values, dtype=np.int64)

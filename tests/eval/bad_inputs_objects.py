@@ -144,8 +144,11 @@ CASES = [
     Case("JSON as text, where a path belongs", objects("[]"), "[]: no such file"),
     Case("a path with a NUL", objects("results\0.json"), "results\\x00.json: no such file"),
     Case("a path of 300 letters", objects("a" * 300 + ".json"), "cannot be read (File name"),
-    Case("an array of numbers", objects(np.zeros((3, 7))),
-         "or an object with 'annotations'; got ndarray"),
+    Case("an array in the order of pycocotools' loadRes", objects(np.array(
+        [[one["image_id"], *one["bbox"], one["score"], one["category_id"]] for one in RESULTS]
+    )), RIGHT),
+    Case("an array of six columns", objects(np.zeros((3, 6))),
+         "an array of shape (3, 6) and dtype float64; expected (N, 7) numbers"),
     Case("DetectionTable of float32 boxes and int64 indices", arrays(
          boxes=lambda a: a.astype(np.float32), images=lambda a: a.astype(np.int64),
          labels=lambda a: a.astype(np.uint8), scores=lambda a: a.astype(np.float32)), RIGHT),
@@ -179,8 +182,9 @@ CASES = [
     Case("DetectionTable without rows", arrays(boxes=lambda a: a[:0], scores=lambda a: a[:0],
          images=lambda a: a[:0], labels=lambda a: a[:0]), NOTHING,
          notes=("there are no detections",)),
-    Case("a document as ground truth, where a path belongs", other_dataset(TRUTH),
-         "expected the path of a file or folder; got dict"),
+    Case("a dictionary as ground truth", other_dataset(TRUTH), RIGHT),
+    Case("a list as ground truth", other_dataset([TRUTH]),
+         "expected the path of a file or folder, or a dictionary; got list"),
     Case("maxDets [1, 10, 300]", coco(max_detections=(1, 10, 300)), ONLY_COCO,
          pycocotools="silently wrong, -1.0000"),
     Case("maxDets (300, 1, 10, 10)", coco(max_detections=(300, 1, 10, 10)), ONLY_COCO),

@@ -80,6 +80,23 @@ def test_a_set_without_annotations_is_read(tmp_path: Path) -> None:
     assert len(dataset.all_truths) == 0 and len(dataset.truths(0)) == 0
 
 
+def test_a_dictionary_gives_what_its_file_gives(tmp_path: Path, dataset: Dataset) -> None:
+    document = copy.deepcopy(GOOD)
+    for annotation in document["annotations"]:  # programs hold the types of NumPy
+        annotation["bbox"] = np.array(annotation["bbox"], np.float32)
+        annotation["iscrowd"] = np.int64(annotation.get("iscrowd", 0))
+        annotation["difficult"] = np.bool_(annotation.get("difficult", False))
+    for source in (GOOD, document):
+        read = read_dataset(source)
+        assert repr(read) == "the dictionary: 3 images, 4 objects, 2 classes"
+        assert read.images == dataset.images and read.class_names == dataset.class_names
+        for name in ("boxes", "labels", "areas", "difficult", "crowd", "positions"):
+            ours, theirs = (getattr(one.all_truths, name) for one in (read, dataset))
+            assert ours.dtype == theirs.dtype and (ours == theirs).all()
+    with pytest.raises(EvaluationError, match="a dictionary has no option 'split'; leave it out"):
+        read_dataset(GOOD, split="val")
+
+
 FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("annotations", 1, "category_id"), 4, "annotations[1]: category_id 4 is not listed"),
     (("annotations", 2, "image_id"), 11, "annotations[2]: image_id 11 is not listed"),
@@ -113,10 +130,11 @@ def test_faults_name_file_record_and_field(
     for step in where[:-1]:
         target = target[step]
     target[where[-1]] = value
-    with pytest.raises(EvaluationError) as caught:
-        read_dataset(written(tmp_path, document))
-    assert message in str(caught.value) and str(caught.value).startswith("truth.json")
-    assert "\n" not in str(caught.value)
+    for source, name in ((written(tmp_path, document), "truth.json"), (document, "the dictionary")):
+        with pytest.raises(EvaluationError) as caught:
+            read_dataset(source)
+        assert message in str(caught.value) and str(caught.value).startswith(f"{name}: ")
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

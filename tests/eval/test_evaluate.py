@@ -55,6 +55,19 @@ def test_every_source_of_detections(tmp_path: Path, dataset: Dataset, protocol: 
         assert evaluate(ROWS[:1], dataset, protocol).map == pytest.approx(0.5)
 
 
+def test_an_array_in_the_order_of_pycocotools_is_a_source(dataset: Dataset) -> None:
+    rows = np.array([[r["image_id"], *r["bbox"], r["score"], r["category_id"]] for r in ROWS])
+    for array in (rows, rows[::-1], rows.astype(np.float32), rows[:0]):
+        expected = evaluate(ROWS if len(array) else [], dataset, "coco")
+        assert evaluate(array, dataset, "coco").stats == expected.stats
+    for bad in (rows[:, :6], rows[0], rows.astype(str)):
+        with pytest.raises(EvaluationError, match=r"expected \(N, 7\) numbers: image_id, x, y"):
+            evaluate(bad, dataset)
+    rows[1, 0] = 7
+    with pytest.raises(EvaluationError, match=r"record\[1\]: image_id 7 is not listed"):
+        evaluate(rows, dataset)
+
+
 def test_own_ids_are_matched_by_name(dataset: Dataset) -> None:
     document = {
         "images": [{"id": 1, "file_name": "photos/2.jpg"}, {"id": 2, "file_name": "photos/1.jpg"}],

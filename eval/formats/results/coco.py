@@ -76,6 +76,38 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
     return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
 
 
+def from_array(rows: np.ndarray, dataset: Dataset, source: str) -> DetectionTable:
+    """Read (N, 7) numbers in the order of pycocotools' loadRes.
+
+    A row is image_id, x, y, width, height, score and category_id.
+
+    Raises
+    ------
+    EvaluationError
+        The array has another shape or dtype, or a row contains a fault.
+    """
+    if rows.ndim != 2 or rows.shape[1] != 7 or rows.dtype.kind not in "iuf":
+        raise EvaluationError(
+            f"{source}: an array of shape {rows.shape} and dtype {rows.dtype}; expected (N, 7) "
+            "numbers: image_id, x, y, width, height, score, category_id"
+        )
+    records = [
+        {
+            "image_id": _whole(row[0]),
+            "bbox": row[1:5],
+            "score": row[5],
+            "category_id": _whole(row[6]),
+        }
+        for row in rows.tolist()
+    ]
+    return from_document(records, dataset, source)
+
+
+def _whole(number: float) -> float:
+    """The number as an int if it is whole, as ids are in an array of floats."""
+    return int(number) if float(number).is_integer() else number
+
+
 def ids_by_name(dataset: Dataset) -> dict[str, Identity]:
     """The ids of images by file name, with and without folders."""
     last = {_base(image.file_name): image.id for image in dataset.images}
