@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,6 +115,11 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.pictures.finding import skipped_note
 
     started = time.perf_counter()
+    _refuse_blank("--save-as", arguments.save_as, FORMATS, arguments.pictures)
+    known: Sequence[str] = ()
+    if arguments.classes:
+        known = class_names_of(arguments.recipe, arguments.weights)
+        _refuse_blank("--classes", arguments.classes, known, arguments.pictures)
     output = _output(arguments.output, arguments.json, arguments.save_as, arguments.save_crops)
     sources, skipped = find_sources(arguments.pictures)
     output.check(sources)
@@ -121,9 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         notify(skipped_note(skipped))
     proposals = own_proposals(arguments.proposals)
     require("detect", "detecting objects")
-    labels = None
-    if arguments.classes:
-        labels = labels_of(arguments.classes, class_names_of(arguments.recipe, arguments.weights))
+    labels = labels_of(arguments.classes, known) if arguments.classes else None
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
@@ -156,6 +160,16 @@ def run(arguments: argparse.Namespace) -> int:
         f"kernels {ready - loaded:.1f} s, {(done - ready) / len(sources):.1f} s per picture"
     )
     return FAILED if failed else 0
+
+
+def _refuse_blank(
+    option: str, given: Sequence[str], known: Sequence[str], pictures: Sequence[str]
+) -> None:
+    """Raise UsageError if a missing picture seems to be a further value: --classes person dog."""
+    others = [word for word in pictures if word in known and not os.path.lexists(word)]
+    if given and others:
+        together = ",".join([*given, *others])
+        raise UsageError(f"{option}: commas separate its values: {option} {together}")
 
 
 def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops: bool) -> Output:

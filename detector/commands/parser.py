@@ -46,6 +46,16 @@ MAIN_OPTIONS = (
     *("--recipe", "--weights", "--device"),
 )
 
+# What other programs call an option, and those that may be meant
+SYNONYMS = {
+    "conf": ("threshold",),
+    "confidence": ("threshold",),
+    "score": ("threshold",),
+    "format": ("save-as", "to"),
+    "annotations": ("data",),
+    "predictions": ("detections",),
+}
+
 DESCRIPTION = """Find objects in photographs with GoogLeNet region classification (R-CNN).
 
   detect street.jpg                        a drawn picture and JSON in the folder detections/
@@ -82,6 +92,8 @@ class Parser(argparse.ArgumentParser):
         if about_one is None:
             raise UsageError(f"{message}; see `{self.prog} --help`")
         name, reason = about_one.groups()
+        if reason.startswith("ignored explicit argument"):
+            reason = "takes no value"
         is_named = reason.startswith(name) or not name.startswith("-")
         raise UsageError(reason if is_named else f"{name}: {reason}")
 
@@ -105,13 +117,15 @@ class Parser(argparse.ArgumentParser):
     def _remedy(self, option: str) -> str:
         if os.path.lexists(option):
             return f"the file of that name is ./{printable(option)}"
-        names = [name for name in self._option_string_actions if name.startswith("--")]
-        wanted = "--" + option.lstrip("-").lower()
-        near = [name for name in names if name.startswith(wanted)]
+        # Without the dashes, which would make all short names similar: --conf and --json
+        names = [name[2:] for name in self._option_string_actions if name.startswith("--")]
+        wanted = option.lstrip("-").lower()
+        near = [name for name in SYNONYMS.get(wanted, ()) if name in names]
+        near += [name for name in names if name.startswith(wanted)]
         near += difflib.get_close_matches(wanted, names, n=1)
-        if near and wanted != "--":
-            return f"did you mean {near[0]!r}?"
-        if self.prog == "detect image" and (others := _commands_with(wanted)):
+        if near and wanted:
+            return f"did you mean '--{near[0]}'?"
+        if self.prog == "detect image" and (others := _commands_with(f"--{wanted}")):
             return f"it is one of `detect {others[0]}`: name the command first"
         return f"`{self.prog} --help` lists its options"
 

@@ -142,6 +142,8 @@ def _remedy(source: object) -> str:
     """What to give in place of an object that is no picture."""
     if isinstance(source, (list, tuple)) or hasattr(source, "__next__"):
         return "several pictures are detected by detector.stream(pictures)"
+    if source is None:
+        return "cv2.imread returns None for a file that it cannot read: check the path"
     return "give a path, an open file, its bytes, a PIL image, or an array or tensor (H, W, 3)"
 
 
@@ -176,12 +178,17 @@ def _recognise(file: IO[bytes], name: str) -> Image.Image:
     except DetectorError:
         raise
     except UnidentifiedImageError:
+        remedy = "it is text: name a picture" if _is_text(start) else "save it as JPEG or PNG"
         raise DetectorError(
-            f"{name}: not a picture that can be read (it begins with {start!r}); "
-            "save it as JPEG or PNG"
+            f"{name}: not a picture that can be read (it begins with {start!r}); {remedy}"
         ) from None
     except Exception as error:  # a decoder may raise anything for a damaged header
         raise damaged(name, error) from error
+
+
+def _is_text(content: bytes) -> bool:
+    text = content.decode("utf-8", "replace")
+    return "\ufffd" not in text and all(c.isprintable() or c in "\t\r\n" for c in text)
 
 
 def _identify(file: IO[bytes], start: bytes, name: str) -> Image.Image:

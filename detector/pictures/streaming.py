@@ -55,6 +55,11 @@ def each_picture(sources: Iterable[Any]) -> Iterator[Any]:
 
 def check_several(sources: object) -> None:
     """Raise DetectorError unless an object is a collection of pictures or a batch."""
+    if isinstance(sources, (str, os.PathLike)) and os.path.isdir(sources):
+        raise DetectorError(
+            f"{printable(sources)}: a folder; pass the pictures in it, such as "
+            'sorted(pathlib.Path(folder).glob("*.jpg"))'
+        )
     is_picture = isinstance(sources, (str, bytes, bytearray)) or hasattr(sources, "read")
     if is_picture or _dimensions(sources) in (2, 3):
         raise DetectorError(

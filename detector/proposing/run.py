@@ -17,6 +17,7 @@ from detector.pictures.writing import save_picture
 from detector.proposing.files import BoxStore, Picture, PictureBoxes
 from detector.proposing.methods import Proposer
 from eval import Dataset
+from eval.wording import amount
 from proposals import ProposalError, RecallMeter, RecallReport
 from proposals.threads import map_in_order
 
@@ -69,9 +70,10 @@ def find_boxes(
         if error is not None:
             failed += 1
             notify_failure(printable(picture.path), error)
+    verb = "has" if len(pictures) == 1 else "have"
     status(
-        f"{before + added} of {len(pictures)} pictures have boxes in {printable(output)}"
-        + (f"; {before} had them before" if before else "")
+        f"{before + added} of {amount(len(pictures), 'picture')} {verb} boxes in "
+        f"{printable(output)}" + (f"; {before} had them before" if before else "")
     )
     return failed
 

@@ -64,6 +64,19 @@ def test_the_help_prints_square_brackets_as_they_are(
             ["evaluate", "--dta", "x"],
             "--dta: no option of `detect evaluate`; did you mean '--dat",
         ),
+        (["a.jpg", "--conf", "0.3"], "--conf: no option of `detect image`; did you mean '--thresh"),
+        (["a.jpg", "--format", "csv"], "--format: no option of `detect image`; did you mean '--sa"),
+        (["convert", "x", "--format", "csv"], "did you mean '--to'?"),
+        (["evaluate", "--annotations", "x"], "did you mean '--data'?"),
+        (["a.jpg", "--save-crops=yes"], "--save-crops: takes no value"),
+        (
+            ["--classes", "person", "dog", "street.png"],
+            "--classes: commas separate its values: --classes person,dog",
+        ),
+        (
+            ["street.png", "--save-as", "csv", "coco"],
+            "--save-as: commas separate its values: --save-as csv,coco",
+        ),
         (["--data", "x.json"], "it is one of `detect evaluate`: name the command first"),
         (
             ["evaluate", "--data", ".", "--protocol", "coko"],

@@ -116,6 +116,12 @@ def test_one_picture_is_refused_at_once(detector: Detector, single: Any) -> None
         detector.stream(single)
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_folder_is_refused_at_once(detector: Detector, kind: type, tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"a folder; pass the pictures in it, such as sorted"):
+        detector.stream(kind(tmp_path))
+
+
 def test_what_is_no_collection_is_refused_at_once(detector: Detector) -> None:
     for nothing in (7, None, Path("a.jpg"), Image.fromarray(PICTURES[0])):
         with pytest.raises(DetectorError, match="is no collection of pictures; pass a list"):

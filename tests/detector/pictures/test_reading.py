@@ -261,7 +261,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         assert name in one_line(path)
     assert "again" in one_line(tmp_path / "short.jpg")
-    assert "JPEG or PNG" in one_line(tmp_path / "text.jpg")
+    assert "it is text: name a picture" in one_line(tmp_path / "text.jpg")
     assert "empty" in one_line(tmp_path / "empty.jpg")
 
 
@@ -287,6 +287,21 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "'new\\nline.jpg'" not in one_line(tmp_path / "new\nline.jpg")
     for source in (None, 3, {"street.jpg"}):
         assert "path" in one_line(source)
+
+
+def test_what_opencv_returns_for_a_missing_file_is_explained() -> None:
+    with pytest.raises(DetectorError, match=r"NoneType; cv2\.imread returns None for a file"):
+        read_image(None)  # type: ignore[arg-type]
+
+
+def test_text_is_not_to_be_saved_as_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "instances.json"
+    path.write_bytes(b'{\n "images": [],\n "annotations": []}')
+    with pytest.raises(DetectorError, match="it is text: name a picture"):
+        read_image(path)
+    path.write_bytes(b"\x00\x01 no text at all")
+    with pytest.raises(DetectorError, match="save it as JPEG or PNG"):
+        read_image(path)
 
 
 def test_a_broken_link_is_named(tmp_path: Path) -> None:
