@@ -28,8 +28,8 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--recipe", type=recipe, metavar="NAME|YAML",
-        help="settings of the detector (default: pair, the most accurate; voc20 is faster; both know "
-        "the 20 classes of PASCAL VOC)",
+        help="settings of the detector (default: pair, the most accurate; voc20 is faster; both "
+        "know the 20 classes of PASCAL VOC)",
     )  # fmt: skip
     add(
         "--weights", type=existing, metavar="FILE",
