@@ -114,7 +114,7 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
     place = _place(path)
     if place.is_dir():
         return _folder_reader(place)
-    if place.suffix.lower() in (".yaml", ".yml"):
+    if place.suffix.lower() in (".yaml", ".yml") or place.name == "obj.data":
         return read_yolo
     if place.suffix.lower() == ".json" or first_line(place).startswith((b"{", b"[")):
         return read_coco

@@ -8,6 +8,7 @@ at the first fault and accepts NaN.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +36,7 @@ def number_table(
     on_fault: FaultHandler,
     *,
     named: bool = False,
+    reshape: Callable[[list[bytes]], list[float] | None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
     """Read lines with one finite number for each of `fields`; empty lines are skipped.
 
@@ -42,6 +44,9 @@ def number_table(
     ----------
     named
         Whether each line begins with a word, which is not listed in `fields`.
+    reshape
+        Called with the words of each line that has another number of columns; it returns the
+        numbers for `fields`, or None if the line is faulty.
     on_fault
         Called for each line with a wrong number of columns and for each word that is no number;
         these lines are left out.
@@ -63,7 +68,10 @@ def number_table(
         at, line, row = place.tolist()
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
-        values = _odd_line(content[at:end], fields, f"{source}: line {line}", on_fault, named)
+        words = content[at:end].split()
+        values = reshape(words) if reshape and len(words) != len(fields) + named else None
+        if values is None:
+            values = _odd_line(words, fields, f"{source}: line {line}", on_fault, named)
         if values is not None:
             table[row], lines[row] = values, line
             if named:
@@ -76,10 +84,9 @@ def number_table(
 
 
 def _odd_line(
-    text: bytes, fields: tuple[str, ...], where: str, on_fault: FaultHandler, named: bool
+    words: list[bytes], fields: tuple[str, ...], where: str, on_fault: FaultHandler, named: bool
 ) -> list[float] | None:
     """The numbers of a line that compiled code cannot read; None if the line is faulty."""
-    words = text.split()
     if len(words) != len(fields) + named:
         expected = " ".join(("image", *fields) if named else fields)
         message = f"{len(words)} columns; expected {len(fields) + named}: {expected}"

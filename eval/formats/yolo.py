@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.number_lines import number_table
-from eval.formats.text_files import decoded, read_bytes
-from eval.formats.yolo_folders import find_folders, home_of, read_yaml
+from eval.formats.text_files import read_bytes
+from eval.formats.yolo_files import Labelled, files_below, image_ids, listed_files
+from eval.formats.yolo_folders import Home, find_places, home_of
+from eval.formats.yolo_lines import checked_rows, in_pixels, read_objects
+from eval.formats.yolo_names import read_names
+from eval.wording import amount
 
-FIELDS = ("class", "cx", "cy", "w", "h")
-IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
-NAMES = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "labels/classes.txt")
+NAMES = (
+    "data.yaml",
+    "data.yml",
+    "dataset.yaml",
+    "classes.txt",
+    "obj.names",
+    "labels/classes.txt",
+    "train/_darknet.labels",
+    "test/_darknet.labels",
+    "valid/_darknet.labels",
+)
 SWAPPED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 ORIENTATION = 0x0112
-SLACK = 0.01  # rounded fractions may lie outside 0..1 by this much
 
 
 def read_yolo(
@@ -32,19 +41,22 @@ def read_yolo(
 ) -> Dataset:
     """Read a folder with images/ and labels/, SPLIT/images and SPLIT/labels, or both in one folder.
 
-    If there is a data.yaml, folders that it names take precedence: `path` is relative to the file,
-    `train`, `val` and `test` are relative to `path`. Lines are `class cx cy w h` in fractions of
-    the image, whose size is read from the header of the image file. An image without a text file
-    has no objects. Boxes become [x, y, width, height] in pixels. The id of an image is the stem of
-    its file name, the id of a class its number, from 0.
+    Images may lie in subfolders. If there is a data.yaml, or the obj.data of darknet and CVAT, the
+    places that it names take precedence: folders, text files that list images, or lists of either.
+    In data.yaml, `path` is relative to the file, and the splits are relative to `path`. Lines are
+    `class cx cy w h` in fractions of the image, whose size is read from the header of the image
+    file; a polygon (`class x1 y1 x2 y2 x3 y3 ...`) is read as the box around it, and the second of
+    two equal lines is left out. An image without a text file has no objects. Boxes become
+    [x, y, width, height] in pixels. The id of an image is the stem of its file name (its path
+    without suffix, if two have one stem), the id of a class its number, from 0.
 
     Parameters
     ----------
     path
         The folder, or its data.yaml.
     split
-        Default: the first of test, val, valid and train that exists, but not train if data.yaml
-        names another split that does not exist.
+        A split of data.yaml or of the folder. Default: the first of test, val, valid and train that
+        exists, but not train if data.yaml names another split that does not exist.
     names
         data.yaml, or a text file with one class per line. Default: data.yaml, classes.txt or
         obj.names; without any of them, numbers serve as class names.
@@ -54,35 +66,49 @@ def read_yolo(
     EvaluationError
         The message names file, line and field: a text file without its image, an image that
         cannot be read, a malformed line, a class without a name, or a box that is not in
-        fractions. Also if a split does not exist, or is a list of folders or a text file.
+        fractions. Also if a split does not exist.
     """
     home, notes = home_of(path), []
-    root = home.folder
-    image_folder, labels, chosen = find_folders(home, split)
+    places, chosen = find_places(home, split)
     if chosen and not split:
         notes.append(f"images of the split {chosen}; name another with --split (split= in Python)")
-    name_file = (
-        Path(names) if names else next((root / n for n in NAMES if (root / n).is_file()), None)
-    )
-    if Path(path) != root:
-        name_file = Path(path)
-    class_names = () if name_file is None else read_names(name_file)
-
-    images = _images(image_folder, on_fault)
-    _check_pairs(labels, images, name_file, on_fault)
+    name_file = _name_file(home, names)
+    class_names: tuple[str, ...] = ()
+    if name_file is not None:
+        class_names, remarks = read_names(name_file)
+        notes += remarks
+    files: list[Labelled] = []
+    for place in places:
+        if place.is_dir():
+            files += files_below(place, name_file, on_fault)
+        else:
+            files += listed_files(place, (home.base, home.folder), on_fault)
+    above = places[0] if places[0].is_dir() and len(places) == 1 else _common(files, home.base)
+    images, files = _images(files, above, on_fault)
+    keypoints = _keypoints(home)
     tables, truth_images, highest = [np.empty((0, 5))], [], -1
-    for row, image in enumerate(images):
-        file = labels / f"{image.id}.txt"
-        if not file.is_file():
+    polygons = repeated = 0
+    for row, (image, file) in enumerate(zip(images, files, strict=True)):
+        if not file.text.is_file():
             continue
-        table, lines, _ = number_table(read_bytes(file), FIELDS, file.name, on_fault)
-        good = checked_rows(table, lines, file.name, on_fault, len(class_names) or None)
-        tables.append(in_pixels(table[good], image))
-        truth_images += [row] * int(good.sum())
-        highest = max(highest, int(table[good, 0].max(initial=-1)))
+        source = file.text.name
+        table, lines, around = read_objects(read_bytes(file.text), source, on_fault, keypoints)
+        good = checked_rows(table, lines, source, on_fault, len(class_names) or None)
+        first = np.unique(table[good], axis=0, return_index=True)[1]
+        rows = table[good][np.sort(first)]
+        polygons += around
+        repeated += int(good.sum()) - len(rows)
+        tables.append(in_pixels(rows, image))
+        truth_images += [row] * len(rows)
+        highest = max(highest, int(rows[:, 0].max(initial=-1)))
     if name_file is None:
         class_names = tuple(str(number) for number in range(highest + 1))
         notes.append(f"no {', '.join(NAMES[:4])} or obj.names: numbers serve as class names")
+    if polygons:
+        notes.append(f"{amount(polygons, 'polygon')}: the box around each one counts")
+    if repeated:
+        lines_left_out = amount(repeated, "line that repeats", "lines that repeat")
+        notes.append(f"left out {lines_left_out} another line of its file")
 
     rows = np.concatenate(tables)
     truths = Truths(
@@ -100,58 +126,55 @@ def read_yolo(
         np.array(truth_images, dtype=np.int64),
         source=home.base.resolve().name,
         notes=tuple(notes),
-        pictures=image_folder,
+        pictures=above,
     )
 
 
-def checked_rows(
-    table: np.ndarray, lines: np.ndarray, source: str, on_fault: FaultHandler, classes: int | None
-) -> np.ndarray:
-    """(N,) bool: rows with a class number (below `classes`, if given) and a box in fractions."""
-    numbers, boxes = table[:, 0], table[:, 1:5]
-    wrong_class = (numbers < 0) | (numbers != np.floor(numbers))
-    if classes is not None:
-        wrong_class |= numbers >= classes
-    lowest = np.array([-SLACK, -SLACK, 0, 0])
-    wrong_box = np.asarray(((boxes > 1 + SLACK) | (boxes < lowest)).any(axis=1))
-    for row in np.flatnonzero(wrong_class | wrong_box):
-        where = f"{source}: line {lines[row]}"
-        if wrong_class[row]:
-            last = "" if classes is None else f" to {classes - 1}"
-            message = f"class is {numbers[row]:g}; expected a whole number from 0{last}"
-            on_fault(Fault(where, "class", message, "no such class number"))
-        if wrong_box[row]:
-            shown = " ".join(f"{value:g}" for value in boxes[row])
-            message = f"box is {shown}; expected cx cy w h in fractions of the image, 0 to 1"
-            on_fault(Fault(where, "box", message, "box not in fractions"))
-    good: np.ndarray = ~(wrong_class | wrong_box)
-    return good
+def _name_file(home: Home, names: str | os.PathLike[str] | None) -> Path | None:
+    """The file that names the classes: `names`, the data.yaml at the path, or a usual one."""
+    if names:
+        return Path(names)
+    if home.file is not None and home.file.suffix.lower() in (".yaml", ".yml"):
+        return home.file
+    usual = (home.folder / name for name in NAMES)
+    return next((path for path in usual if path.is_file()), None)
 
 
-def in_pixels(rows: np.ndarray, image: ImageRecord) -> np.ndarray:
-    """(N, 5) class, x, y, width, height in pixels from class, cx, cy, w, h in fractions."""
-    sides = rows[:, 3:5] * (image.width, image.height)
-    corners = rows[:, 1:3] * (image.width, image.height) - sides / 2
-    return np.concatenate([rows[:, :1], corners, sides], axis=1)
+def _keypoints(home: Home) -> int:
+    """How many numbers follow each box where data.yaml declares keypoints."""
+    shape = home.content.get("kpt_shape")
+    if isinstance(shape, list) and len(shape) == 2 and all(type(side) is int for side in shape):
+        return int(shape[0] * shape[1])
+    return 0
 
 
-def _images(folder: Path, on_fault: FaultHandler) -> list[ImageRecord]:
-    images: dict[str, ImageRecord] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGES:
+def _common(files: list[Labelled], base: Path) -> Path:
+    """The deepest folder that contains all images."""
+    folders = {str(file.image.parent.absolute()) for file in files}
+    return Path(os.path.commonpath(folders)) if folders else base
+
+
+def _images(
+    files: list[Labelled], above: Path, on_fault: FaultHandler
+) -> tuple[list[ImageRecord], list[Labelled]]:
+    """Each image with its size and its files; two images with one text file are a fault."""
+    owners: dict[Path, str] = {}
+    chosen = []
+    for file in files:
+        owner = owners.setdefault(file.text, file.image.name)
+        if owner == file.image.name:
+            chosen.append(file)
             continue
-        if path.stem in images:
-            message = (
-                f"same name as {images[path.stem].file_name} but for the suffix; rename one of them"
-            )
-            on_fault(Fault(path.name, "image", message, "two images of one name"))
-            continue
-        size = picture_size(path, on_fault)
-        images[path.stem] = ImageRecord(path.stem, path.name, size[1], size[0])
-    if not images:
-        message = f"contains no image ({' '.join(sorted(IMAGES))}); check the path"
-        on_fault(Fault(f"{folder.parent.name}/{folder.name}", "image", message, "no images"))
-    return list(images.values())
+        message = f"same name as {owner} but for the suffix; rename one of them"
+        on_fault(Fault(file.image.name, "image", message, "two images of one name"))
+    places = [
+        PurePosixPath(os.path.relpath(file.image, above).replace(os.sep, "/")) for file in chosen
+    ]
+    images = []
+    for file, place, identity in zip(chosen, places, image_ids(places), strict=True):
+        width, height = picture_size(file.image, on_fault)
+        images.append(ImageRecord(identity, str(place), height, width))
+    return images, chosen
 
 
 def picture_size(path: Path, on_fault: FaultHandler) -> tuple[int, int]:
@@ -171,41 +194,3 @@ def picture_size(path: Path, on_fault: FaultHandler) -> tuple[int, int]:
         message = f"the image cannot be read ({error!s:.60}); its size is needed: replace the file"
         on_fault(Fault(path.name, "image", message, "unreadable image"))
         return 0, 0
-
-
-def _check_pairs(
-    labels: Path, images: list[ImageRecord], name_file: Path | None, on_fault: FaultHandler
-) -> None:
-    stems = {image.id for image in images}
-    others = {"classes", "train", "val", "test", "valid"} | (
-        {name_file.stem} if name_file else set()
-    )
-    for path in sorted(labels.glob("*.txt")):
-        if path.stem not in stems | others:
-            message = f"no image {path.stem}.jpg or .png; its size is needed: add the image"
-            on_fault(Fault(path.name, "image", message, "text file without its image"))
-
-
-def read_names(path: Path) -> tuple[str, ...]:
-    """Class names from data.yaml (a list, or a mapping from numbers) or from a text file."""
-    if path.suffix not in (".yaml", ".yml"):
-        lines = decoded(read_bytes(path), path.name).splitlines()
-        return _unique([line.strip() for line in lines if line.strip()], path)
-    names: Any = read_yaml(path).get("names")
-    if isinstance(names, dict) and set(names) == set(range(len(names))):
-        names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list) or not names:
-        raise EvaluationError(
-            f"{path.name}: 'names' is {names!r:.60}; expected a list of class names, "
-            "or a mapping from the numbers 0, 1, ... to names"
-        )
-    return _unique([str(name) for name in names], path)
-
-
-def _unique(names: list[str], path: Path) -> tuple[str, ...]:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise EvaluationError(
-            f"{path.name}: class {twice[0]!r} is repeated; class names must be unique"
-        )
-    return tuple(names)

@@ -1,4 +1,4 @@
-"""The folders of a YOLO data set's splits: those named in data.yaml, or the usual ones."""
+"""The places of a YOLO data set's splits: those in data.yaml or obj.data, or the usual ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.errors import EvaluationError
-from eval.formats.text_files import decoded, read_bytes
+from eval.formats.text_files import decoded, first_line, read_bytes
 
 YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml")
+IMAGES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".webp", ".tif", ".tiff"),
+        *(".gif", ".avif", ".heic", ".heif", ".jp2"),
+    )
+)
+OTHER_KEYS = ("path", "names", "nc", "download", "kpt_shape", "flip_idx", "channels")
 SPLITS = ("test", "val", "valid", "train")  # by default the first that exists
 
 
@@ -32,19 +39,29 @@ class Home(NamedTuple):
         named = self.folder / _slashes(path) if isinstance(path, str) else self.folder
         return named if os.path.isdir(named) else self.folder
 
-    def entry(self, split: str) -> Any:
-        """The entry of a split in data.yaml, without the list around a single one; or None."""
-        value = self.content.get(split) if split in SPLITS else None
-        return value[0] if isinstance(value, list) and len(value) == 1 else value
+    def entries(self, split: str) -> list[Any]:
+        """What data.yaml gives for a split: folders of images, or text files that list images."""
+        value = None if split in OTHER_KEYS else self.content.get(split)
+        return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def home_of(path: str | os.PathLike[str]) -> Home:
-    """The data set at a path, which is its folder or its data.yaml."""
+    """The data set at a path, which is its folder, its data.yaml or its obj.data (darknet)."""
     place = Path(path)
-    if place.suffix in (".yaml", ".yml"):
-        return Home(place.parent, place, read_yaml(place))
-    file = next((place / name for name in YAML_FILES if (place / name).is_file()), None)
-    return Home(place, file, {} if file is None else read_yaml(file))
+    if place.is_dir():
+        files = (place / name for name in (*YAML_FILES, "obj.data"))
+        file = next((one for one in files if one.is_file()), None)
+        return Home(place, file, {} if file is None else _content(file))
+    return Home(place.parent, place, _content(place))
+
+
+def _content(path: Path) -> dict[Any, Any]:
+    """The content of data.yaml, or the lines `key = value` of darknet's obj.data."""
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_yaml(path)
+    lines = decoded(read_bytes(path), path.name).splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
@@ -61,86 +78,117 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def splits_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Those of SPLITS and trainval that data.yaml names or that have the usual folders.
+    """Those of SPLITS and trainval that data.yaml names or that have the usual places.
 
-    A split to which data.yaml gives the folder of `train` is left out.
+    A split to which data.yaml gives the places of `train` is left out.
     """
     home = home_of(path)
-    found = {name: home.entry(name) for name in ("trainval", *SPLITS)}
+    found = {name: home.entries(name) for name in ("trainval", *SPLITS)}
     same = {n for n, entry in found.items() if n != "train" and entry and entry == found["train"]}
     return tuple(n for n in found if n not in same and (found[n] or _split(home, n)))
 
 
-def find_folders(home: Home, split: str | None) -> tuple[Path, Path, str]:
-    """Folders of images and of text files, and their split, "" for the whole data set.
+def find_places(home: Home, split: str | None) -> tuple[list[Path], str]:
+    """The folders of images, or text files that list images, of a split, and its name.
+
+    The name is "" for the whole data set.
 
     Raises
     ------
     EvaluationError
-        There are no such folders; data.yaml names a list of folders or a text file; or only the
-        training split exists, although data.yaml names another one.
+        There are no such places; or only the training split exists, although data.yaml names
+        another one.
     """
     missing = ""
     for name in (split,) if split else SPLITS:
-        folders = _split(home, name)
-        if folders and missing and name == "train" and not split:
+        places = _split(home, name)
+        if places and missing and name == "train" and not split:
             raise EvaluationError(f"{missing}; correct it, or name another split: --split train")
-        if folders:
-            return *folders, name
-        if home.entry(name) and not missing:
-            entry = f"{home.entry(name)!r:.60}"
+        if places:
+            return places, name
+        if home.entries(name) and not missing:
+            entries = home.entries(name)
+            entry = f"{entries[0]!r:.60}" if len(entries) == 1 else f"{entries!r:.60}"
             missing = f"{home.file_name}: {name} is {entry}, but images and labels are not there"
     if not split:
         for folder in dict.fromkeys((home.base, home.folder)):
             if (folder / "images").is_dir() and (folder / "labels").is_dir():
-                return folder / "images", folder / "labels", ""
+                return [folder / "images"], ""
             if any(folder.glob("*.txt")):
-                return folder, folder, ""
+                return [folder], ""
+    others = [str(key) for key in home.content if home.entries(str(key)) and _split(home, str(key))]
+    remedy = f"name one of its splits with --split: {', '.join(others):.80}"
     usual = f"images/{split or 'test'} and labels/{split or 'test'}"
     raise EvaluationError(
         f"{missing or home.folder}: neither {usual}, nor {split or 'test'}/images and "
-        f"{split or 'test'}/labels{'' if split else ', nor images and labels'}; check the path"
+        f"{split or 'test'}/labels{'' if split else ', nor images and labels'}; "
+        f"{remedy if others else 'check the path'}"
     )
 
 
-def _split(home: Home, name: str) -> tuple[Path, Path] | None:
-    """Folders of images and of text files of a split; None if they do not exist."""
-    for pictures in _named(home, name):
-        labels = _labels_of(pictures)
-        if labels is not None:
-            return pictures, labels
+def _split(home: Home, name: str) -> list[Path]:
+    """The places of a split; empty if they do not exist."""
+    named = [_named(home, str(entry)) for entry in home.entries(name)]
+    places = [place for place in named if place is not None]
+    if places and len(places) < len(named):
+        entry = home.entries(name)[named.index(None)]
+        raise EvaluationError(
+            f"{home.file_name}: {name} lists {entry!r:.60}, but images and labels are not there; "
+            "correct it or leave it out"
+        )
+    if places:
+        return places
     for folder in dict.fromkeys((home.base, home.folder)):
-        for pictures, labels in (
-            (folder / "images" / name, folder / "labels" / name),
-            (folder / name / "images", folder / name / "labels"),
-        ):
-            if pictures.is_dir() and labels.is_dir():
-                return pictures, labels
+        for pictures in (folder / "images" / name, folder / name / "images", folder / name):
+            if labels_of(pictures) is not None:
+                return [pictures]
+        if _lists_images(folder / f"{name}.txt"):
+            return [folder / f"{name}.txt"]
+    return []
+
+
+def _named(home: Home, entry: str) -> Path | None:
+    """The place that data.yaml means by one entry of a split; None if it does not exist."""
+    for place in moved(_slashes(entry)):
+        path = home.base / place
+        if path.suffix.lower() == ".txt" and path.is_file():
+            return path
+        if "/" not in place and place != _slashes(entry):
+            continue  # a bare folder name that remains of a longer path may be another split's
+        for pictures in (path / "images", path):
+            if labels_of(pictures) is not None:
+                return pictures
     return None
 
 
-def _named(home: Home, name: str) -> Iterator[Path]:
-    """Folders that data.yaml may mean by the entry of a split."""
-    entry = home.entry(name)
-    if not entry:
-        return
-    if not isinstance(entry, str) or os.path.isfile(home.base / _slashes(entry)):
-        raise EvaluationError(
-            f"{home.file_name}: {name} is {entry!r:.60}; expected one folder of images (lists of "
-            "folders and text files of names are not supported)"
-        )
-    entry = _slashes(entry)
-    for place in (
-        entry,
-        entry.removeprefix("../"),
-    ):  # Roboflow writes paths that begin one folder too high
-        yield from (home.base / place, home.base / place / "images")
+def moved(entry: str) -> Iterator[str]:
+    """A path, then what remains of it without its first, its first two ... folders.
+
+    Programs write paths that begin one folder too high (Roboflow) or in a folder that is not
+    exported (darknet, CVAT), and the paths of another machine.
+    """
+    yield entry
+    parts = [part for part in entry.split("/") if part not in ("", ".")]
+    above = len([part for part in parts if part == ".."])
+    if parts[:above] == [".."] * above and above:
+        yield "/".join(parts[above:]) + "/"
+    for begin in range(above + 1, len(parts)):
+        yield "/".join(parts[begin:])
 
 
-def _labels_of(pictures: Path) -> Path | None:
+def _lists_images(path: Path) -> bool:
+    """Whether a text file begins with the name of an image."""
+    if not path.is_file():
+        return False
+    words = first_line(path).split()
+    return bool(words) and Path(words[-1].decode(errors="replace")).suffix.lower() in IMAGES
+
+
+def labels_of(pictures: Path) -> Path | None:
     """The folder of text files that belongs to a folder of images; None if either is missing.
 
-    It is the path with `labels` in place of the last `images`, or else the same folder.
+    It is the path with `labels` in place of the last `images`, else the same folder, else the
+    folder `labels` beside it.
     """
     if not os.path.isdir(pictures):
         return None
@@ -149,7 +197,10 @@ def _labels_of(pictures: Path) -> Path | None:
         labels = Path(*pictures.parts[:last], "labels", *pictures.parts[last + 1 :])
         if labels.is_dir():
             return labels
-    return pictures if any(pictures.glob("*.txt")) else None
+    if any(pictures.glob("*.txt")) or any(pictures.glob("*/*.txt")):
+        return pictures
+    beside = pictures.parent / "labels"
+    return beside if beside.is_dir() and beside != pictures else None
 
 
 def _slashes(entry: str) -> str:

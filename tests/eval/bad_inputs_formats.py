@@ -198,6 +198,16 @@ def crlf(content: bytes) -> bytes:
     return content.replace(b"\n", b"\r\n")
 
 
+def polygon(content: bytes) -> bytes:
+    """The box of the first line as the polygon of its corners."""
+    first_line, _, others = content.partition(b"\n")
+    number, cx, cy, w, h = first_line.split()
+    left, right = float(cx) - float(w) / 2, float(cx) + float(w) / 2
+    top, bottom = float(cy) - float(h) / 2, float(cy) + float(h) / 2
+    points = f" {left} {top} {right} {top} {right} {bottom} {left} {bottom}\n"
+    return number + points.encode() + others
+
+
 def enlarged(content: bytes) -> bytes:
     """Corners, the last four words of each line, ten times as far."""
     return re.sub(rb"(?m)(\d+) (\d+) (\d+) (\d+)$", rb"\g<1>0 \g<2>0 \g<3>0 \g<4>0", content)
@@ -301,21 +311,22 @@ CASES = [
          "1.txt: line 1: box is 60 60 100 100; expected cx cy w h in fractions"),
     Case("YOLO: class number without name", yolo(label=are(b"7 .5 .5 .1 .1\n")),
          "1.txt: line 1: class is 7; expected a whole number from 0 to 1"),
-    Case("YOLO: polygon in place of a box", yolo(label=are(b"0 .1 .1 .2 .1 .2 .2\n")),
-         "1.txt: line 1: 7 columns; expected 5"),
+    Case("YOLO: six columns in a label file", yolo(label=are(b"0 .1 .1 .2 .1 .2\n")),
+         "1.txt: line 1: 6 columns; expected 5"),
+    Case("YOLO: polygon in place of a box", yolo(label=polygon), RIGHT,
+         notes=("1 polygon: the box around each", NUMBERED)),
+    Case("YOLO: a line twice", yolo(label=lambda c: c + c.partition(b"\n")[0]), RIGHT,
+         notes=("left out 1 line that repeats another", NUMBERED)),
     Case("YOLO: text file without its picture", yolo(extra=are(b"0 .5 .5 .1 .1\n")),
          "3.txt: no image 3.jpg or .png"),
     Case("YOLO: picture cut short", yolo(picture=cut(20)), "1.png: the image cannot be read"),
-    Case("YOLO: data.yaml without names", yolo(names=are(b"nc: 2\n")),
+    Case("YOLO: data.yaml without names", yolo(names=are(b"val: images\n")),
          "data.yaml: 'names' is None; expected a list of class names"),
     Case("YOLO: data.yaml that is no YAML", yolo(names=are(b"names: [cat\n")), "data.yaml: not"),
-    Case("YOLO: data.yaml with a list of folders", yolo(names=are(
-         b"names: [cat, dog]\nval: [images/a, images/b]\n")),
-         "data.yaml: val is ['images/a', 'images/b']; expected one folder of images"),
+    Case("YOLO: data.yaml with a list of folders, one of which is not there", yolo(names=are(
+         b"names: [cat, dog]\nval: [images, images/b]\n")), "data.yaml: val lists 'images/b', but"),
     Case("YOLO: data.yaml with folders that are not there", yolo(names=are(
          b"path: /data\nnames: [cat, dog]\nval: images/val\n")), RIGHT, notes=(NUMBERED,)),
-    Case("YOLO: class name twice", yolo(names=are(b"names: [cat, cat]\n")),
-         "data.yaml: class 'cat' is repeated"),
     Case("YOLO: results without confidence", yolo(found=are(b"0 .5 .5 .1 .1\n")),
          "1.txt: line 1: 5 columns; expected 6"),
     Case("YOLO: results of an unknown picture", yolo(stranger=are(b"0 .5 .5 .1 .1 .9\n")),

@@ -15,7 +15,7 @@ from eval.formats.number_lines import number_table
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import read_bytes
-from eval.formats.yolo import FIELDS, checked_rows, in_pixels
+from eval.formats.yolo_lines import FIELDS, checked_rows, in_pixels
 
 
 def read_yolo_results(

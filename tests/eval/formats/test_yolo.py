@@ -131,17 +131,124 @@ def test_training_images_do_not_replace_a_missing_split(tmp_path: Path) -> None:
     assert stems(yaml, "train") == ["a"]
 
 
-@pytest.mark.parametrize("entry", ["[images/a, images/b]", "val.txt", "7"])
-def test_lists_and_text_files_of_pictures_are_refused(tmp_path: Path, entry: str) -> None:
-    write_part(tmp_path / "images" / "val", tmp_path / "labels" / "val", "a")
-    write_part(tmp_path / "images" / "train", tmp_path / "labels" / "train", "b")
-    write(tmp_path / "val.txt", "images/val/a.png\n")
+@pytest.mark.parametrize(
+    "entry", ["val.txt", "[images/one, images/two]", "[first.txt, images/two]", "lists/val.txt"]
+)
+def test_lists_of_folders_and_text_files_of_images(tmp_path: Path, entry: str) -> None:
+    for part, stem in (("one", "a"), ("two", "b"), ("train", "c")):
+        write_part(tmp_path / "images" / part, tmp_path / "labels" / part, stem)
+    write(tmp_path / "val.txt", "./images/one/a.png\nimages/two/b.png\n")
+    write(tmp_path / "first.txt", "/elsewhere/data/images/one/a.png\n")
+    write(tmp_path / "lists" / "val.txt", "images\\one\\a.png\n../images/two/b.png\n")
     text = f"names: [cat]\ntrain: images/train\nval: {entry}\n"
     yaml = write(tmp_path / "data.yaml", text)
-    with pytest.raises(EvaluationError, match="expected one folder of images") as caught:
+    dataset = read_dataset(yaml)
+    assert [image.id for image in dataset.images] == ["a", "b"]
+    assert dataset.all_truths.boxes.tolist() == [[0, 0, 10, 10]] * 2
+    assert dataset.pictures is not None
+    assert all((dataset.pictures / image.file_name).is_file() for image in dataset.images)
+    assert stems(yaml, "train") == ["c"] and splits_of(yaml) == ("val", "train")
+
+
+def test_a_list_names_what_is_missing(tmp_path: Path) -> None:
+    write_part(tmp_path / "images" / "one", tmp_path / "labels" / "one", "a")
+    yaml = write(tmp_path / "data.yaml", "names: [cat]\nval: [images/one, images/tow]\n")
+    with pytest.raises(EvaluationError, match=r"data\.yaml: val lists 'images/tow', but images"):
         read_dataset(yaml)
-    assert str(caught.value).startswith("data.yaml: val is ")
-    assert stems(yaml, "train") == ["b"] and splits_of(yaml) == ("val", "train")
+    write(tmp_path / "val.txt", "images/one/a.png\nimages/one/b.png\n")
+    write(yaml, "names: [cat]\nval: val.txt\n")
+    with pytest.raises(EvaluationError) as caught:
+        read_dataset(yaml)
+    assert str(caught.value).startswith(
+        "val.txt: line 2: no image images/one/b.png (1 of 2 are missing)"
+    )
+
+
+def test_images_and_labels_in_subfolders(tmp_path: Path) -> None:
+    write_part(tmp_path / "images" / "val" / "x", tmp_path / "labels" / "val" / "x", "a")
+    write_part(tmp_path / "images" / "val" / "y", tmp_path / "labels" / "val" / "y", "a")
+    write_part(tmp_path / "images" / "val", tmp_path / "labels" / "val", "b")
+    write(tmp_path / "images" / "val" / "._b.png", "of a Mac")
+    write(tmp_path / "data.yaml", "names: [cat]\nval: images/val\n")
+    dataset = read_dataset(tmp_path)
+    assert [image[:2] for image in dataset.images] == [
+        ("b", "b.png"), ("x/a", "x/a.png"), ("y/a", "y/a.png"),
+    ]  # fmt: skip
+    assert len(dataset.all_truths) == 3
+    write(tmp_path / "labels" / "val" / "z" / "c.txt", "0 .5 .5 1 1\n")
+    with pytest.raises(EvaluationError, match=r"c\.txt: no image c\.jpg"):
+        read_dataset(tmp_path)
+
+
+def test_results_beside_images_in_one_folder_are_no_labels(tmp_path: Path) -> None:
+    write_part(tmp_path, tmp_path, "a")
+    write(tmp_path / "run" / "b.txt", "0 .5 .5 1 1 .9\n")
+    write(tmp_path / "README.txt", "made by hand\n")
+    write(tmp_path / "classes.txt", "cat\n")
+    assert stems(tmp_path) == ["a"]
+
+
+def test_a_split_of_any_name_and_a_folder_of_any_name(tmp_path: Path) -> None:
+    write_part(tmp_path / "images" / "mini", tmp_path / "labels" / "mini", "a")
+    write_part(tmp_path / "tiny" / "imgs", tmp_path / "tiny" / "labels", "b")
+    write(tmp_path / "data.yaml", "names: [cat]\nminival: images/mini\ntinyval: tiny/imgs\n")
+    assert stems(tmp_path, "minival") == ["a"] and stems(tmp_path, "tinyval") == ["b"]
+    (tmp_path / "images").rename(tmp_path / "pictures")
+    with pytest.raises(EvaluationError, match="one of its splits with --split: tinyval"):
+        read_dataset(tmp_path)
+
+
+def test_folders_of_darknet_and_cvat(tmp_path: Path) -> None:
+    write_part(tmp_path / "obj_train_data", tmp_path / "obj_train_data", "a")
+    write(tmp_path / "obj.names", "cat\ndog\n")
+    write(tmp_path / "train.txt", "data/obj_train_data/a.png\n")
+    dataset = read_dataset(tmp_path)
+    assert [image.id for image in dataset.images] == ["a"] and len(dataset.all_truths) == 1
+    write(tmp_path / "obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n")
+    assert stems(tmp_path) == stems(tmp_path / "obj.data") == ["a"]
+    assert dataset.class_names == ("cat", "dog")
+
+
+def test_polygons_and_rotated_boxes_become_the_box_around_them(tmp_path: Path) -> None:
+    save_blank(tmp_path / "images" / "a.png", Picture("a", 100, 100, []))
+    lines = "0 .5 .1 .9 .5 .5 .9 .1 .5\n1 .2 .2 .4 .2 .3 .6\n0 .5 .5 .2 .2\n"
+    write(tmp_path / "labels" / "a.txt", lines)
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    dataset = read_dataset(tmp_path)
+    boxes = [[10, 10, 80, 80], [20, 20, 20, 40], [40, 40, 20, 20]]
+    assert dataset.all_truths.boxes == pytest.approx(np.array(boxes))
+    assert dataset.notes == ("2 polygons: the box around each one counts",)
+
+
+def test_keypoints_behind_the_box_are_passed_over(tmp_path: Path) -> None:
+    save_blank(tmp_path / "images" / "a.png", Picture("a", 100, 100, []))
+    write(tmp_path / "labels" / "a.txt", "0 .5 .5 .2 .2 .1 .1 .9 .9\n")
+    write(tmp_path / "data.yaml", "names: [cat]\nkpt_shape: [2, 2]\n")
+    assert read_dataset(tmp_path).all_truths.boxes == pytest.approx(np.array([[40, 40, 20, 20]]))
+
+
+def test_the_second_of_two_equal_lines_is_left_out(tmp_path: Path) -> None:
+    save_blank(tmp_path / "images" / "a.png", Picture("a", 10, 10, []))
+    write(tmp_path / "labels" / "a.txt", "0 .5 .5 1 1\n0 .5 .5 .5 .5\n0 .5 .5 1 1\n")
+    write(tmp_path / "classes.txt", "cat\n")
+    dataset = read_dataset(tmp_path)
+    assert dataset.all_truths.boxes.tolist() == [[0, 0, 10, 10], [2.5, 2.5, 5, 5]]
+    assert dataset.notes == ("left out 1 line that repeats another line of its file",)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("nc: 3", ("class_0", "class_1", "class_2")),
+        ("names: {'0': a, '2': c, '1': b}", ("a", "b", "c")),
+        ("names: [a, b, a]", ("a", "b", "a (2)")),
+        ("names: [1, 2, 3]", ("1", "2", "3")),
+    ],
+)
+def test_names_that_have_to_be_made(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
+    root = write_yolo(tmp_path, EXAMPLE)
+    write(root / "data.yaml", text)
+    assert read_yolo(root).class_names == names
 
 
 def test_pictures_and_text_in_one_folder(tmp_path: Path) -> None:
@@ -175,7 +282,8 @@ def test_turned_photographs_have_the_size_they_are_shown_in(tmp_path: Path) -> N
 
 FAULTS = [
     ("0 .5 .5 .5\n", "line 1: 4 columns; expected 5: class cx cy w h"),
-    ("0 .5 .5 .5 .5\n0 .1 .1 .2 .1 .2 .2\n", "line 2: 7 columns"),
+    ("0 .5 .5 .5 .5\n0 .1 .1 .2 .1 .2 .2 .3\n", "line 2: 8 columns"),
+    ("0 .1 .1 .2 .1 .2 x\n", "line 1: 7 columns"),
     ("\n0 .5 x .5 .5\n", "line 2: cy is 'x'; expected a finite number"),
     ("0 .5 .5 .5 inf\n", "line 1: h is 'inf'"),
     ("3 .5 .5 .5 .5\n", "line 1: class is 3; expected a whole number from 0 to 2"),
@@ -215,9 +323,8 @@ def test_faults_of_the_pictures(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("names: [a, b", "not YAML"),
-        ("nc: 3", "'names' is None"),
+        ("nc: three", "'names' is None"),
         ("names: {1: a, 2: b}", "mapping from the numbers 0, 1, ..."),
-        ("names: [a, b, a]", "class 'a' is repeated"),
     ],
 )
 def test_faults_of_the_names(tmp_path: Path, text: str, message: str) -> None:

@@ -108,8 +108,11 @@ def test_coco(images: list[LabelledImage]) -> None:
 
 
 def without_crowds(image: LabelledImage) -> LabelledImage:
-    """What YOLO holds of an image, under the name that its picture gets."""
-    name, kept = image.file_name.replace("/", "_"), ~image.crowd
+    """What YOLO holds of an image: no crowds, no object twice, the name that its picture gets."""
+    name, kept = image.file_name.replace("/", "_"), np.flatnonzero(~image.crowd)
+    lines = np.column_stack([image.labels, image.boxes_xyxy])[kept]
+    # Fractions with 12 digits do not tell boxes apart that differ by less; the reader drops one.
+    kept = kept[np.sort(np.unique(lines.round(9), axis=0, return_index=True)[1])]
     boxes, labels = image.boxes_xyxy[kept], image.labels[kept]
     return LabelledImage(name, image.width, image.height, boxes, labels)
 
