@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.checking.records import ABSENT, parse_json
+from eval.checking.records import parse_json
 from eval.checking.results import check_results, is_results
 from eval.checking.smells import (
     ERROR,
@@ -33,6 +33,7 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
+from eval.formats.json_files import ABSENT
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.xml_boxes import oddities
 from eval.reading import read_dataset, read_detections, reader_of, results_reader_of

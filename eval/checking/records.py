@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,32 +13,30 @@ import orjson
 
 from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
+from eval.formats.json_files import ABSENT, BAD_NUMBER, with_nan
 from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 from eval.records import one_too_small, remedy_for_id
 
-ABSENT = object()
 ID, NUMBER = "a whole number or a text", "a finite number"
 BOX = "[x, y, width, height], 4 finite numbers"
-BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
 
 
 def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
-    """The document, or ABSENT if it is no JSON; NaN and Infinity are errors but are read."""
+    """The document, or ABSENT if it is no JSON; NaN and Infinity have warnings but are read."""
     content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as fault:
         refused: Exception = fault
-    noted = len(findings)
     for match in BAD_NUMBER.finditer(content):
         line = content.count(b"\n", 0, match.start()) + 1
-        message = f"{match[0].decode()} at byte {match.start()} is not JSON; write finite numbers"
-        findings.append(Finding(ERROR, "NaN or Infinity", f"{source}: line {line}", "", message))
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as fault:
-        document, refused = ABSENT, fault
-    if len(findings) == noted or document is ABSENT:
+        message = (
+            f"{match[0].decode()} at byte {match.start()} is not JSON, and other programs may "
+            "refuse it; write a number or null"
+        )
+        findings.append(Finding(WARNING, "NaN or Infinity", f"{source}: line {line}", "", message))
+    document = with_nan(content)
+    if document is ABSENT:
         message = f"not JSON, or cut short ({refused}; {len(content)} bytes); write it again"
         if not content.strip():
             message = "the file is empty; write it again"

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from eval.checking.records import (
-    ABSENT,
     BOX,
     ID,
     NUMBER,
@@ -30,7 +29,10 @@ from eval.checking.smells import (
     score_smells,
 )
 from eval.datasets import Dataset
+from eval.formats.coco.plain_records import plain_results
+from eval.formats.json_files import ABSENT
 from eval.formats.results.coco import ids_by_name, rows_of_own_ids
+from eval.formats.results.other_ids import rows_of_other_ids
 from eval.records import systematic_mistake
 from eval.wording import amount
 
@@ -69,11 +71,19 @@ def check_results(
         message = f"expected a list of detections; got {type(document).__name__}"
         findings.append(Finding(ERROR, "no list", source, "", message))
         return
+    records.records = plain_results(records.records)
     owners = records.column("image_id", is_id, ID)
     kinds = records.column("category_id", is_id, ID)
     if dataset is not None:
         own = image_rows != dataset.image_index_by_id
         names = None if own else ids_by_name(dataset)
+        if (
+            not own
+            and ABSENT not in owners
+            and (others := rows_of_other_ids(owners, records.records, dataset))
+        ):
+            image_rows, message = others
+            findings.append(Finding(WARNING, "other image ids", source, "image_id", message))
         records.known("image_id", owners, image_rows, "the ground truth's images", names, reasons)
         findings += _unknown_categories(records, kinds, labels)
         sizes = [(image.width or np.nan, image.height or np.nan) for image in dataset.images]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from eval.checking.records import (
-    ABSENT,
     BOX,
     ID,
     NUMBER,
@@ -33,6 +32,9 @@ from eval.checking.smells import (
     name_smells,
     unused_classes,
 )
+from eval.formats.coco.plain_records import plain_truth
+from eval.formats.coco_json import note_on_unlisted
+from eval.formats.json_files import ABSENT
 from eval.wording import amount
 
 IMAGE_FOLDERS = (".", "images", "JPEGImages")  # relative to the file
@@ -41,6 +43,7 @@ IMAGE_FOLDERS = (".", "images", "JPEGImages")  # relative to the file
 def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     """Add findings on ground truth in COCO JSON."""
     source = path.name
+    document = plain_truth(document)
     lists = [list_of(document, name, source, findings) for name in ("images", "categories")]
     images, categories = lists
     annotations = list_of(document, "annotations", source, findings)
@@ -57,7 +60,12 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     owners = annotations.column("image_id", is_id, ID)
     annotations.known("image_id", owners, image_rows, "'images'")
     kinds = annotations.column("category_id", is_id, ID)
-    annotations.known("category_id", kinds, labels, "'categories'")
+    note = note_on_unlisted(kinds, labels, f"{source}: annotations")
+    if note and ABSENT not in kinds:
+        findings.append(Finding(WARNING, "annotations: unknown category_id", source, "", note))
+        annotations.sound -= {row for row, kind in enumerate(kinds) if kind not in labels}
+    else:
+        annotations.known("category_id", kinds, labels, "'categories'")
     shapes = annotations.column("bbox", is_proper_box, f"{BOX}, without a negative side")
     annotations.column("area", is_number, NUMBER, default=None)
     for flag in ("iscrowd", "difficult", "ignore"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
+from eval.formats.coco.plain_records import plain_truth
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
@@ -20,18 +23,22 @@ from eval.records import (
     integers,
     numbers,
     record_list,
+    systematic_mistake,
     texts,
     unique_positions,
 )
+from eval.wording import amount
 
 
 def read_coco(path: str | os.PathLike[str]) -> Dataset:
     """Read ground truth from COCO JSON.
 
-    Required are id, file_name, height and width of every image, id and name of every category,
-    and image_id, category_id and bbox `[x, y, width, height]` of every annotation. `area` defaults
+    Required are the ids of images and categories, and image_id, category_id and bbox
+    `[x, y, width, height]` (or a segmentation) of every annotation. Images and categories without
+    names are called by their ids; a side without a value is 0, which means unknown. `area` defaults
     to width * height; `iscrowd`, `difficult` and `ignore` default to 0; annotation ids are
-    optional. Ids may be whole numbers or texts. Classes keep the file's order and ids.
+    optional. Ids may be whole numbers or texts. Classes keep the file's order and ids. Annotations
+    of unlisted categories are left out, with a note, as pycocotools leaves them out.
 
     Raises
     ------
@@ -53,15 +60,45 @@ def coco_dataset(document: Any, source: str) -> Dataset:
     EvaluationError
         The message names `source`, record and field.
     """
+    document = plain_truth(document)
     tables = _tables(document, source)
     annotations = record_list(document, "annotations", source)
     where = f"{source}: annotations"
     image_ids = identities(annotations, "image_id", where)
     image_of = index_of(image_ids, tables.image_rows, where, "image_id")
     category_ids = identities(annotations, "category_id", where)
-    labels = index_of(category_ids, tables.label_rows, where, "category_id")
-    truths = _truths(annotations, labels, where)
-    return tables.dataset(truths, image_of, source)
+    note = note_on_unlisted(category_ids, tables.label_rows, where)
+    rows = dict.fromkeys(category_ids, -1) | tables.label_rows if note else tables.label_rows
+    labels = index_of(category_ids, rows, where, "category_id")
+    dataset = tables.dataset(_truths(annotations, labels, where), image_of, source)
+    return _without_unlisted(dataset, note) if note else dataset
+
+
+def note_on_unlisted(
+    category_ids: Sequence[Any], label_rows: dict[Identity, int], where: str
+) -> str:
+    """The note on annotations of unlisted categories that are left out; "" if none are.
+
+    They are refused instead if no category is known, or if all ids seem to be wrong in one way.
+    """
+    ids = [identity for identity in category_ids if isinstance(identity, (int, str))]
+    unknown = [position for position, i in enumerate(ids) if i not in label_rows]
+    mistaken = any(systematic_mistake(ids[position], label_rows, ids) for position in unknown)
+    if not unknown or mistaken or len(unknown) == len(ids):
+        return ""
+    first = unknown[0]
+    return (
+        f"left out {amount(len(unknown), 'annotation')} of categories that are not listed in "
+        f"'categories' (first: {where}[{first}], category_id {ids[first]!r:.60})"
+    )
+
+
+def _without_unlisted(dataset: Dataset, note: str) -> Dataset:
+    kept = dataset.all_truths.labels >= 0
+    counts = np.bincount(dataset.truth_images[kept], minlength=len(dataset))
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    truths = dataset.all_truths[kept]
+    return replace(dataset, all_truths=truths, starts=starts, notes=(*dataset.notes, note))
 
 
 class _Tables(NamedTuple):
@@ -99,7 +136,7 @@ def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:
         return None
     if top is None or not {"images", "categories", "annotations"} <= top.places.keys():
         return None
-    tables = _tables(top.values, source)
+    tables = _tables(plain_truth(top.values), source)
     begin = top.places["annotations"]
     columns = json_columns.read_annotations(top.text, begin, tables.image_rows, tables.label_rows)
     if columns is None or (len(columns.labels) and columns.labels.min() < 0):

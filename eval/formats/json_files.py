@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from typing import Any
 
 from eval.errors import EvaluationError
 from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 
+BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
+HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+ABSENT = object()  # in place of a document that is no JSON
+
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parse one JSON file, which may be compressed (.gz) or begin with a byte order mark.
+
+    NaN and Infinity, which Python programs write although they are not JSON, are read as floats.
 
     Raises
     ------
@@ -27,18 +35,41 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
+        document = with_nan(content)
+        if document is not ABSENT:
+            return document
         raise EvaluationError(
             f"{os.fspath(path)}: not JSON, or cut short ({error}; the file has {len(content)} "
             f"bytes); {_json_remedy(content, str(error))}"
         ) from None
 
 
+def with_nan(content: bytes) -> Any:
+    """The document of a file that contains NaN or Infinity; ABSENT if that is not its only fault.
+
+    Half of a surrogate pair is refused, as by orjson, because it cannot be printed.
+    """
+    if not BAD_NUMBER.search(content) or HALF_PAIR.search(content):
+        return ABSENT
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return ABSENT
+
+
 def _json_remedy(content: bytes, error: str) -> str:
     """The remedy for a file that the parser rejects with `error`."""
     if b"\0" in content[:4]:
         return "it seems to be UTF-16: save the file as UTF-8"
-    if b"NaN" in content or b"Infinity" in content:
-        return "it contains NaN or Infinity, which are not JSON: write finite numbers"
+    try:
+        content.decode()
+    except UnicodeDecodeError as fault:
+        line = content.count(b"\n", 0, fault.start) + 1
+        around = content[max(fault.start - 12, 0) : fault.end + 12].decode("utf-8", "replace")
+        return (
+            f"line {line} is not UTF-8 ({around!r}), as if it had the encoding of Windows: save "
+            "the file as UTF-8"
+        )
     if content.startswith(b"{") and "after document" in error:
         return "it seems to be JSON Lines (one object per line): write one list of objects"
     return "write it again"

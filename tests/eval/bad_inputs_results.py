@@ -95,9 +95,13 @@ CASES = [
     Case("empty list", results_are([]), NOTHING, notes=("there are no detections",),
          pycocotools=f"{STOPS} (IndexError)"),
     Case("score NaN", results_are(RAW.replace(b"0.8", b"NaN")),
-         "results.json: not JSON, or cut short", pycocotools="silently wrong, 0.832: ranked last"),
+         "results.json: record[1]: 'score' is nan; expected a finite number",
+         pycocotools="silently wrong, 0.832: ranked last"),
+    Case("NaN in a field that nobody reads", every_record(remark=float("nan")), RIGHT,
+         pycocotools="0.777"),
     Case("score Infinity", results_are(RAW.replace(b"0.8", b"Infinity")),
-         "it contains NaN or Infinity", pycocotools="silently wrong, 0.721: ranked first"),
+         "results.json: record[1]: 'score' is inf; expected a finite number",
+         pycocotools="silently wrong, 0.721: ranked first"),
     Case("score 1e999", results_are(RAW.replace(b"0.8", b"1e999")), "results.json: "),
     Case("score a text", record(1, score="0.8"),
          "results.json: record[1]: 'score' is '0.8'; expected a finite number",
@@ -120,7 +124,8 @@ CASES = [
     Case("scores of 400 digits and 1e-400", results_are(
          RAW.replace(b"0.9", b"0." + b"9" * 400).replace(b"0.6", b"1e-400")), RIGHT),
     Case("NaN in bbox", results_are(RAW.replace(b"[0, 0,", b"[NaN, 0,")),
-         "it contains NaN or Infinity", pycocotools="0.777: counted as false, without a message"),
+         "'bbox' is [nan, 0, 50, 50]; expected 4 finite numbers",
+         pycocotools="0.777: counted as false, without a message"),
     Case("1e999 in bbox", results_are(RAW.replace(b"[0, 0,", b"[0, 1e999,")), "results.json: "),
     Case("bbox of 1e308 pixels on the false one", record(1, bbox=[1e308, 1e308, 1e308, 1e308]),
          {**RIGHT, "coco": FALSE_LAST["coco"]}, coco_notes=(BEYOND,),
@@ -149,15 +154,15 @@ CASES = [
          pycocotools="0.000, without a message"),
     Case('image ids "1" against 1', results_with(lambda r: [one.update(image_id=str(
          one["image_id"])) for one in r]),
-         "record[0]: image_id '1' is not listed in 'images' of the ground truth; the ground truth "
-         "has it as a number", pycocotools=STOPS),
+         RIGHT, notes=("were read as text where one of both has numbers: '1' is the image 1.jpg",),
+         pycocotools=STOPS),
     Case('image ids 1 against "1"', both_with(
          lambda t: [one.update(id=str(one["id"])) for one in t["images"]]
          + [one.update(image_id=str(one["image_id"])) for one in t["annotations"]], lambda r: None),
-         "record[0]: image_id 1 is not listed in 'images' of the ground truth; the ground truth "
-         "has it as text"),
-    Case("image ids 1.0", record(0, image_id=1.0),
-         "record[0]: 'image_id' is 1.0; expected a whole number or a text"),
+         RIGHT, notes=("were read as text where one of both has numbers: 1 is the image 1.jpg",)),
+    Case("image ids 1.0", record(0, image_id=1.0), RIGHT, pycocotools="0.777"),
+    Case("category ids 1.0", results_with(lambda r: [one.update(category_id=float(
+         one["category_id"])) for one in r]), RIGHT, pycocotools="0.777"),
     Case('image id "--1"', record(0, image_id="--1"), "record[0]: image_id '--1' is not listed"),
     Case("image id of 5,000 digits", record(0, image_id="1" * 5000), "record[0]: image_id '1111"),
     Case("image id 2^64", record(0, image_id=2**64), "record[0]: 'image_id' is 1.844674"),
@@ -168,10 +173,26 @@ CASES = [
          "image is 1"),
     Case("image id a file's name with its folder", record(0, image_id="val/1.jpg"),
          "this is a file name; the id of that image is 1"),
+    Case("image ids the names of files without suffix", both_with(
+         lambda t: [one.update(file_name=f"frame_{one['id']}.jpg") for one in t["images"]],
+         lambda r: [one.update(image_id=f"frame_{one['image_id']}") for one in r]), RIGHT,
+         notes=("were read as names of files: 'frame_1' is the image frame_1.jpg",),
+         pycocotools=STOPS),
+    Case("image ids the numbers in names of files", both_with(
+         lambda t: [one.update(file_name=f"{one['id'] + 6:06}.jpg") for one in t["images"]],
+         lambda r: [one.update(image_id=one["image_id"] + 6) for one in r]), RIGHT,
+         notes=("were read as the numbers in names of files: 7 is the image 000007.jpg",),
+         pycocotools=STOPS),
+    Case("file_name of the record in place of a known id", results_with(lambda r: [one.update(
+         image_id=one["image_id"] + 40, file_name=f"{one['image_id']}.jpg") for one in r]), RIGHT,
+         notes=("were read by the field file_name: 41 is the image 1.jpg",), pycocotools=STOPS),
+    Case("file_name of a record contradicts its image_id", results_with(lambda r: [one.update(
+         file_name=f"{3 - one['image_id']}.jpg") for one in r]), RIGHT,
+         notes=("file_name contradicts image_id in 4 of 4 detections",), pycocotools="0.777"),
     Case("image ids 1 against '000001'", both_with(
          lambda t: [one.update(id=f"{one['id']:06}") for one in t["images"]]
          + [one.update(image_id=f"{one['image_id']:06}") for one in t["annotations"]],
-         lambda r: None), "its ids look like '000001'"),
+         lambda r: None), RIGHT, notes=("were read as the numbers in names of files",)),
     Case("image ids counted from 0", results_with(lambda r: [one.update(
          image_id=one["image_id"] - 1) for one in r]), "are they counted from 0?"),
     Case("category ids counted from 0", results_with(lambda r: [one.update(

@@ -98,7 +98,7 @@ def test_a_dictionary_gives_what_its_file_gives(tmp_path: Path, dataset: Dataset
 
 
 FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
-    (("annotations", 1, "category_id"), 4, "annotations[1]: category_id 4 is not listed"),
+    (("annotations", 1, "category_id"), "3", "annotations[1]: category_id '3' is not listed"),
     (("annotations", 2, "image_id"), 11, "annotations[2]: image_id 11 is not listed"),
     (
         ("annotations", 2, "image_id"),
@@ -109,14 +109,14 @@ FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("annotations", 0, "bbox"), [1, 2, 3, "4"], "4 finite numbers"),
     (("annotations", 0, "bbox"), [1, 2, -3, 4], "without a negative side"),
     (("annotations", 0, "bbox"), None, "annotations[0]: 'bbox' is None"),
-    (("annotations", 3, "area"), None, "annotations[3]: 'area' is None"),
+    (("annotations", 3, "area"), "9", "annotations[3]: 'area' is '9'"),
     (("annotations", 3, "iscrowd"), 2, "annotations[3]: 'iscrowd' is 2"),
     (("annotations", 3), "text", "annotations[3] is 'text'"),
     (("images", 1, "id"), 30, "images[1]: id 30 is already used by images[0]"),
-    (("images", 1, "file_name"), 7, "images[1]: 'file_name' is 7"),
+    (("images", 1, "file_name"), [], "images[1]: 'file_name' is []"),
     (("images", 2, "height"), 8.5, "images[2]: 'height' is 8.5"),
     (("categories", 1, "id"), 18, "categories[1]: id 18"),
-    (("categories", 1, "name"), "dog", "categories[1]: name 'dog'"),
+    (("categories", 1, "name"), False, "categories[1]: 'name' is False"),
     (("images",), {}, "no list 'images'"),
 ]
 
@@ -141,10 +141,7 @@ def test_faults_name_file_record_and_field(
     ("table", "field"),
     [
         ("images", "id"),
-        ("images", "file_name"),
-        ("images", "width"),
         ("categories", "id"),
-        ("categories", "name"),
         ("annotations", "image_id"),
         ("annotations", "category_id"),
         ("annotations", "bbox"),
@@ -158,6 +155,22 @@ def test_missing_fields_are_named(tmp_path: Path, table: str, field: str) -> Non
     del document[table]
     with pytest.raises(EvaluationError, match=f"no list '{table}'"):
         read_dataset(written(tmp_path, document))
+
+
+def test_what_nobody_needs_may_be_missing(tmp_path: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    document["images"] = [{"id": 30}, {"id": 10, "height": None}, {"id": 20.0, "width": "90"}]
+    document["categories"] = [{"id": 18, "name": "dog"}, {"id": 3.0, "name": "dog"}, {"id": 5}]
+    document["annotations"].append({"image_id": 10, "category_id": 6, "bbox": [9, 9, 9, 9]})
+    dataset = read_dataset(written(tmp_path, document))
+    assert dataset.images == ((30, "30", 0, 0), (10, "10", 0, 0), (20, "20", 0, 90))
+    assert dataset.class_names == ("dog (18)", "dog (3)", "5")
+    assert dataset.category_ids == (18, 3, 5)
+    assert dataset.all_truths.labels.tolist() == [0, 1, 0, 1]
+    assert dataset.notes == (
+        "left out 1 annotation of categories that are not listed in 'categories' (first: "
+        "truth.json: annotations[4], category_id 6)",
+    )
 
 
 def test_files_that_are_no_json(tmp_path: Path) -> None:

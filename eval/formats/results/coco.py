@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,9 +15,11 @@ import numpy as np
 from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
+from eval.formats.coco.plain_records import plain_results
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
+from eval.formats.results.other_ids import contradictions, rows_of_other_ids
 from eval.formats.results.tables import LEFT_OUT
 from eval.records import (
     Record,
@@ -30,6 +33,8 @@ from eval.records import (
     unique_positions,
 )
 from eval.wording import amount
+
+SAMPLE = 1 << 16  # bytes in which the names of files are compared with the ids
 
 
 def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable:
@@ -55,17 +60,21 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
         label_rows = _labels_by_name(document, dataset, source)
         where, records = f"{source}: annotations", _annotations(document, source)
     elif isinstance(document, (list, tuple)):
-        where, records = f"{source}: record", list(document)
+        where, records = f"{source}: record", plain_results(list(document))
         check_objects(records, where)
     else:
         raise EvaluationError(
             f"{source}: expected a list of detections, or an object with 'annotations'; got "
             f"{type(document).__name__}"
         )
-    names = ids_by_name(dataset) if image_rows is dataset.image_index_by_id else None
+    own_ids = image_rows is not dataset.image_index_by_id
+    names = None if own_ids else ids_by_name(dataset)
     image_ids = identities(records, "image_id", where)
+    others = None if own_ids else rows_of_other_ids(image_ids, records, dataset)
+    image_rows, found = others or (image_rows, "")
     images = index_of(image_ids, image_rows, where, "image_id", names, reasons)
     category_ids = identities(records, "category_id", where)
+    found = found or contradictions(images.tolist(), records, dataset)
     labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
     boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
     hint = ""
@@ -73,7 +82,8 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
         first = category_ids[int(np.argmin(labels))]
         mistake = systematic_mistake(first, label_rows, category_ids)
         hint = f"; {mistake}" if mistake else ""
-    return _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
+    table = _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
+    return replace(table, notes=(found, *table.notes)) if found else table
 
 
 def from_array(rows: np.ndarray, dataset: Dataset, source: str) -> DetectionTable:
@@ -121,7 +131,7 @@ def _annotations(document: Record, source: str) -> list[Record]:
             f"{source}: no list 'annotations'; expected a list, or an object with 'annotations'; "
             f"it has: {', '.join(map(str, document)) or 'nothing':.80}"
         )
-    records = record_list(document, "annotations", source)
+    records: list[Record] = plain_results(record_list(document, "annotations", source))
     is_whole = bool(records) and {"images", "categories"} <= document.keys()
     if is_whole and not any("score" in record for record in records):
         raise EvaluationError(
@@ -150,9 +160,31 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
             )
     except OSError:
         return None
-    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
+    if columns is None or _contradicts_itself(path, dataset):
+        return None
+    if len(columns.labels) and columns.labels.min() < 0:
         return None  # from_document describes unknown categories better
     return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+
+
+def _contradicts_itself(path: str | os.PathLike[str], dataset: Dataset) -> bool:
+    """Whether one of the first records has the file_name of another image; from_document says so.
+
+    Ids that are wrong in this way are wrong throughout, and the compiled reader passes over names.
+    """
+    import orjson
+
+    with open(path, "rb") as file:
+        head = file.read(SAMPLE)
+    if b'"file_name"' not in head or head.lstrip()[:1] != b"[":
+        return False
+    end = head.rfind(b"}", 0, head.rfind(b"}")) if len(head) == SAMPLE else head.rfind(b"}")
+    try:
+        records = orjson.loads(head[: end + 1] + b"]")
+    except orjson.JSONDecodeError:
+        return True
+    rows = [dataset.image_index_by_id.get(record.get("image_id"), -1) for record in records]
+    return bool(contradictions(rows, records, dataset))
 
 
 def _table(

@@ -43,7 +43,7 @@ def rows_by_name(
     EvaluationError
         Equally many names fit either way, they mean different images, and nothing is declared.
     """
-    by_file = _rows_by_file_name(dataset)
+    by_file = names_of_files(dataset)
     by_id = every_id = _rows(str(image.id) for image in dataset.images)
     if declared == FILE_NAMES:
         texts = {image.id for image in dataset.images if isinstance(image.id, str)}
@@ -73,7 +73,7 @@ def _called(dataset: Dataset, row: int) -> str:
     return f"{dataset.images[row].file_name:.60}" if row >= 0 else "several images"
 
 
-def _rows_by_file_name(dataset: Dataset) -> dict[str, int]:
+def names_of_files(dataset: Dataset) -> dict[str, int]:
     """Image index by file name: with folders, else without, else also without suffix."""
     paths = [PurePosixPath(image.file_name.replace("\\", "/")) for image in dataset.images]
     whole = _rows(image.file_name for image in dataset.images)

@@ -45,22 +45,26 @@ TRUTH_FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("images", 0, "id"), None, "images[0]: 'id' is None"),
     (("images", 0, "id"), True, "images[0]: 'id' is True"),
     (("images", 1, "id"), 7, "images[1]: id 7 is already used by images[0]"),
-    (("images", 1, "file_name"), 3, "images[1]: 'file_name' is 3; expected text"),
+    (("images", 1, "file_name"), [], "images[1]: 'file_name' is []; expected text"),
     (("images", 1, "width"), 60.5, "images[1]: 'width' is 60.5; expected a whole number"),
     (("images", 1), "b.jpg", "images[1]: is 'b.jpg'; expected an object"),
     (("images",), ABSENT, "truth.json: no list 'images' at the top level"),
     (("categories",), {}, "truth.json: no list 'categories' at the top level"),
     (("categories", 1, "id"), 1, "categories[1]: id 1 is already used by categories[0]"),
-    (("categories", 1, "name"), "cat", "categories[1]: name 'cat' is already used by"),
+    (("categories", 1, "name"), True, "categories[1]: 'name' is True; expected text"),
     (("annotations", 1, "image_id"), "7", "annotations[1]: image_id '7' is not listed in 'images'"),
-    (("annotations", 1, "category_id"), 2, "annotations[1]: category_id 2 is not listed in 'cat"),
+    (
+        ("annotations", 1, "category_id"),
+        "1",
+        "annotations[1]: category_id '1' is not listed in 'cat",
+    ),
     (("annotations", 2, "category_id"), None, "annotations[2]: 'category_id' is None"),
     (("annotations", 0, "bbox"), [1, 2, 3], "annotations[0]: 'bbox' is [1, 2, 3]; expected [x, y"),
     (("annotations", 0, "bbox"), [1, 2, 3, 4, 5], "annotations[0]: 'bbox' is [1, 2, 3, 4, 5]"),
     (("annotations", 0, "bbox"), [1, 2, 3, "4"], "annotations[0]: 'bbox' is [1, 2, 3, '4']"),
     (("annotations", 0, "bbox"), [1, 2, -3, 4], "annotations[0]: 'bbox' is [1, 2, -3, 4]"),
     (("annotations", 0, "bbox"), ABSENT, "annotations[0]: no 'bbox'"),
-    (("annotations", 0, "area"), None, "annotations[0]: 'area' is None; expected a finite number"),
+    (("annotations", 0, "area"), "9", "annotations[0]: 'area' is '9'; expected a finite number"),
     (("annotations", 0, "iscrowd"), 2, "annotations[0]: 'iscrowd' is 2; expected 0 or 1"),
     (("annotations", 0, "ignore"), "no", "annotations[0]: 'ignore' is 'no'; expected 0 or 1"),
     (("annotations", 2), None, "annotations[2]: is None; expected an object"),
@@ -141,8 +145,14 @@ def test_other_objects_than_results(tmp_path: Path) -> None:
 
 def test_nan_and_infinity_are_reported_with_their_place(tmp_path: Path) -> None:
     text = json.dumps(changed(RESULTS, ((0, "bbox"), [1, float("nan"), 3, 4])), indent=0)
-    found = errors(check_results(tmp_path, text.replace("0.25", "-Infinity")))
-    assert any("results.json: line 7: NaN at byte" in line for line in found)
+    findings = check_results(tmp_path, text.replace("0.25", "-Infinity"))
+    found = errors(findings)
+    assert any(
+        finding.severity == "warning"
+        and finding.where == "results.json: line 7"
+        and "NaN at byte" in finding.message
+        for finding in findings
+    )
     assert any("record[0]: 'bbox' is [1, nan, 3, 4]" in line for line in found)
     assert any("record[1]: 'score' is -inf" in line for line in found)
     for text in (json.dumps(RESULTS)[:-9], "hello", "[1, 2"):

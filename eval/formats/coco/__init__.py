@@ -1,0 +1,1 @@
+"""Records of COCO JSON: what other programs write, in one form."""
