@@ -61,7 +61,12 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
     return reader(path, **options)
 
 
-def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionTable:
+def read_detections(
+    detections: DetectionSource,
+    dataset: Dataset,
+    *,
+    names: str | os.PathLike[str] | None = None,
+) -> DetectionTable:
     """Read detections and assign each one to an image and a class of the data set.
 
     Parameters
@@ -76,6 +81,10 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         The ground truth. If the results have lists "images" and "categories" of their own, their
         ids are translated by file name and by class name; otherwise results use the ids of the
         ground truth.
+    names
+        data.yaml, or a text file with one class per line: what the class numbers of YOLO results
+        mean. Default: classes.txt or data.yaml beside the results, or else the classes of the
+        ground truth in their order.
 
     Returns
     -------
@@ -93,14 +102,23 @@ def read_detections(detections: DetectionSource, dataset: Dataset) -> DetectionT
         raise EvaluationError(
             f"ground truth: expected a data set from read_dataset; got {type(dataset).__name__}"
         )
+    if names is not None and not isinstance(detections, (str, os.PathLike)):
+        raise EvaluationError("names apply to the class numbers of YOLO results; leave them out")
     if isinstance(detections, DetectionTable):
         return checked_table(detections, dataset)
     if isinstance(detections, np.ndarray):
         return from_array(detections, dataset, "detections")
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections")
-    reader = results_reader_of(detections) or read_coco_results
-    return reader(detections, dataset)
+    reader: Callable[..., DetectionTable] = results_reader_of(detections) or read_coco_results
+    if names is None:
+        return reader(detections, dataset)
+    if "names" not in inspect.signature(reader).parameters:
+        raise EvaluationError(
+            f"{os.fspath(detections)}: the format names its classes or uses the ids of the ground "
+            "truth; names apply to YOLO results: leave them out"
+        )
+    return reader(detections, dataset, names=names)
 
 
 def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
@@ -170,7 +188,7 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
     if comp4_files(path):
         return read_comp4
     if place.is_dir():
-        if any(_first(place, "*.txt", "labels/*.txt")):
+        if any(_first(place, "*.txt", "labels/*.txt", "*/*.txt")):
             return read_yolo_results
         if (place / "detections.json").is_file():
             raise EvaluationError(f"{place}: a folder; name the file detections.json in it")

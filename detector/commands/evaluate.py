@@ -53,6 +53,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "folder of YOLO text; given twice, the second is compared with the first",
     )  # fmt: skip
     add(
+        "--names", type=existing, metavar="FILE",
+        help="what the class numbers of YOLO results mean: data.yaml, or a text file with one name "
+        "per line (default: classes.txt beside them, or the order of the ground truth)",
+    )  # fmt: skip
+    add(
         "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
         help="rules of the evaluation (default: voc)",
     )  # fmt: skip
@@ -91,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
     } | {"set": arguments.settings}
     _check_options(arguments.detections or (), detector_options, arguments.save)
     if not arguments.detections:
+        if arguments.names:
+            raise UsageError("--names: applies to YOLO results; give them with --detections")
         require("detect", "detect evaluate without --detections")
     check_device(arguments.device)
     data = arguments.data
@@ -102,8 +109,9 @@ def run(arguments: argparse.Namespace) -> int:
         labels = labels_of(arguments.classes, whole.class_names)
         part = part.with_classes([whole.class_names[label] for label in labels])
     task = Task(
-        whole, part, arguments.protocol, arguments.official, arguments.save, arguments.report
-    )
+        whole, part, arguments.protocol, arguments.official, arguments.save, arguments.report,
+        arguments.names,
+    )  # fmt: skip
     if arguments.detections:
         return _evaluate_files(task, arguments.detections, data, arguments.images)
 
@@ -181,13 +189,14 @@ class Task:
     official: bool
     save: Path | None  # of COCO results
     page: Path | None  # folder of the report
+    names: Path | None = None  # what the class numbers of YOLO results mean
 
     def score(self, source: Path) -> Scored:
         """Detections of the whole data set, evaluated on its part."""
         from detector.evaluation.outputs import Scored
         from eval import evaluate, read_detections
 
-        table = read_detections(source, self.whole)
+        table = read_detections(source, self.whole, names=self.names)
         if self.part is not self.whole:
             table = table.restrict(self.whole, self.part)
         return Scored(evaluate(table, self.part, self.protocol, official=self.official), table)

@@ -35,15 +35,15 @@ def number_table(
     source: str,
     on_fault: FaultHandler,
     *,
-    named: bool = False,
+    word: str = "",
     reshape: Callable[[list[bytes]], list[float] | None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
     """Read lines with one finite number for each of `fields`; empty lines are skipped.
 
     Parameters
     ----------
-    named
-        Whether each line begins with a word, which is not listed in `fields`.
+    word
+        What each line begins with before the numbers of `fields`; "" if it begins with a number.
     reshape
         Called with the words of each line that has another number of columns; it returns the
         numbers for `fields`, or None if the line is faulty.
@@ -54,8 +54,9 @@ def number_table(
     Returns
     -------
     table, lines, names
-        (N, len(fields)) float64, (N,) int64 line numbers, and N words if `named`.
+        (N, len(fields)) float64, (N,) int64 line numbers, and the N words, if there are any.
     """
+    named = bool(word)
     text = np.frombuffer(content + bytes(NULS), np.uint8)
     capacity = content.count(b"\n") + 1
     table = np.empty((capacity, len(fields)))
@@ -71,7 +72,7 @@ def number_table(
         words = content[at:end].split()
         values = reshape(words) if reshape and len(words) != len(fields) + named else None
         if values is None:
-            values = _odd_line(words, fields, f"{source}: line {line}", on_fault, named)
+            values = _odd_line(words, fields, f"{source}: line {line}", on_fault, word)
         if values is not None:
             table[row], lines[row] = values, line
             if named:
@@ -84,11 +85,12 @@ def number_table(
 
 
 def _odd_line(
-    words: list[bytes], fields: tuple[str, ...], where: str, on_fault: FaultHandler, named: bool
+    words: list[bytes], fields: tuple[str, ...], where: str, on_fault: FaultHandler, word: str
 ) -> list[float] | None:
     """The numbers of a line that compiled code cannot read; None if the line is faulty."""
+    named = bool(word)
     if len(words) != len(fields) + named:
-        expected = " ".join(("image", *fields) if named else fields)
+        expected = " ".join((word, *fields) if named else fields)
         message = f"{len(words)} columns; expected {len(fields) + named}: {expected}"
         on_fault(Fault(where, "columns", message, "wrong number of columns"))
         return None

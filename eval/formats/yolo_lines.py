@@ -35,13 +35,13 @@ def read_objects(
         if len(values) < 7 or len(values) % 2 == 0:
             return None
         polygons += 1
-        return [values[0], *_around(values[1::2], values[2::2])]
+        return [values[0], *box_around(values[1::2], values[2::2])]
 
     table, lines, _ = number_table(content, FIELDS, source, on_fault, reshape=reshape)
     return table, lines, polygons
 
 
-def _around(x: list[float], y: list[float]) -> tuple[float, float, float, float]:
+def box_around(x: list[float], y: list[float]) -> tuple[float, float, float, float]:
     """Centre and sides of the box around points."""
     low, high = (min(x), min(y)), (max(x), max(y))
     return (

@@ -59,7 +59,7 @@ def read_comp4(
     _check_classes(files, [name for name, _ in classes], Path(path).name)
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
-        table, numbers, names = number_table(content, FIELDS, file.name, on_fault, named=True)
+        table, numbers, names = number_table(content, FIELDS, file.name, on_fault, word="image")
         tables.append(table)
         words.append(decoded(b"\n".join(names), file.name).split("\n") if names else [])
         labels.append(np.full(len(table), label))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -11,21 +12,39 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.number_lines import number_table
+from eval.formats.number_lines import number_of, number_table
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
-from eval.formats.results.tables import ResultRows, make_table
-from eval.formats.text_files import read_bytes
-from eval.formats.yolo_lines import FIELDS, checked_rows, in_pixels
+from eval.formats.results.line_layouts import YOLO, corners, layout_of
+from eval.formats.results.tables import ResultRows, listed, make_table
+from eval.formats.text_files import decoded, read_bytes
+from eval.formats.yolo_lines import box_around, checked_rows
+from eval.formats.yolo_names import read_names
+
+FIELDS = ("cx", "cy", "w", "h", "confidence")
+NAMES = ("classes.txt", "labels/classes.txt", "data.yaml")
 
 
 def read_yolo_results(
-    path: str | os.PathLike[str], dataset: Dataset, *, on_fault: FaultHandler = refuse
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    *,
+    names: str | os.PathLike[str] | None = None,
+    on_fault: FaultHandler = refuse,
 ) -> DetectionTable:
     """Read a folder (or its subfolder labels) of files IMAGE.txt: `class cx cy w h confidence`.
 
-    The class is the position of a class in the ground truth, from 0. Boxes are fractions of the
-    image, whose size is in the ground truth. IMAGE is the file name of the image without its
-    suffix, or an id that is text; numbers are not read as ids.
+    The class is a name, or a number: the position in `names`, or else in the classes of the ground
+    truth, from 0. Boxes are fractions of the image, whose size is in the ground truth. Lines with
+    the confidence second, or with pixels (`class confidence left top right bottom` and the like),
+    are recognised by the objects that they find; a note says so. A polygon becomes the box around
+    it. IMAGE is the file name of the image without its suffix, or an id that is text; numbers are
+    not read as ids.
+
+    Parameters
+    ----------
+    names
+        data.yaml, or a text file with one class per line. Default: classes.txt or data.yaml in the
+        folder, if there is one.
 
     Raises
     ------
@@ -34,42 +53,120 @@ def read_yolo_results(
         number of columns, a word that is no number, or a box that is not in fractions. Also if no
         class is known.
     """
-    folder = Path(path) / "labels" if (Path(path) / "labels").is_dir() else Path(path)
-    files = sorted(folder.glob("*.txt"))
+    root = Path(path)
+    folder = root / "labels" if (root / "labels").is_dir() else root
+    name_file = Path(names) if names else _first_file(root)
+    files = _text_files(folder, name_file, dataset)
     if not files:
         raise EvaluationError(f"{os.fspath(path)}: contains no text file; expected one per image")
-    stems = [file.stem for file in files]
     rows, notes = rows_by_name(
-        dataset, stems, Path(path).name, FILE_NAMES, "YOLO names files after images"
+        dataset, files.values(), root.name, FILE_NAMES, "YOLO names files after images"
     )
-    tables, images, wheres = [np.empty((0, 6))], [np.empty(0, np.int64)], []
-    for file in files:
-        table, lines, _ = number_table(
-            read_bytes(file), (*FIELDS, "confidence"), file.name, on_fault
+    tables, images, words = [np.empty((0, 5))], [np.empty(0, np.int64)], []
+    wheres: list[tuple[str, int]] = []
+    for file, name in files.items():
+        table, lines, classes = number_table(
+            read_bytes(file), FIELDS, file.name, on_fault, word="class", reshape=_polygon
         )
-        good = checked_rows(table, lines, file.name, on_fault, None)
-        (row,) = find_images([file.stem], rows, [1], file.name, on_fault)
+        (row,) = find_images([name], rows, [1], file.name, on_fault)
         if row >= 0 and 0 in (dataset.images[row].width, dataset.images[row].height):
             message = "the ground truth lacks the size of this image; add it there"
             on_fault(Fault(file.name, "image", message, "image of unknown size"))
             row = -1
         if row >= 0:
-            pixels = in_pixels(table[good, :5], dataset.images[row])
-            tables.append(np.concatenate([pixels, table[good, 5:]], axis=1))
-            images.append(np.full(int(good.sum()), row))
-            wheres += [(file.name, line) for line in lines[good]]
-    read = np.concatenate(tables)
-    classes = len(dataset.class_names)
-    numbers = read[:, 0]  # whole numbers, but possibly too large for an integer
+            tables.append(table)
+            images.append(np.full(len(table), row))
+            words += decoded(b"\n".join(classes), file.name).split("\n") if classes else []
+            wheres += [(file.name, int(line)) for line in lines]
+    numbers, image_rows = np.concatenate(tables), np.concatenate(images)
+    layout = layout_of(numbers, image_rows, dataset)
+    values = np.array([number_of(word) for word in words], float)
+    good = np.ones(len(words), bool)
+    if layout is YOLO:
+        good = _checked(numbers, values, wheres, on_fault)
+    else:
+        notes = (
+            f"lines were read as `class {layout.columns}`, because so they find more objects",
+            *notes,
+        )
+    kept = np.flatnonzero(good)
+    sides = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)
+    boxes = corners(numbers[kept], sides[image_rows[kept]], layout)
+    boxes[:, 2:] -= boxes[:, :2]
+    labels, class_notes = _labels([words[row] for row in kept], name_file, dataset)
     table_rows = ResultRows(
-        images=np.concatenate(images),
-        labels=np.where(numbers < classes, np.minimum(numbers, classes), -1).astype(np.int64),
-        boxes=read[:, 1:5],
-        scores=read[:, 5],
+        images=image_rows[kept],
+        labels=labels,
+        boxes=boxes,
+        scores=numbers[kept, layout.score],
         layout="xywh",
-        source=Path(path).name,
-        where=lambda row: "{}: line {}".format(*wheres[row]),
-        class_of=lambda row: f"{numbers[row]:.0f}",
+        source=root.name,
+        where=lambda row: "{}: line {}".format(*wheres[kept[row]]),
+        class_of=lambda row: words[kept[row]],
     )
-    note = "class numbers were read as positions in the classes of the ground truth, from 0"
-    return make_table(dataset, table_rows, (note, *notes))
+    return make_table(dataset, table_rows, (*class_notes, *notes))
+
+
+def _first_file(root: Path) -> Path | None:
+    return next((root / name for name in NAMES if (root / name).is_file()), None)
+
+
+def _text_files(folder: Path, name_file: Path | None, dataset: Dataset) -> dict[Path, str]:
+    """The files of a folder and its subfolders, and the name of the image of each."""
+    ids = {image.id for image in dataset.images}
+    files = {}
+    for file in sorted(folder.rglob("*.txt")):
+        place = file.relative_to(folder).with_suffix("").as_posix()
+        other = file == name_file or (file.stem == "classes" and file.stem not in ids)
+        if not file.name.startswith(".") and not other:
+            files[file] = place if place in ids else file.stem
+    return files
+
+
+def _polygon(words: list[bytes]) -> list[float] | None:
+    """Box and confidence of a line `class x1 y1 x2 y2 x3 y3 ... confidence`."""
+    values = [number_of(word) for word in words[1:]]
+    if len(values) < 7 or len(values) % 2 == 0 or any(map(math.isnan, values)):
+        return None
+    return [*box_around(values[:-1:2], values[1:-1:2]), values[-1]]
+
+
+def _checked(
+    numbers: np.ndarray, values: np.ndarray, wheres: list[tuple[str, int]], on_fault: FaultHandler
+) -> np.ndarray:
+    """(N,) bool: lines whose class is a name or a whole number, with a box in fractions."""
+    table = np.column_stack([np.where(np.isnan(values), 0, values), numbers])
+    good = np.ones(len(table), bool)
+    starts = [row for row in range(len(wheres)) if not row or wheres[row][0] != wheres[row - 1][0]]
+    for first, end in zip(starts, [*starts[1:], len(wheres)], strict=True):
+        lines = np.array([line for _, line in wheres[first:end]])
+        good[first:end] = checked_rows(table[first:end], lines, wheres[first][0], on_fault, None)
+    return good
+
+
+def _labels(
+    words: list[str], name_file: Path | None, dataset: Dataset
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(N,) labels, -1 where unknown, and a note on how numbers were read."""
+    known = {name: label for label, name in enumerate(dataset.class_names)}
+    listed_names = read_names(name_file)[0] if name_file else dataset.class_names
+    label_of = {}
+    for word in dict.fromkeys(words):
+        number = number_of(word)
+        if math.isnan(number):
+            label_of[word] = known.get(word, -1)
+        elif number < len(listed_names):
+            label_of[word] = known.get(listed_names[int(number)], -1)
+        else:
+            label_of[word] = -1
+    labels = np.array([label_of[word] for word in words], np.int64)
+    numbers = (number_of(word) for word in label_of)
+    used = sorted({int(number) for number in numbers if number < len(listed_names)})
+    examples = listed(f"{number} {listed_names[number]}" for number in used[:4])
+    examples += ", ..." if len(used) > 4 else ""
+    if name_file and used:
+        return labels, (f"class numbers were read as those of {name_file.name}: {examples}",)
+    if used:
+        note = "class numbers were read as positions in the classes of the ground truth, from 0"
+        return labels, (f"{note}: {examples}; state others with --names (names= in Python)",)
+    return labels, ()
