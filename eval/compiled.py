@@ -13,6 +13,7 @@ MODULES = (
     "formats.compiled.text_numbers",
     "ranking",
     "suspicions",
+    "swapped_classes",
     "protocols.overlap",
     "protocols.voc",
     "protocols.ilsvrc",

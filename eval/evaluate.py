@@ -21,6 +21,7 @@ from eval.suspicions import (
     about_ties,
     count_ties,
 )
+from eval.swapped_classes import about_classes
 from eval.wording import fraction
 
 PROTOCOLS = {
@@ -132,7 +133,8 @@ def evaluate(
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
     notes = (
         *(*dataset.notes, *about_objects(dataset), *table.notes),
-        *(*about_detections(table, dataset), *about_ties(ties, table), *report.notes),
+        *(*about_detections(table, dataset), *about_classes(table, dataset)),
+        *(*about_ties(ties, table), *report.notes),
     )
     # The matches name the rule that averages their curves; both rules of VOC match alike.
     matches = report.matches and replace(report.matches, protocol=protocol)
