@@ -3,6 +3,7 @@
 eval.why explains a figure, eval.report writes it as a page, eval.checking finds faults in files.
 """
 
+from eval.batches import MeanAveragePrecision
 from eval.datasets import Dataset, ImageRecord, Truths
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
@@ -16,6 +17,7 @@ __all__ = [
     "DetectionTable",
     "EvaluationError",
     "ImageRecord",
+    "MeanAveragePrecision",
     "Report",
     "Truths",
     "evaluate",

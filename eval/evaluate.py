@@ -120,13 +120,7 @@ def evaluate(
     EvaluationError
         The protocol is unknown, or the detections contain a fault.
     """
-    if protocol not in PROTOCOLS:
-        known = ", ".join(repr(name) for name in PROTOCOLS)
-        raise EvaluationError(f"protocol {protocol!r} is unknown; choose from {known}")
-    if options is not None and protocol != "coco":
-        raise EvaluationError(
-            f"options apply only to the protocol 'coco'; leave them out for {protocol!r}"
-        )
+    check_protocol(protocol, options)
     table = read_detections(detections, dataset)
     measure = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
     report = measure(table, dataset, protocol, official, options)
@@ -142,6 +136,17 @@ def evaluate(
         report, protocol=protocol, official=official, notes=notes, matches=matches,
         detections=table,
     )  # fmt: skip
+
+
+def check_protocol(protocol: str, options: CocoOptions | None = None) -> None:
+    """Raise EvaluationError if the protocol is unknown or has no such options."""
+    if protocol not in PROTOCOLS:
+        known = ", ".join(repr(name) for name in PROTOCOLS)
+        raise EvaluationError(f"protocol {protocol!r} is unknown; choose from {known}")
+    if options is not None and protocol != "coco":
+        raise EvaluationError(
+            f"options apply only to the protocol 'coco'; leave them out for {protocol!r}"
+        )
 
 
 def all_matches(report: Report, table: DetectionTable, dataset: Dataset) -> list[Matches]:

@@ -24,6 +24,7 @@ import pytest
         ("eval", "evaluate"),
         ("eval", "read_detections"),
         ("eval", "CocoOptions"),
+        ("eval", "MeanAveragePrecision"),
         ("eval.why", "explain"),
         ("eval.why", "compare"),
         ("eval.report", "write_report"),
