@@ -19,6 +19,7 @@ MODULES = (
     "protocols.ilsvrc",
     "protocols.coco_matching",
     "protocols.coco_kernels",
+    "pycocotools.kernels",
 )
 
 library = Library("eval", MODULES, seconds=10)

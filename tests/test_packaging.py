@@ -24,8 +24,8 @@ DISTRIBUTIONS = {
     "rich_argparse": "rich-argparse",
     "yaml": "PyYAML",
 }
-# Libraries of the users' own programs, into whose types results are converted
-CONVERTED_TO = {"pandas", "supervision"}
+# Libraries of the users' own programs, whose types and masks are taken or made
+OF_USERS = {"pandas", "pycocotools", "supervision"}
 # Modules that need the libraries of an extra
 HEAVY = re.compile(
     r"proposals\.multibox(_loss|_priors)?$|detector\."
@@ -156,7 +156,7 @@ def libraries_of(node: ast.AST) -> set[str]:
         "tensorboard" if module == "torch.utils.tensorboard" else module.split(".")[0]
         for module in modules(node)
     }
-    outside = names - TOP_LEVEL - sys.stdlib_module_names - CONVERTED_TO
+    outside = names - TOP_LEVEL - sys.stdlib_module_names - OF_USERS
     return {DISTRIBUTIONS.get(name, name) for name in outside if name}
 
 

@@ -1,0 +1,11 @@
+"""COCO and COCOeval with pycocotools' interface and figures, on this package's compiled kernels.
+
+`from eval.pycocotools import COCO, COCOeval` replaces the imports from pycocotools. The arrays, the
+figures and the printed summary are those of pycocotools 2.0.11, to the last bit.
+"""
+
+from eval.pycocotools.coco import COCO
+from eval.pycocotools.cocoeval import COCOeval
+from eval.pycocotools.params import Params
+
+__all__ = ["COCO", "COCOeval", "Params"]

@@ -1,0 +1,201 @@
+"""COCO's evaluation, with the methods and attributes of pycocotools' COCOeval."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import time
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from eval.errors import EvaluationError
+from eval.pycocotools import curves, matched, summary
+from eval.pycocotools.groups import crowds_of, group
+from eval.pycocotools.keypoints import similarities
+from eval.pycocotools.masks import mask_functions
+from eval.pycocotools.params import Params
+
+
+class COCOeval:
+    """Evaluate detections: `evaluate()`, `accumulate()`, then `summarize()`.
+
+    Parameters
+    ----------
+    cocoGt, cocoDt
+        Ground truth, and the detections that its `loadRes` returned: objects of this package's COCO
+        or of pycocotools'.
+    iouType
+        "bbox", "segm" (masks, which need pycocotools) or "keypoints".
+
+    Attributes
+    ----------
+    params
+        The parameters, to be changed before `evaluate`.
+    evalImgs
+        List of a dict for each category, area range and image; None without annotations.
+    ious
+        (detections, objects) float64 by image id and category id; [] where either is missing.
+    eval
+        precision and scores (thresholds, recalls, categories, areas, limits), recall (thresholds,
+        categories, areas, limits), all float64 with -1 where no object counts; also params, counts
+        and date.
+    stats
+        (12,) float64 figures, (10,) for keypoints; -1 where no object counts.
+    """
+
+    def __init__(self, cocoGt: Any = None, cocoDt: Any = None, iouType: str = "segm") -> None:
+        self.cocoGt, self.cocoDt = cocoGt, cocoDt
+        self.params = Params(iouType=iouType)
+        self.eval: dict[str, Any] = {}
+        self.stats: Any = []
+        self._gts: Any = defaultdict(list)
+        self._dts: Any = defaultdict(list)
+        self._paramsEval: Any = {}
+        self._matched: matched.Matched | None = None
+        self._images: Any = None
+        self._ious: Any = None
+        if cocoGt is not None:
+            self.params.imgIds = sorted(cocoGt.getImgIds())
+            self.params.catIds = sorted(cocoGt.getCatIds())
+
+    @property
+    def evalImgs(self) -> Any:
+        """The matches of each image; the list is made when it is first read."""
+        if self._images is None:
+            if self._matched is None:
+                return []
+            self._images = matched.images_of(self._matched, self._paramsEval)
+        return self._images
+
+    @evalImgs.setter
+    def evalImgs(self, images: Any) -> None:
+        self._images = images
+
+    @property
+    def ious(self) -> Any:
+        """The overlaps of each image; the dict is made when it is first read."""
+        if self._ious is None:
+            found = self._matched
+            self._ious = {} if found is None else matched.ious_of(found, self._paramsEval)
+        return self._ious
+
+    @ious.setter
+    def ious(self, ious: Any) -> None:
+        self._ious = ious
+
+    def evaluate(self) -> None:
+        """Match the detections of all images."""
+        start = time.time()
+        print("Running per image evaluation...")
+        params = self.params
+        if params.useSegm is not None:
+            params.iouType = "segm" if params.useSegm == 1 else "bbox"
+            print(f"useSegm (deprecated) is not None. Running {params.iouType} evaluation")
+        print(f"Evaluate annotation type *{params.iouType}*")
+        params.imgIds = list(np.unique(params.imgIds))
+        if params.useCats:
+            params.catIds = list(np.unique(params.catIds))
+        params.maxDets = sorted(params.maxDets)
+        self._prepare()
+        groups = group(self._gts, self._dts, params)
+        if params.iouType == "bbox" and type(self).computeIoU is COCOeval.computeIoU:
+            overlaps = matched.box_overlaps(groups)
+        else:
+            function = self.computeOks if params.iouType == "keypoints" else self.computeIoU
+            overlaps = matched.overlaps_by(function, groups, params)
+        self._matched = matched.match(groups, overlaps, params)
+        self._paramsEval = copy.deepcopy(params)
+        print(f"DONE (t={time.time() - start:0.2f}s).")
+
+    def accumulate(self, p: Params | None = None) -> None:
+        """Compute the curves, if need be with other parameters than those of `evaluate`."""
+        print("Accumulating evaluation results...")
+        start = time.time()
+        params = self.params if p is None else p
+        if params.useCats != 1:
+            params.catIds = [-1]
+        evaluated = self._paramsEval
+        if self._images is None and self._matched is None:
+            raise EvaluationError("accumulate: nothing is evaluated yet; call evaluate() first")
+        limits = [one for one in params.maxDets if one in evaluated.maxDets]
+        # Callers may replace evalImgs or change its dicts; the list that they have seen counts.
+        if self._images is None and self._matched is not None and _same(params, evaluated):
+            pools = curves.pools_of_matches(self._matched)
+        else:
+            pools = curves.pools_of_images(self.evalImgs, evaluated, params)
+        self.eval = {
+            "params": params,
+            "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+            **curves.accumulate(pools, params, limits),
+        }
+        print(f"DONE (t={time.time() - start:0.2f}s).")
+
+    def summarize(self) -> None:
+        """Print the figures and keep them in `stats`."""
+        if not self.eval:
+            raise EvaluationError("summarize: no curves yet; call accumulate() first")
+        self.stats = summary.summarize(self.eval, self.params)
+
+    def computeIoU(self, imgId: Any, catId: Any) -> Any:
+        """(detections, objects) float64, the overlaps in one image; [] without either.
+
+        Detections are in order of falling score.
+        """
+        found, truths = self._cell(imgId, catId)
+        if not found or not truths:
+            return []
+        if self.params.iouType == "segm":
+            masks = ([one["segmentation"] for one in side] for side in (found, truths))
+            return mask_functions().iou(*masks, crowds_of(truths).tolist())
+        return matched.pairs(found, truths)
+
+    def computeOks(self, imgId: Any, catId: Any) -> Any:
+        """(detections, objects) float64, the similarity of keypoints in one image, as computeIoU.
+
+        Without categories (useCats = 0) it is [], as in pycocotools: no keypoints match.
+        """
+        if not self.params.useCats:
+            return []
+        found, truths = self._cell(imgId, catId)
+        if not found or not truths:
+            return []
+        return similarities(found, truths, self.params.kpt_oks_sigmas)
+
+    def _prepare(self) -> None:
+        """Collect the annotations by image id and category id, and forget earlier results."""
+        params = self.params
+        filters = {"imgIds": params.imgIds}
+        if params.useCats:
+            filters["catIds"] = params.catIds
+        for name, coco in (("_gts", self.cocoGt), ("_dts", self.cocoDt)):
+            by_cell = defaultdict(list)
+            for one in coco.loadAnns(coco.getAnnIds(**filters)):
+                if params.iouType == "segm":
+                    one["segmentation"] = coco.annToRLE(one)
+                if name == "_gts":
+                    one["ignore"] = one.get("iscrowd", 0)
+                    if params.iouType == "keypoints":
+                        one["ignore"] = one["num_keypoints"] == 0 or one["ignore"]
+                by_cell[one["image_id"], one["category_id"]].append(one)
+            setattr(self, name, by_cell)
+        self.eval, self._matched, self._images, self._ious = {}, None, None, None
+
+    def _cell(self, image: Any, category: Any) -> tuple[list[dict], list[dict]]:
+        """Detections by falling score up to the largest limit, and objects."""
+        categories = [category] if self.params.useCats else self.params.catIds
+        found, truths = (
+            [one for label in categories for one in side[image, label]]
+            for side in (self._dts, self._gts)
+        )
+        order = np.argsort([-one["score"] for one in found], kind="stable")
+        return [found[row] for row in order[: self.params.maxDets[-1]]], truths
+
+
+def _same(params: Params, evaluated: Params) -> bool:
+    """Whether matches made with the parameters `evaluated` fit others place by place."""
+    return all(
+        np.array_equal(getattr(params, name), getattr(evaluated, name))
+        for name in ("imgIds", "areaRng", "iouThrs")
+    ) and (not params.useCats or np.array_equal(params.catIds, evaluated.catIds))
