@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,23 +17,23 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.number_lines import number_of
+from eval.formats.results.csv_columns import (
+    CENTRES,
+    CLASS_ID,
+    CORNERS,
+    SIDES,
+    STRING,
+    chosen_columns,
+    numbers_in,
+    plain,
+    unpacked,
+)
 from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_by_name
 from eval.formats.results.tables import ResultRows, listed, make_table
 from eval.formats.text_files import decoded, read_bytes
 from eval.records import ONE_TOO_SMALL, one_too_small
 
-# Accepted names of columns, without regard to case, blanks and hyphens.
-IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path")
-CLASS_NAME = ("class", "class_name", "category", "category_name", "label", "name")
-CLASS_ID = ("category_id", "class_id", "label_id")
-SCORE = ("score", "confidence", "conf", "probability")
-SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
-CORNERS = (
-    ("xmin", "ymin", "xmax", "ymax"),
-    ("x_min", "y_min", "x_max", "y_max"),
-    ("x1", "y1", "x2", "y2"),
-    ("left", "top", "right", "bottom"),
-)
+WHOLE = re.compile(r"-?[0-9]{1,20}\.0+")  # 1.0, as pandas writes the 1 of a column with gaps
 
 
 def read_csv_results(
@@ -41,8 +42,10 @@ def read_csv_results(
     """Read a table whose first line names the columns.
 
     The table needs an image (image_id, image, file_name), a class (class, class_name; or
-    category_id, an id of the ground truth), a score, and a box (x, y, width, height; or xmin, ymin,
-    xmax, ymax or x1, y1, x2, y2) in pixels, 0-based and continuous. A note lists the columns that
+    category_id, an id of the ground truth), a score, and a box (x, y, width, height; xmin, ymin,
+    xmax, ymax or x1, y1, x2, y2; x_center, y_center, width, height; or all four in one text called
+    bbox) in pixels, 0-based and continuous, or in fractions of the picture; or the image and a
+    PredictionString. A note lists the columns that
     were read. All images are named in the same way: by id, by file name, or by file name without
     suffix.
 
@@ -58,10 +61,19 @@ def read_csv_results(
     if not text.strip():
         raise EvaluationError(f"{source}: the file is empty; write it again")
     written, rows, lines = _rows(text, source, on_fault)
-    header = tuple(map(_plain, written))
+    header = tuple(map(plain, written))
     _check_header(written, header, source)
-    image, category, score, box = _chosen_columns(header, written, source)
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
+    if STRING in header:
+        one_class = dataset.class_names[0] if len(dataset.class_names) == 1 else ""
+        header, rows, lines = unpacked(header, rows, lines, one_class)
+    image, category, score, box, meaning = chosen_columns(header, written, source)
+    columns: dict[str, Sequence[str]] = (
+        dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else {}
+    )
+    if len(box) == 1:
+        parts = [numbers_in(cell, 4) for cell in columns.get(box[0], ())]
+        box = tuple(f"{box[0]}[{i}]" for i in range(4))
+        columns |= dict(zip(box, zip(*parts, strict=True), strict=True)) if parts else {}
     fields = (score, *box)
     numbers = np.stack([_numbers(columns.get(field, ())) for field in fields], axis=1)
     for row, column in np.argwhere(np.isnan(numbers)):
@@ -69,23 +81,31 @@ def read_csv_results(
         message = f"{field} is {columns[field][row]!r:.40}; expected a finite number"
         on_fault(Fault(f"{source}: line {lines[row]}", field, message, "not a finite number"))
 
-    names = [name.strip() for name in columns.get(image, ())]
+    names = _without_zeros(columns.get(image, ()))
     declared = IDS if image == "image_id" else FILE_NAMES if image != "image" else ""
     reason = (
         f"the column is called {image!r}" if declared else "call the column image_id or file_name"
     )
     rows_of, notes = rows_by_name(dataset, names, source, declared, reason)
     images = find_images(names, rows_of, lines, source, on_fault, image)
-    classes = [name.strip() for name in columns.get(category, ())]
-    labels, by_id = _labels(classes, category, dataset)
+    classes = _without_zeros(columns.get(category, ()))
+    labels, by_id, case = _labels(classes, category, dataset)
     hint = f"; {ONE_TOO_SMALL}" if by_id and _one_too_small(classes, dataset) else ""
-    boxes = numbers[:, 1:].copy()
-    if box in CORNERS:
-        boxes[:, 2:] -= boxes[:, :2]
-    meaning = "[x1, y1, x2, y2]" if box in CORNERS else "[x, y, width, height]"
+    boxes = _sides(numbers[:, 1:], meaning)
+    sizes = np.array([(i.width, i.height) for i in dataset.images], np.float64).reshape(-1, 2)
+    sizes = np.where(images[:, None] >= 0, sizes[images], np.nan) if len(sizes) else boxes[:, :2]
+    in_fractions = _in_fractions(boxes, sizes)
+    if in_fractions:
+        boxes *= np.tile(sizes, 2)
+    elif meaning == SIDES and _are_those_of_pictures(boxes, sizes):
+        raise EvaluationError(
+            f"{source}: the columns {box[2]} and {box[3]} are the sides of the picture in every "
+            "line; name the columns of the box x, y, w, h or xmin, ymin, xmax, ymax"
+        )
+    unit = "fractions of the picture" if in_fractions else "pixels from 0, continuous"
     note = (
         f"read as: image from {image!r}, class {'id' if by_id else 'name'} from {category!r}, "
-        f"score from {score!r}, box {meaning} from {', '.join(box)} (pixels from 0, continuous)"
+        f"score from {score!r}, box {meaning} from {', '.join(box)} ({unit})"
     )
     good = ~np.isnan(numbers).any(axis=1)
     table = ResultRows(
@@ -98,7 +118,7 @@ def read_csv_results(
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
     )
-    return make_table(dataset, table, (note, *notes), hint)
+    return make_table(dataset, table, (note, *notes, *case), hint)
 
 
 def _rows(
@@ -125,10 +145,6 @@ def _rows(
     return header, rows, lines
 
 
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
-
-
 def _check_header(written: tuple[str, ...], header: tuple[str, ...], source: str) -> None:
     """Raise EvaluationError if names of columns are numbers, or repeated when normalised."""
     if sum(not math.isnan(number_of(name)) for name in written) > 1:
@@ -141,45 +157,71 @@ def _check_header(written: tuple[str, ...], header: tuple[str, ...], source: str
         raise EvaluationError(f"{source}: line 1: column {twice[0]!r} is repeated; rename one")
 
 
-def _chosen_columns(
-    header: tuple[str, ...], written: tuple[str, ...], source: str
-) -> tuple[str, str, str, tuple[str, str, str, str]]:
-    """The names of the columns with image, class, score and box."""
-    single = {
-        "image": IMAGE,
-        "class": (*CLASS_NAME, *CLASS_ID),
-        "score": SCORE,
-    }
-    chosen = {what: [name for name in names if name in header] for what, names in single.items()}
-    box = next((names for names in (*CORNERS, *SIDES) if set(names) <= set(header)), None)
-    missing = [what for what, names in chosen.items() if not names]
-    if missing or box is None:
-        missing += [] if box else ["box (x, y, width, height or xmin, ymin, xmax, ymax)"]
-        raise EvaluationError(
-            f"{source}: line 1: no column for {', '.join(missing)}; "
-            f"the columns are {listed(written)}"
-        )
-    return chosen["image"][0], chosen["class"][0], chosen["score"][0], box
-
-
 def _numbers(cells: Sequence[str]) -> np.ndarray:
     """(N,) float64; NaN for a cell that is no finite number."""
     return np.array([number_of(cell) for cell in cells], dtype=np.float64)
 
 
-def _labels(classes: list[str], column: str, dataset: Dataset) -> tuple[np.ndarray, bool]:
-    """(N,) labels, -1 for unknown classes; and whether the column was read as ids.
+def _sides(numbers: np.ndarray, meaning: str) -> np.ndarray:
+    """(N, 4) boxes of any meaning -> [x, y, width, height]."""
+    boxes = numbers.copy()
+    if meaning == CORNERS:
+        boxes[:, 2:] -= boxes[:, :2]
+    elif meaning == CENTRES:
+        boxes[:, :2] -= boxes[:, 2:] / 2
+    return boxes
+
+
+def _in_fractions(boxes: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether all (N, 4) boxes end at 1 or before, not all at whole numbers, in known pictures."""
+    good = ~np.isnan(np.concatenate([boxes, sizes], axis=1)).any(axis=1)
+    used, known = boxes[good], bool((sizes[good] > 0).all())
+    if not known or not len(used) or used.min() <= -1:
+        return False
+    ends = used[:, :2] + used[:, 2:]
+    return bool(ends.max() <= 1 + 1e-6 and (used % 1 != 0).any())
+
+
+def _are_those_of_pictures(boxes: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether the sides of all boxes are those of their pictures, although some begin inside."""
+    inside = bool(len(boxes)) and bool((boxes[:, :2] > 0).any())
+    return inside and bool((boxes[:, 2:] == sizes).all())
+
+
+def _without_zeros(cells: Sequence[str]) -> list[str]:
+    """The cells without blanks around them; whole numbers as 1 if all are written as 1.0."""
+    texts = [cell.strip() for cell in cells]
+    whole = bool(texts) and all(WHOLE.fullmatch(text) for text in texts)
+    return [text.partition(".")[0] for text in texts] if whole else texts
+
+
+def _labels(
+    classes: list[str], column: str, dataset: Dataset
+) -> tuple[np.ndarray, bool, tuple[str, ...]]:
+    """(N,) labels, -1 for unknown classes; whether the column was read as ids; and a note.
 
     Some programs write ids into a column called "class". Such a column is read as ids if it
-    contains known ids and no known name.
+    contains known ids and no known name. Names may differ in case from one class alone.
     """
     by_name = {name: label for label, name in enumerate(dataset.class_names)}
     by_id = {str(identity): label for label, identity in enumerate(dataset.category_ids)}
     ids = column in CLASS_ID or (
         not any(name in by_name for name in classes) and any(name in by_id for name in classes)
     )
-    known = by_id if ids else by_name
-    return np.array([known.get(name, -1) for name in classes], dtype=np.int64), ids
+    known = by_id if ids else other_case(classes, by_name) | by_name
+    others = dict.fromkeys(name for name in classes if not ids and name in known.keys() - by_name)
+    note = tuple(
+        f"the class {name!r:.60} was read as {dataset.class_names[known[name]]!r:.60}"
+        for name in others
+    )
+    return np.array([known.get(name, -1) for name in classes], dtype=np.int64), ids, note[:5]
+
+
+def other_case(names: Sequence[str], known: dict[str, int]) -> dict[str, int]:
+    """The label of each name that differs from one known name alone, and only in case."""
+    folded = Counter(name.casefold() for name in known)
+    labels = {name.casefold(): label for name, label in known.items()}
+    return {name: labels[name.casefold()] for name in names if folded[name.casefold()] == 1}
 
 
 def _one_too_small(classes: list[str], dataset: Dataset) -> bool:

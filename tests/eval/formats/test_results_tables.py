@@ -96,3 +96,93 @@ def test_faults_of_a_table(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(EvaluationError) as caught:
         read(write(tmp_path / "r.csv", text), dataset)
     assert str(caught.value).startswith("r.csv: ") and message in str(caught.value)
+
+
+# --- columns of other programs ----------------------------------------------------------------
+
+PICTURES = [("a.jpg", 200, 100), ("b.jpg", 400, 300)]
+BOXES = [[20.0, 10, 50, 40], [100.0, 30, 200, 150]]  # [x, y, width, height] in each
+
+
+def two_pictures(folder: Path, names: tuple[str, ...] = ("cat", "Dog")) -> Dataset:
+    truth = {
+        "images": [
+            {"id": i, "file_name": name, "width": width, "height": height}
+            for i, (name, width, height) in enumerate(PICTURES, start=1)
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names, start=1)],
+        "annotations": [],
+    }
+    return read_dataset(truth)
+
+
+TABLES = {
+    "centres": "image_id,category_id,score,x_center,y_center,width,height\n"
+    "1,1,.9,45,30,50,40\n2,2,.8,200,105,200,150\n",
+    "a text": 'image_id,category_id,score,bbox\n1,1,.9,"[20, 10, 50, 40]"\n'
+    '2,2,.8,"100 30 200 150"\n',
+    "Open Images": "ImageID,LabelName,Conf,XMin,XMax,YMin,YMax\n"
+    "a,cat,.9,0.1,0.35,0.1,0.5\nb,Dog,.8,0.25,0.75,0.1,0.6\n",
+    "fractions of centres": "file_name,class,conf,cx,cy,w,h\n"
+    "a.jpg,cat,.9,.225,.3,.25,.4\nb.jpg,Dog,.8,.5,.35,.5,.5\n",
+    "Kaggle": "image_id,PredictionString\na,cat 0.9 20 10 70 50\nb,Dog 0.8 100 30 300 180\n",
+    "pandas": "image_id,category_id,score,x,y,width,height\n"
+    "1.0,1.0,.9,20,10,50,40\n2.0,2.0,.8,100,30,200,150\n",
+    "sides of the picture": "filename,width,height,class,x,y,w,h,score\n"
+    "a.jpg,200,100,cat,20,10,50,40,.9\nb.jpg,400,300,Dog,100,30,200,150,.8\n",
+    "names in another case": "image,class,score,x,y,w,h\n"
+    "a.jpg,Cat,.9,20,10,50,40\nb.jpg,dog,.8,100,30,200,150\n",
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_of_other_programs(tmp_path: Path, kind: str) -> None:
+    table = read(write(tmp_path / "r.csv", TABLES[kind]), two_pictures(tmp_path))
+    assert table.images.tolist() == [0, 1] and table.labels.tolist() == [0, 1]
+    assert table.scores.tolist() == [0.9, 0.8] and table.layout == "xywh"
+    assert table.boxes.tolist() == [pytest.approx(box) for box in BOXES]
+    in_fractions = kind in ("Open Images", "fractions of centres")
+    assert ("(fractions of the picture)" in table.notes[0]) == in_fractions
+    renamed = ("the class 'Cat' was read as 'cat'", "the class 'dog' was read as 'Dog'")
+    assert table.notes[1:] == (renamed if kind == "names in another case" else ())
+
+
+def test_a_prediction_string_of_one_class_has_no_names(tmp_path: Path) -> None:
+    text = "image_id,PredictionString\na,0.9 20 10 50 40 0.5 1 2 3 4\nb,\n"
+    table = read(write(tmp_path / "r.csv", text), two_pictures(tmp_path, ("wheat",)))
+    assert table.images.tolist() == [0, 0] and table.scores.tolist() == [0.9, 0.5]
+    assert table.boxes.tolist() == [BOXES[0], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "filename,width,height,class,x,y,score\na.jpg,200,100,cat,20,10,.9\n",
+            "the columns width and height are the sides of the picture in every line",
+        ),
+        (
+            'image_id,category_id,score,bbox\n1,1,.9,"[20, 10, 50]"\n',
+            r"line 2: bbox\[0\] is ''; expected a finite number",
+        ),
+        ("image_id,PredictionString\na,cat 0.9 20 10 70\n", "line 2: ymax is ''"),
+        ("picture,PredictionString\na,cat 0.9 20 10 70 50\n", "no column for image"),
+    ],
+)
+def test_tables_that_cannot_be_meant(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        read(write(tmp_path / "r.csv", text), two_pictures(tmp_path))
+
+
+def test_classes_that_differ_in_case_alone_are_not_mixed(tmp_path: Path) -> None:
+    text = "image,class,score,x,y,w,h\na.jpg,CAT,.9,1,2,3,4\na.jpg,cat,.9,1,2,3,4\n"
+    table = read(write(tmp_path / "r.csv", text), two_pictures(tmp_path, ("cat", "Cat")))
+    assert table.labels.tolist() == [0] and "left out 1 detection" in table.notes[1]
+
+
+def test_fractions_in_pictures_of_unknown_size_stay(tmp_path: Path) -> None:
+    truth = {"images": [{"id": 1}], "categories": [{"id": 1, "name": "cat"}], "annotations": []}
+    text = "image_id,class,score,x1,y1,x2,y2\n1,cat,.9,.1,.2,.3,.5\n"
+    table = read(write(tmp_path / "r.csv", text), read_dataset(truth))
+    assert table.boxes.tolist() == [pytest.approx([0.1, 0.2, 0.2, 0.3])]
+    assert "(pixels from 0, continuous)" in table.notes[0]

@@ -1,0 +1,110 @@
+"""The columns of a table of results: which there are, and what the numbers of a box mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eval.errors import EvaluationError
+from eval.formats.results.tables import listed
+
+# Accepted names of columns, without regard to case, blanks and hyphens.
+IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path", "imageid")
+CLASS_NAME = (
+    *("class", "class_name", "category", "category_name", "label", "name"),
+    *("labelname", "label_name"),
+)
+CLASS_ID = ("category_id", "class_id", "label_id")
+SCORE = ("score", "confidence", "conf", "probability")
+BOX_TEXT = ("bbox", "box", "bounding_box")
+STRING = "predictionstring"
+CORNERS, SIDES = "[x1, y1, x2, y2]", "[x, y, width, height]"
+CENTRES = "[centre x, centre y, width, height]"
+# The short names come first: beside them, width and height are those of the picture.
+BOXES = (
+    (("xmin", "ymin", "xmax", "ymax"), CORNERS),
+    (("x_min", "y_min", "x_max", "y_max"), CORNERS),
+    (("x1", "y1", "x2", "y2"), CORNERS),
+    (("left", "top", "right", "bottom"), CORNERS),
+    *(
+        ((*centre, *sides), CENTRES)
+        for centre in (("x_center", "y_center"), ("x_centre", "y_centre"), ("cx", "cy"))
+        for sides in (("w", "h"), ("width", "height"))
+    ),
+    (("x", "y", "w", "h"), SIDES),
+    (("x", "y", "width", "height"), SIDES),
+    (("left", "top", "width", "height"), SIDES),
+)
+
+
+class Columns(NamedTuple):
+    """The names of the columns that are read, and what the four numbers of a box mean."""
+
+    image: str
+    category: str
+    score: str
+    box: tuple[str, ...]
+    meaning: str
+
+
+def plain(name: str) -> str:
+    """The name of a column without regard to case, blanks and hyphens."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def chosen_columns(header: Sequence[str], written: Sequence[str], source: str) -> Columns:
+    """The columns with image, class, score and box.
+
+    Raises
+    ------
+    EvaluationError
+        One of them is missing.
+    """
+    single = {"image": IMAGE, "class": (*CLASS_NAME, *CLASS_ID), "score": SCORE}
+    chosen = {what: [name for name in names if name in header] for what, names in single.items()}
+    texts = [((name,), SIDES) for name in BOX_TEXT]
+    box, meaning = next(
+        (pair for pair in (*BOXES, *texts) if set(pair[0]) <= set(header)), ((), "")
+    )
+    missing = [what for what, names in chosen.items() if not names]
+    if missing or not box:
+        missing += [] if box else ["box (x, y, width, height or xmin, ymin, xmax, ymax)"]
+        raise EvaluationError(
+            f"{source}: line 1: no column for {', '.join(missing)}; "
+            f"the columns are {listed(written)}"
+        )
+    image, category, score = (names[0] for names in chosen.values())
+    return Columns(image, category, score, box, meaning)
+
+
+def numbers_in(text: str, count: int) -> list[str]:
+    """The numbers in a text like "[10, 10, 100, 100]"; `count` empty texts for anything else."""
+    words = re.split(r"[\s,;]+", text.strip().strip("[]()").strip())
+    return words if len(words) == count else [""] * count
+
+
+def unpacked(
+    header: tuple[str, ...], rows: list[list[str]], lines: list[int], one_class: str
+) -> tuple[tuple[str, ...], list[list[str]], list[int]]:
+    """A table with one detection in each row, from one with a column PredictionString.
+
+    Its cells list the detections of a picture: class, score, xmin, ymin, xmax and ymax of each; or
+    score, x, y, width and height where the ground truth has one class, called `one_class`.
+    """
+    image = next((i for i, name in enumerate(header) if name in IMAGE), None)
+    strings = header.index(STRING)
+    if image is None:
+        return header, rows, lines
+    cells = [row[strings].split() for row in rows]
+    bare = bool(one_class) and any(len(words) % 6 for words in cells)
+    size = 5 if bare else 6
+    names = ("x", "y", "width", "height") if bare else ("xmin", "ymin", "xmax", "ymax")
+    found, places = [], []
+    for row, words, line in zip(rows, cells, lines, strict=True):
+        for start in range(0, len(words), size):
+            part = words[start : start + size]
+            part += [""] * (size - len(part))  # cut short: the cells that follow are no numbers
+            found.append([row[image], *([one_class] if bare else []), *part])
+            places.append(line)
+    return (header[image], "class", "score", *names), found, places
