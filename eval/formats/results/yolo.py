@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from pathlib import Path
@@ -138,7 +139,7 @@ def _checked(
     table = np.column_stack([np.where(np.isnan(values), 0, values), numbers])
     good = np.ones(len(table), bool)
     starts = [row for row in range(len(wheres)) if not row or wheres[row][0] != wheres[row - 1][0]]
-    for first, end in zip(starts, [*starts[1:], len(wheres)], strict=True):
+    for first, end in itertools.pairwise([*starts, len(wheres)]):
         lines = np.array([line for _, line in wheres[first:end]])
         good[first:end] = checked_rows(table[first:end], lines, wheres[first][0], on_fault, None)
     return good
