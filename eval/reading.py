@@ -14,11 +14,12 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
 from eval.formats.coco_json import coco_dataset, read_coco
+from eval.formats.folders.voc_files import annotated_below, split_folders
 from eval.formats.ilsvrc import read_ilsvrc
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
-from eval.formats.results.voc import comp4_files, read_comp4
+from eval.formats.results.voc import class_files, comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
 from eval.formats.text_files import first_line, is_image
 from eval.formats.voc import read_voc
@@ -110,7 +111,9 @@ def read_detections(
         return from_array(detections, dataset, "detections")
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections")
-    reader: Callable[..., DetectionTable] = results_reader_of(detections) or read_coco_results
+    reader: Callable[..., DetectionTable] = (
+        results_reader_of(detections, dataset) or read_coco_results
+    )
     if names is None:
         return reader(detections, dataset)
     if "names" not in inspect.signature(reader).parameters:
@@ -163,10 +166,12 @@ def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     signs = ("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt")
     if any((folder / name).exists() for name in (*signs, "devkit/data", "synsets.txt")):
         return read_ilsvrc
-    if any(_first(folder, "Annotations/*.xml", "*.xml")):
+    if any(_first(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
         return read_voc
     if any(_first(folder, "labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")):
         return read_yolo
+    if split_folders(folder) or annotated_below(folder):
+        return read_voc
     json_files = [path.name for path in sorted(folder.glob("*.json"))]
     remedy = f"; name its JSON file ({', '.join(json_files):.80})" if json_files else ""
     raise EvaluationError(
@@ -176,8 +181,12 @@ def _folder_reader(folder: Path) -> Callable[..., Dataset]:
     )
 
 
-def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTable] | None:
+def results_reader_of(
+    path: str | os.PathLike[str], dataset: Dataset | None = None
+) -> Callable[..., DetectionTable] | None:
     """The reader for the results at a path, called as reader(path, dataset); None for JSON.
+
+    The ground truth tells files named after classes from files named after images.
 
     Raises
     ------
@@ -185,7 +194,7 @@ def results_reader_of(path: str | os.PathLike[str]) -> Callable[..., DetectionTa
         No format is recognised; the message lists the expected files.
     """
     place = _place(path)
-    if comp4_files(path):
+    if class_files(path, dataset) if dataset else comp4_files(path):
         return read_comp4
     if place.is_dir():
         if any(_first(place, "*.txt", "labels/*.txt", "*/*.txt")):

@@ -58,6 +58,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "per line (default: classes.txt beside them, or the order of the ground truth)",
     )  # fmt: skip
     add(
+        "--voc-corners", choices=("inclusive", "continuous"),
+        help="how VOC XML counts: whole pixels from 1, the last one included, or continuously from "
+        "0, as CVAT, VoTT and FiftyOne write (default: inclusive)",
+    )  # fmt: skip
+    add(
         "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
         help="rules of the evaluation (default: voc)",
     )  # fmt: skip
@@ -101,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         require("detect", "detect evaluate without --detections")
     check_device(arguments.device)
     data = arguments.data
-    whole = read_dataset(data, **_reader_options(data, arguments.split))
+    whole = read_dataset(data, **_reader_options(data, arguments.split, arguments.voc_corners))
     part = whole
     if arguments.limit:
         part = part.subset(range(min(arguments.limit, len(part))))
@@ -154,12 +159,13 @@ def _check_options(
         raise UsageError("--save: writes the detections of one file; give --detections once")
 
 
-def _reader_options(data: Path, split: str | None) -> dict[str, str]:
+def _reader_options(data: Path, split: str | None, corners: str | None) -> dict[str, str]:
     if split and data.name.lower().endswith((".json", ".json.gz")):
         raise UsageError(
             f"--split {split}: {printable(data)} is one file without parts; leave it out"
         )
-    return {"split": split} if split else {}
+    options = {"split": split, "corners": corners}
+    return {name: value for name, value in options.items() if value}
 
 
 def _run_name(

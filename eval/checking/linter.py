@@ -33,9 +33,9 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
+from eval.formats.folders.xml_boxes import oddities
 from eval.formats.json_files import ABSENT
 from eval.formats.results.tables import LEFT_OUT
-from eval.formats.xml_boxes import oddities
 from eval.reading import read_dataset, read_detections, reader_of, results_reader_of
 from eval.wording import amount
 
@@ -107,7 +107,7 @@ def _check_json(path: Path, findings: list[Finding]) -> None:
 
 
 def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: list[Finding]) -> None:
-    reader, source = results_reader_of(path), Path(path).name
+    reader, source = results_reader_of(path, dataset), Path(path).name
     if reader is None:
         document = parse_json(Path(path), source, findings)
         if document is not ABSENT:

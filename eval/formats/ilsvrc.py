@@ -13,15 +13,15 @@ import numpy as np
 from eval.datasets import Dataset, ImageRecord, group_by_image
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.ilsvrc_synsets import read_synsets
-from eval.formats.text_files import read_bytes, word_lines
-from eval.formats.xml_boxes import (
+from eval.formats.folders.xml_boxes import (
     XmlObject,
     label_objects,
     objects_as_arrays,
     oddities,
     parse_xml,
 )
+from eval.formats.ilsvrc_synsets import read_synsets
+from eval.formats.text_files import read_bytes, word_lines
 from eval.wording import amount
 
 StrPath: TypeAlias = "str | os.PathLike[str]"

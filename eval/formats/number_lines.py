@@ -36,6 +36,7 @@ def number_table(
     on_fault: FaultHandler,
     *,
     word: str = "",
+    blanks: bool = False,
     reshape: Callable[[list[bytes]], list[float] | None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
     """Read lines with one finite number for each of `fields`; empty lines are skipped.
@@ -44,6 +45,8 @@ def number_table(
     ----------
     word
         What each line begins with before the numbers of `fields`; "" if it begins with a number.
+    blanks
+        Whether the word may contain blanks, as names of files do; then it is no number.
     reshape
         Called with the words of each line that has another number of columns; it returns the
         numbers for `fields`, or None if the line is faulty.
@@ -70,6 +73,9 @@ def number_table(
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
         words = content[at:end].split()
+        if blanks and len(words) > len(fields) + 1:
+            spaced = content[at:end].strip().rsplit(None, len(fields))
+            words = spaced if math.isnan(number_of(spaced[0].split()[0])) else words
         values = reshape(words) if reshape and len(words) != len(fields) + named else None
         if values is None:
             values = _odd_line(words, fields, f"{source}: line {line}", on_fault, word)
@@ -77,7 +83,7 @@ def number_table(
             table[row], lines[row] = values, line
             if named:
                 begin = at + len(content[at:end]) - len(content[at:end].lstrip())
-                names[row] = begin, begin + len(content[at:end].split(None, 1)[0])
+                names[row] = begin, begin + len(words[0])
         place[:] = end + 1, line + 1, row + (values is not None)
     rows = place[2]
     words = [content[begin:end] for begin, end in names[:rows].tolist()]

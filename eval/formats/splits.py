@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.errors import EvaluationError
-from eval.formats.yolo_folders import splits_of
+from eval.formats.folders.voc_files import split_folders
+from eval.formats.folders.yolo_folders import splits_of
 
 # Image lists of VOC and ILSVRC folders; for ILSVRC the path may also be the folder above.
 IMAGE_LISTS = tuple(
@@ -50,4 +51,4 @@ def splits_of_data(data: Path) -> tuple[str | None, ...]:
 def _names(data: Path) -> set[str]:
     root = data if data.is_dir() else data.parent
     names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
-    return names | set(splits_of(data))
+    return names | set(splits_of(data)) | set(split_folders(root))

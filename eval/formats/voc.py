@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from eval.datasets import Dataset, ImageRecord, group_by_image
+import numpy as np
+
+from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.text_files import read_bytes, word_lines
-from eval.formats.xml_boxes import (
+from eval.formats.folders.voc_files import home_of, image_files, listed_images, xml_files
+from eval.formats.folders.xml_boxes import (
     NOTHING,
     XmlImage,
-    file_names,
     label_objects,
     objects_as_arrays,
     oddities,
     parse_xml,
 )
+from eval.formats.text_files import read_bytes
+from eval.wording import amount
 
 # In the order of VOCinit.m of the devkit; their ids are 1 to 20 in this order.
 VOC_CLASSES = (
@@ -26,7 +30,7 @@ VOC_CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-SPLITS = ("test", "val", "trainval")  # by default the first that exists
+MANY_FRACTIONS = 0.1  # share of the boxes; VOC2012 has some with fractions
 
 
 def read_voc(
@@ -34,12 +38,15 @@ def read_voc(
     split: str | None = None,
     *,
     classes: Sequence[str] | None = None,
+    corners: str = "inclusive",
     on_fault: FaultHandler = refuse,
 ) -> Dataset:
-    """Read a VOC folder, or a folder with nothing but XML files.
+    """Read a VOC folder, a folder of XML files, or one with such folders in it.
 
     Boxes keep the convention of the files (whole pixels counted from 1, layout "inclusive1");
-    fractions of pixels are kept. The id of an image is the stem of its file name.
+    fractions of pixels are kept. The id of an image is the stem of its file name, after the
+    subfolders of Annotations. Objects with a polygon or a rotated box in place of `bndbox` get the
+    box around it. `difficult` may also be true, false or Unspecified, which counts as false.
 
     Parameters
     ----------
@@ -49,6 +56,9 @@ def read_voc(
     classes
         The class names; their ids are 1, 2, and so on. Default: the 20 classes of VOC if they
         include all names in the files, otherwise the sorted names in the files.
+    corners
+        "inclusive", as in VOC, or "continuous": counted from 0, so that xmax - xmin is the width,
+        as CVAT, VoTT and FiftyOne write them.
 
     Raises
     ------
@@ -56,10 +66,13 @@ def read_voc(
         The message names file, object and field: a missing split, a listed image without XML, a
         file that is no XML, a missing or malformed field, xmax < xmin, or a class not in `classes`.
     """
-    root = Path(path)
+    if corners not in ("inclusive", "continuous"):
+        raise EvaluationError(f"corners is {corners!r}; expected 'inclusive' or 'continuous'")
+    root, split, home_notes = home_of(Path(path), split)
     annotations = root / "Annotations" if (root / "Annotations").is_dir() else root
-    stems, notes = _listed(root, annotations, split, on_fault)
-    found = [_read(annotations / f"{stem}.xml", on_fault) for stem in stems]
+    files = xml_files(annotations, whole=annotations != root)
+    stems, notes = listed_images(root, annotations, files, split, on_fault)
+    found = [_read(files.get(stem, annotations / f"{stem}.xml"), on_fault) for stem in stems]
     names = _class_names(found) if classes is None else tuple(classes)
     labels = {name: label for label, name in enumerate(names)}
     remedy = f"the classes are {', '.join(names):.200}"
@@ -67,8 +80,8 @@ def read_voc(
         label_objects(image.objects, labels, _where(annotations, stem), on_fault, remedy)
         for stem, image in zip(stems, found, strict=True)
     ]
-    folder = root / "JPEGImages"
-    pictures = file_names(folder)
+    folder = root / "JPEGImages" if annotations != root else root
+    pictures = image_files(folder)
     images = [
         ImageRecord(
             stem, pictures.get(stem) or image.file_name or f"{stem}.jpg", image.height, image.width
@@ -76,6 +89,9 @@ def read_voc(
         for stem, image in zip(stems, found, strict=True)
     ]
     truths, truth_images = objects_as_arrays(pairs, "inclusive1")
+    continuous = _looks_continuous(truths.boxes)
+    if corners == "continuous":
+        truths, continuous = _continuous(truths), ()
     return group_by_image(
         images,
         names,
@@ -83,48 +99,15 @@ def read_voc(
         truths,
         truth_images,
         source=root.resolve().name,
-        notes=(*notes, *oddities(images, truths, truth_images)),
-        pictures=folder if folder.is_dir() else None,
+        notes=(
+            *home_notes,
+            *notes,
+            *_shapes(found),
+            *continuous,
+            *oddities(images, truths, truth_images),
+        ),
+        pictures=folder if pictures else None,
     )
-
-
-def _listed(
-    root: Path, annotations: Path, split: str | None, on_fault: FaultHandler
-) -> tuple[list[str], tuple[str, ...]]:
-    """Stems of the images, and a note on how they were chosen."""
-    folder = root / "ImageSets" / "Main"
-    chosen = split or next((name for name in SPLITS if (folder / f"{name}.txt").is_file()), None)
-    if chosen is None:
-        stems = sorted(path.stem for path in annotations.glob("*.xml"))
-        if not stems:
-            raise EvaluationError(f"{root}: no XML file in {annotations}; check the path")
-        note = f"no list in ImageSets/Main: all {len(stems)} XML files were read"
-        above = root.resolve().parent
-        if annotations == root and any((above / "ImageSets" / "Main").glob("*.txt")):
-            note += f"; ImageSets is in the folder above: name {above.name} to read one list"
-        return stems, (note,)
-    if not (folder / f"{chosen}.txt").is_file():
-        there = ", ".join(sorted(path.stem for path in folder.glob("*.txt"))) or "none"
-        raise EvaluationError(f"{root}: no ImageSets/Main/{chosen}.txt; existing lists: {there}")
-    stems = listed_names(folder / f"{chosen}.txt", on_fault)
-    note = (
-        f"images of ImageSets/Main/{chosen}.txt; name another list with --split (split= in Python)"
-    )
-    return stems, () if split else (note,)
-
-
-def listed_names(path: Path, on_fault: FaultHandler) -> list[str]:
-    """The first word of each line; each must be unique."""
-    rows: dict[str, int] = {}
-    for line, words in word_lines(path):
-        if words[0] in rows:
-            message = f"{words[0]} is already on line {rows[words[0]]}; list each image once"
-            on_fault(Fault(f"{path.name}: line {line}", "image", message, "image listed twice"))
-        rows.setdefault(words[0], line)
-    if not rows:
-        message = "no image is listed; write one name per line"
-        on_fault(Fault(path.name, "image", message, "empty list"))
-    return list(rows)
 
 
 def _read(path: Path, on_fault: FaultHandler) -> XmlImage:
@@ -140,6 +123,42 @@ def _read(path: Path, on_fault: FaultHandler) -> XmlImage:
 
 def _where(folder: Path, stem: str) -> str:
     return f"{folder.name}/{stem}.xml"
+
+
+def _shapes(images: list[XmlImage]) -> tuple[str, ...]:
+    """A note on the objects without a box of their own."""
+    count = sum(one.around_shape for image in images for one in image.objects)
+    what = amount(count, "polygon or rotated box", "polygons or rotated boxes")
+    return (f"{what}: the box around each one counts",) if count else ()
+
+
+def _looks_continuous(boxes: np.ndarray) -> tuple[str, ...]:
+    """A note if VOC's convention, whole pixels counted from 1, does not fit many boxes."""
+    fractions = int((boxes != np.floor(boxes)).any(axis=1).sum())
+    zeros = int((boxes[:, :2] == 0).any(axis=1).sum())
+    if fractions <= MANY_FRACTIONS * len(boxes) and not zeros:
+        return ()
+    found = [
+        *([f"{amount(fractions, 'box has', 'boxes have')} fractions of pixels"] * bool(fractions)),
+        *([f"{amount(zeros, 'box begins', 'boxes begin')} at 0"] * bool(zeros)),
+    ]
+    return (
+        f"{' and '.join(found)}, but corners were read as VOC's pixels, counted from 1: if the "
+        "program that wrote them counts continuously from 0 (CVAT, VoTT, FiftyOne), pass "
+        "--voc-corners continuous (corners= in Python)",
+    )
+
+
+def _continuous(truths: Truths) -> Truths:
+    """The objects with their corners taken as continuous, from 0."""
+    low, high = truths.boxes[:, :2], truths.boxes[:, 2:]
+    sides = high - low
+    return replace(
+        truths,
+        boxes=np.concatenate([low, sides], axis=1),
+        areas=sides[:, 0] * sides[:, 1],
+        layout="xywh",
+    )
 
 
 def _class_names(images: list[XmlImage]) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ import numpy as np
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
+from eval.formats.folders.yolo_files import Labelled, files_below, image_ids, listed_files
+from eval.formats.folders.yolo_folders import Home, find_places, home_of
+from eval.formats.folders.yolo_lines import checked_rows, in_pixels, read_objects
+from eval.formats.folders.yolo_names import read_names
 from eval.formats.text_files import read_bytes
-from eval.formats.yolo_files import Labelled, files_below, image_ids, listed_files
-from eval.formats.yolo_folders import Home, find_places, home_of
-from eval.formats.yolo_lines import checked_rows, in_pixels, read_objects
-from eval.formats.yolo_names import read_names
 from eval.wording import amount
 
 NAMES = (

@@ -132,7 +132,7 @@ def yolo(**edits: Edit) -> Callable[[Path], Inputs]:
 def _yolo(folder: Path, edits: dict[str, Edit]) -> Inputs:
     short = {"names": "yolo/data.yaml", "label": "yolo/labels/1.txt", "found": "run/1.txt",
              "picture": "yolo/images/1.png", "extra": "yolo/labels/3.txt",
-             "stranger": "run/9.txt"}  # fmt: skip
+             "stranger": "run/9.txt", "other": "run/2.txt"}  # fmt: skip
     contents = {short["names"]: b"names: [cat, dog]\n"}
     for image in TRUTH["images"]:
         for name, records in (("yolo/labels", TRUTH["annotations"]), ("run", RESULTS)):
@@ -208,6 +208,11 @@ def polygon(content: bytes) -> bytes:
     return number + points.encode() + others
 
 
+def second(content: bytes) -> bytes:
+    """The last of six words in the second place."""
+    return re.sub(rb"(?m)^(\S+) (.+) (\S+)$", rb"\1 \3 \2", content)
+
+
 def enlarged(content: bytes) -> bytes:
     """Corners, the last four words of each line, ten times as far."""
     return re.sub(rb"(?m)(\d+) (\d+) (\d+) (\d+)$", rb"\g<1>0 \g<2>0 \g<3>0 \g<4>0", content)
@@ -237,6 +242,13 @@ CASES = [
     Case("VOC: xmin empty", voc(xml=first("<xmin>11", "<xmin>")), "object 1: no <bndbox/xmin>"),
     Case("VOC: object without box", voc(xml=swap("bndbox", "box")), "Annotations/1.xml: object 1:"),
     Case("VOC: object without name", voc(xml=first("<name>cat</name>", "")), "1.xml: object 1: "),
+    Case("VOC: difficult Unspecified, no size, an undeclared encoding, a bare &", voc(
+         xml=lambda c: first("<name>cat", "<difficult>Unspecified</difficult><name>cat")(
+             re.sub(rb"<size>.*</size>", b"<filename>\xe9 & a.jpg</filename>", c))),
+         RIGHT, notes=("1 image has no size in the annotation", FEWER)),
+    Case("VOC: continuous corners, as CVAT writes them", voc(xml=swap("<xmin>11", "<xmin>10.5")),
+         RIGHT, notes=("1 box has fractions of pixels, but corners were read as VOC's", FEWER)),
+    Case("VOC: list of file names", voc(list=are(b"1.jpg\n2.jpg\n")), RIGHT, notes=(FEWER,)),
     Case("VOC: listed image without XML", voc(list=are(b"1\n2\n3\n")), "3.xml: no such"),
     Case("VOC: image listed twice", voc(list=are(b"1\n2\n1\n")),
          "test.txt: line 3: 1 is already on line 1"),
@@ -329,6 +341,8 @@ CASES = [
          b"path: /data\nnames: [cat, dog]\nval: images/val\n")), RIGHT, notes=(NUMBERED,)),
     Case("YOLO: results without confidence", yolo(found=are(b"0 .5 .5 .1 .1\n")),
          "1.txt: line 1: 5 columns; expected 6"),
+    Case("YOLO: results with the confidence second", yolo(found=second, other=second), RIGHT,
+         notes=(NUMBERED, "lines were read as `class confidence cx cy w h`")),
     Case("YOLO: results of an unknown picture", yolo(stranger=are(b"0 .5 .5 .1 .1 .9\n")),
          "9.txt: line 1: image '9' is no image of the ground truth"),
     Case("YOLO: results named after pictures whose names are ids of other images",

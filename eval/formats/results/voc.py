@@ -33,10 +33,26 @@ def comp4_files(path: str | os.PathLike[str]) -> list[Path]:
     return sorted(one for one in paths if FILE_NAME.fullmatch(one.name))
 
 
+def class_files(path: str | os.PathLike[str], dataset: Dataset) -> list[Path]:
+    """The files comp4_det_SPLIT_CLASS.txt, or else CLASS.txt, as darknet writes, if all are such.
+
+    CLASS.txt may have anything in front, ending with `_`. Empty if files are named after images.
+    """
+    files = comp4_files(path)
+    if files or not Path(path).is_dir():
+        return files
+    files = sorted(one for one in Path(path).glob("*.txt") if not one.name.startswith("."))
+    stems = {Path(image.file_name).stem for image in dataset.images}
+    classes = all(_class_of(one, dataset)[1] >= 0 and one.stem not in stems for one in files)
+    return files if classes else []
+
+
 def read_comp4(
     path: str | os.PathLike[str], dataset: Dataset, *, on_fault: FaultHandler = refuse
 ) -> DetectionTable:
     """Read lines `image score xmin ymin xmax ymax` from a folder, a glob pattern or one file.
+
+    In a folder, the files may also be called CLASS.txt (see class_files).
 
     Boxes are whole pixels counted from 1 (layout "inclusive1"). The class is the end of the file
     name. All images are named in the same way: by id, by file name, or by file name without suffix.
@@ -48,7 +64,7 @@ def read_comp4(
         that is no number. Also if names may be ids or file names, if there are two files of one
         class, or if no class is known.
     """
-    files = comp4_files(path)
+    files = class_files(path, dataset)
     if not files:
         raise EvaluationError(
             f"{os.fspath(path)}: no file comp4_det_SPLIT_CLASS.txt; check the path"
@@ -59,7 +75,9 @@ def read_comp4(
     _check_classes(files, [name for name, _ in classes], Path(path).name)
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
-        table, numbers, names = number_table(content, FIELDS, file.name, on_fault, word="image")
+        table, numbers, names = number_table(
+            content, FIELDS, file.name, on_fault, word="image", blanks=True
+        )
         tables.append(table)
         words.append(decoded(b"\n".join(names), file.name).split("\n") if names else [])
         labels.append(np.full(len(table), label))
@@ -105,7 +123,7 @@ def _check_classes(files: list[Path], names: list[str], source: str) -> None:
 def _class_of(file: Path, dataset: Dataset) -> tuple[str, int]:
     """The class in a file name and its label, -1 if unknown. The longest fitting name wins."""
     stem = file.name.removesuffix(".gz").removesuffix(".txt")
-    fitting = [name for name in dataset.class_names if stem.endswith(f"_{name}")]
+    fitting = [name for name in dataset.class_names if f"_{stem}".endswith(f"_{name}")]
     if fitting:
         name = max(fitting, key=len)
         return name, dataset.class_names.index(name)

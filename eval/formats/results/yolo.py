@@ -13,13 +13,13 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
+from eval.formats.folders.yolo_lines import box_around, checked_rows
+from eval.formats.folders.yolo_names import read_names
 from eval.formats.number_lines import number_of, number_table
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
 from eval.formats.results.line_layouts import YOLO, corners, layout_of
 from eval.formats.results.tables import ResultRows, listed, make_table
 from eval.formats.text_files import decoded, read_bytes
-from eval.formats.yolo_lines import box_around, checked_rows
-from eval.formats.yolo_names import read_names
 
 FIELDS = ("cx", "cy", "w", "h", "confidence")
 NAMES = ("classes.txt", "labels/classes.txt", "data.yaml")
@@ -87,7 +87,7 @@ def read_yolo_results(
         good = _checked(numbers, values, wheres, on_fault)
     else:
         notes = (
-            f"lines were read as `class {layout.columns}`, because so they find more objects",
+            f"lines were read as `class {layout.columns}`, which finds more objects",
             *notes,
         )
     kept = np.flatnonzero(good)

@@ -187,6 +187,8 @@ def test_faults_name_file_and_line(
     tmp_path: Path, name: str, place: int, word: str, message: str | None
 ) -> None:
     maker: Any = write_voc if name.startswith("comp4") else write_ilsvrc
+    if name.startswith("comp4") and word == "4 4":  # names of images may have blanks
+        message = "image '2008_000000 .5' is no image of the ground truth"
     dataset = read_dataset(maker(tmp_path, EXAMPLE))
     good = LINES[name][0]
     words = good.split()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from eval import EvaluationError, read_dataset
+from eval import EvaluationError, read_dataset, read_detections
 from eval.formats.voc import VOC_CLASSES, read_voc
 from tests.eval.made_formats import (
     CLASSES,
@@ -115,7 +115,7 @@ FAULTS = [
     ("<xmax>10</xmax>", "<xmax>1_0</xmax>", "object 1: bndbox/xmax is '1_0'"),
     ("<xmax>10</xmax>", "<xmax>0</xmax>", "object 1: xmax 0 is below xmin 1"),
     ("<ymax>40</ymax>", "<ymax>6.5</ymax>", "object 2: ymax 6.5 is below ymin 7"),
-    ("<difficult>1<", "<difficult>yes<", "object 2: difficult is 'yes'; expected 0 or 1"),
+    ("<difficult>1<", "<difficult>maybe<", "object 2: difficult is 'maybe'; expected 0 or 1"),
     ("<width>50<", "<width>wide<", "size/width is 'wide'"),
 ]
 
@@ -172,3 +172,120 @@ def test_voc20_is_the_same_as_its_coco_json() -> None:
     assert np.array_equal(dataset.all_truths.boxes_xyxy, other.all_truths.boxes_xyxy)
     assert np.array_equal(dataset.all_truths.labels, other.all_truths.labels)
     assert np.array_equal(dataset.all_truths.difficult, other.all_truths.difficult)
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"), [("Unspecified", False), ("False", False), ("true", True), (" 1 ", True)]
+)
+def test_difficult_as_other_programs_write_it(tmp_path: Path, text: str, flag: bool) -> None:
+    content = xml(EXAMPLE[0], lambda label: CLASSES[label], 1)
+    write(tmp_path / "a.xml", content.replace("<difficult>1<", f"<difficult>{text}<"))
+    assert read_voc(tmp_path).all_truths.difficult.tolist() == [False, flag]
+
+
+@pytest.mark.parametrize("size", ["<width/><height/>", "", "<width></width><height> </height>"])
+def test_the_size_may_be_missing(tmp_path: Path, size: str) -> None:
+    text = xml(EXAMPLE[0], lambda label: CLASSES[label], 1)
+    write(tmp_path / "a.xml", text.replace("<width>50</width><height>40</height>", size))
+    dataset = read_voc(tmp_path)
+    assert dataset.images[0][2:] == (0, 0) and "1 image has no size" in dataset.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "encoding", "name"),
+    [
+        ('<?xml version="1.0" encoding="gbk"?>', "gbk", "\u56fe"),
+        ("<?xml version='1.0' encoding='GB2312' ?>\n", "gb2312", "\u56fe"),
+        ("", "gbk", "\u72d7"),
+        ("", "latin-1", "\xe9"),
+        ('<?xml version="1.0" encoding="utf-8"?>', "latin-1", "\xe9"),
+        ("", "utf-8", "a & b"),
+    ],
+)
+def test_encodings_and_bare_ampersands(
+    tmp_path: Path, declaration: str, encoding: str, name: str
+) -> None:
+    text = xml(EXAMPLE[0], lambda label: CLASSES[label], 1).replace("2008_000000", name)
+    (tmp_path / "a.xml").write_bytes((declaration + text).encode(encoding))
+    dataset = read_voc(tmp_path)
+    assert dataset.images[0].file_name == f"{name}.jpg" and len(dataset.all_truths) == 2
+
+
+def test_polygons_and_rotated_boxes_become_the_box_around_them(tmp_path: Path) -> None:
+    shapes = [
+        "<polygon><x1>11</x1><y1>21</y1><x2>30</x2><y2>25</y2><x3>15</x3><y3>40</y3></polygon>",
+        "<polygon><pt><x>11</x><y>21</y></pt><pt><x>30</x><y>40</y></pt></polygon>",
+        "<robndbox><cx>20</cx><cy>30</cy><w>20</w><h>20</h><angle>0</angle></robndbox>",
+        "<robndbox><cx>20</cx><cy>30</cy><w>10</w><h>40</h><angle>1.5707963267948966</angle>"
+        "</robndbox>",
+    ]
+    objects = "".join(f"<object><name>a</name>{shape}</object>" for shape in shapes)
+    write(tmp_path / "a.xml", f"<annotation>{objects}</annotation>")
+    dataset = read_voc(tmp_path)
+    boxes = [[11, 21, 30, 40], [11, 21, 30, 40], [11, 21, 30, 40], [1, 26, 40, 35]]
+    assert dataset.all_truths.boxes == pytest.approx(np.array(boxes))
+    assert "4 polygons or rotated boxes: the box around each one counts" in dataset.notes
+
+
+def test_continuous_corners_are_noted_and_can_be_chosen(tmp_path: Path) -> None:
+    text = xml(EXAMPLE[0], lambda label: CLASSES[label], 1)
+    write(tmp_path / "a.xml", text)
+    assert not any("VoTT" in note for note in read_voc(tmp_path).notes)
+    write(tmp_path / "a.xml", text.replace(">1<", ">0<").replace(">6<", ">5.5<"))
+    dataset = read_voc(tmp_path)
+    assert any(note.startswith("1 box has fractions of pixels") or note.startswith("1 box begins")
+               for note in dataset.notes)  # fmt: skip
+    assert dataset.all_truths.boxes_xyxy[0].tolist() == [-1, -1, 10, 10]
+    chosen = read_dataset(tmp_path, corners="continuous")
+    assert chosen.all_truths.boxes_xyxy[0].tolist() == [0, 0, 10, 10]
+    assert chosen.all_truths.areas[0] == 100
+    assert not any("VoTT" in note for note in chosen.notes)
+
+
+@pytest.mark.parametrize(
+    ("stem", "line"),
+    [
+        ("a", "a.jpg"), ("a", "JPEGImages/a.jpg"), ("my a", "my a"), ("my a", "my a.png"),
+        ("my a", "my a -1"), ("a", "a  1"), ("a.b", "a.b"), ("a.b", "a.b.jpg"),
+    ],
+)  # fmt: skip
+def test_lines_of_lists(tmp_path: Path, stem: str, line: str) -> None:
+    for name in (stem, "other"):
+        write(tmp_path / "Annotations" / f"{name}.xml", xml(EXAMPLE[0], lambda _: "cat", 1))
+    write(tmp_path / "ImageSets" / "Main" / "test.txt", f"{line}\n")
+    assert [image.id for image in read_voc(tmp_path).images] == [stem]
+
+
+def test_annotations_and_images_in_subfolders(tmp_path: Path) -> None:
+    write(tmp_path / "Annotations" / "x" / "a.xml", xml(EXAMPLE[0], lambda _: "cat", 1))
+    save_blank(tmp_path / "JPEGImages" / "x" / "a.png", EXAMPLE[0])
+    write(tmp_path / "ImageSets" / "Main" / "test.txt", "x/a\n")
+    assert [image[:2] for image in read_dataset(tmp_path).images] == [("x/a", "x/a.png")]
+
+
+def test_folders_of_roboflow_and_folders_above(tmp_path: Path) -> None:
+    for part, picture in (("test", EXAMPLE[0]), ("train", EXAMPLE[2])):
+        write(tmp_path / "r" / part / f"{picture.stem}.xml", xml(picture, lambda _: "cat", 1))
+        save_blank(tmp_path / "r" / part / f"{picture.stem}.jpg", picture)
+    dataset = read_dataset(tmp_path / "r")
+    assert [image.id for image in dataset.images] == [EXAMPLE[0].stem]
+    assert dataset.pictures == tmp_path / "r" / "test" and "folder test" in dataset.notes[0]
+    assert [i.id for i in read_dataset(tmp_path / "r", split="train").images] == [EXAMPLE[2].stem]
+    with pytest.raises(EvaluationError, match=r"no XML in val/; its splits are test, train"):
+        read_dataset(tmp_path / "r", split="val")
+    write_voc(tmp_path / "VOCdevkit" / "VOC2007", EXAMPLE)
+    assert "read from VOC2007" in read_dataset(tmp_path / "VOCdevkit").notes[0]
+    write_voc(tmp_path / "VOCdevkit" / "VOC2012", EXAMPLE)
+    with pytest.raises(EvaluationError, match="several VOC data sets; name one: VOC2007, VOC2012"):
+        read_dataset(tmp_path / "VOCdevkit")
+
+
+def test_results_in_files_named_after_classes(tmp_path: Path) -> None:
+    write(tmp_path / "Annotations" / "my a.xml", xml(EXAMPLE[0], lambda k: ("cat", "dog")[k], 1))
+    dataset = read_dataset(tmp_path)
+    write(tmp_path / "run" / "cat.txt", "my a .9 1 1 10 10\n")
+    write(tmp_path / "run" / "yolo_dog.txt", "my a .8 6 7 50 40\nmy a .7 1 2 3 4\n")
+    table = read_detections(tmp_path / "run", dataset)
+    names = [dataset.class_names[label] for label in table.labels]
+    assert names == ["cat", "dog", "dog"] and table.images.tolist() == [0, 0, 0]
+    assert table.boxes.tolist() == [[1, 1, 10, 10], [6, 7, 50, 40], [1, 2, 3, 4]]

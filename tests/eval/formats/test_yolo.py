@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from PIL import Image
 
 from eval import EvaluationError, read_dataset
+from eval.formats.folders.yolo_folders import splits_of
 from eval.formats.yolo import read_yolo
-from eval.formats.yolo_folders import splits_of
 from tests.eval.made_formats import (
     CLASSES,
     EXAMPLE,

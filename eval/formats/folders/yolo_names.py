@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import EvaluationError
+from eval.formats.folders.yolo_folders import read_yaml
 from eval.formats.text_files import decoded, read_bytes
-from eval.formats.yolo_folders import read_yaml
 
 
 def read_names(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from eval.formats.faults import Fault, FaultHandler
+from eval.formats.folders.yolo_folders import IMAGES, SPLITS, labels_of, moved
 from eval.formats.text_files import decoded, read_bytes
-from eval.formats.yolo_folders import IMAGES, SPLITS, labels_of, moved
 
 
 class Labelled(NamedTuple):

@@ -6,9 +6,10 @@ first pixel (1 or 0) and in the flag `difficult`, which ILSVRC lacks.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -17,19 +18,29 @@ import numpy as np
 from eval.boxes import to_xywh, to_xyxy
 from eval.datasets import ImageRecord, Truths
 from eval.formats.faults import Fault, FaultHandler
+from eval.formats.folders.xml_shapes import box_around_shape
 from eval.formats.number_lines import number_of
 from eval.wording import amount
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+FLAGS = {"0": False, "1": True, "false": False, "true": True, "unspecified": False, "": False}
+DECLARED = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["'][^>]*\?>"""
+)
+BARE_AMPERSAND = re.compile(r"&(?!#?\w{1,31};)")
 
 
 class XmlObject(NamedTuple):
-    """One object: class and corners as in the file, and its number in the file, from 1."""
+    """One object: class and corners as in the file, and its number in the file, from 1.
+
+    The corners may be those around a polygon or a rotated box.
+    """
 
     name: str
     corners: list[float]
     difficult: bool
     number: int
+    around_shape: bool = False
 
 
 class XmlImage(NamedTuple):
@@ -46,11 +57,8 @@ NOTHING = XmlImage("", 0, 0, [])
 
 def parse_xml(content: bytes, where: str, on_fault: FaultHandler) -> XmlImage:
     """Read one annotation file; `where` names it in faults."""
-    try:
-        root = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        message = f"not XML, or cut short ({error}); write it again"
-        on_fault(Fault(where, "", message, "not XML"))
+    root = _root(content, where, on_fault)
+    if root is None:
         return NOTHING
     if root.tag != "annotation":
         message = f"the root element is <{root.tag}>; expected <annotation>"
@@ -65,9 +73,40 @@ def parse_xml(content: bytes, where: str, on_fault: FaultHandler) -> XmlImage:
     return XmlImage(name, height, width, [one for one in found if one is not None])
 
 
+def _root(content: bytes, where: str, on_fault: FaultHandler) -> ElementTree.Element | None:
+    """The root element, also of files in an encoding that the parser lacks or that is not declared.
+
+    Tools on Windows write their own code page without declaring it, and names with a bare `&`.
+    """
+    try:
+        return ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        text = _text(content)
+        if text is not None:
+            with contextlib.suppress(ElementTree.ParseError, ValueError):
+                return ElementTree.fromstring(BARE_AMPERSAND.sub("&amp;", text))
+        message = f"not XML, or cut short ({error}); write it again"
+        on_fault(Fault(where, "", message, "not XML"))
+        return None
+
+
+def _text(content: bytes) -> str | None:
+    """The text after the XML declaration; None if no likely encoding fits.
+
+    A wrong guess changes letters of names, but no figure: numbers and tags are ASCII.
+    """
+    declared = DECLARED.match(content)
+    first = declared[1].decode("ascii") if declared else "utf-8-sig"
+    for encoding in (first, "gb18030", "latin-1"):
+        with contextlib.suppress(ValueError, LookupError):
+            return content[declared.end() if declared else 0 :].decode(encoding).lstrip()
+    return None
+
+
 def _side(root: ElementTree.Element, side: str, where: str, on_fault: FaultHandler) -> int:
-    text = root.findtext(f"size/{side}")
-    if text is None:
+    """A side of the image in pixels, 0 if it is not given."""
+    text = (root.findtext(f"size/{side}") or "").strip()
+    if not text:
         return 0
     value = number_of(text)
     if value >= 0 and value == int(value):
@@ -84,20 +123,25 @@ def _object(
     box = element.find("bndbox")
     texts = {} if box is None else {child.tag: child.text for child in box}
     corners = [number_of(texts.get(corner)) for corner in CORNERS]
+    around = box_around_shape(element) if box is None else None
+    if around is not None:
+        corners = around
     flag = (element.findtext("difficult") or "0").strip()
+    difficult = FLAGS.get(flag.lower())
     xmin, ymin, xmax, ymax = corners
-    if name and xmin <= xmax and ymin <= ymax and flag in ("0", "1"):  # NaN is never <=
-        return XmlObject(name, corners, flag == "1", number)
+    if name and xmin <= xmax and ymin <= ymax and difficult is not None:  # NaN is never <=
+        return XmlObject(name, corners, difficult, number, around is not None)
 
     if not name:
         message = "no <name>; expected the class of the object"
         on_fault(Fault(where, "name", message, "object without a class"))
-    if flag not in ("0", "1"):
+    if difficult is None:
         message = f"difficult is {flag!r:.40}; expected 0 or 1"
         on_fault(Fault(where, "difficult", message, "difficult is not 0 or 1"))
-    for corner, value in zip(CORNERS, corners, strict=True):
-        if math.isnan(value):
-            on_fault(_bad_corner(f"bndbox/{corner}", texts.get(corner), where))
+    if around is None:
+        for corner, value in zip(CORNERS, corners, strict=True):
+            if math.isnan(value):
+                on_fault(_bad_corner(f"bndbox/{corner}", texts.get(corner), where))
     for low, high in (("xmin", "xmax"), ("ymin", "ymax")):
         if number_of(texts.get(low)) > number_of(texts.get(high)):
             message = f"{high} {texts[high]} is below {low} {texts[low]}; swap or correct them"
@@ -172,9 +216,3 @@ def label_objects(
         else:
             pairs.append((label, one))
     return pairs
-
-
-def file_names(folder: Path) -> dict[str, str]:
-    """File names of a folder by their stem; empty if the folder does not exist."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.stem: path.name for path in paths}

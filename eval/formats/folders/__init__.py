@@ -1,0 +1,1 @@
+"""What the readers of VOC, ILSVRC and YOLO folders share: places, lists, names, lines, objects."""
