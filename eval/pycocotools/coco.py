@@ -148,7 +148,8 @@ class COCO:
         EvaluationError
             The results are no list, or name an image that the data set does not have.
         """
-        result = COCO()
+        result = type(self).__new__(type(self))  # a derived class may need other arguments
+        COCO.__init__(result)
         result.dataset["info"] = copy.deepcopy(self.dataset.get("info", {}))
         result.dataset["images"] = list(self.dataset["images"])
         print("Loading and preparing results...")

@@ -107,6 +107,15 @@ class COCOeval:
             overlaps = matched.overlaps_by(function, groups, params)
         self._matched = matched.match(groups, overlaps, params)
         self._paramsEval = copy.deepcopy(params)
+        own = getattr(type(self), "evaluateImg", None)
+        if own is not None and own.__module__ != "pycocotools.cocoeval":
+            # A derived class matches in its own way; pycocotools' own matching is that above.
+            self._images = [
+                own(self, image, category, area, params.maxDets[-1])
+                for category in (params.catIds if params.useCats else [-1])
+                for area in params.areaRng
+                for image in params.imgIds
+            ]
         print(f"DONE (t={time.time() - start:0.2f}s).")
 
     def accumulate(self, p: Params | None = None) -> None:
