@@ -25,6 +25,9 @@ import pytest
         ("eval", "read_detections"),
         ("eval", "CocoOptions"),
         ("eval", "MeanAveragePrecision"),
+        ("eval.pycocotools", "COCO"),
+        ("eval.pycocotools", "COCOeval"),
+        ("eval.pycocotools", "patch"),
         ("eval.why", "explain"),
         ("eval.why", "compare"),
         ("eval.report", "write_report"),
@@ -62,7 +65,7 @@ def test_proposals_and_eval_need_neither_torch_nor_the_detector() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import detector, proposals, eval",
+        "import detector, proposals, eval, eval.pycocotools",
         "import detector.cli, detector.commands.parser",
         "from detector import Detections",
     ],
