@@ -63,6 +63,44 @@ def test_results(tmp_path: Path, name: str, text: str, reader: str | None) -> No
     assert (chosen and chosen.__name__) == reader
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("r.zip", "PK\x03\x04a,b;c", "this is a zip archive; unpack it"),
+        (
+            "r.txt",
+            "a.jpg cat 0.9 10 10 110 110\n",
+            "and corners without headings",
+        ),
+        ("r.txt", "Car -1 -1 -10 1 2 3 4 -1 -1 -1 -1000 -1000 -1000 -10 0.9\n", "a file of KITTI"),
+    ],
+)
+def test_results_of_other_kinds_are_named(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        results_reader_of(write(tmp_path / name, text))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("annotations/instances_val2017.json", r"\(annotations/instances_val2017\.json\)"),
+        ("valid/_annotations.coco.json", r"\(valid/_annotations\.coco\.json\)"),
+    ],
+)
+def test_coco_json_below_a_folder_is_named(tmp_path: Path, name: str, message: str) -> None:
+    write(tmp_path / "results.json", "[]")
+    write(tmp_path / name, "{}")
+    with pytest.raises(EvaluationError, match=f"name its JSON file {message}"):
+        reader_of(tmp_path)
+
+
+def test_ground_truth_in_a_table_has_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="ground truth is not read from tables; write it as"):
+        reader_of(write(tmp_path / "truth.csv", "filename,class,xmin,ymin,xmax,ymax\n"))
+
+
 def test_packed_results(tmp_path: Path) -> None:
     path = tmp_path / "sub.gz"
     path.write_bytes(gzip.compress(b"1 2 .5 1 2 3 4\n" * 9999))
