@@ -120,17 +120,27 @@ def about_ties(ties: int, table: DetectionTable) -> tuple[str, ...]:
 
 def _count_repeated(table: DetectionTable) -> int:
     """The number of detections equal to an earlier one, compared by 64-bit hashes."""
-    hashes = np.empty(len(table), dtype=np.int64)
-    boxes = np.ascontiguousarray(table.boxes, dtype=np.float64).view(np.int64)
-    scores = np.ascontiguousarray(table.scores, dtype=np.float64).view(np.int64)
-    images = np.ascontiguousarray(table.images, dtype=np.int32)
-    labels = np.ascontiguousarray(table.labels, dtype=np.int32)
-    _hash_rows(boxes, scores, images, labels, hashes)
+    hashes = _hashes(table.boxes, table.scores, table.images, table.labels)
     if len(table) > SAMPLED:  # equal detections have equal hashes, so a sample keeps them together
         sample = hashes[hashes >> 40 & 15 == 0]
         if _count_equal(sample) < MANY_REPEATED / 2 * len(sample):
             return 0
     return _count_equal(hashes)
+
+
+def _hashes(
+    boxes: np.ndarray, scores: np.ndarray, images: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """(N,) int64 hashes of N boxes with their scores, images and labels."""
+    hashes = np.empty(len(boxes), dtype=np.int64)
+    _hash_rows(
+        np.ascontiguousarray(boxes, dtype=np.float64).view(np.int64),
+        np.ascontiguousarray(scores, dtype=np.float64).view(np.int64),
+        np.ascontiguousarray(images, dtype=np.int32),
+        np.ascontiguousarray(labels, dtype=np.int32),
+        hashes,
+    )
+    return hashes
 
 
 def _count_equal(hashes: np.ndarray) -> int:
@@ -173,10 +183,18 @@ def ties_within(labels: np.ndarray, scores: np.ndarray, classes: int) -> int:
 
 
 def about_objects(dataset: Dataset) -> tuple[str, ...]:
-    """A note if the ground truth has no objects."""
-    if len(dataset.all_truths):
+    """A note if the ground truth has no objects, or some twice."""
+    truths = dataset.all_truths
+    if not len(truths):
+        return (f"{dataset.source}: there are no objects, and therefore no figures",)
+    none = np.zeros(len(truths))
+    repeated = _count_equal(_hashes(truths.boxes, none, dataset.truth_images, truths.labels))
+    if not repeated:
         return ()
-    return (f"{dataset.source}: there are no objects, and therefore no figures",)
+    return (
+        f"{amount(repeated, 'object repeats', 'objects repeat')} another one (same image, class "
+        "and box): at most one of them can be found, the others count as missed",
+    )
 
 
 def about_data(dataset: Dataset) -> tuple[str, ...]:

@@ -24,6 +24,13 @@ STOPS = "stops with an error"
 NAN = dict.fromkeys(RIGHT, float("nan"))
 # Without the missed cat: precision 1 up to recall 1/2, 2/3 up to 1.
 WITHOUT_MISSED = figures(((51 + 50 * 2 / 3) / 101, 1 / 2 + 1 / 3, (6 + 5 * 2 / 3) / 11))
+# One of the two equal dogs is found: precision 1 up to recall 1/2.
+TWO_DOGS = {
+    "coco": ((34 + 33 * 2 / 3) / 101 + 51 / 101) / 2,
+    "voc": (5 / 9 + 1 / 2) / 2,
+    "voc2007": ((4 + 3 * 2 / 3) / 11 + 6 / 11) / 2,
+    "ilsvrc": (5 / 9 + 1 / 2) / 2,
+}
 
 
 def each_annotation(**fields: Any) -> Any:
@@ -106,6 +113,10 @@ CASES = [
     Case("all annotation ids equal", truth_with(each_annotation(id=5)), RIGHT,
          coco_notes=("3 annotations repeat the id of another",),
          pycocotools="silently wrong, 0.000: uses the last of them in place of all"),
+    Case("an object listed twice", truth_with(lambda t: t["annotations"].append(
+         {**t["annotations"][2], "id": 5})),
+         TWO_DOGS,
+         notes=("1 object repeats another one (same image, class and box)",)),
     Case("annotation ids from 0", truth_with(each_annotation(id=lambda i: i)), RIGHT,
          coco_notes=("an annotation has id 0",),
          pycocotools="silently wrong, 0.556: that object counts as missed"),
