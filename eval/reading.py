@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,8 @@ from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
 from eval.formats.coco_json import coco_dataset, read_coco
 from eval.formats.folders.voc_files import annotated_below, split_folders
+from eval.formats.foreign import refuse_foreign_json, refuse_foreign_text
 from eval.formats.ilsvrc import read_ilsvrc
-from eval.formats.number_lines import number_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
@@ -140,9 +139,10 @@ def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
     if place.suffix.lower() in (".yaml", ".yml") or place.name == "obj.data":
         return read_yolo
     if place.suffix.lower() == ".json" or first_line(place).startswith((b"{", b"[")):
+        if place.is_file():
+            refuse_foreign_json(place)
         return read_coco
-    if other := _other_kind(place, first_line(place)):
-        raise EvaluationError(f"{place}: {other}")
+    refuse_foreign_text(place, first_line(place))
     raise EvaluationError(
         f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
         "or the folder of a VOC, ILSVRC DET or YOLO data set"
@@ -220,35 +220,11 @@ def results_reader_of(
         raise EvaluationError(f"{place}: this is an image, not results; check the path")
     if begin.startswith((b"{", b"[")) or not (begin or table):
         return None
-    if not table and (other := _other_kind(place, begin)):
-        raise EvaluationError(f"{place}: {other}")
+    if not table:
+        refuse_foreign_text(place, begin)
     if table or b"," in begin or b";" in begin:
         return read_csv_results
     return read_ilsvrc_submission
-
-
-def _other_kind(place: Path, begin: bytes) -> str:
-    """What a file is that has no reader, by its first line, and the remedy; "" if unknown."""
-    if begin.startswith(b"PK\x03\x04"):
-        return "this is a zip archive; unpack it and name the file in it"
-    if place.suffix.lower() in (".csv", ".tsv"):
-        return (
-            "this is a table, and ground truth is not read from tables; write it as COCO JSON, "
-            "with one record of 'annotations' for each line"
-        )
-    words = begin.split()
-    numbers = [not math.isnan(number_of(word)) for word in words]
-    if len(words) in (15, 16) and not numbers[0] and all(numbers[1:]):
-        return (
-            "this is a file of KITTI, which names no image; write the results of all images as "
-            "COCO JSON, or as a table with the columns image, class, score, xmin, ymin, xmax, ymax"
-        )
-    if len(words) == 7 and numbers == [False, False, *[True] * 5]:
-        return (
-            "this seems to be image, class, score and corners without headings; add the line "
-            "'image,class,score,xmin,ymin,xmax,ymax' and put commas between the columns"
-        )
-    return ""
 
 
 def _first(folder: Path, *patterns: str) -> Iterator[Path]:

@@ -38,8 +38,8 @@ def is_image(content: bytes) -> bool:
     return content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"))
 
 
-def first_line(path: Path) -> bytes:
-    """The first line that is not empty, without leading and trailing blanks.
+def first_bytes(path: Path) -> bytes:
+    """The first 64 KiB of a file, decompressed, without a byte order mark.
 
     Raises
     ------
@@ -57,7 +57,12 @@ def first_line(path: Path) -> bytes:
         raise EvaluationError(f"{path}: damaged ({error}); write it again") from None
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror})") from error
-    return begin.removeprefix(BYTE_ORDER_MARK).strip().partition(b"\n")[0]
+    return begin.removeprefix(BYTE_ORDER_MARK)
+
+
+def first_line(path: Path) -> bytes:
+    """The first line that is not empty, without leading and trailing blanks (see first_bytes)."""
+    return first_bytes(path).strip().partition(b"\n")[0]
 
 
 def decoded(content: bytes, source: str) -> str:
