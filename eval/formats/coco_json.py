@@ -29,6 +29,11 @@ from eval.records import (
 )
 from eval.wording import amount
 
+LVIS_NOTE = (
+    "the file is LVIS's, where an image is checked for some classes only, but is evaluated as "
+    "COCO: detections of the other classes count as false, and AP is lower than LVIS's"
+)
+
 
 def read_coco(path: str | os.PathLike[str]) -> Dataset:
     """Read ground truth from COCO JSON.
@@ -108,16 +113,18 @@ class _Tables(NamedTuple):
     class_names: list[str]
     image_rows: dict[Identity, int]
     label_rows: dict[Identity, int]
+    notes: tuple[str, ...] = ()
 
     def dataset(self, truths: Truths, truth_images: np.ndarray, source: str) -> Dataset:
         return group_by_image(
             self.images, self.class_names, tuple(self.label_rows), truths, truth_images,
-            source=source,
+            source=source, notes=self.notes,
         )  # fmt: skip
 
 
 def _tables(document: Any, source: str) -> _Tables:
-    images = _images(record_list(document, "images", source), f"{source}: images")
+    records = record_list(document, "images", source)
+    images = _images(records, f"{source}: images")
     categories = record_list(document, "categories", source)
     where = f"{source}: categories"
     category_ids = identities(categories, "id", where)
@@ -125,7 +132,8 @@ def _tables(document: Any, source: str) -> _Tables:
     unique_positions(class_names, "name", where)
     label_rows = unique_positions(category_ids, "id", where)
     image_rows = unique_positions([image.id for image in images], "id", f"{source}: images")
-    return _Tables(images, class_names, image_rows, label_rows)
+    federated = any("neg_category_ids" in record for record in records[:1])
+    return _Tables(images, class_names, image_rows, label_rows, (LVIS_NOTE,) * federated)
 
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:

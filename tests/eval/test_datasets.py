@@ -202,3 +202,11 @@ def test_big_ids_and_views(tmp_path: Path) -> None:
     dataset = read_dataset(written(tmp_path, document))
     assert len(dataset.truths(1)) == 3
     assert np.shares_memory(dataset.truths(1).labels, dataset.all_truths.labels)
+
+
+def test_files_of_lvis_are_noted(tmp_path: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    assert read_dataset(written(tmp_path, document)).notes == ()
+    document["images"][0]["neg_category_ids"] = [3]
+    (note,) = read_dataset(written(tmp_path, document)).notes
+    assert note.startswith("the file is LVIS's")
