@@ -111,7 +111,7 @@ def convert_results(
         if target == "coco":
             coco.write_coco_results(found, names, category_ids, hidden)
         elif target == "yolo":
-            notes += yolo.write_yolo_results(found, hidden)
+            notes += yolo.write_yolo_results(found, names, hidden)
         elif target == "csv":
             notes += csv.write_csv(found, names, hidden / "detections.csv")
         else:

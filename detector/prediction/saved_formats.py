@@ -73,6 +73,7 @@ def _content_of_run(
     from eval.formats.writing.coco import coco_dataset
     from eval.formats.writing.csv import csv_text
     from eval.formats.writing.label_studio import label_studio_tasks
+    from eval.formats.writing.yolo import class_list
 
     if form == "coco":
         return orjson.dumps(coco_dataset(images, class_names, category_ids))
@@ -81,4 +82,4 @@ def _content_of_run(
     if form == "label-studio":
         tasks = label_studio_tasks(images, class_names)
         return orjson.dumps(tasks, option=orjson.OPT_INDENT_2)
-    return "".join(f"{name}\n" for name in class_names).encode()
+    return class_list(class_names).encode()

@@ -12,7 +12,14 @@ import numpy as np
 from eval.datasets import Dataset, ImageRecord, Truths, group_by_image
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.folders.voc_files import home_of, image_files, listed_images, xml_files
+from eval.formats.folders.voc_files import (
+    LABEL_MAP,
+    home_of,
+    image_files,
+    listed_images,
+    read_label_map,
+    xml_files,
+)
 from eval.formats.folders.xml_boxes import (
     NOTHING,
     XmlImage,
@@ -54,8 +61,9 @@ def read_voc(
         ImageSets/Main/SPLIT.txt lists the images. Default: the first of test, val and trainval
         that exists; without any list, all XML files in the order of their names.
     classes
-        The class names; their ids are 1, 2, and so on. Default: the 20 classes of VOC if they
-        include all names in the files, otherwise the sorted names in the files.
+        The class names; their ids are 1, 2, and so on. Default: those in labelmap.txt, which CVAT
+        writes; without that file the 20 classes of VOC if they include all names in the files,
+        otherwise the sorted names in the files.
     corners
         "inclusive", as in VOC, or "continuous": counted from 0, so that xmax - xmin is the width,
         as CVAT, VoTT and FiftyOne write them.
@@ -73,7 +81,7 @@ def read_voc(
     files = xml_files(annotations, whole=annotations != root)
     stems, notes = listed_images(root, annotations, files, split, on_fault)
     found = [_read(files.get(stem, annotations / f"{stem}.xml"), on_fault) for stem in stems]
-    names = _class_names(found) if classes is None else tuple(classes)
+    names = _class_names(found, root) if classes is None else tuple(classes)
     labels = {name: label for label, name in enumerate(names)}
     remedy = f"the classes are {', '.join(names):.200}"
     pairs = [
@@ -161,6 +169,8 @@ def _continuous(truths: Truths) -> Truths:
     )
 
 
-def _class_names(images: list[XmlImage]) -> tuple[str, ...]:
+def _class_names(images: list[XmlImage], root: Path) -> tuple[str, ...]:
+    if (root / LABEL_MAP).is_file():
+        return read_label_map(root / LABEL_MAP)
     names = {one.name for image in images for one in image.objects}
     return VOC_CLASSES if names <= set(VOC_CLASSES) else tuple(sorted(names))

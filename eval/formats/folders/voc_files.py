@@ -11,6 +11,7 @@ from eval.formats.faults import Fault, FaultHandler
 from eval.formats.folders.yolo_folders import IMAGES
 from eval.formats.text_files import decoded, read_bytes
 
+LABEL_MAP = "labelmap.txt"
 SPLITS = ("test", "val", "trainval")  # by default the first that exists
 SPLIT_FOLDERS = ("test", "valid", "val", "train")  # of Roboflow, the same
 FLAGGED = re.compile(r"(.*\S)\s+-?[01]")  # a line of a class's list: name, and 1, 0 or -1
@@ -96,7 +97,8 @@ def listed_images(
     if chosen is None:
         if not files:
             raise EvaluationError(f"{root}: no XML file in {annotations}; check the path")
-        note = f"no list in ImageSets/Main: all {len(files)} XML files were read"
+        lists = ".txt, ".join(SPLITS[:-1]) + f".txt or {SPLITS[-1]}.txt"
+        note = f"no {lists} in ImageSets/Main: all {len(files)} XML files were read"
         above = root.resolve().parent
         if annotations == root and any((above / "ImageSets" / "Main").glob("*.txt")):
             note += f"; ImageSets is in the folder above: name {above.name} to read one list"
@@ -143,3 +145,23 @@ def _image_of(line: str, files: dict[str, Path]) -> str:
             if name in files:
                 return name
     return words[0]
+
+
+def read_label_map(path: Path) -> tuple[str, ...]:
+    """The class names in a labelmap.txt: NAME:COLOUR:PARTS:ACTIONS a line, without the background.
+
+    Raises
+    ------
+    EvaluationError
+        The file names no class, or one twice.
+    """
+    lines = [line.strip() for line in decoded(read_bytes(path), path.name).split("\n")]
+    if lines[0].startswith("# label:"):
+        del lines[0]
+    names = [line.rsplit(":", 3)[0] for line in lines if line]
+    names = [name for name in names if name != "background"]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None or not names:
+        wrong = "names no class" if twice is None else f"class {twice!r:.60} is repeated"
+        raise EvaluationError(f"{path.name}: {wrong}; write each class on one line, NAME:::")
+    return tuple(names)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,6 +16,7 @@ from eval.formats.coco.plain_records import plain_results
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
+from eval.formats.results.image_names import composed, rows_of_own_ids
 from eval.formats.results.other_ids import contradictions, rows_of_other_ids
 from eval.formats.results.tables import LEFT_OUT
 from eval.records import (
@@ -238,45 +236,6 @@ def _rows_by_file_name(
     return rows_of_own_ids(ids, names, dataset)
 
 
-def rows_of_own_ids(
-    ids: Sequence[Identity], names: Sequence[str], dataset: Dataset
-) -> tuple[dict[Identity, int], dict[Identity, str]]:
-    """The image index of each id by its file name; and why the other ids have none.
-
-    A file name that is not in the data set stands for the image with which it shares the longest
-    end: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
-    """
-    exact = {image.file_name: row for row, image in enumerate(dataset.images)}
-    by_end: dict[str, int] = {}
-    for row, image in enumerate(dataset.images):
-        for end in _ends(image.file_name):
-            # -1 marks an end that several images share and that therefore identifies none.
-            by_end[end] = -1 if end in by_end else row
-    fitting = [_row_of(name, exact, by_end) for name in names]
-    # If several names fit one image, only its exact name counts.
-    claims = Counter(fitting)
-    rows: dict[Identity, int] = {}
-    reasons: dict[Identity, str] = {}
-    for identity, name, fit in zip(ids, names, fitting, strict=True):
-        if fit is None:
-            reasons[identity] = f"no image there has its file name {name!r:.60}"
-        elif fit < 0:
-            reasons[identity] = f"its file name {name!r:.60} fits several images there"
-        elif claims[fit] > 1 and name not in exact:
-            reasons[identity] = (
-                f"its file name {name!r:.60} fits an image there that another name also fits"
-            )
-        else:
-            rows[identity] = fit
-    return rows, reasons
-
-
-def _row_of(name: str, exact: dict[str, int], by_end: dict[str, int]) -> int | None:
-    if name in exact:
-        return exact[name]
-    return next((by_end[end] for end in _ends(name) if end in by_end), None)
-
-
 def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
     if not _all_have(document.get("categories"), "name"):
         return dataset.label_by_category_id
@@ -285,8 +244,8 @@ def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Ide
     unique_positions(ids, "id", f"{source}: categories")
     names = texts(records, "name", f"{source}: categories")
     known = {name: label for label, name in enumerate(dataset.class_names)}
-    composed = {_composed(name): label for name, label in known.items()} | known
-    labels = [composed.get(name, composed.get(_composed(name), -1)) for name in names]
+    by_name = {composed(name): label for name, label in known.items()} | known
+    labels = [by_name.get(name, by_name.get(composed(name), -1)) for name in names]
     return {identity: label for identity, label in zip(ids, labels, strict=True) if label >= 0}
 
 
@@ -299,16 +258,5 @@ def _all_have(records: Any, field: str) -> bool:
     )
 
 
-def _ends(name: str) -> list[str]:
-    """The file name, then without its first folder, and so on up to its last part."""
-    parts = _composed(name.replace("\\", "/")).split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
-
-
 def _base(name: str) -> str:
-    return _composed(PurePosixPath(name.replace("\\", "/")).name)
-
-
-def _composed(name: str) -> str:
-    """Unicode NFC; operating systems encode accents in file names in two ways."""
-    return unicodedata.normalize("NFC", name)
+    return composed(PurePosixPath(name.replace("\\", "/")).name)

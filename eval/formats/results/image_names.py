@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from eval.datasets import Dataset
+from eval.datasets import Dataset, Identity
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler
 
@@ -43,12 +45,12 @@ def rows_by_name(
     EvaluationError
         Equally many names fit either way, they mean different images, and nothing is declared.
     """
-    by_file = names_of_files(dataset)
+    different = dict.fromkeys(names)
+    by_file = _rows_in_other_folders(dataset, [*different]) | names_of_files(dataset)
     by_id = every_id = _rows(str(image.id) for image in dataset.images)
     if declared == FILE_NAMES:
         texts = {image.id for image in dataset.images if isinstance(image.id, str)}
         by_id = {name: row for name, row in every_id.items() if name in texts}
-    different = dict.fromkeys(names)
     known = ({name for name, row in rows.items() if row >= 0} for rows in (by_file, by_id))
     in_file, in_id = (len(different.keys() & names) for names in known)
     way = FILE_NAMES if in_file > in_id else IDS if in_id > in_file else declared
@@ -87,6 +89,12 @@ def _rows(names: Iterable[str]) -> dict[str, int]:
     return rows
 
 
+def _rows_in_other_folders(dataset: Dataset, names: Sequence[str]) -> dict[str, int]:
+    """Image index of names with folders that differ from those in the data set."""
+    rows, _ = rows_of_own_ids(names, names, dataset)
+    return {str(name): row for name, row in rows.items() if {"/", "\\"} & set(str(name))}
+
+
 def find_images(
     names: Sequence[str],
     rows: dict[str, int],
@@ -105,3 +113,53 @@ def find_images(
         message = f"{field} {names[bad]!r:.60} {why} of the ground truth; {remedy}"
         on_fault(Fault(f"{source}: line {lines[bad]}", field, message, "unknown image"))
     return np.maximum(images, -1)
+
+
+def rows_of_own_ids(
+    ids: Sequence[Identity], names: Sequence[str], dataset: Dataset
+) -> tuple[dict[Identity, int], dict[Identity, str]]:
+    """The image index of each id by its file name; and why the other ids have none.
+
+    A file name that is not in the data set stands for the image with which it shares the longest
+    end: x/a/1.jpg for a/1.jpg rather than b/1.jpg.
+    """
+    exact = {image.file_name: row for row, image in enumerate(dataset.images)}
+    by_end: dict[str, int] = {}
+    for row, image in enumerate(dataset.images):
+        for end in _ends(image.file_name):
+            # -1 marks an end that several images share and that therefore identifies none.
+            by_end[end] = -1 if end in by_end else row
+    fitting = [_row_of(name, exact, by_end) for name in names]
+    # If several names fit one image, only its exact name counts.
+    claims = Counter(fitting)
+    rows: dict[Identity, int] = {}
+    reasons: dict[Identity, str] = {}
+    for identity, name, fit in zip(ids, names, fitting, strict=True):
+        if fit is None:
+            reasons[identity] = f"no image there has its file name {name!r:.60}"
+        elif fit < 0:
+            reasons[identity] = f"its file name {name!r:.60} fits several images there"
+        elif claims[fit] > 1 and name not in exact:
+            reasons[identity] = (
+                f"its file name {name!r:.60} fits an image there that another name also fits"
+            )
+        else:
+            rows[identity] = fit
+    return rows, reasons
+
+
+def _row_of(name: str, exact: dict[str, int], by_end: dict[str, int]) -> int | None:
+    if name in exact:
+        return exact[name]
+    return next((by_end[end] for end in _ends(name) if end in by_end), None)
+
+
+def _ends(name: str) -> list[str]:
+    """The file name, then without its first folder, and so on up to its last part."""
+    parts = composed(name.replace("\\", "/")).split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def composed(name: str) -> str:
+    """Unicode NFC; operating systems encode accents in file names in two ways."""
+    return unicodedata.normalize("NFC", name)

@@ -45,7 +45,7 @@ def read_yolo_results(
     ----------
     names
         data.yaml, or a text file with one class per line. Default: classes.txt or data.yaml in the
-        folder, if there is one.
+        folder, or classes.txt above it if it is called labels.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def read_yolo_results(
 
 
 def _first_file(root: Path) -> Path | None:
-    return next((root / name for name in NAMES if (root / name).is_file()), None)
+    names = ("classes.txt", "../classes.txt") if root.name == "labels" else NAMES
+    return next((root / name for name in names if (root / name).is_file()), None)
 
 
 def _text_files(folder: Path, name_file: Path | None, dataset: Dataset) -> dict[Path, str]:

@@ -58,10 +58,11 @@ def picture_path(file_name: str, split: str) -> str:
 def write_voc(
     images: Sequence[LabelledImage], class_names: Sequence[str], folder: Path, split: str = "train"
 ) -> tuple[str, ...]:
-    """Write Annotations/IMAGE.xml for every image, and ImageSets/Main/SPLIT.txt.
+    """Write Annotations/IMAGE.xml for every image, ImageSets/Main/SPLIT.txt and labelmap.txt.
 
-    Several splits may be written into one folder. Blanks in file names become underscores, because
-    lists of VOC separate words by blanks. Pictures are not copied.
+    The last one lists the classes, as in the exports of CVAT; the devkit has no such file. Several
+    splits may be written into one folder. Blanks in file names become underscores, because lists of
+    VOC separate words by blanks. Pictures are not copied.
 
     Returns
     -------
@@ -70,7 +71,8 @@ def write_voc(
     Raises
     ------
     EvaluationError
-        As voc_xml; or two pictures have the same name but for the suffix.
+        As voc_xml; or two pictures have the same name but for the suffix; or the name of a class
+        contains a line break.
     """
     names = [_name(image.file_name) for image in images]
     annotations, lists = folder / "Annotations", folder / "ImageSets" / "Main"
@@ -83,11 +85,22 @@ def write_voc(
         (annotations / f"{stem_of(name)}.xml").write_text(text, encoding="utf-8")
     lines = "".join(f"{stem_of(name)}\n" for name in names)
     (lists / f"{split}.txt").write_text(lines, encoding="utf-8")
+    (folder / "labelmap.txt").write_text(_label_map(class_names), encoding="utf-8")
     others = sum(not name.endswith(".jpg") for name in names)
     return (
         *_losses(images),
         *counted({"pictures other than .jpg, which the devkit does not find": others}),
     )
+
+
+def _label_map(class_names: Sequence[str]) -> str:
+    """NAME:COLOUR:PARTS:ACTIONS a line; all but the name may be empty."""
+    for name in class_names:
+        _check_text(name)
+        if "\n" in name:
+            raise EvaluationError(f"{name!r:.60}: a line holds no line break; rename the class")
+    rows = "".join(f"{name}:::\n" for name in class_names)
+    return f"# label:color_rgb:parts:actions\n{rows}"
 
 
 def _name(file_name: str) -> str:
@@ -122,9 +135,13 @@ def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:
 
 
 def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
+    _check_text(text)
+    ElementTree.SubElement(parent, tag).text = text
+
+
+def _check_text(text: str) -> None:
     if not text or NOT_XML.search(text) or text != text.strip():
         raise EvaluationError(
             f"{text!r:.60}: XML keeps neither an empty name, nor control characters, nor blanks at "
             "the ends; rename the class or the picture"
         )
-    ElementTree.SubElement(parent, tag).text = text

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eval.errors import EvaluationError
 from eval.formats.writing.file_names import bare_name, check_stems, flat_name, stem_of
 from eval.formats.writing.labelled_image import LabelledImage, check_size, counted, cut_at_border
 
@@ -69,15 +70,36 @@ def write_yolo(
     )
 
 
-def write_yolo_results(images: Sequence[LabelledImage], folder: Path) -> tuple[str, ...]:
-    """Write labels/IMAGE.txt with scores, as YOLO programs save detections.
+def write_yolo_results(
+    images: Sequence[LabelledImage], class_names: Sequence[str], folder: Path
+) -> tuple[str, ...]:
+    """Write labels/IMAGE.txt with scores, as YOLO programs save detections, and classes.txt.
 
     IMAGE is the name of the picture without folders and suffix, which read_yolo_results expects.
     Returns and raises the same as write_yolo.
     """
+    text = class_list(class_names)
     names = [bare_name(image.file_name) for image in images]
     _write_texts(images, names, folder / "labels")
+    (folder / "classes.txt").write_text(text, encoding="utf-8")
     return _losses(images)
+
+
+def class_list(class_names: Sequence[str]) -> str:
+    """The content of classes.txt: the name of a class on each line, in the order of the numbers.
+
+    Raises
+    ------
+    EvaluationError
+        A line does not hold the name of a class.
+    """
+    for name in class_names:
+        if name.strip().splitlines() != [name]:
+            raise EvaluationError(
+                f"{name!r:.60}: a line of classes.txt keeps neither an empty name, nor line "
+                "breaks, nor blanks at the ends; rename the class"
+            )
+    return "".join(f"{name}\n" for name in class_names)
 
 
 def _write_texts(images: Sequence[LabelledImage], names: Sequence[str], folder: Path) -> None:

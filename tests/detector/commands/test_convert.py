@@ -91,6 +91,7 @@ def test_voc(tmp_path: Path) -> None:
         "ImageSets/Main/train.txt",
         "JPEGImages/a_one.png",
         "JPEGImages/two.png",
+        "labelmap.txt",
     ]
     assert (out / "ImageSets/Main/train.txt").read_text() == "a_one\ntwo\n"
     dataset = read_dataset(out)

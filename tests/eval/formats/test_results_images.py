@@ -95,6 +95,26 @@ def test_file_names_of_several_pictures_leave_ids_alone(tmp_path: Path) -> None:
     assert found.images.tolist() == [0, 1]
 
 
+def test_pictures_in_other_folders_than_those_of_the_ground_truth(tmp_path: Path) -> None:
+    """As `detect FOLDER --save-as csv` names them; the rule is that of detections.json."""
+    dataset = counted_otherwise(tmp_path)
+    head = "file_name,class,score,x,y,w,h\n"
+    cells = ",dog,.5,1,1,2,2\n"
+    path = write(tmp_path / "r.csv", f"{head}photos/a/1.jpg{cells}photos\\0.jpg{cells}")
+    assert read(path, dataset).images.tolist() == [1, 0]
+    write(path, f"{head}photos/1.jpg{cells}other/1.jpg{cells}")
+    with pytest.raises(EvaluationError, match=r"line 2: file_name 'photos/1.jpg' is no image"):
+        read(path, dataset)
+    folders = ("a/1.jpg", "b/1.jpg", "b/2.jpg")
+    images = [i._replace(file_name=n) for i, n in zip(dataset.images, folders, strict=True)]
+    dataset = replace(dataset, images=tuple(images))
+    write(path, f"{head}x/b/1.jpg{cells}y/2.jpg{cells}")
+    assert read(path, dataset).images.tolist() == [1, 2]
+    write(path, f"{head}x/1.jpg{cells}")
+    with pytest.raises(EvaluationError, match=r"line 2: file_name 'x/1.jpg' is no image of the"):
+        read(path, dataset)
+
+
 def test_yolo_results_are_named_after_pictures(tmp_path: Path) -> None:
     dataset = counted_otherwise(tmp_path)
     for stem in ("1", "2"):  # which are ids, too

@@ -49,7 +49,7 @@ def test_what_was_written_is_read(made: list[Picture]) -> None:
 def test_the_folder_of_annotations_alone(tmp_path: Path) -> None:
     root = write_voc(tmp_path, EXAMPLE)
     (note, *_) = read_voc(root / "Annotations").notes
-    assert note.startswith("no list in ImageSets/Main: all")
+    assert note.startswith("no test.txt, val.txt or trainval.txt in ImageSets/Main: all")
     assert note.endswith(f"the folder above: name {root.name} to read one list")
 
 
@@ -70,6 +70,31 @@ def test_other_classes_are_sorted_or_given(tmp_path: Path) -> None:
     assert dataset.category_ids == (1, 2, 3, 4)
     with pytest.raises(EvaluationError, match=r"000002\.xml: object 1: name 'domestic cat'"):
         read_voc(root, classes=["airplane", "dog"])
+
+
+def test_the_classes_of_a_label_map(tmp_path: Path) -> None:
+    """As in CVAT's exports; the first line and the background are no classes."""
+    root = write_voc(tmp_path, EXAMPLE)
+    header = "# label:color_rgb:parts:actions\nbackground:0,0,0::\n"
+    write(root / "labelmap.txt", f"{header}dog:1,2,3::\na: b:::\nairplane:::\ndomestic cat:::\n")
+    dataset = read_voc(root)
+    assert dataset.class_names == ("dog", "a: b", "airplane", "domestic cat")
+    assert dataset.category_ids == (1, 2, 3, 4)
+    write(root / "labelmap.txt", "airplane\ndog\n")
+    with pytest.raises(EvaluationError, match=r"000002\.xml: object 1: name 'domestic cat'"):
+        read_voc(root)
+    write(root / "labelmap.txt", "dog:::\ndog:1,2,3::\n")
+    with pytest.raises(EvaluationError, match=r"labelmap\.txt: class 'dog' is repeated; write"):
+        read_voc(root)
+    write(root / "labelmap.txt", "background:0,0,0::\n")
+    with pytest.raises(EvaluationError, match=r"labelmap\.txt: names no class; write each class"):
+        read_voc(root)
+
+
+def test_a_list_that_is_no_default_is_not_denied(tmp_path: Path) -> None:
+    root = write_voc(tmp_path, EXAMPLE, split="train")
+    (note, *_) = read_voc(root).notes
+    assert note.startswith("no test.txt, val.txt or trainval.txt in ImageSets/Main: all 3 XML")
 
 
 def test_the_split(tmp_path: Path) -> None:

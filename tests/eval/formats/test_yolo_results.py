@@ -99,3 +99,14 @@ def test_results_in_subfolders_belong_to_images_in_subfolders(tmp_path: Path) ->
     write(tmp_path / "flat" / "a.txt", f"0 {CAT} .9\n")
     with pytest.raises(EvaluationError, match="image 'a' fits several images"):
         read_detections(tmp_path / "flat", read_dataset(root))
+
+
+@pytest.mark.parametrize("place", ["classes.txt", "labels/classes.txt"])
+def test_the_list_of_classes_of_a_run_counts_for_its_labels_too(
+    tmp_path: Path, truth: Dataset, place: str
+) -> None:
+    write(tmp_path / "run" / place, "zebra\ndog\ncat\n")
+    write(tmp_path / "run" / "labels" / "a.txt", f"2 {CAT} .9\n1 {DOG} .8\n")
+    for folder in (tmp_path / "run", tmp_path / "run" / "labels"):
+        table = read_detections(folder, truth)
+        assert [truth.class_names[label] for label in table.labels] == ["cat", "dog"]

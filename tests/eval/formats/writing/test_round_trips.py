@@ -138,7 +138,7 @@ def test_voc(images: list[LabelledImage]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         voc.write_voc(images, NAMES, root)
-        dataset = read_voc(root, "train", classes=NAMES)
+        dataset = read_voc(root, "train")
         assert_same(dataset, images)
         names = ["_".join(i.file_name.replace("/", "_").split()) for i in images]
         assert [i.file_name for i in dataset.images] == names
@@ -164,7 +164,7 @@ def test_detections(images: list[LabelledImage]) -> None:
     dataset = data_set(images)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        yolo.write_yolo_results(images, root)
+        yolo.write_yolo_results(images, NAMES, root)
         csv.write_csv(images, NAMES, root / "found.csv")
         coco.write_coco_results(images, NAMES, range(5), root)
         tables = [read_yolo_results(root, dataset), read_csv_results(root / "found.csv", dataset),
@@ -253,3 +253,10 @@ def test_pictures_that_differ_in_their_suffix_are_refused(write: object, tmp_pat
         voc.write_voc(images[:1], NAMES, tmp_path, "train")
         with pytest.raises(EvaluationError, match="would have the same file"):
             voc.write_voc(images[1:], NAMES, tmp_path, "val")
+
+
+@pytest.mark.parametrize("name", ["", " dog", "dog\n", "a\nb"])
+def test_lists_of_classes_refuse_names_that_a_line_does_not_hold(name: str, tmp_path: Path) -> None:
+    for write in (yolo.write_yolo_results, voc.write_voc):
+        with pytest.raises(EvaluationError, match="rename the class"):
+            write([], ["dog", name], tmp_path)
