@@ -181,7 +181,7 @@ class Detector:
         ----------
         source
             Path, open file, bytes, PIL image, array or tensor, as `read_image` takes them; or the
-            result of `read_scaled`.
+            result of `read_scaled`. Arrays are RGB: reverse those of OpenCV, `frame[:, :, ::-1]`.
         proposals
             Your own boxes, (N, 4) xyxy in the photograph's pixels; None finds them (`propose`).
         preset
