@@ -41,6 +41,12 @@ from eval.wording import amount
 
 __all__ = ["Finding", "check"]
 ORDER = (ERROR, WARNING, NOTE)
+# What the corners of boxes mean in each layout
+PIXELS = {
+    "xywh": "boxes are continuous from 0",
+    "inclusive0": "boxes are pixels from 0, the last one included",
+    "inclusive1": "boxes are pixels from 1, the last one included",
+}
 
 
 def check(
@@ -182,7 +188,7 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
     )
     content = (
         f"{amount(len(dataset), 'image')}, {amount(len(dataset.class_names), 'class', 'classes')}, "
-        f"{amount(len(truths), 'object')}; boxes {truths.layout}"
+        f"{amount(len(truths), 'object')}; {PIXELS[truths.layout]}"
     )
     findings.append(Finding(NOTE, "content", dataset.source, "", content))
 

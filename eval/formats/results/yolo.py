@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ def read_yolo_results(
     boxes = corners(numbers[kept], sides[image_rows[kept]], layout)
     boxes[:, 2:] -= boxes[:, :2]
     labels, class_notes = _labels([words[row] for row in kept], name_file, dataset)
+    listed_names = read_names(name_file)[0] if name_file else ()
     table_rows = ResultRows(
         images=image_rows[kept],
         labels=labels,
@@ -103,7 +105,7 @@ def read_yolo_results(
         layout="xywh",
         source=root.name,
         where=lambda row: "{}: line {}".format(*wheres[kept[row]]),
-        class_of=lambda row: words[kept[row]],
+        class_of=lambda row: _name(words[kept[row]], listed_names),
     )
     return make_table(dataset, table_rows, (*class_notes, *notes))
 
@@ -144,6 +146,12 @@ def _checked(
         lines = np.array([line for _, line in wheres[first:end]])
         good[first:end] = checked_rows(table[first:end], lines, wheres[first][0], on_fault, None)
     return good
+
+
+def _name(word: str, names: Sequence[str]) -> str:
+    """The class that a word means, for a note: a number's name if it has one."""
+    number = number_of(word)
+    return names[int(number)] if 0 <= number < len(names) else word
 
 
 def _labels(

@@ -167,8 +167,14 @@ def test_nan_and_infinity_are_reported_with_their_place(tmp_path: Path) -> None:
 
 
 def test_folders_of_good_data(tmp_path: Path) -> None:
-    for writer in (write_voc, write_ilsvrc, write_yolo):
+    pixels = {
+        write_voc: "pixels from 1, the last one included",
+        write_ilsvrc: "pixels from 0, the last one included",
+        write_yolo: "continuous from 0",
+    }
+    for writer, meaning in pixels.items():
         findings = check(writer(tmp_path / writer.__name__, EXAMPLE))
+        assert findings[-1].message.endswith(f"; boxes are {meaning}")
         assert {finding.severity for finding in findings} == {"note"}
         assert "3 images, 3 classes, 3 objects" in findings[-1].message
 

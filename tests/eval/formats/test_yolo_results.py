@@ -106,7 +106,8 @@ def test_the_list_of_classes_of_a_run_counts_for_its_labels_too(
     tmp_path: Path, truth: Dataset, place: str
 ) -> None:
     write(tmp_path / "run" / place, "zebra\ndog\ncat\n")
-    write(tmp_path / "run" / "labels" / "a.txt", f"2 {CAT} .9\n1 {DOG} .8\n")
+    write(tmp_path / "run" / "labels" / "a.txt", f"2 {CAT} .9\n1 {DOG} .8\n0 {DOG} .1\n")
     for folder in (tmp_path / "run", tmp_path / "run" / "labels"):
         table = read_detections(folder, truth)
         assert [truth.class_names[label] for label in table.labels] == ["cat", "dog"]
+        assert table.notes[-1].endswith("not in the ground truth: zebra")
