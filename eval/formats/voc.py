@@ -18,6 +18,7 @@ from eval.formats.folders.voc_files import (
     image_files,
     listed_images,
     read_label_map,
+    states_inclusive_corners,
     xml_files,
 )
 from eval.formats.folders.xml_boxes import (
@@ -97,9 +98,10 @@ def read_voc(
         for stem, image in zip(stems, found, strict=True)
     ]
     truths, truth_images = objects_as_arrays(pairs, "inclusive1")
-    continuous = _looks_continuous(truths.boxes)
+    is_known = corners == "continuous" or states_inclusive_corners(root / LABEL_MAP)
+    doubts = () if is_known else _looks_continuous(truths.boxes)
     if corners == "continuous":
-        truths, continuous = _continuous(truths), ()
+        truths = _continuous(truths)
     return group_by_image(
         images,
         names,
@@ -111,7 +113,7 @@ def read_voc(
             *home_notes,
             *notes,
             *_shapes(found),
-            *continuous,
+            *doubts,
             *oddities(images, truths, truth_images),
         ),
         pictures=folder if pictures else None,

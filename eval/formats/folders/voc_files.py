@@ -12,6 +12,8 @@ from eval.formats.folders.yolo_folders import IMAGES
 from eval.formats.text_files import decoded, read_bytes
 
 LABEL_MAP = "labelmap.txt"
+# First line of the label maps that this program writes; other programs do not state their corners
+INCLUSIVE_HEADER = "# label:color_rgb:parts:actions; corners: inclusive"
 SPLITS = ("test", "val", "trainval")  # by default the first that exists
 SPLIT_FOLDERS = ("test", "valid", "val", "train")  # of Roboflow, the same
 FLAGGED = re.compile(r"(.*\S)\s+-?[01]")  # a line of a class's list: name, and 1, 0 or -1
@@ -165,3 +167,8 @@ def read_label_map(path: Path) -> tuple[str, ...]:
         wrong = "names no class" if twice is None else f"class {twice!r:.60} is repeated"
         raise EvaluationError(f"{path.name}: {wrong}; write each class on one line, NAME:::")
     return tuple(names)
+
+
+def states_inclusive_corners(path: Path) -> bool:
+    """Whether a labelmap.txt states that corners are pixels from 1, the last one included."""
+    return path.is_file() and decoded(read_bytes(path), path.name).startswith(INCLUSIVE_HEADER)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from eval.errors import EvaluationError
+from eval.formats.folders.voc_files import INCLUSIVE_HEADER
 from eval.formats.writing.file_names import NOT_XML, check_stems, flat_name, stem_of
 from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
@@ -100,7 +101,7 @@ def _label_map(class_names: Sequence[str]) -> str:
         if "\n" in name:
             raise EvaluationError(f"{name!r:.60}: a line holds no line break; rename the class")
     rows = "".join(f"{name}:::\n" for name in class_names)
-    return f"# label:color_rgb:parts:actions\n{rows}"
+    return f"{INCLUSIVE_HEADER}\n{rows}"
 
 
 def _name(file_name: str) -> str:

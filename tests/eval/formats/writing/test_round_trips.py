@@ -260,3 +260,13 @@ def test_lists_of_classes_refuse_names_that_a_line_does_not_hold(name: str, tmp_
     for write in (yolo.write_yolo_results, voc.write_voc):
         with pytest.raises(EvaluationError, match="rename the class"):
             write([], ["dog", name], tmp_path)
+
+
+def test_fractions_in_a_written_voc_folder_are_not_taken_for_continuous_corners(
+    tmp_path: Path,
+) -> None:
+    image = LabelledImage("a.jpg", 20, 20, [[0.5, 1.25, 9.5, 12]], [0])
+    voc.write_voc([image], NAMES, tmp_path)
+    assert not any("continuous" in note for note in read_voc(tmp_path, "train").notes)
+    (tmp_path / "labelmap.txt").unlink()
+    assert any("continuous" in note for note in read_voc(tmp_path, "train").notes)
