@@ -115,7 +115,7 @@ def read_training_data(data: Path, split: str | None = None) -> Dataset:
         if min(image.height, image.width) < 1:
             raise DetectorError(
                 f"{data}: its picture {image.file_name} has width {image.width} and height "
-                f"{image.height}; enter its true size"
+                f"{image.height} (0 if none is stated); enter its true size"
             )
     return dataset
 
