@@ -112,6 +112,10 @@ class Dataset:
     excluded
         (P, 2) int64, pairs of image index and label that are not evaluated (the blacklist of
         ILSVRC).
+    verified
+        (V, 2) int64, pairs of image index and label that somebody has checked, so that no object of
+        the class is missing in the image: detections on other pairs are not evaluated where the
+        annotation is federated (Open Images, LVIS). None: all pairs.
     notes
         Oddities that the reader noticed, one sentence each.
     pictures
@@ -125,6 +129,7 @@ class Dataset:
     starts: np.ndarray
     source: str = "data set"
     excluded: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    verified: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     pictures: Path | None = None
 
@@ -174,13 +179,13 @@ class Dataset:
         new_index = np.full(len(self.images), -1)
         new_index[chosen] = np.arange(len(chosen))
         rows = [np.arange(self.starts[i], self.starts[i + 1]) for i in chosen]
-        excluded = np.stack([new_index[self.excluded[:, 0]], self.excluded[:, 1]], axis=1)
         return replace(
             self,
             images=tuple(self.images[index] for index in chosen),
             all_truths=self.all_truths[np.concatenate([np.empty(0, np.int64), *rows])],
             starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])]),
-            excluded=excluded[excluded[:, 0] >= 0],
+            excluded=_renumbered(self.excluded, 0, new_index),
+            verified=None if self.verified is None else _renumbered(self.verified, 0, new_index),
         )
 
     def with_classes(self, names: Sequence[str]) -> Dataset:
@@ -204,15 +209,22 @@ class Dataset:
         kept = new_label[self.all_truths.labels] >= 0
         truths = self.all_truths[kept]
         counts = np.bincount(self.truth_images[kept], minlength=len(self.images))
-        excluded = np.stack([self.excluded[:, 0], new_label[self.excluded[:, 1]]], axis=1)
         return replace(
             self,
             class_names=tuple(names),
             category_ids=tuple(self.category_ids[label] for label in chosen),
             all_truths=replace(truths, labels=new_label[truths.labels]),
             starts=np.concatenate([[0], np.cumsum(counts)]),
-            excluded=excluded[excluded[:, 1] >= 0],
+            excluded=_renumbered(self.excluded, 1, new_label),
+            verified=None if self.verified is None else _renumbered(self.verified, 1, new_label),
         )
+
+
+def _renumbered(pairs: np.ndarray, column: int, numbers: np.ndarray) -> np.ndarray:
+    """The (P, 2) pairs with numbers[n] for each n in one column, without those that become -1."""
+    chosen: np.ndarray = pairs[numbers[pairs[:, column]] >= 0]
+    chosen[:, column] = numbers[chosen[:, column]]
+    return chosen
 
 
 def group_by_image(

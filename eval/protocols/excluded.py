@@ -1,4 +1,4 @@
-"""Pairs of image and class that are not evaluated (the blacklist of ILSVRC)."""
+"""Pairs of image and class that are not evaluated: the blacklist of ILSVRC, and unverified ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ from eval.datasets import Dataset
 
 def on_excluded(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
     """(N,) bool: the rows whose image index and label are a pair in dataset.excluded."""
-    excluded = np.zeros(len(images), dtype=bool)
-    if not len(dataset.excluded):
-        return excluded
+    return _among(images, labels, dataset.excluded, dataset)
+
+
+def on_unverified(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """(N,) bool: the rows whose image index and label are no pair in dataset.verified."""
+    if dataset.verified is None:
+        return np.zeros(len(images), dtype=bool)
+    return ~_among(images, labels, dataset.verified, dataset)
+
+
+def _among(
+    images: np.ndarray, labels: np.ndarray, pairs: np.ndarray, dataset: Dataset
+) -> np.ndarray:
+    found = np.zeros(len(images), dtype=bool)
+    if not len(pairs):
+        return found
     touched = np.zeros(len(dataset), dtype=bool)
-    touched[dataset.excluded[:, 0]] = True
+    touched[pairs[:, 0]] = True
     rows = np.flatnonzero(touched[images])
     classes = len(dataset.class_names)
-    pairs = dataset.excluded[:, 0] * classes + dataset.excluded[:, 1]
-    excluded[rows] = np.isin(images[rows].astype(np.int64) * classes + labels[rows], pairs)
-    return excluded
+    keys = pairs[:, 0] * classes + pairs[:, 1]
+    found[rows] = np.isin(images[rows].astype(np.int64) * classes + labels[rows], keys)
+    return found

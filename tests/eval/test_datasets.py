@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_subset_keeps_classes_and_order(dataset: Dataset) -> None:
     for indices in ([1, 1], [3], [-1]):
         with pytest.raises(EvaluationError):
             dataset.subset(indices)
+
+
+def test_parts_of_a_data_set_keep_their_pairs_of_image_and_class(dataset: Dataset) -> None:
+    pairs = np.array([[0, 0], [1, 1], [2, 1]])
+    assert dataset.verified is None and dataset.subset([1]).verified is None
+    whole = replace(dataset, excluded=pairs, verified=pairs[::-1])
+    part = whole.subset([2, 1])
+    assert part.excluded.tolist() == [[1, 1], [0, 1]]
+    assert part.verified is not None and part.verified.tolist() == [[0, 1], [1, 1]]
+    cats = whole.with_classes(["cat"])
+    assert cats.excluded.tolist() == [[1, 0], [2, 0]]
+    assert cats.verified is not None and cats.verified.tolist() == [[2, 0], [1, 0]]
+    assert whole.excluded.tolist() == pairs.tolist()
 
 
 def test_a_set_without_annotations_is_read(tmp_path: Path) -> None:
