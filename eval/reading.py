@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,18 +12,15 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
-from eval.formats.coco_json import coco_dataset, read_coco
-from eval.formats.folders.voc_files import annotated_below, split_folders
-from eval.formats.foreign import refuse_foreign_json, refuse_foreign_text
-from eval.formats.ilsvrc import read_ilsvrc
+from eval.formats.coco_json import coco_dataset
+from eval.formats.foreign import refuse_foreign_text
+from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
 from eval.formats.results.voc import class_files, comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
 from eval.formats.text_files import first_line, is_image
-from eval.formats.voc import read_voc
-from eval.formats.yolo import read_yolo
 from eval.records import Record
 
 DetectionSource: TypeAlias = (
@@ -125,69 +121,6 @@ def read_detections(
     return reader(detections, dataset, names=names)
 
 
-def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
-    """The reader for the ground truth at a path: read_coco, read_voc, read_ilsvrc or read_yolo.
-
-    Raises
-    ------
-    EvaluationError
-        No format is recognised; the message lists the expected files.
-    """
-    place = _place(path)
-    if place.is_dir():
-        return _folder_reader(place)
-    if place.suffix.lower() in (".yaml", ".yml") or place.name == "obj.data":
-        return read_yolo
-    if place.suffix.lower() == ".json" or first_line(place).startswith((b"{", b"[")):
-        if place.is_file():
-            refuse_foreign_json(place)
-        return read_coco
-    refuse_foreign_text(place, first_line(place))
-    raise EvaluationError(
-        f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
-        "or the folder of a VOC, ILSVRC DET or YOLO data set"
-    )
-
-
-def _place(path: str | os.PathLike[str]) -> Path:
-    """A path that the system accepts, whether or not a file exists there."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise EvaluationError(
-            f"expected the path of a file or folder, or a dictionary; got {type(path).__name__}"
-        )
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        pass  # it may be a glob pattern; otherwise its reader reports the missing file
-    except OSError as error:
-        raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from None
-    except ValueError:  # the path contains a NUL
-        raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
-    return Path(path)
-
-
-def _folder_reader(folder: Path) -> Callable[..., Dataset]:
-    signs = ("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt")
-    if any((folder / name).exists() for name in (*signs, "devkit/data", "synsets.txt")):
-        return read_ilsvrc
-    if any(_first(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
-        return read_voc
-    if any(_first(folder, "labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")):
-        return read_yolo
-    if split_folders(folder) or annotated_below(folder):
-        return read_voc
-    # Below come first the ground truth of COCO and of Roboflow, then whatever lies in the folder.
-    patterns = ("*/instances*.json", "*/_annotations.coco.json", "annotations/*.json", "*.json")
-    found = next((paths for pattern in patterns if (paths := sorted(folder.glob(pattern)))), [])
-    json_files = ", ".join(path.relative_to(folder).as_posix() for path in found)
-    remedy = f"; name its JSON file ({json_files:.120})" if json_files else ""
-    raise EvaluationError(
-        f"{folder}: cannot be read as a data set: the folder contains neither Annotations/*.xml "
-        "(VOC), nor Annotations/DET or meta_det.mat (ILSVRC DET), nor labels/ or data.yaml (YOLO)"
-        f"{remedy}"
-    )
-
-
 def results_reader_of(
     path: str | os.PathLike[str], dataset: Dataset | None = None
 ) -> Callable[..., DetectionTable] | None:
@@ -200,11 +133,11 @@ def results_reader_of(
     EvaluationError
         No format is recognised; the message lists the expected files.
     """
-    place = _place(path)
+    place = existing_place(path)
     if class_files(path, dataset) if dataset else comp4_files(path):
         return read_comp4
     if place.is_dir():
-        if any(_first(place, "*.txt", "labels/*.txt", "*/*.txt")):
+        if any(first_files(place, "*.txt", "labels/*.txt", "*/*.txt")):
             return read_yolo_results
         if (place / "detections.json").is_file():
             raise EvaluationError(f"{place}: a folder; name the file detections.json in it")
@@ -225,9 +158,3 @@ def results_reader_of(
     if table or b"," in begin or b";" in begin:
         return read_csv_results
     return read_ilsvrc_submission
-
-
-def _first(folder: Path, *patterns: str) -> Iterator[Path]:
-    """At most one path for each pattern, so that a folder of many files is not listed whole."""
-    for pattern in patterns:
-        yield from (path for _, path in zip(range(1), folder.glob(pattern), strict=False))

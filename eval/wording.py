@@ -7,6 +7,7 @@ of countable things is in per cent. What is unknown is a dash. Files for program
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 DASH = "–"
 
@@ -14,6 +15,11 @@ DASH = "–"
 def amount(value: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: "1 image", "1,804 images"."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: on one line, and cut if there are many."""
+    return " ".join(", ".join(names).split())[:160]
 
 
 def known(value: float | None) -> bool:

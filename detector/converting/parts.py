@@ -15,9 +15,9 @@ from detector.files.names import printable
 from eval import Dataset, read_dataset
 from eval.formats.coco_json import read_coco
 from eval.formats.json_files import read_json
+from eval.formats.recognised import reader_of
 from eval.formats.splits import splits_of_data
 from eval.formats.text_files import read_bytes
-from eval.reading import reader_of
 
 # Words in the names of JSON files and of splits, and what the part is called in the output
 PARTS = {

@@ -35,8 +35,9 @@ from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
 from eval.formats.folders.xml_boxes import oddities
 from eval.formats.json_files import ABSENT
+from eval.formats.recognised import reader_of
 from eval.formats.results.tables import LEFT_OUT
-from eval.reading import read_dataset, read_detections, reader_of, results_reader_of
+from eval.reading import read_dataset, read_detections, results_reader_of
 from eval.wording import amount
 
 __all__ = ["Finding", "check"]

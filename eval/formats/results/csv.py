@@ -15,9 +15,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.number_lines import number_of
-from eval.formats.results.csv_columns import (
+from eval.formats.csv_columns import (
     CENTRES,
     CLASS_ID,
     CORNERS,
@@ -28,10 +26,13 @@ from eval.formats.results.csv_columns import (
     plain,
     unpacked,
 )
+from eval.formats.faults import Fault, FaultHandler, refuse
+from eval.formats.number_lines import number_of
 from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_by_name
-from eval.formats.results.tables import ResultRows, listed, make_table
+from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
 from eval.records import ONE_TOO_SMALL, one_too_small
+from eval.wording import listed
 
 WHOLE = re.compile(r"-?[0-9]{1,20}\.0+")  # 1.0, as pandas writes the 1 of a column with gaps
 

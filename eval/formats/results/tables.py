@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -12,7 +12,7 @@ from eval.boxes import to_xywh
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.wording import amount
+from eval.wording import amount, listed
 
 LEFT_OUT = "left out"  # begins the note on detections of unknown classes
 
@@ -108,8 +108,3 @@ def _similar(unknown: Sequence[str], names: Sequence[str]) -> str:
     pairs = [(name, get_close_matches(name, names, 1)) for name in unknown[:3]]
     similar = list(dict.fromkeys(repr(near[0]) for _, near in pairs if near))
     return f"; did you mean {', '.join(similar)}?" if similar else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a message: on one line, and cut if there are many."""
-    return " ".join(", ".join(names).split())[:160]

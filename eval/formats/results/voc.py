@@ -16,9 +16,9 @@ from eval.errors import EvaluationError
 from eval.formats.faults import FaultHandler, refuse
 from eval.formats.number_lines import number_table
 from eval.formats.results.image_names import find_images, rows_by_name
-from eval.formats.results.tables import ResultRows, listed, make_table
+from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
-from eval.wording import amount
+from eval.wording import amount, listed
 
 FILE_NAME = re.compile(r"comp\d+_det_.+\.txt(\.gz)?")
 FIELDS = ("score", "xmin", "ymin", "xmax", "ymax")

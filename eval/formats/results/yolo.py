@@ -19,8 +19,9 @@ from eval.formats.folders.yolo_names import read_names
 from eval.formats.number_lines import number_of, number_table
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
 from eval.formats.results.line_layouts import YOLO, corners, layout_of
-from eval.formats.results.tables import ResultRows, listed, make_table
+from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
+from eval.wording import listed
 
 FIELDS = ("cx", "cy", "w", "h", "confidence")
 NAMES = ("classes.txt", "labels/classes.txt", "data.yaml")

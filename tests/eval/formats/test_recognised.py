@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from eval import EvaluationError, read_dataset
-from eval.reading import reader_of, results_reader_of
+from eval.formats.recognised import reader_of
+from eval.reading import results_reader_of
 from tests.eval.made_formats import EXAMPLE, Picture, write, write_ilsvrc, write_voc, write_yolo
 
 

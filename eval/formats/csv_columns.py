@@ -1,4 +1,4 @@
-"""The columns of a table of results: which there are, and what the numbers of a box mean."""
+"""The columns of a table of objects: which there are, and what the numbers of a box mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eval.errors import EvaluationError
-from eval.formats.results.tables import listed
+from eval.wording import listed
 
 # Accepted names of columns, without regard to case, blanks and hyphens.
 IMAGE = ("image_id", "image", "file_name", "filename", "image_name", "image_path", "imageid")
@@ -39,7 +39,10 @@ BOXES = (
 
 
 class Columns(NamedTuple):
-    """The names of the columns that are read, and what the four numbers of a box mean."""
+    """The names of the columns that are read, and what the four numbers of a box mean.
+
+    The name of the score is "" if none is asked for.
+    """
 
     image: str
     category: str
@@ -53,15 +56,18 @@ def plain(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def chosen_columns(header: Sequence[str], written: Sequence[str], source: str) -> Columns:
-    """The columns with image, class, score and box.
+def chosen_columns(
+    header: Sequence[str], written: Sequence[str], source: str, *, scored: bool = True
+) -> Columns:
+    """The columns with image, class and box, and that with the score if they are `scored`.
 
     Raises
     ------
     EvaluationError
         One of them is missing.
     """
-    single = {"image": IMAGE, "class": (*CLASS_NAME, *CLASS_ID), "score": SCORE}
+    single = {"image": IMAGE, "class": (*CLASS_NAME, *CLASS_ID)}
+    single |= {"score": SCORE} if scored else {}
     chosen = {what: [name for name in names if name in header] for what, names in single.items()}
     texts = [((name,), SIDES) for name in BOX_TEXT]
     box, meaning = next(
@@ -74,8 +80,8 @@ def chosen_columns(header: Sequence[str], written: Sequence[str], source: str) -
             f"{source}: line 1: no column for {', '.join(missing)}; "
             f"the columns are {listed(written)}"
         )
-    image, category, score = (names[0] for names in chosen.values())
-    return Columns(image, category, score, box, meaning)
+    image, category, *score = (names[0] for names in chosen.values())
+    return Columns(image, category, score[0] if score else "", box, meaning)
 
 
 def numbers_in(text: str, count: int) -> list[str]:
