@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detector.commands.chosen_detector import (
     check_device,
@@ -22,16 +21,10 @@ from detector.commands.values import (
     output_file,
     output_folder,
 )
-from detector.console import FAILED, notify, show
 from detector.errors import UsageError
+from detector.evaluation.task import Task, evaluate_files, evaluate_run
 from detector.extras import require
 from detector.files.names import printable
-from detector.files.whole_files import write_file
-
-if TYPE_CHECKING:
-    from detector.evaluation.outputs import Scored
-    from detector.evaluation.run import FinishedRun
-    from eval import Dataset
 
 HELP = "measure mAP on a data set"
 DEFAULT_OUTPUT = Path("evaluations")
@@ -39,13 +32,21 @@ DEFAULT_OUTPUT = Path("evaluations")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `detect evaluate`."""
-    add = parser.add_argument
+    _add_data(parser.add_argument_group("what is evaluated"))
+    _add_rules(parser.add_argument_group("rules"))
+    _add_output(parser.add_argument_group("output"))
+    _add_run(parser.add_argument_group("running the detector (without --detections)"))
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    """The ground truth, the results, and the part of both."""
+    add = group.add_argument
     add(
         "--data", type=existing, required=True, metavar="DATA",
         help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
         "set, or its data.yaml",
     )  # fmt: skip
-    add_part_of_data(parser)
+    add_part_of_data(group)
     add(
         "--detections", type=existing_or_pattern, metavar="FILE", action="append",
         help="evaluate these results instead of running the detector: COCO JSON, VOC comp4 files "
@@ -62,6 +63,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how VOC XML counts: whole pixels from 1, the last one included, or continuously from "
         "0, as CVAT, VoTT and FiftyOne write (default: inclusive)",
     )  # fmt: skip
+    add_classes(group, "evaluate")
+    add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
+
+
+def _add_rules(group: argparse._ArgumentGroup) -> None:
+    """What counts as found, and how figures are computed."""
+    add = group.add_argument
     add(
         "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
         help="rules of the evaluation (default: voc)",
@@ -70,9 +78,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--official", action="store_true",
         help="reproduce the protocol's official program, including its quirks",
     )  # fmt: skip
-    add_classes(parser, "evaluate")
-    add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    """What is written besides the table."""
+    add = group.add_argument
     add("--report", type=output_folder, metavar="DIR", help="write a report: HTML, JSON and CSV")
+    add(
+        "--save", type=output_file, metavar="FILE",
+        help="also write the detections here, as COCO results",
+    )  # fmt: skip
+
+
+def _add_run(group: argparse._ArgumentGroup) -> None:
+    """The detector and the folder of its run."""
+    add = group.add_argument
     add(
         "-o", "--output", type=output_folder, metavar="DIR",
         help="folder of the detector's results; an interrupted run in it is continued (default: "
@@ -80,15 +100,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--restart", action="store_true", help="discard an earlier run in --output")
     add(
-        "--save", type=output_file, metavar="FILE",
-        help="also write the detections here, as COCO results",
-    )  # fmt: skip
-    add(
         "--proposals", choices=MODES,
         help="use selective search without MultiBox, in this mode (default: the recipe's, with "
         "MultiBox)",
     )  # fmt: skip
-    add_detector(parser)
+    add_detector(group)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -118,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.names,
     )  # fmt: skip
     if arguments.detections:
-        return _evaluate_files(task, arguments.detections, data, arguments.images)
+        return evaluate_files(task, arguments.detections, data, arguments.images)
 
     from detector.evaluation.run import run_detector
     from detector.pictures.dataset_folder import check_image_folder, find_image_folder
@@ -137,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output or DEFAULT_OUTPUT / name
     about = {"name": name, "data": str(data), "images": str(images)}
     finished = run_detector(detector, whole, part, images, output, about, restart=arguments.restart)
-    return _evaluate_run(task, finished, images, name)
+    return evaluate_run(task, finished, images, name)
 
 
 def _check_options(
@@ -183,96 +199,3 @@ def _run_name(
     data = data.resolve()
     dataset = data.stem if data.is_file() else data.name
     return "-".join(part for part in (detector, *options, dataset, split) if part)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One evaluation: its data, its protocol, and where the output goes."""
-
-    whole: Dataset
-    part: Dataset  # the pictures and classes of `whole` that are evaluated
-    protocol: str
-    official: bool
-    save: Path | None  # of COCO results
-    page: Path | None  # folder of the report
-    names: Path | None = None  # what the class numbers of YOLO results mean
-
-    def score(self, source: Path) -> Scored:
-        """Detections of the whole data set, evaluated on its part."""
-        from detector.evaluation.outputs import Scored
-        from eval import evaluate, read_detections
-
-        table = read_detections(source, self.whole, names=self.names)
-        if self.part is not self.whole:
-            table = table.restrict(self.whole, self.part)
-        return Scored(evaluate(table, self.part, self.protocol, official=self.official), table)
-
-
-def _evaluate_files(task: Task, paths: Sequence[Path], data: Path, pictures: Path | None) -> int:
-    """Evaluate finished results: one file, or a second in comparison with a first."""
-    from detector.evaluation.outputs import page_pictures, save_detections, write_page
-
-    results = [task.score(path) for path in paths]
-    titles = _titles(paths)
-    text, other = results[0].report.table(), None
-    if len(results) > 1:
-        from detector.evaluation.comparison_table import compared
-
-        text, other = compared(results, task.part, (titles[0], titles[1])), results[0]
-    written = ""
-    if task.page:
-        images = page_pictures(pictures, data, task.part)
-        title = f"{' against '.join(reversed(titles))} on {task.part.source}"
-        written = write_page(
-            task.page, results[-1], task.part, title=title, images=images, other=other
-        )
-    if task.save:
-        save_detections(task.save, results[0].table, task.part)
-    _print(text, written)
-    return 0
-
-
-def _evaluate_run(task: Task, finished: FinishedRun, images: Path, name: str) -> int:
-    """Evaluate what the detector has written."""
-    from detector.evaluation.object_traces import traces_of_part
-    from detector.evaluation.outputs import interval_lines, save_figures, write_page
-
-    done = len(task.part) - finished.failed
-    if not done:
-        notify(f"none of {len(task.part)} pictures could be read; check them and --images")
-        return FAILED
-    scored = task.score(finished.detections)
-    report = replace(scored.report, notes=(*scored.report.notes, *finished.notes))
-    scored = scored._replace(report=report)
-    save_figures(finished.detections.with_name("report.json"), report)
-    notify(f"detections: {printable(finished.detections)}")
-    if task.save:
-        write_file(task.save, finished.detections.read_bytes())
-        notify(f"detections: {printable(task.save)}")
-    written = ""
-    if task.page:
-        traces = finished.objects and traces_of_part(finished.objects, task.whole, task.part)
-        written = write_page(task.page, scored, task.part, title=name, images=images, traces=traces)
-    seconds, proposals, regions, _ = (total / done for total in finished.totals)
-    closing = [
-        *interval_lines(scored, task.part),
-        f"{done:,} pictures; per picture {seconds:.2f} s, {proposals:,.0f} proposals, "
-        f"{regions:,.0f} of them classified",
-    ]
-    _print("\n".join([report.table(), "", *closing]), written)
-    return FAILED if finished.failed else 0
-
-
-def _print(text: str, written: str) -> None:
-    """Print the table once all files are written, for `| head` may close standard output."""
-    try:
-        show(text)
-    finally:
-        if written:
-            notify(written)
-
-
-def _titles(paths: Sequence[Path]) -> list[str]:
-    """Names of results: their file names without suffix if these differ."""
-    titles = [printable(path.stem) for path in paths]
-    return titles if len(set(titles)) == len(titles) else [printable(path) for path in paths]

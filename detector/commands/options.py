@@ -23,7 +23,7 @@ MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
 FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")  # of boxes that are written
 
 
-def add_detector(parser: argparse.ArgumentParser) -> None:
+def add_detector(parser: argparse._ActionsContainer) -> None:
     """The options that choose a detector: --recipe, --weights, --set, --device."""
     add = parser.add_argument
     add(
@@ -39,7 +39,7 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse._ActionsContainer) -> None:
     """Where the networks run."""
     parser.add_argument(
         "--device", type=device, metavar="DEVICE",
@@ -47,7 +47,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse._ActionsContainer) -> None:
     """Single values of the recipe."""
     parser.add_argument(
         "--set", dest="settings", type=setting, action="append", default=[], metavar="KEY=VALUE",
@@ -55,7 +55,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_classes(parser: argparse.ArgumentParser, verb: str) -> None:
+def add_classes(parser: argparse._ActionsContainer, verb: str) -> None:
     """Which classes take part; `labels_of` finds them."""
     parser.add_argument(
         "--classes", type=names, action="extend", metavar="NAME,NAME",
@@ -71,7 +71,7 @@ def labels_of(classes: Sequence[str], known: Sequence[str]) -> list[int]:
         raise UsageError(f"--classes: {error}") from None
 
 
-def add_part_of_data(parser: argparse.ArgumentParser) -> None:
+def add_part_of_data(parser: argparse._ActionsContainer) -> None:
     """Which part of a data set, and where its pictures are."""
     add = parser.add_argument
     add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
