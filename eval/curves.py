@@ -98,12 +98,12 @@ def class_curves(matches: Matches, table: DetectionTable, dataset: Dataset) -> C
     """The curves of all classes; detections that were CUT are left out.
 
     Equal scores are ordered as in the official programs: for VOC as in the file, otherwise image
-    by image (by index, for COCO by rising id) and within an image as in the file. NaN scores, which
-    only unchecked tables contain, come last, for ILSVRC first.
+    by image (by index, for COCO and LVIS by rising id) and within an image as in the file. NaN
+    scores, which only unchecked tables contain, come last, for ILSVRC first.
     """
     rows = np.flatnonzero(matches.outcomes != CUT).astype(np.int32)
     images = table.images
-    if matches.protocol == "coco":
+    if matches.protocol in ("coco", "lvis"):
         images = inverse(rising([image.id for image in dataset.images]))[images]
     if matches.protocol not in ("voc", "voc2007") and (np.diff(images) < 0).any():
         rows, _ = group_rows(images, len(dataset), rows)

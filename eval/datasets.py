@@ -93,6 +93,35 @@ class Truths:
         return either
 
 
+@dataclass(frozen=True, eq=False)
+class Federation:
+    """What LVIS states about its images and classes, apart from the objects.
+
+    Attributes
+    ----------
+    absent, not_exhaustive
+        (P, 2) and (Q, 2) int64, pairs of image index and label: the class has no object in the
+        image, or only some of its objects there are annotated.
+    frequencies
+        For each class "r" (rare), "c" (common), "f" (frequent) or "" (unknown).
+    notes
+        Oddities that the reader noticed, which matter only under LVIS's rules.
+    """
+
+    absent: np.ndarray
+    not_exhaustive: np.ndarray
+    frequencies: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def renumbered(self, column: int, numbers: np.ndarray) -> Federation:
+        """With numbers[n] for each image index (column 0) or label (column 1); -1 leaves it out."""
+        return replace(
+            self,
+            absent=_renumbered(self.absent, column, numbers),
+            not_exhaustive=_renumbered(self.not_exhaustive, column, numbers),
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Images and their annotated objects, read-only.
@@ -116,6 +145,8 @@ class Dataset:
         (V, 2) int64, pairs of image index and label that somebody has checked, so that no object of
         the class is missing in the image: detections on other pairs are not evaluated where the
         annotation is federated (Open Images, LVIS). None: all pairs.
+    federation
+        What else a file of LVIS states; None for other data.
     notes
         Oddities that the reader noticed, one sentence each.
     pictures
@@ -130,6 +161,7 @@ class Dataset:
     source: str = "data set"
     excluded: np.ndarray = field(default_factory=lambda: np.empty((0, 2), np.int64))
     verified: np.ndarray | None = None
+    federation: Federation | None = None
     notes: tuple[str, ...] = ()
     pictures: Path | None = None
 
@@ -186,6 +218,7 @@ class Dataset:
             starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])]),
             excluded=_renumbered(self.excluded, 0, new_index),
             verified=None if self.verified is None else _renumbered(self.verified, 0, new_index),
+            federation=self.federation and self.federation.renumbered(0, new_index),
         )
 
     def with_classes(self, names: Sequence[str]) -> Dataset:
@@ -217,6 +250,11 @@ class Dataset:
             starts=np.concatenate([[0], np.cumsum(counts)]),
             excluded=_renumbered(self.excluded, 1, new_label),
             verified=None if self.verified is None else _renumbered(self.verified, 1, new_label),
+            federation=self.federation
+            and replace(
+                self.federation.renumbered(1, new_label),
+                frequencies=tuple(self.federation.frequencies[label] for label in chosen),
+            ),
         )
 
 

@@ -11,7 +11,7 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import Matches
-from eval.protocols import coco, ilsvrc, voc
+from eval.protocols import coco, ilsvrc, lvis, voc
 from eval.protocols.coco import CocoOptions, CocoResult
 from eval.reading import DetectionSource, read_detections
 from eval.suspicions import (
@@ -29,7 +29,13 @@ PROTOCOLS = {
     "voc2007": "PASCAL VOC 2007: 11 points of recall, IoU 0.5",
     "coco": "COCO boxes: mean over IoU 0.5 to 0.95",
     "ilsvrc": "ILSVRC DET: area under the curve, IoU 0.5 or less for small objects",
+    "lvis": "LVIS boxes: mean over IoU 0.5 to 0.95, each image checked for some classes only",
 }
+LVIS_NOTE = (
+    "the ground truth is LVIS's, where an image is checked for some classes only: detections of "
+    "the other classes count as false here, and figures are lower than LVIS's; --protocol lvis "
+    "follows its rules"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,8 @@ class Report:
     map
         The protocol's main figure.
     stats
-        All figures of the protocol by name: "mAP" for VOC, twelve figures for COCO.
+        All figures of the protocol by name: "mAP" for VOC, twelve figures for COCO, thirteen for
+        LVIS.
     per_class
         Average precision by class name, in the data set's order.
     notes
@@ -57,7 +64,7 @@ class Report:
     detections
         The evaluated detections.
     coco
-        The curves of all classes, areas and limits; only for the protocol "coco".
+        The curves of all classes, areas and limits; only for the protocols "coco" and "lvis".
     """
 
     protocol: str
@@ -106,27 +113,30 @@ def evaluate(
     dataset
         The whole ground truth: the objects of an image without detections count as missed.
     protocol
-        "voc" (area under the curve), "voc2007" (11 points), "coco" or "ilsvrc". VOC ignores
+        "voc" (area under the curve), "voc2007" (11 points), "coco", "ilsvrc" or "lvis". VOC ignores
         difficult, ignored and crowd objects; COCO ignores only crowds, as pycocotools does; ILSVRC
-        ignores only excluded pairs of image and class.
+        ignores only excluded pairs of image and class; LVIS ignores objects marked `ignore`, and
+        what an image was not checked for.
     official
-        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m) even where it
-        departs from its protocol, and list the effects as quirks.
+        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m, lvis) even
+        where it departs from its protocol, and list the effects as quirks.
     options
         Thresholds, limits and areas in place of COCO's own.
 
     Raises
     ------
     EvaluationError
-        The protocol is unknown, or the detections contain a fault.
+        The protocol is unknown, or the detections contain a fault, or the ground truth lacks what
+        the protocol needs.
     """
     check_protocol(protocol, options)
     table = read_detections(detections, dataset)
-    measure = {"coco": _coco, "ilsvrc": _ilsvrc}.get(protocol, _voc)
+    measure = {"coco": _coco, "ilsvrc": _ilsvrc, "lvis": _lvis}.get(protocol, _voc)
     report = measure(table, dataset, protocol, official, options)
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
+    federated = dataset.federation is not None and protocol != "lvis"
     notes = (
-        *(*dataset.notes, *about_objects(dataset), *table.notes),
+        *(*dataset.notes, *[LVIS_NOTE] * federated, *about_objects(dataset), *table.notes),
         *(*about_detections(table, dataset), *about_classes(table, dataset)),
         *(*about_ties(ties, table), *report.notes),
     )
@@ -150,11 +160,15 @@ def check_protocol(protocol: str, options: CocoOptions | None = None) -> None:
 
 
 def all_matches(report: Report, table: DetectionTable, dataset: Dataset) -> list[Matches]:
-    """The matches at every IoU threshold over which the main figure is averaged: ten for COCO."""
+    """The matches at every IoU threshold over which the main figure is averaged.
+
+    There are ten for COCO and LVIS.
+    """
     if report.coco is None:
         return [report.matches] if report.matches else []
+    match = lvis.match if report.protocol == "lvis" else coco.match
     return [
-        coco.match(table, dataset, threshold, official=report.official)
+        match(table, dataset, threshold, official=report.official)
         for threshold in report.coco.options.iou_thresholds.tolist()
     ]
 
@@ -181,6 +195,29 @@ def _coco(
         per_class=_by_name(dataset, per_class),
         notes=(*about_data(dataset), *coco.notes(result, table)),
         quirks=coco.quirks(table, dataset, result.options) if official else (),
+        matches=result.matches,
+        coco=result,
+    )
+
+
+def _lvis(
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+) -> Report:
+    lvis.check_federated(dataset)
+    if official and not len(table):
+        raise EvaluationError(
+            f"{table.source}: no detections: the lvis package stops with an IndexError; leave out "
+            "`official`, and AP is 0"
+        )
+    result = lvis.measure(table, dataset, official=official)
+    stats = lvis.stats(result, dataset, official=official)
+    return Report(
+        protocol=protocol,
+        map=stats["AP"],
+        stats=stats,
+        per_class=_by_name(dataset, result.class_precision()),
+        notes=lvis.notes(result, table, dataset),
+        quirks=lvis.quirks(dataset) if official else (),
         matches=result.matches,
         coco=result,
     )

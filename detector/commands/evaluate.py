@@ -71,7 +71,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
     """What counts as found, and how figures are computed."""
     add = group.add_argument
     add(
-        "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc"), default="voc",
+        "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc", "lvis"), default="voc",
         help="rules of the evaluation (default: voc)",
     )  # fmt: skip
     add(

@@ -47,7 +47,7 @@ class MeanAveragePrecision:
         What the numbers of a box mean, in pixels: "xyxy" [x1, y1, x2, y2], "xywh" [x1, y1, width,
         height] or "cxcywh" [center x, center y, width, height].
     protocol, options
-        As for evaluate.
+        As for evaluate, except for "lvis", which needs fields that targets do not have.
 
     Raises
     ------
@@ -68,6 +68,11 @@ class MeanAveragePrecision:
             known = ", ".join(map(repr, BOX_FORMATS))
             raise EvaluationError(f"box_format {box_format!r} is unknown; choose from {known}")
         check_protocol(protocol, options)
+        if protocol == "lvis":
+            raise EvaluationError(
+                "protocol 'lvis': targets do not state which classes their image was checked for; "
+                "evaluate results against the JSON file of LVIS with eval.evaluate"
+            )
         self.protocol = protocol
         self.options = options
         self.box_format = box_format

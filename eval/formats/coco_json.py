@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
+from eval.datasets import Dataset, Federation, Identity, ImageRecord, Truths, group_by_image
+from eval.formats.coco.federated import federation_of
 from eval.formats.coco.plain_records import plain_truth
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
@@ -28,11 +29,6 @@ from eval.records import (
     unique_positions,
 )
 from eval.wording import amount
-
-LVIS_NOTE = (
-    "the file is LVIS's, where an image is checked for some classes only, but is evaluated as "
-    "COCO: detections of the other classes count as false, and AP is lower than LVIS's"
-)
 
 
 def read_coco(path: str | os.PathLike[str]) -> Dataset:
@@ -113,12 +109,16 @@ class _Tables(NamedTuple):
     class_names: list[str]
     image_rows: dict[Identity, int]
     label_rows: dict[Identity, int]
-    notes: tuple[str, ...] = ()
+    federation: Federation | None = None
 
     def dataset(self, truths: Truths, truth_images: np.ndarray, source: str) -> Dataset:
+        verified = None
+        if self.federation is not None:
+            present = np.stack([truth_images, truths.labels], axis=1)[truths.labels >= 0]
+            verified = np.unique(np.concatenate([self.federation.absent, present]), axis=0)
         return group_by_image(
             self.images, self.class_names, tuple(self.label_rows), truths, truth_images,
-            source=source, notes=self.notes,
+            source=source, verified=verified, federation=self.federation,
         )  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def _tables(document: Any, source: str) -> _Tables:
     unique_positions(class_names, "name", where)
     label_rows = unique_positions(category_ids, "id", where)
     image_rows = unique_positions([image.id for image in images], "id", f"{source}: images")
-    federated = any("neg_category_ids" in record for record in records[:1])
-    return _Tables(images, class_names, image_rows, label_rows, (LVIS_NOTE,) * federated)
+    federation = federation_of(records, categories, label_rows)
+    return _Tables(images, class_names, image_rows, label_rows, federation)
 
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:

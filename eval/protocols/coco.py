@@ -34,11 +34,15 @@ def measure(
     options: CocoOptions | None = None,
     *,
     official: bool = False,
+    forgiven: np.ndarray | None = None,
 ) -> CocoResult:
     """Match detections to objects, and compute the curves of all classes.
 
     Parameters
     ----------
+    forgiven
+        (N,) bool: detections that are ignored instead of false without a match; None: no other
+        detections than those outside the range of area.
     official
         As in pycocotools, annotations with id 0 always count as missed, annotations with the same
         id are all replaced by the last one, and a negative side makes the area of a detection
@@ -74,6 +78,7 @@ def measure(
     partners = np.full(len(table), -1, dtype=np.int32)
     boxes = np.ascontiguousarray(boxes, dtype=np.float64)
     scores = np.ascontiguousarray(table.scores, dtype=np.float64)
+    spared = np.asarray([] if forgiven is None else forgiven, dtype=np.uint8)
     objects = (
         gt_starts, gt_rows, gt_images, np.ascontiguousarray(gt_boxes, np.float64),
         np.ascontiguousarray(gt_areas, np.float64), crowd.astype(np.uint8), void,
@@ -93,7 +98,7 @@ def measure(
         for k in queue:
             measure_class(
                 k, starts[k], starts[k + 1], rows, table.images, boxes, scores,
-                scores.view(np.uint64), *objects, *choices, *scratch,
+                scores.view(np.uint64), spared, *objects, *choices, *scratch,
                 curves[k], curve_scores[k], recalls[k], outcomes, partners, facts[k],
             )  # fmt: skip
 

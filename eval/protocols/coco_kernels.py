@@ -15,7 +15,7 @@ from eval.protocols.coco_matching import is_ignored, meet, outcome_of, sort_fall
 
 
 @kernel(
-    "i8 i8 i8 i4[1] i4[1] f8[2] f8[1] u8[1] "
+    "i8 i8 i8 i4[1] i4[1] f8[2] f8[1] u8[1] u1[1] "
     "i8[1] i4[1] i4[1] f8[2] f8[1] u1[1] u1[1] "
     "f8[1] f8[1] f8[2] i8[1] f8 "
     "i8[1] i8[1] i4[1] i8[1] u8[1] u8[1] i4[1] i8[1] "
@@ -24,7 +24,7 @@ from eval.protocols.coco_matching import is_ignored, meet, outcome_of, sort_fall
     "f8[4] f8[4] f8[3] i1[1] i4[1] i8[1]"
 )
 def measure_class(  # type: ignore[no-untyped-def]
-    label, begin, end, rows, images, boxes, scores, score_bits,
+    label, begin, end, rows, images, boxes, scores, score_bits, forgiven,
     gt_starts, gt_rows, gt_images, gt_boxes, gt_areas, gt_crowd, gt_void,
     thresholds, recalls, areas, limits, spacing,
     first_of, count_of, seen, candidates, keys, other_keys, other_rows, counts,
@@ -35,7 +35,8 @@ def measure_class(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Match the detections rows[begin:end] of one class, and compute its curves.
 
-    `rows` are in image order and are sorted by falling score in place. `precision` and
+    `rows` are in image order and are sorted by falling score in place. `forgiven` detections are
+    ignored where they would be false; an array of length 0 forgives none. `precision` and
     `found_scores` are (areas, limits, thresholds, recalls), `recall` is (areas, limits,
     thresholds). `outcomes` and `partners` are those at the first threshold and area. `facts` are
     the number of detections with the score of the previous one, and of those beyond the limit.
@@ -80,9 +81,10 @@ def measure_class(  # type: ignore[no-untyped-def]
             thresholds, candidates, ious, reached,
         )  # fmt: skip
         size = own_boxes[i, 2] * own_boxes[i, 3]
+        spared = len(forgiven) > 0 and forgiven[rows[i]] != 0
         happened = False
         for a in range(area_count):
-            outside = size < areas[a, 0] or size > areas[a, 1]
+            outside = spared or size < areas[a, 0] or size > areas[a, 1]
             true, ignored, first = np.uint64(0), np.uint64(0), -1
             if met:
                 true, ignored, first = take(
@@ -91,7 +93,7 @@ def measure_class(  # type: ignore[no-untyped-def]
             if a == 0:
                 own_outcomes[i] = outcome_of(true, ignored, outside and first < 0)
                 own_partners[i] = first if own_outcomes[i] != 0 else -1
-            # An unmatched detection outside the area range is ignored.
+            # An unmatched detection that is forgiven or outside the area range is ignored.
             false = np.uint64(0) if outside else full & ~(true | ignored)
             event_true[events, a] = true
             event_false[events, a] = false

@@ -120,15 +120,23 @@ class CocoResult:
         return np.ascontiguousarray(self.recalls.transpose(3, 0, 1, 2))
 
     def average_precision(
-        self, area: str = "all", limit: int | None = None, iou: float | None = None
+        self,
+        area: str = "all",
+        limit: int | None = None,
+        iou: float | None = None,
+        labels: np.ndarray | None = None,
     ) -> float:
         """Mean precision over thresholds, recalls and classes; NaN where no object counts.
 
-        `limit` defaults to the largest one; `iou` is one of the thresholds and defaults to all.
+        `limit` defaults to the largest one; `iou` is one of the thresholds and defaults to all;
+        `labels` are the labels of the classes, by default of all.
         """
         a, m, rows = self._place(area, limit, iou)
+        curves = self.curves
+        if labels is not None:
+            curves = curves[np.isin(self.category_order, labels)]
         # The order of the sum decides its last bit: thresholds, recalls, classes.
-        return _mean(self.curves[:, a, m, rows].transpose(1, 2, 0)) if m >= 0 else np.nan
+        return _mean(curves[:, a, m, rows].transpose(1, 2, 0)) if m >= 0 else np.nan
 
     def average_recall(
         self, area: str = "all", limit: int | None = None, iou: float | None = None

@@ -1,4 +1,7 @@
-"""Pairs of image and class that are not evaluated: the blacklist of ILSVRC, and unverified ones."""
+"""Pairs of image and class that are not evaluated, or only in part.
+
+These are the blacklist of ILSVRC, and the pairs of federated data that nobody has checked.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,27 @@ from eval.datasets import Dataset
 
 def on_excluded(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
     """(N,) bool: the rows whose image index and label are a pair in dataset.excluded."""
-    return _among(images, labels, dataset.excluded, dataset)
+    return among(images, labels, dataset.excluded, dataset)
 
 
 def on_unverified(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
     """(N,) bool: the rows whose image index and label are no pair in dataset.verified."""
     if dataset.verified is None:
         return np.zeros(len(images), dtype=bool)
-    return ~_among(images, labels, dataset.verified, dataset)
+    return ~among(images, labels, dataset.verified, dataset)
 
 
-def _among(
+def on_not_exhaustive(images: np.ndarray, labels: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """(N,) bool: the rows whose image index and label are a pair that is annotated in part."""
+    if dataset.federation is None:
+        return np.zeros(len(images), dtype=bool)
+    return among(images, labels, dataset.federation.not_exhaustive, dataset)
+
+
+def among(
     images: np.ndarray, labels: np.ndarray, pairs: np.ndarray, dataset: Dataset
 ) -> np.ndarray:
+    """(N,) bool: the rows whose image index and label are one of the (P, 2) pairs."""
     found = np.zeros(len(images), dtype=bool)
     if not len(pairs):
         return found

@@ -39,11 +39,13 @@ class Rule(NamedTuple):
 
 
 AREA = Rule(np.empty(0))
+_POINTS = Rule(np.linspace(0, 1, 101), float(np.spacing(1)))
 RULES = {
     "voc": AREA,
     "ilsvrc": AREA,
     "voc2007": Rule(np.arange(11) * 0.1),
-    "coco": Rule(np.linspace(0, 1, 101), float(np.spacing(1))),
+    "coco": _POINTS,
+    "lvis": _POINTS,
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval import Dataset, EvaluationError, read_dataset
+from eval import Dataset, EvaluationError, evaluate, read_dataset
 
 GOOD: dict[str, Any] = {
     "images": [
@@ -220,7 +220,10 @@ def test_big_ids_and_views(tmp_path: Path) -> None:
 
 def test_files_of_lvis_are_noted(tmp_path: Path) -> None:
     document = copy.deepcopy(GOOD)
-    assert read_dataset(written(tmp_path, document)).notes == ()
+    assert read_dataset(written(tmp_path, document)).federation is None
     document["images"][0]["neg_category_ids"] = [3]
-    (note,) = read_dataset(written(tmp_path, document)).notes
-    assert note.startswith("the file is LVIS's")
+    dataset = read_dataset(written(tmp_path, document))
+    assert dataset.notes == () and dataset.federation is not None
+    for protocol in ("voc", "coco", "ilsvrc"):
+        notes = evaluate([], dataset, protocol).notes
+        assert any(note.startswith("the ground truth is LVIS's") for note in notes)

@@ -34,10 +34,10 @@ def plain_truth(document: Any) -> Any:
 
 
 def plain_images(records: Any) -> Any:
-    """Images: a missing side is 0 (unknown), and a missing file name is the id."""
+    """Images: a missing side is 0 (unknown), and a missing file name is LVIS's or the id."""
     records = _changed(records, ("id",), whole)
     records = _changed(records, ("width", "height"), _side, missing=None)
-    return _named(records, "file_name")
+    return _named(_located(records), "file_name")
 
 
 def plain_categories(records: Any) -> Any:
@@ -146,6 +146,23 @@ def _named(records: Any, field: str) -> Any:
     if all(isinstance(record, dict) and _is_text(record.get(field)) for record in records):
         return records  # the usual case
     return [named(record) for record in records]
+
+
+def _located(records: Any) -> Any:
+    """The images with the end of their address as file name where they have no other.
+
+    LVIS mixes the folders of COCO: .../val2017/000000397133.jpg is val2017/000000397133.jpg.
+    """
+    if not isinstance(records, list):
+        return records
+    return [
+        {**record, "file_name": "/".join(record["coco_url"].split("/")[-2:])}
+        if isinstance(record, dict)
+        and _is_nothing(record.get("file_name"))
+        and _is_text(record.get("coco_url"))
+        else record
+        for record in records
+    ]
 
 
 def _boxed(records: Any) -> Any:

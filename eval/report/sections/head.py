@@ -15,10 +15,15 @@ NAMES = {
     "voc2007": "PASCAL VOC 2007",
     "coco": "COCO boxes",
     "ilsvrc": "ILSVRC detection",
+    "lvis": "LVIS boxes",
 }
 _TRUE_AT_HALF = (
     "A detection is true if it overlaps an object of its class with an IoU of at least 0.5, and no "
     "detection with a higher score matches that object. "
+)
+_TEN_THRESHOLDS = (
+    "Precision is averaged over 101 levels of recall. A detection is true from an IoU of 0.50, "
+    "0.55, ..., 0.95 on; AP is the mean over these ten thresholds and {classes}."
 )
 _MEANINGS = {
     "voc": _TRUE_AT_HALF
@@ -27,8 +32,10 @@ _MEANINGS = {
     "voc2007": _TRUE_AT_HALF
     + "Average precision is the mean of the best precision at 11 levels of recall; mAP is its "
     "mean over {classes}.",
-    "coco": "Precision is averaged over 101 levels of recall. A detection is true from an IoU of "
-    "0.50, 0.55, ..., 0.95 on; AP is the mean over these ten thresholds and {classes}.",
+    "coco": _TEN_THRESHOLDS,
+    "lvis": _TEN_THRESHOLDS
+    + " Each image was checked for some classes only, and detections of others do not count; APr, "
+    "APc and APf are means over the rare, common and frequent classes.",
     "ilsvrc": "A detection is true if it overlaps an unmatched object of its class with an IoU of "
     "at least 0.5, or less for objects under 25 pixels. Average precision is the area under the "
     "precision-recall curve of a class; mAP is its mean over {classes}.",

@@ -14,6 +14,9 @@ _MATCHING = {
     "second detection of an object is false.",
     "coco": "Crowds do not count, and their detections are ignored. In each image, each class "
     "keeps its 100 detections with the highest scores. A second detection of an object is false.",
+    "lvis": "Each image keeps its 300 detections with the highest scores, of all classes together. "
+    "Of these, detections of classes that are neither annotated in the image nor listed as absent "
+    "are ignored, and so are unmatched ones of classes that are not annotated exhaustively there.",
     "ilsvrc": "Excluded pairs of image and class are not evaluated. A second detection of an "
     "object is false unless it matches another one.",
 }
@@ -107,9 +110,10 @@ def _options(report: Report) -> list[str]:
     thresholds = ", ".join(f"{value:.4g}" for value in options.iou_thresholds)
     areas = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in options.areas.items())
     limits = ", ".join(map(str, options.max_detections))
+    together = "" if report.protocol == "lvis" else " of a class"
     return [
         f"IoU thresholds {thresholds}; {amount(len(options.recall_thresholds), 'level')} of "
-        f"recall; at most {limits} detections of a class in an image; areas in square pixels: "
+        f"recall; at most {limits} detections{together} in an image; areas in square pixels: "
         f"{areas}."
     ]
 
