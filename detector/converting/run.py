@@ -25,6 +25,7 @@ PICTURE_PATHS: dict[str, Callable[[str, str], str]] = {
 }
 MASKS = "objects with the area of a mask, which is not converted"
 EXCLUDED = "pairs of image and class on the blacklist, which is not converted"
+VERIFIED = "verified pairs of image and class, which are not converted"
 
 
 class Converted(NamedTuple):
@@ -146,7 +147,12 @@ def _write(part: Part, target: str, folder: Path) -> tuple[str, ...]:
         notes = csv.write_csv(images, names, folder / f"{part.name}.csv")
     else:
         notes = label_studio.write_label_studio(images, names, folder, part.name)
-    lost = {MASKS: sum(map(_masks, images)), EXCLUDED: len(part.dataset.excluded)}
+    verified = part.dataset.verified
+    lost = {
+        MASKS: sum(map(_masks, images)),
+        EXCLUDED: len(part.dataset.excluded),
+        VERIFIED: 0 if verified is None else len(verified),
+    }
     return (*(f"{part.name}: {note}" for note in (*notes, *counted(lost))),)
 
 

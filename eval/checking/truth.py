@@ -32,6 +32,7 @@ from eval.checking.smells import (
     name_smells,
     unused_classes,
 )
+from eval.formats.coco.federated import federation_of
 from eval.formats.coco.plain_records import plain_truth
 from eval.formats.coco_json import note_on_unlisted
 from eval.formats.json_files import ABSENT
@@ -76,7 +77,10 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     findings += _filled(name_smells, class_names, categories, "name")
     used = {labels[kind] for kind in kinds if kind is not ABSENT and kind in labels}
     findings += unused_classes(_shown(class_names), used, categories.where, "object")
-    findings += _annotation_smells(annotations)
+    federation = federation_of(_objects(images), _objects(categories), labels)
+    for message in federation.notes if federation else ():
+        findings.append(Finding(WARNING, "fields of LVIS", source, "", message))
+    findings += _annotation_smells(annotations, "LVIS" if federation else "COCO")
     boxes = boxes_of(annotations, owners, kinds, shapes, image_rows, labels, limits)
     findings += box_smells(boxes, source)
     findings += _area_smells(annotations)
@@ -122,9 +126,17 @@ def _image_smells(
     yield from missing_files(texts, folders, lambda row: images.where(rows[row]))
 
 
-def _annotation_smells(annotations: Records) -> Iterator[Finding]:
-    """Fields that are missing, and ids that make pycocotools fail."""
-    for field, assumed in (("area", "width * height"), ("iscrowd", "0"), ("id", "no id")):
+def _objects(records: Records) -> list[dict[str, Any]]:
+    """All records at their positions; those that are no objects are empty."""
+    return [record if isinstance(record, dict) else {} for record in records.records]
+
+
+def _annotation_smells(annotations: Records, owner: str) -> Iterator[Finding]:
+    """Fields that are missing, and ids that make pycocotools fail; LVIS has no crowds."""
+    fields = {"area": "width * height", "iscrowd": "0", "id": "no id"}
+    if owner == "LVIS":
+        del fields["iscrowd"]
+    for field, assumed in fields.items():
         without = annotations.absent(field)
         if without:
             message = (

@@ -131,7 +131,7 @@ def notes(result: CocoResult, table: DetectionTable, dataset: Dataset) -> tuple[
         ),
     ):
         if count:
-            sentences.append(f"{count} of {amount(len(table), 'detection')} not evaluated: {why}")
+            sentences.append(f"{count:,} of {amount(len(table), 'detection')} not evaluated: {why}")
     if empty := int(np.count_nonzero(_nonexistent(truths))):
         sentences.append(f"objects with an area of 0, which LVIS leaves out: {empty}")
     if crowds := int(np.count_nonzero(truths.crowd)):

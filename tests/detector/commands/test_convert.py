@@ -153,6 +153,14 @@ def test_the_blacklist_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "on the blacklist, which is not converted: 2\n" in run.errors
 
 
+def test_the_fields_of_lvis_are_counted(tmp_path: Path) -> None:
+    images = [{**image, "neg_category_ids": [3]} for image in TRUTH["images"]]
+    data = saved(tmp_path, images=images)
+    run = detect("convert", data, "--to", "coco", "-o", tmp_path / "out")
+    # Three pairs have objects, and the cat is absent from the second picture.
+    assert "verified pairs of image and class, which are not converted: 4\n" in run.errors
+
+
 def test_label_studio(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert detect("convert", saved(tmp_path), "--to", "label-studio", "-o", out).code == 0

@@ -295,6 +295,7 @@ def test_predictions_with_a_negative_side_are_noted() -> None:
         (None, {"first_label": 1}, "first_label 1 applies only to a list of class_names"),
         (NAMES, {"box_format": "yxyx"}, "box_format 'yxyx' is unknown; choose from 'xyxy', 'xywh'"),
         (NAMES, {"protocol": "COCO"}, "protocol 'COCO' is unknown"),
+        (NAMES, {"protocol": "lvis"}, "protocol 'lvis': targets do not state which classes"),
         (NAMES, {"protocol": "voc", "options": CocoOptions()}, "options apply only to"),
     ],
 )

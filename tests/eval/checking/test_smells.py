@@ -52,6 +52,21 @@ SMELLS: list[tuple[list[tuple[tuple[str | int, ...], Any]], str]] = [
 ]  # fmt: skip
 
 
+def test_files_of_lvis_have_no_crowds_and_state_every_list(tmp_path: Path) -> None:
+    document = changed(
+        TRUTH,
+        *[(("images", k, "neg_category_ids"), []) for k in range(2)],
+        (("images", 1, "not_exhaustive_category_ids"), [TRUTH["categories"][0]["id"], "zebra"]),
+        *[(("annotations", k, "iscrowd"), ABSENT) for k in range(3)],
+    )
+    assert warnings(check_truth(tmp_path, document)) == [
+        "truth.json: 1 of 2 images have no list 'not_exhaustive_category_ids', which is taken as empty "
+        "(first: images[0])",
+        "truth.json: ids in 'not_exhaustive_category_ids' that are not listed in 'categories', which "
+        "are left out: 1 (first: images[1], 'zebra')",
+    ]
+
+
 @pytest.mark.parametrize(("changes", "expected"), SMELLS)
 def test_what_can_be_read_but_smells(
     tmp_path: Path, changes: list[tuple[tuple[str | int, ...], Any]], expected: str
