@@ -60,10 +60,10 @@ def test_files_of_lvis_have_no_crowds_and_state_every_list(tmp_path: Path) -> No
         *[(("annotations", k, "iscrowd"), ABSENT) for k in range(3)],
     )
     assert warnings(check_truth(tmp_path, document)) == [
-        "truth.json: 1 of 2 images have no list 'not_exhaustive_category_ids', which is taken as empty "
-        "(first: images[0])",
-        "truth.json: ids in 'not_exhaustive_category_ids' that are not listed in 'categories', which "
-        "are left out: 1 (first: images[1], 'zebra')",
+        "truth.json: 1 of 2 images have no list 'not_exhaustive_category_ids', which is taken as "
+        "empty (first: images[0])",
+        "truth.json: ids in 'not_exhaustive_category_ids' that are not listed in 'categories', "
+        "which are left out: 1 (first: images[1], 'zebra')",
     ]
 
 
