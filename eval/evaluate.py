@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -102,6 +103,8 @@ def evaluate(
     *,
     official: bool = False,
     options: CocoOptions | None = None,
+    names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
 ) -> Report:
     """Evaluate detections against ground truth.
 
@@ -122,6 +125,8 @@ def evaluate(
         where it departs from its protocol, and list the effects as quirks.
     options
         Thresholds, limits and areas in place of COCO's own.
+    names, skip_unlisted
+        See read_detections.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def evaluate(
         the protocol needs.
     """
     check_protocol(protocol, options)
-    table = read_detections(detections, dataset)
+    table = read_detections(detections, dataset, names=names, skip_unlisted=skip_unlisted)
     measure = {"coco": _coco, "ilsvrc": _ilsvrc, "lvis": _lvis}.get(protocol, _voc)
     report = measure(table, dataset, protocol, official, options)
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))

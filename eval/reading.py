@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
-from eval.formats.coco_json import coco_dataset
+from eval.formats.coco_json import coco_dataset, read_coco
 from eval.formats.foreign import refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
@@ -21,8 +22,10 @@ from eval.formats.results.ilsvrc import read_ilsvrc_submission
 from eval.formats.results.voc import class_files, comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
 from eval.formats.text_files import first_line, is_image
+from eval.formats.unlisted import Unlisted
 from eval.records import Record
 
+LEAVE_NAMES = "names state the class numbers of JSON, tables and YOLO results: leave them out"
 DetectionSource: TypeAlias = (
     "str | os.PathLike[str] | Record | Sequence[Record] | np.ndarray | DetectionTable"
 )
@@ -37,26 +40,36 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
         A COCO JSON file, a YOLO data.yaml, the folder of a VOC, ILSVRC DET or YOLO data set, or a
         dictionary with the content of a COCO JSON file.
     options
-        Arguments of the format's reader, for instance `split`.
+        Arguments of the format's reader, for instance `split`. With `skip_unlisted`, objects on
+        images or of classes that are not listed are left out in every format, and a note gives
+        their number; the default is an error, except for COCO's unlisted categories, which are
+        always left out.
 
     Raises
     ------
     EvaluationError
         The message names file, record and field.
     """
+    skip_unlisted = bool(options.pop("skip_unlisted", False))
     if isinstance(path, dict):
         if options:
             raise EvaluationError(
                 f"a dictionary has no option {next(iter(options))!r}; leave it out"
             )
-        return coco_dataset(path, "the dictionary")
+        return coco_dataset(path, "the dictionary", skip_unlisted=skip_unlisted)
     reader = reader_of(path)
     for name in options:
         if name not in inspect.signature(reader).parameters:
             raise EvaluationError(
                 f"{os.fspath(path)}: the format has no option {name!r}; leave it out"
             )
-    return reader(path, **options)
+    if not skip_unlisted:
+        return reader(path, **options)
+    if reader is read_coco:
+        return read_coco(path, skip_unlisted=True)
+    unlisted = Unlisted("object")
+    dataset = reader(path, on_fault=unlisted, **options)
+    return replace(dataset, notes=(*dataset.notes, *unlisted.notes()))
 
 
 def read_detections(
@@ -64,6 +77,7 @@ def read_detections(
     dataset: Dataset,
     *,
     names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
 ) -> DetectionTable:
     """Read detections and assign each one to an image and a class of the data set.
 
@@ -80,9 +94,13 @@ def read_detections(
         ids are translated by file name and by class name; otherwise results use the ids of the
         ground truth.
     names
-        data.yaml, or a text file with one class per line: what the class numbers of YOLO results
-        mean. Default: classes.txt or data.yaml beside the results, or else the classes of the
+        data.yaml, or a text file with one class per line: what the class numbers of the results
+        mean, from 0. Default: in JSON and tables, they are ids of the ground truth; in YOLO
+        results, lines of classes.txt or data.yaml beside the results, or else the classes of the
         ground truth in their order.
+    skip_unlisted
+        Leave out detections on images that the ground truth does not list, as for a part of a data
+        set; a note gives their number. Default: an error.
 
     Returns
     -------
@@ -100,25 +118,37 @@ def read_detections(
         raise EvaluationError(
             f"ground truth: expected a data set from read_dataset; got {type(dataset).__name__}"
         )
-    if names is not None and not isinstance(detections, (str, os.PathLike)):
-        raise EvaluationError("names apply to the class numbers of YOLO results; leave them out")
     if isinstance(detections, DetectionTable):
+        if names is not None:
+            raise EvaluationError(
+                f"{detections.source}: labels are not read by names; {LEAVE_NAMES}"
+            )
         return checked_table(detections, dataset)
+    options: dict[str, Any] = {"names": names, "skip_unlisted": skip_unlisted}
     if isinstance(detections, np.ndarray):
-        return from_array(detections, dataset, "detections")
+        return from_array(detections, dataset, "detections", **options)
     if not isinstance(detections, (str, os.PathLike)):
-        return from_document(detections, dataset, "detections")
-    reader: Callable[..., DetectionTable] = (
-        results_reader_of(detections, dataset) or read_coco_results
-    )
+        return from_document(detections, dataset, "detections", **options)
+    reader = results_reader_of(detections, dataset)
+    if reader is None:
+        return read_coco_results(detections, dataset, **options)
     if names is None:
-        return reader(detections, dataset)
-    if "names" not in inspect.signature(reader).parameters:
+        options = {}
+    elif "names" in inspect.signature(reader).parameters:
+        options = {"names": names}
+    else:
         raise EvaluationError(
             f"{os.fspath(detections)}: the format names its classes or uses the ids of the ground "
-            "truth; names apply to YOLO results: leave them out"
+            f"truth; {LEAVE_NAMES}"
         )
-    return reader(detections, dataset, names=names)
+    if not skip_unlisted:
+        return reader(detections, dataset, **options)
+    unlisted = Unlisted("detection")
+    table = reader(detections, dataset, on_fault=unlisted, **options)
+    notes = unlisted.notes()
+    if notes and not len(table):
+        raise EvaluationError(f"{table.source}: no detection is left: {'; '.join(notes)}")
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def results_reader_of(

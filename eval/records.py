@@ -16,6 +16,7 @@ _REQUIRED = object()
 _WHOLE = (int, np.integer)
 _NUMBER = (int, float, np.integer, np.floating)
 _SEQUENCE = (list, tuple, np.ndarray)
+LEAVES_OUT = "--skip-unlisted (skip_unlisted=True in Python) leaves such records out"
 ONE_TOO_SMALL = "all ids seem to be one too small: are they counted from 0?"
 
 
@@ -175,7 +176,10 @@ def index_of(
     except KeyError:
         bad = next(i for i, identity in enumerate(ids) if identity not in known)
         table = {"image_id": "'images'", "category_id": "'categories'"}[field]
-        why = (reasons or {}).get(ids[bad]) or remedy_for_id(ids[bad], known, ids, names)
+        left_out = field == "image_id" and not known.keys().isdisjoint(ids)
+        why = (reasons or {}).get(ids[bad]) or remedy_for_id(
+            ids[bad], known, ids, names, may_be_left_out=left_out
+        )
         raise EvaluationError(
             f"{where}[{bad}]: {field} {ids[bad]!r:.60} is not listed in {table} of the ground "
             f"truth; {why}"
@@ -187,6 +191,8 @@ def remedy_for_id(
     known: Mapping[int | str, int],
     ids: Iterable[Any] = (),
     names: Mapping[str, int | str] | None = None,
+    *,
+    may_be_left_out: bool = False,
 ) -> str:
     """How to correct an unknown id.
 
@@ -198,7 +204,10 @@ def remedy_for_id(
         All ids of the file that contains the unknown one.
     names
         The ids of the ground truth by file name, with and without folders.
+    may_be_left_out
+        Whether an option leaves such records out.
     """
+    remedy = f"correct the id; {LEAVES_OUT}" if may_be_left_out else "correct the id"
     if hint := systematic_mistake(identity, known, ids):
         return hint
     if isinstance(identity, str) and names:
@@ -211,8 +220,8 @@ def remedy_for_id(
     example = next(iter(known), None)
     is_other = example is not None and isinstance(example, str) != isinstance(identity, str)
     if is_other or (isinstance(example, str) and len(example) != len(str(identity))):
-        return f"its ids look like {example!r:.60}; correct the id or remove the record"
-    return "correct the id or remove the record"
+        return f"its ids look like {example!r:.60}; {remedy}"
+    return remedy
 
 
 def systematic_mistake(

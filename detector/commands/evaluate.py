@@ -55,8 +55,14 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add(
         "--names", type=existing, metavar="FILE",
-        help="what the class numbers of YOLO results mean: data.yaml, or a text file with one name "
-        "per line (default: classes.txt beside them, or the order of the ground truth)",
+        help="what the class numbers of results mean, from 0: data.yaml, or a text file with one "
+        "name per line (default: ids of the ground truth; in YOLO results, classes.txt beside "
+        "them, or the order of the ground truth)",
+    )  # fmt: skip
+    add(
+        "--skip-unlisted", action="store_true",
+        help="leave out and count annotations and detections on images or of classes that are not "
+        "listed, as for results of a whole data set on a part of it",
     )  # fmt: skip
     add(
         "--voc-corners", choices=("inclusive", "continuous"),
@@ -118,11 +124,12 @@ def run(arguments: argparse.Namespace) -> int:
     _check_options(arguments.detections or (), detector_options, arguments.save)
     if not arguments.detections:
         if arguments.names:
-            raise UsageError("--names: applies to YOLO results; give them with --detections")
+            raise UsageError("--names: applies to results; give them with --detections")
         require("detect", "detect evaluate without --detections")
     check_device(arguments.device)
     data = arguments.data
-    whole = read_dataset(data, **_reader_options(data, arguments.split, arguments.voc_corners))
+    options = _reader_options(data, arguments.split, arguments.voc_corners)
+    whole = read_dataset(data, skip_unlisted=arguments.skip_unlisted, **options)
     part = whole
     if arguments.limit:
         part = part.subset(range(min(arguments.limit, len(part))))
@@ -131,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
         part = part.with_classes([whole.class_names[label] for label in labels])
     task = Task(
         whole, part, arguments.protocol, arguments.official, arguments.save, arguments.report,
-        arguments.names,
+        arguments.names, arguments.skip_unlisted,
     )  # fmt: skip
     if arguments.detections:
         return evaluate_files(task, arguments.detections, data, arguments.images)

@@ -27,14 +27,17 @@ class Task:
     official: bool
     save: Path | None  # of COCO results
     page: Path | None  # folder of the report
-    names: Path | None = None  # what the class numbers of YOLO results mean
+    names: Path | None = None  # what the class numbers of results mean
+    skip_unlisted: bool = False
 
     def score(self, source: Path) -> Scored:
         """Detections of the whole data set, evaluated on its part."""
         from detector.evaluation.outputs import Scored
         from eval import evaluate, read_detections
 
-        table = read_detections(source, self.whole, names=self.names)
+        table = read_detections(
+            source, self.whole, names=self.names, skip_unlisted=self.skip_unlisted
+        )
         if self.part is not self.whole:
             table = table.restrict(self.whole, self.part)
         return Scored(evaluate(table, self.part, self.protocol, official=self.official), table)

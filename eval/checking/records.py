@@ -134,9 +134,12 @@ class Records:
     ) -> None:
         """Add an error for each value that is not in `table` (see index_of for the others)."""
         beside = shifted_ids(values, table)
+        left_out = field == "image_id" and any(value in table for value in values)
         for position, value in enumerate(values):
             if value is not ABSENT and value not in table:
-                remedy = (reasons or {}).get(value) or remedy_for_id(value, table, beside, names)
+                remedy = (reasons or {}).get(value) or remedy_for_id(
+                    value, table, beside, names, may_be_left_out=left_out
+                )
                 message = f"{field} {value!r:.60} is not listed in {what}; {remedy}"
                 self.fault(position, field, message, f"{self.name}: unknown {field}")
 

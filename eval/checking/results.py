@@ -31,7 +31,7 @@ from eval.checking.smells import (
 from eval.datasets import Dataset
 from eval.formats.coco.plain_records import plain_results
 from eval.formats.json_files import ABSENT
-from eval.formats.results.coco import ids_by_name
+from eval.formats.results.coco_ids import ids_by_name
 from eval.formats.results.image_names import rows_of_own_ids
 from eval.formats.results.other_ids import rows_of_other_ids
 from eval.records import systematic_mistake

@@ -16,7 +16,9 @@ from eval.formats.coco.plain_records import plain_truth
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
+from eval.formats.unlisted import left_out
 from eval.records import (
+    Record,
     boxes,
     flags,
     identities,
@@ -31,7 +33,7 @@ from eval.records import (
 from eval.wording import amount
 
 
-def read_coco(path: str | os.PathLike[str]) -> Dataset:
+def read_coco(path: str | os.PathLike[str], *, skip_unlisted: bool = False) -> Dataset:
     """Read ground truth from COCO JSON.
 
     Required are the ids of images and categories, and image_id, category_id and bbox
@@ -40,6 +42,11 @@ def read_coco(path: str | os.PathLike[str]) -> Dataset:
     to width * height; `iscrowd`, `difficult` and `ignore` default to 0; annotation ids are
     optional. Ids may be whole numbers or texts. Classes keep the file's order and ids. Annotations
     of unlisted categories are left out, with a note, as pycocotools leaves them out.
+
+    Parameters
+    ----------
+    skip_unlisted
+        Whether annotations on unlisted images are left out too.
 
     Raises
     ------
@@ -50,10 +57,10 @@ def read_coco(path: str | os.PathLike[str]) -> Dataset:
     dataset = _read_quickly(path, source)
     if dataset is not None:
         return dataset
-    return coco_dataset(read_json(path), source)
+    return coco_dataset(read_json(path), source, skip_unlisted=skip_unlisted)
 
 
-def coco_dataset(document: Any, source: str) -> Dataset:
+def coco_dataset(document: Any, source: str, *, skip_unlisted: bool = False) -> Dataset:
     """Read parsed COCO JSON, or a dictionary like it, record by record.
 
     Raises
@@ -65,6 +72,9 @@ def coco_dataset(document: Any, source: str) -> Dataset:
     tables = _tables(document, source)
     annotations = record_list(document, "annotations", source)
     where = f"{source}: annotations"
+    notes: tuple[str, ...] = ()
+    if skip_unlisted:
+        annotations, notes = _on_listed_images(annotations, tables.image_rows, where)
     image_ids = identities(annotations, "image_id", where)
     image_of = index_of(image_ids, tables.image_rows, where, "image_id")
     category_ids = identities(annotations, "category_id", where)
@@ -72,7 +82,22 @@ def coco_dataset(document: Any, source: str) -> Dataset:
     rows = dict.fromkeys(category_ids, -1) | tables.label_rows if note else tables.label_rows
     labels = index_of(category_ids, rows, where, "category_id")
     dataset = tables.dataset(_truths(annotations, labels, where), image_of, source)
+    dataset = replace(dataset, notes=(*dataset.notes, *notes))
     return _without_unlisted(dataset, note) if note else dataset
+
+
+def _on_listed_images(
+    annotations: list[Record], image_rows: dict[Identity, int], where: str
+) -> tuple[list[Record], tuple[str, ...]]:
+    """The annotations on listed images, and a note on the others; all of them if none is listed."""
+    ids = identities(annotations, "image_id", where)
+    unlisted = [position for position, identity in enumerate(ids) if identity not in image_rows]
+    if not unlisted or len(unlisted) == len(ids):
+        return annotations, ()
+    images = list(dict.fromkeys(ids[position] for position in unlisted))
+    note = left_out("annotation", "image", len(unlisted), images, f"{where}[{unlisted[0]}]")
+    kept = [record for record, i in zip(annotations, ids, strict=True) if i in image_rows]
+    return kept, (note,)
 
 
 def note_on_unlisted(

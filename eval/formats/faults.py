@@ -25,12 +25,18 @@ class Fault(NamedTuple):
         What is wrong, and the remedy.
     kind
         A short name for grouping.
+    value
+        The image or class that the ground truth does not list.
+    records
+        How many objects or detections the fault affects.
     """
 
     where: str
     field: str
     message: str
     kind: str
+    value: str = ""
+    records: int = 1
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"

@@ -67,7 +67,9 @@ def checked_rows(
         if wrong_class[row]:
             last = "" if classes is None else f" to {classes - 1}"
             message = f"class is {numbers[row]:g}; expected a whole number from 0{last}"
-            on_fault(Fault(where, "class", message, "no such class number"))
+            listed = numbers[row] < 0 or numbers[row] != np.floor(numbers[row])
+            kind = "no such class number" if listed else "unknown class"
+            on_fault(Fault(where, "class", message, kind, f"{numbers[row]:g}"))
         if wrong_box[row]:
             shown = " ".join(f"{value:g}" for value in boxes[row])
             message = f"box is {shown}; expected cx cy w h in fractions of the image, 0 to 1"

@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.datasets import Dataset, Identity
+from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.coco.plain_records import plain_results
 from eval.formats.compiled import json_columns
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
-from eval.formats.results.image_names import composed, rows_of_own_ids
-from eval.formats.results.other_ids import contradictions, rows_of_other_ids
-from eval.formats.results.tables import LEFT_OUT
-from eval.records import (
-    Record,
-    check_objects,
-    identities,
-    index_of,
-    numbers,
-    record_list,
-    systematic_mistake,
-    texts,
-    unique_positions,
+from eval.formats.results.coco_ids import ids_of
+from eval.formats.results.coco_records import (
+    image_contradictions,
+    images_of_records,
+    labels_of_records,
 )
-from eval.wording import amount
+from eval.formats.results.tables import LEFT_OUT
+from eval.records import Record, check_objects, numbers, record_list
+from eval.wording import amount, listed
 
 SAMPLE = 1 << 16  # bytes in which the names of files are compared with the ids
 
 
-def read_coco_results(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable:
+def read_coco_results(
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    *,
+    names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
+) -> DetectionTable:
     """Read a file of COCO results (see eval.read_detections)."""
-    table = _read_quickly(path, dataset)
+    table = _read_quickly(path, dataset, names)
     if table is not None:
         return table
-    return from_document(read_json(path), dataset, Path(path).name)
+    document = read_json(path)
+    return from_document(
+        document, dataset, Path(path).name, names=names, skip_unlisted=skip_unlisted
+    )
 
 
-def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTable:
+def from_document(
+    document: Any,
+    dataset: Dataset,
+    source: str,
+    *,
+    names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
+) -> DetectionTable:
     """Read parsed JSON record by record: slowly, but with precise errors.
 
     Raises
@@ -51,11 +61,8 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
     EvaluationError
         The message names record and field.
     """
-    image_rows, label_rows = dataset.image_index_by_id, dataset.label_by_category_id
-    reasons: dict[Identity, str] = {}
+    ids = ids_of(document, dataset, source, names)
     if isinstance(document, dict):
-        image_rows, reasons = _rows_by_file_name(document, dataset, source)
-        label_rows = _labels_by_name(document, dataset, source)
         where, records = f"{source}: annotations", _annotations(document, source)
     elif isinstance(document, (list, tuple)):
         where, records = f"{source}: record", plain_results(list(document))
@@ -65,26 +72,18 @@ def from_document(document: Any, dataset: Dataset, source: str) -> DetectionTabl
             f"{source}: expected a list of detections, or an object with 'annotations'; got "
             f"{type(document).__name__}"
         )
-    own_ids = image_rows is not dataset.image_index_by_id
-    names = None if own_ids else ids_by_name(dataset)
-    image_ids = identities(records, "image_id", where)
-    others = None if own_ids else rows_of_other_ids(image_ids, records, dataset)
-    image_rows, found = others or (image_rows, "")
-    images = index_of(image_ids, image_rows, where, "image_id", names, reasons)
-    category_ids = identities(records, "category_id", where)
-    found = found or contradictions(images.tolist(), records, dataset)
-    labels = np.array([label_rows.get(identity, -1) for identity in category_ids], np.int32)
-    boxes_xywh, scores = numbers(records, "bbox", where, 4), numbers(records, "score", where)
-    hint = ""
-    if (labels < 0).any():
-        first = category_ids[int(np.argmin(labels))]
-        mistake = systematic_mistake(first, label_rows, category_ids)
-        hint = f"; {mistake}" if mistake else ""
-    table = _table(images.astype(np.int32), labels, boxes_xywh, scores, source, where, hint)
-    return replace(table, notes=(found, *table.notes)) if found else table
+    images, image_note = images_of_records(records, where, ids, dataset, skip=skip_unlisted)
+    labels, class_note, hint = labels_of_records(records, where, ids, dataset)
+    rows = Rows(
+        images.astype(np.int32), labels, numbers(records, "bbox", where, 4),
+        numbers(records, "score", where), source, where,
+    )  # fmt: skip
+    table = _table(rows, hint, dataset if ids.own_labels else None)
+    notes = (image_note, class_note, *ids.notes)
+    return replace(table, notes=(*filter(None, notes), *table.notes))
 
 
-def from_array(rows: np.ndarray, dataset: Dataset, source: str) -> DetectionTable:
+def from_array(rows: np.ndarray, dataset: Dataset, source: str, **options: Any) -> DetectionTable:
     """Read (N, 7) numbers in the order of pycocotools' loadRes.
 
     A row is image_id, x, y, width, height, score and category_id.
@@ -108,18 +107,12 @@ def from_array(rows: np.ndarray, dataset: Dataset, source: str) -> DetectionTabl
         }
         for row in rows.tolist()
     ]
-    return from_document(records, dataset, source)
+    return from_document(records, dataset, source, **options)
 
 
 def _whole(number: float) -> float:
     """The number as an int if it is whole, as ids are in an array of floats."""
     return int(number) if float(number).is_integer() else number
-
-
-def ids_by_name(dataset: Dataset) -> dict[str, Identity]:
-    """The ids of images by file name, with and without folders."""
-    last = {_base(image.file_name): image.id for image in dataset.images}
-    return last | {image.file_name: image.id for image in dataset.images}
 
 
 def _annotations(document: Record, source: str) -> list[Record]:
@@ -138,23 +131,22 @@ def _annotations(document: Record, source: str) -> list[Record]:
     return records
 
 
-def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTable | None:
+def _read_quickly(
+    path: str | os.PathLike[str], dataset: Dataset, names: str | os.PathLike[str] | None
+) -> DetectionTable | None:
     """Read a file without faults straight into arrays; None if that is not possible."""
     source, where = Path(path).name, f"{Path(path).name}: record"
     try:
-        columns = json_columns.read_results(
-            path, dataset.image_index_by_id, dataset.label_by_category_id
-        )
+        ids = ids_of(None, dataset, source, names)
+        columns = json_columns.read_results(path, ids.images, ids.labels)
         if columns is None:
             top = read_top_level(path, ("images", "categories"))
             if top is None or "annotations" not in top.places:
                 return None
             where = f"{source}: annotations"
+            ids = ids_of(top.values, dataset, source, names)
             columns = json_columns.read_result_list(
-                top.text,
-                top.places["annotations"],
-                _rows_by_file_name(top.values, dataset, source)[0],
-                _labels_by_name(top.values, dataset, source),
+                top.text, top.places["annotations"], ids.images, ids.labels
             )
     except OSError:
         return None
@@ -162,7 +154,9 @@ def _read_quickly(path: str | os.PathLike[str], dataset: Dataset) -> DetectionTa
         return None
     if len(columns.labels) and columns.labels.min() < 0:
         return None  # from_document describes unknown categories better
-    return _table(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+    rows = Rows(columns.images, columns.labels, columns.boxes, columns.values, source, where)
+    table = _table(rows)
+    return replace(table, notes=(*ids.notes, *table.notes))
 
 
 def _contradicts_itself(path: str | os.PathLike[str], dataset: Dataset) -> bool:
@@ -182,81 +176,60 @@ def _contradicts_itself(path: str | os.PathLike[str], dataset: Dataset) -> bool:
     except orjson.JSONDecodeError:
         return True
     rows = [dataset.image_index_by_id.get(record.get("image_id"), -1) for record in records]
-    return bool(contradictions(rows, records, dataset))
+    return bool(image_contradictions(rows, records, dataset))
 
 
-def _table(
-    images: np.ndarray,
-    labels: np.ndarray,
-    boxes_xywh: np.ndarray,
-    scores: np.ndarray,
-    source: str,
-    where: str,
-    hint: str = "",
-) -> DetectionTable:
-    """The table of known categories; `hint` is what may be wrong with unknown ones."""
+class Rows(NamedTuple):
+    """Detections as columns of length N: image indices, labels, boxes and scores; -1: unknown."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    boxes_xywh: np.ndarray
+    scores: np.ndarray
+    source: str
+    where: str
+
+
+def _table(rows: Rows, hint: str = "", named: Dataset | None = None) -> DetectionTable:
+    """The table of known images and categories.
+
+    Parameters
+    ----------
+    hint
+        What may be wrong with unknown categories.
+    named
+        The ground truth, if the file names its categories.
+    """
     notes: tuple[str, ...] = ()
-    kept = None
-    if len(labels) and labels.min() < 0:
-        unknown = labels < 0
-        first = f"{where}[{np.argmax(unknown)}]"
+    unknown = rows.labels < 0
+    if unknown.any():
+        first = f"{rows.where}[{np.argmax(unknown)}]"
         if unknown.all():
-            raise EvaluationError(
-                f"{first}: its category_id, like all others, is not listed in 'categories' of the "
-                f"ground truth; use the ids of the ground truth{hint}"
-            )
+            raise EvaluationError(_all_unknown(first, hint, named))
         notes += (
             f"{LEFT_OUT} {amount(int(unknown.sum()), 'detection')} of categories that are not in "
             f"the ground truth (first: {first}){hint}",
         )
-        kept = np.flatnonzero(~unknown)
-        images, labels, boxes_xywh, scores = (
-            column[kept] for column in (images, labels, boxes_xywh, scores)
-        )
+    kept = np.flatnonzero(~unknown & (rows.images >= 0))
+    images, labels, boxes_xywh, scores = (
+        column if len(kept) == len(column) else column[kept] for column in rows[:4]
+    )
     if len(labels) and boxes_xywh[:, 2:].min() < 0:
         negative = (boxes_xywh[:, 2:] < 0).any(axis=1)
-        position = np.argmax(negative) if kept is None else kept[np.argmax(negative)]
-        notes += (
-            f"kept {amount(int(negative.sum()), 'box', 'boxes')} with a negative side "
-            f"(first: {where}[{position}])",
+        first = f"{rows.where}[{kept[np.argmax(negative)]}]"
+        count = amount(int(negative.sum()), "box", "boxes")
+        notes += (f"kept {count} with a negative side (first: {first})",)
+    return DetectionTable(images, labels, boxes_xywh, scores, source=rows.source, notes=notes)
+
+
+def _all_unknown(first: str, hint: str, named: Dataset | None) -> str:
+    """The error for results without a known category."""
+    if named is not None:
+        return (
+            f"{first}: its class, like those of all others, is none of the ground truth's, which "
+            f"are {listed(named.class_names)}; use these names"
         )
-    return DetectionTable(images, labels, boxes_xywh, scores, source=source, notes=notes)
-
-
-def _rows_by_file_name(
-    document: Record, dataset: Dataset, source: str
-) -> tuple[dict[Identity, int], dict[Identity, str]]:
-    """The image index of each id that the document defines; and why other ids have none."""
-    if not _all_have(document.get("images"), "file_name"):
-        return dataset.image_index_by_id, {}
-    records = record_list(document, "images", source)
-    ids = identities(records, "id", f"{source}: images")
-    unique_positions(ids, "id", f"{source}: images")
-    names = texts(records, "file_name", f"{source}: images")
-    return rows_of_own_ids(ids, names, dataset)
-
-
-def _labels_by_name(document: Record, dataset: Dataset, source: str) -> dict[Identity, int]:
-    if not _all_have(document.get("categories"), "name"):
-        return dataset.label_by_category_id
-    records = record_list(document, "categories", source)
-    ids = identities(records, "id", f"{source}: categories")
-    unique_positions(ids, "id", f"{source}: categories")
-    names = texts(records, "name", f"{source}: categories")
-    known = {name: label for label, name in enumerate(dataset.class_names)}
-    by_name = {composed(name): label for name, label in known.items()} | known
-    labels = [by_name.get(name, by_name.get(composed(name), -1)) for name in names]
-    return {identity: label for identity, label in zip(ids, labels, strict=True) if label >= 0}
-
-
-def _all_have(records: Any, field: str) -> bool:
-    """Whether every record has the field; some tools write lists without names."""
     return (
-        isinstance(records, list)
-        and bool(records)
-        and all(isinstance(record, dict) and field in record for record in records)
+        f"{first}: its category_id, like all others, is not listed in 'categories' of the ground "
+        f"truth; use the ids of the ground truth{hint}"
     )
-
-
-def _base(name: str) -> str:
-    return composed(PurePosixPath(name.replace("\\", "/")).name)

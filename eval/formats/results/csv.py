@@ -6,7 +6,6 @@ import csv
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from eval.formats.csv_columns import (
 )
 from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.number_lines import number_of
+from eval.formats.results.class_names import labels_by_name, labels_of_words
 from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_by_name
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
@@ -38,7 +38,11 @@ WHOLE = re.compile(r"-?[0-9]{1,20}\.0+")  # 1.0, as pandas writes the 1 of a col
 
 
 def read_csv_results(
-    path: str | os.PathLike[str], dataset: Dataset, *, on_fault: FaultHandler = refuse
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    *,
+    names: str | os.PathLike[str] | None = None,
+    on_fault: FaultHandler = refuse,
 ) -> DetectionTable:
     """Read a table whose first line names the columns.
 
@@ -48,7 +52,9 @@ def read_csv_results(
     bbox) in pixels, 0-based and continuous, or in fractions of the picture; or the image and a
     PredictionString. A note lists the columns that
     were read. All images are named in the same way: by id, by file name, or by file name without
-    suffix.
+    suffix. The cells of
+    the class are names or ids of the ground truth; with `names`, data.yaml or a text file with one
+    class per line, numbers are those of its names, from 0.
 
     Raises
     ------
@@ -82,15 +88,15 @@ def read_csv_results(
         message = f"{field} is {columns[field][row]!r:.40}; expected a finite number"
         on_fault(Fault(f"{source}: line {lines[row]}", field, message, "not a finite number"))
 
-    names = _without_zeros(columns.get(image, ()))
+    image_names = _without_zeros(columns.get(image, ()))
     declared = IDS if image == "image_id" else FILE_NAMES if image != "image" else ""
     reason = (
         f"the column is called {image!r}" if declared else "call the column image_id or file_name"
     )
-    rows_of, notes = rows_by_name(dataset, names, source, declared, reason)
-    images = find_images(names, rows_of, lines, source, on_fault, image)
+    rows_of, notes = rows_by_name(dataset, image_names, source, declared, reason)
+    images = find_images(image_names, rows_of, lines, source, on_fault, image)
     classes = _without_zeros(columns.get(category, ()))
-    labels, by_id, case = _labels(classes, category, dataset)
+    labels, by_id, remarks = _labels(classes, category, dataset, names)
     hint = f"; {ONE_TOO_SMALL}" if by_id and _one_too_small(classes, dataset) else ""
     boxes = _sides(numbers[:, 1:], meaning)
     sizes = np.array([(i.width, i.height) for i in dataset.images], np.float64).reshape(-1, 2)
@@ -119,7 +125,7 @@ def read_csv_results(
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],
     )
-    return make_table(dataset, table, (note, *notes, *case), hint)
+    return make_table(dataset, table, (note, *notes, *remarks), hint)
 
 
 def _rows(
@@ -197,32 +203,24 @@ def _without_zeros(cells: Sequence[str]) -> list[str]:
 
 
 def _labels(
-    classes: list[str], column: str, dataset: Dataset
+    classes: list[str], column: str, dataset: Dataset, names: str | os.PathLike[str] | None
 ) -> tuple[np.ndarray, bool, tuple[str, ...]]:
-    """(N,) labels, -1 for unknown classes; whether the column was read as ids; and a note.
+    """(N,) labels, -1 for unknown classes; whether the column was read as ids; and notes.
 
-    Some programs write ids into a column called "class". Such a column is read as ids if it
-    contains known ids and no known name. Names may differ in case from one class alone.
+    Some programs write ids into a column called "class", or names into one called "category_id":
+    the names of columns decide only where the cells do not.
     """
-    by_name = {name: label for label, name in enumerate(dataset.class_names)}
+    if names is not None:
+        labels, notes = labels_of_words(classes, names, dataset.class_names)
+    else:
+        labels, notes = labels_by_name(classes, dataset.class_names)
+    named = any(label >= 0 for label in labels.values())
     by_id = {str(identity): label for label, identity in enumerate(dataset.category_ids)}
-    ids = column in CLASS_ID or (
-        not any(name in by_name for name in classes) and any(name in by_id for name in classes)
-    )
-    known = by_id if ids else other_case(classes, by_name) | by_name
-    others = dict.fromkeys(name for name in classes if not ids and name in known.keys() - by_name)
-    note = tuple(
-        f"the class {name!r:.60} was read as {dataset.class_names[known[name]]!r:.60}"
-        for name in others
-    )
-    return np.array([known.get(name, -1) for name in classes], dtype=np.int64), ids, note[:5]
-
-
-def other_case(names: Sequence[str], known: dict[str, int]) -> dict[str, int]:
-    """The label of each name that differs from one known name alone, and only in case."""
-    folded = Counter(name.casefold() for name in known)
-    labels = {name.casefold(): label for name, label in known.items()}
-    return {name: labels[name.casefold()] for name in names if folded[name.casefold()] == 1}
+    fits = any(name in by_id for name in classes)
+    ids = names is None and (fits or not named) and (column in CLASS_ID or (fits and not named))
+    if ids:
+        labels, notes = by_id, ()
+    return np.array([labels.get(name, -1) for name in classes], dtype=np.int64), ids, notes
 
 
 def _one_too_small(classes: list[str], dataset: Dataset) -> bool:

@@ -13,6 +13,7 @@ from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.number_lines import number_table
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import read_bytes
+from eval.records import LEAVES_OUT
 
 FIELDS = ("image_index", "class", "confidence", "xmin", "ymin", "xmax", "ymax")
 
@@ -38,9 +39,10 @@ def read_ilsvrc_submission(
     for bad in np.flatnonzero(images < 0):
         message = (
             f"image_index {table[bad, 0]:.15g} is not in the ground truth; expected a number from "
-            "the second column of its image list"
+            f"the second column of its image list; {LEAVES_OUT}"
         )
-        on_fault(Fault(f"{source}: line {lines[bad]}", "image_index", message, "unknown image"))
+        where, value = f"{source}: line {lines[bad]}", f"{table[bad, 0]:.15g}"
+        on_fault(Fault(where, "image_index", message, "unknown image", value))
     rows = ResultRows(
         images=images,
         labels=_positions(table[:, 1], dataset.label_by_category_id),

@@ -12,14 +12,16 @@ import numpy as np
 from eval.datasets import Dataset, Identity
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler
+from eval.records import LEAVES_OUT
 
 IDS, FILE_NAMES = "ids", "file names"
 UNKNOWN, AMBIGUOUS, IS_ID, IS_FILE_NAME = -1, -2, -3, -4  # in place of an image index
+NO_SUCH_NAME = "no image there has its file name"
 FAULTS = {
-    UNKNOWN: ("is no image", "correct it"),
-    AMBIGUOUS: ("fits several images", "correct it"),
-    IS_ID: ("is an id", "write file names throughout"),
-    IS_FILE_NAME: ("is a file name", "write ids throughout"),
+    UNKNOWN: ("is no image", f"correct it; {LEAVES_OUT}", "unknown image"),
+    AMBIGUOUS: ("fits several images", "correct it", "ambiguous image"),
+    IS_ID: ("is an id", "write file names throughout", "id among file names"),
+    IS_FILE_NAME: ("is a file name", "write ids throughout", "file name among ids"),
 }
 
 
@@ -102,16 +104,21 @@ def find_images(
     source: str,
     on_fault: FaultHandler,
     field: str = "image",
+    records: int = 1,
 ) -> np.ndarray:
-    """(N,) int64: the image index of each name; an unknown name is a fault and gives -1."""
+    """(N,) int64: the image index of each name; an unknown name is a fault and gives -1.
+
+    Each name stands for `records` detections.
+    """
     images = np.array([rows.get(name, UNKNOWN) for name in names], dtype=np.int64)
     for bad in np.flatnonzero(images < 0).tolist():
-        why, remedy = FAULTS[int(images[bad])]
+        why, remedy, kind = FAULTS[int(images[bad])]
         last = PurePosixPath(names[bad].replace("\\", "/")).name
         if last != names[bad] and rows.get(last, UNKNOWN) >= 0:
             remedy = f"{last!r:.60}, without the folder, is one"
         message = f"{field} {names[bad]!r:.60} {why} of the ground truth; {remedy}"
-        on_fault(Fault(f"{source}: line {lines[bad]}", field, message, "unknown image"))
+        where = f"{source}: line {lines[bad]}"
+        on_fault(Fault(where, field, message, kind, names[bad], records))
     return np.maximum(images, -1)
 
 
@@ -136,7 +143,7 @@ def rows_of_own_ids(
     reasons: dict[Identity, str] = {}
     for identity, name, fit in zip(ids, names, fitting, strict=True):
         if fit is None:
-            reasons[identity] = f"no image there has its file name {name!r:.60}"
+            reasons[identity] = f"{NO_SUCH_NAME} {name!r:.60}; {LEAVES_OUT}"
         elif fit < 0:
             reasons[identity] = f"its file name {name!r:.60} fits several images there"
         elif claims[fit] > 1 and name not in exact:

@@ -8,11 +8,14 @@ from typing import Any
 
 from eval.datasets import Dataset, Identity
 from eval.formats.results.image_names import names_of_files
-from eval.wording import amount
 
 
 def rows_of_other_ids(
-    ids: Sequence[Identity], records: Sequence[Mapping[str, Any]], dataset: Dataset
+    ids: Sequence[Identity],
+    records: Sequence[Mapping[str, Any]],
+    dataset: Dataset,
+    *,
+    skip: bool = False,
 ) -> tuple[dict[Identity, int], str] | None:
     """The image index of each id, and a note, if all ids name images in one other way.
 
@@ -20,11 +23,18 @@ def rows_of_other_ids(
     field `file_name` of the records; a file name, with or without folders or suffix; the number
     that a file name consists of, without its zeros (1 for 000001.jpg). None if no way fits, or if
     the ids are those of the ground truth.
+
+    Parameters
+    ----------
+    skip
+        Whether it is enough that a way fits more ids than the ids of the ground truth do.
     """
     different = dict.fromkeys(ids)
     known = dataset.image_index_by_id
-    if not different or different.keys() & known.keys():
+    if not different or different.keys() <= known.keys():
         return None
+    if different.keys() & known.keys() and str in map(type, different):
+        return None  # some texts are right, and the others are mistakes
     by_file = names_of_files(dataset)
     texts = {str(identity): row for identity, row in known.items()}
     ways = {
@@ -35,38 +45,25 @@ def rows_of_other_ids(
         },
         "as the numbers in names of files": _by_numbers(different, by_file),
     }
-    for words, rows in ways.items():
-        if rows and min(rows.values()) >= 0 and len(set(rows.values())) == len(rows):
-            example = next(iter(rows))
-            name = dataset.images[rows[example]].file_name
-            return rows, (
-                f"image ids that are not those of the ground truth were read {words}: "
-                f"{example!r:.60} is the image {name:.60}"
-            )
-    return None
-
-
-def contradictions(
-    images: Sequence[int], records: Sequence[Mapping[str, Any]], dataset: Dataset
-) -> str:
-    """The note on records whose file_name is another image than their image_id, or "".
-
-    `images` are the image indices by id.
-    """
-    names = [record.get("file_name") for record in records]
-    if not any(names):
-        return ""
-    by_file = names_of_files(dataset)
-    rows = [by_file.get(name, -1) if isinstance(name, str) else -1 for name in names]
-    wrong = [i for i, row in enumerate(rows) if row >= 0 and row != images[i]]
-    if not wrong:
-        return ""
-    first = wrong[0]
-    return (
-        f"file_name contradicts image_id in {len(wrong)} of {amount(len(names), 'detection')}, and "
-        f"image_id was used, as pycocotools does: the first has {names[first]!r:.60}, but its "
-        f"image_id is that of {dataset.images[images[first]].file_name!r:.60}; correct the ids if "
-        "the names are right"
+    fitting = {
+        words: {identity: row for identity, row in rows.items() if row >= 0}
+        for words, rows in ways.items()
+    }
+    needed = len(different.keys() & known.keys()) + 1 if skip else len(different)
+    valid = [
+        words
+        for words, rows in fitting.items()
+        if len(rows) >= needed and len(set(rows.values())) == len(rows)
+    ]
+    if not valid:
+        return None
+    words = max(valid, key=lambda words: len(fitting[words]))
+    rows = fitting[words]
+    example = next(iter(rows))
+    name = dataset.images[rows[example]].file_name
+    return rows, (
+        f"image ids that are not those of the ground truth were read {words}: "
+        f"{example!r:.60} is the image {name:.60}"
     )
 
 

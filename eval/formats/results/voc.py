@@ -15,6 +15,7 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.faults import FaultHandler, refuse
 from eval.formats.number_lines import number_table
+from eval.formats.results.class_names import labels_by_name
 from eval.formats.results.image_names import find_images, rows_by_name
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
@@ -72,7 +73,8 @@ def read_comp4(
     tables, words, labels, lines = [], [], [], []
     file_of: list[np.ndarray] = []
     classes = [_class_of(file, dataset) for file in files]
-    _check_classes(files, [name for name, _ in classes], Path(path).name)
+    called = [dataset.class_names[label] if label >= 0 else name for name, label in classes]
+    _check_classes(files, called, Path(path).name)
     for file, (_, label) in zip(files, classes, strict=True):
         content = read_bytes(file)
         table, numbers, names = number_table(
@@ -90,7 +92,8 @@ def read_comp4(
     ]
     line, file_row = np.concatenate(lines), np.concatenate(file_of)
     scores, boxes = np.split(np.concatenate(tables), [1], axis=1)
-    missing = [name for i, name in enumerate(dataset.class_names) if (name, i) not in classes]
+    missing = [name for name in dataset.class_names if name not in called]
+    notes += labels_by_name([name for name, label in classes if label >= 0], dataset.class_names)[1]
     if missing:
         notes = (
             f"no file for {amount(len(missing), 'class', 'classes')}: {listed(missing)}",
@@ -121,10 +124,20 @@ def _check_classes(files: list[Path], names: list[str], source: str) -> None:
 
 
 def _class_of(file: Path, dataset: Dataset) -> tuple[str, int]:
-    """The class in a file name and its label, -1 if unknown. The longest fitting name wins."""
+    """The class as a file name has it, and its label, -1 if unknown. The longest name wins."""
     stem = file.name.removesuffix(".gz").removesuffix(".txt")
-    fitting = [name for name in dataset.class_names if f"_{stem}".endswith(f"_{name}")]
-    if fitting:
-        name = max(fitting, key=len)
-        return name, dataset.class_names.index(name)
+    for form in (str, _spaced):  # as written, or else without regard to case and signs
+        fitting = [
+            name for name in dataset.class_names if f"_{form(stem)}".endswith(f"_{form(name)}")
+        ]
+        if fitting:
+            name = max(fitting, key=len)
+            several = sum(form(other) == form(name) for other in fitting) > 1
+            written = stem[len(stem) - len(name) :]
+            return written, -1 if several else dataset.class_names.index(name)
     return stem.split("_", 3)[-1], -1
+
+
+def _spaced(name: str) -> str:
+    """The name without regard to case, and with one sign between its words."""
+    return re.sub(r"[\s_-]", "_", name.casefold())

@@ -17,11 +17,11 @@ from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.folders.yolo_lines import box_around, checked_rows
 from eval.formats.folders.yolo_names import read_names
 from eval.formats.number_lines import number_of, number_table
+from eval.formats.results.class_names import labels_of_words
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
 from eval.formats.results.line_layouts import YOLO, corners, layout_of
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
-from eval.wording import listed
 
 FIELDS = ("cx", "cy", "w", "h", "confidence")
 NAMES = ("classes.txt", "labels/classes.txt", "data.yaml")
@@ -71,7 +71,7 @@ def read_yolo_results(
         table, lines, classes = number_table(
             read_bytes(file), FIELDS, file.name, on_fault, word="class", reshape=_polygon
         )
-        (row,) = find_images([name], rows, [1], file.name, on_fault)
+        (row,) = find_images([name], rows, [1], file.name, on_fault, records=len(table))
         if row >= 0 and 0 in (dataset.images[row].width, dataset.images[row].height):
             message = "the ground truth lacks the size of this image; add it there"
             on_fault(Fault(file.name, "image", message, "image of unknown size"))
@@ -96,11 +96,12 @@ def read_yolo_results(
     sides = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)
     boxes = corners(numbers[kept], sides[image_rows[kept]], layout)
     boxes[:, 2:] -= boxes[:, :2]
-    labels, class_notes = _labels([words[row] for row in kept], name_file, dataset)
+    kept_words = [words[row] for row in kept]
+    label_of, class_notes = labels_of_words(kept_words, name_file, dataset.class_names)
     listed_names = read_names(name_file)[0] if name_file else ()
     table_rows = ResultRows(
         images=image_rows[kept],
-        labels=labels,
+        labels=np.array([label_of[word] for word in kept_words], np.int64),
         boxes=boxes,
         scores=numbers[kept, layout.score],
         layout="xywh",
@@ -153,31 +154,3 @@ def _name(word: str, names: Sequence[str]) -> str:
     """The class that a word means, for a note: a number's name if it has one."""
     number = number_of(word)
     return names[int(number)] if 0 <= number < len(names) else word
-
-
-def _labels(
-    words: list[str], name_file: Path | None, dataset: Dataset
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(N,) labels, -1 where unknown, and a note on how numbers were read."""
-    known = {name: label for label, name in enumerate(dataset.class_names)}
-    listed_names = read_names(name_file)[0] if name_file else dataset.class_names
-    label_of = {}
-    for word in dict.fromkeys(words):
-        number = number_of(word)
-        if math.isnan(number):
-            label_of[word] = known.get(word, -1)
-        elif number < len(listed_names):
-            label_of[word] = known.get(listed_names[int(number)], -1)
-        else:
-            label_of[word] = -1
-    labels = np.array([label_of[word] for word in words], np.int64)
-    numbers = (number_of(word) for word in label_of)
-    used = sorted({int(number) for number in numbers if number < len(listed_names)})
-    examples = listed(f"{number} {listed_names[number]}" for number in used[:4])
-    examples += ", ..." if len(used) > 4 else ""
-    if name_file and used:
-        return labels, (f"class numbers were read as those of {name_file.name}: {examples}",)
-    if used:
-        note = "class numbers were read as positions in the classes of the ground truth, from 0"
-        return labels, (f"{note}: {examples}; state others with --names (names= in Python)",)
-    return labels, ()

@@ -145,7 +145,7 @@ def test_results_with_ids_of_their_own(tmp_path: Path) -> None:
     wrong = changed(own, (("annotations", 0, "image_id"), 101))
     error = errors(check_results(tmp_path, wrong))[0]
     assert "annotations[0]: image_id 101 is not listed" in error
-    assert error.endswith("; no image there has its file name 'x.jpg'")
+    assert "; no image there has its file name 'x.jpg'; --skip-unlisted" in error
     two = changed(own, (("images", 1, "file_name"), "other/folder/a.jpg"))
     assert (
         "fits an image there that another name also fits" in errors(check_results(tmp_path, two))[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval import Dataset, EvaluationError, read_dataset, read_detections
+from eval import Dataset, DetectionTable, EvaluationError, read_dataset, read_detections
 from tests.eval.made_formats import Picture, save_blank, write
 
 # In an image of 200 x 100 pixels: a cat at 20, 10, 80, 50 and a dog at 100, 60, 180, 90.
@@ -82,10 +82,10 @@ def test_numbers_mean_the_names_of_classes_txt_or_of_names(tmp_path: Path, truth
 
 def test_names_are_refused_where_they_mean_nothing(tmp_path: Path, truth: Dataset) -> None:
     names = write(tmp_path / "names.txt", "cat\ndog\n")
-    with pytest.raises(EvaluationError, match="names apply to YOLO results"):
-        read_detections(write(tmp_path / "found.json", "[]"), truth, names=names)
-    with pytest.raises(EvaluationError, match="names apply to the class numbers of YOLO"):
-        read_detections([], truth, names=names)
+    comp4 = write(tmp_path / "comp4_det_test_cat.txt", "a 0.9 1 1 20 20\n")
+    for results in (comp4, DetectionTable(*np.empty((4, 0)))):
+        with pytest.raises(EvaluationError, match="names state the class numbers of JSON, tables"):
+            read_detections(results, truth, names=names)
 
 
 def test_results_in_subfolders_belong_to_images_in_subfolders(tmp_path: Path) -> None:
