@@ -1,6 +1,7 @@
 """The meaning of the four numbers of a box in each family of files.
 
 xywh        [x, y, width, height], 0-based, continuous (COCO)
+xyxy        [xmin, ymin, xmax, ymax], 0-based, continuous (Open Images)
 inclusive0  [xmin, ymin, xmax, ymax], whole pixels counted from 0, the last one included (ILSVRC)
 inclusive1  the same, counted from 1 (PASCAL VOC)
 
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-LAYOUTS = ("xywh", "inclusive0", "inclusive1")
+LAYOUTS = ("xywh", "xyxy", "inclusive0", "inclusive1")
+INCLUSIVE = LAYOUTS[2:]
 
 
 def to_xyxy(boxes: np.ndarray, layout: str) -> np.ndarray:
@@ -22,6 +24,8 @@ def to_xyxy(boxes: np.ndarray, layout: str) -> np.ndarray:
             over="ignore"
         ):  # a corner may overflow to infinity, which is outside as well
             return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    if layout == "xyxy":
+        return boxes
     return boxes + (np.array([0.0, 0, 1, 1]) - _origin(layout))
 
 
@@ -29,9 +33,10 @@ def to_xywh(boxes: np.ndarray, layout: str) -> np.ndarray:
     """(N, 4) boxes of a layout -> (N, 4) 0-based continuous [x, y, width, height]."""
     if layout == "xywh":
         return boxes
-    origin = boxes[:, :2] - _origin(layout)
+    origin = boxes[:, :2] - (_origin(layout) if layout in INCLUSIVE else 0.0)
     with np.errstate(over="ignore"):
-        return np.concatenate([origin, boxes[:, 2:] - boxes[:, :2] + 1], axis=1)
+        sides = boxes[:, 2:] - boxes[:, :2] + float(layout in INCLUSIVE)
+    return np.concatenate([origin, sides], axis=1)
 
 
 def comparable_corners(
@@ -43,7 +48,7 @@ def comparable_corners(
     reproduces the devkits' arithmetic to the last bit. Otherwise both become continuous, and 0 is
     added; for whole numbers the overlaps are the same.
     """
-    if layout == other_layout and layout != "xywh":
+    if layout == other_layout and layout in INCLUSIVE:
         return boxes, other_boxes, 1.0
     return to_xyxy(boxes, layout), to_xyxy(other_boxes, other_layout), 0.0
 

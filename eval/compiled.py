@@ -17,6 +17,7 @@ MODULES = (
     "protocols.overlap",
     "protocols.voc",
     "protocols.ilsvrc",
+    "protocols.open_images",
     "protocols.coco_matching",
     "protocols.coco_kernels",
     "pycocotools.kernels",

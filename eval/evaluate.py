@@ -12,7 +12,7 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import Matches
-from eval.protocols import coco, ilsvrc, lvis, voc
+from eval.protocols import coco, ilsvrc, lvis, open_images, voc
 from eval.protocols.coco import CocoOptions, CocoResult
 from eval.reading import DetectionSource, read_detections
 from eval.suspicions import (
@@ -31,6 +31,8 @@ PROTOCOLS = {
     "coco": "COCO boxes: mean over IoU 0.5 to 0.95",
     "ilsvrc": "ILSVRC DET: area under the curve, IoU 0.5 or less for small objects",
     "lvis": "LVIS boxes: mean over IoU 0.5 to 0.95, each image checked for some classes only",
+    "open_images": "Open Images Challenge: area under the curve, IoU 0.5, a group counts once",
+    "open_images_v2": "Open Images V2: area under the curve, IoU 0.5, groups are ignored",
 }
 LVIS_NOTE = (
     "the ground truth is LVIS's, where an image is checked for some classes only: detections of "
@@ -116,13 +118,15 @@ def evaluate(
     dataset
         The whole ground truth: the objects of an image without detections count as missed.
     protocol
-        "voc" (area under the curve), "voc2007" (11 points), "coco", "ilsvrc" or "lvis". VOC ignores
-        difficult, ignored and crowd objects; COCO ignores only crowds, as pycocotools does; ILSVRC
-        ignores only excluded pairs of image and class; LVIS ignores objects marked `ignore`, and
-        what an image was not checked for.
+        "voc" (area under the curve), "voc2007" (11 points), "coco", "ilsvrc", "lvis", "open_images"
+        (the challenge's) or "open_images_v2". VOC ignores difficult, ignored and crowd objects;
+        COCO ignores only crowds, as pycocotools does; ILSVRC ignores only excluded pairs of image
+        and class; LVIS ignores objects marked `ignore`, and what an image was not checked for. For
+        Open Images, crowds are groups.
     official
-        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m, lvis) even
-        where it departs from its protocol, and list the effects as quirks.
+        Reproduce the official program (VOCevaldet.m, pycocotools, eval_detection.m, lvis,
+        TensorFlow's evaluator of Open Images) even where it departs from its protocol, and list
+        the effects as quirks.
     options
         Thresholds, limits and areas in place of COCO's own.
     names, skip_unlisted
@@ -136,7 +140,7 @@ def evaluate(
     """
     check_protocol(protocol, options)
     table = read_detections(detections, dataset, names=names, skip_unlisted=skip_unlisted)
-    measure = {"coco": _coco, "ilsvrc": _ilsvrc, "lvis": _lvis}.get(protocol, _voc)
+    measure = _MEASURES.get(protocol, _voc)
     report = measure(table, dataset, protocol, official, options)
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
     federated = dataset.federation is not None and protocol != "lvis"
@@ -265,5 +269,32 @@ def _ilsvrc(
     )
 
 
+def _open_images(
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+) -> Report:
+    matches = open_images.match(table, dataset, protocol, official=official)
+    per_class = open_images.average_precisions(matches, table, dataset)
+    known = per_class[~np.isnan(per_class)]
+    main = float(np.mean(known)) if len(known) else math.nan
+    return Report(
+        protocol=protocol,
+        map=main,
+        stats={"mAP": main},
+        per_class=_by_name(dataset, per_class),
+        notes=open_images.notes(matches, table, dataset),
+        quirks=open_images.quirks(matches, table) if official else (),
+        matches=matches,
+    )
+
+
 def _by_name(dataset: Dataset, per_class: np.ndarray) -> dict[str, float]:
     return dict(zip(dataset.class_names, per_class.tolist(), strict=True))
+
+
+_MEASURES = {
+    "coco": _coco,
+    "ilsvrc": _ilsvrc,
+    "lvis": _lvis,
+    "open_images": _open_images,
+    "open_images_v2": _open_images,
+}

@@ -22,12 +22,15 @@ class Matches:
         The IoU threshold of the matching.
     outcomes
         (N,) int8: TRUE, FALSE, IGNORED (neither of them: the detection matched an ignored object
-        or lies on an excluded image and class) or CUT (not matched, because it exceeds the
-        protocol's limit of detections per image).
+        or lies on an excluded or unverified image and class) or CUT (not matched, because it
+        exceeds the protocol's limit of detections per image).
     truths
         (N,) int32: row of the object that a TRUE or IGNORED detection matched, otherwise -1.
     counted
         (M,) bool: objects that count, that is, are missed unless a TRUE detection matches them.
+    groups
+        (M,) bool: objects that count but stand for several, which a box inside them finds (Open
+        Images); None if there are none.
     """
 
     protocol: str
@@ -35,6 +38,18 @@ class Matches:
     outcomes: np.ndarray
     truths: np.ndarray
     counted: np.ndarray
+    groups: np.ndarray | None = None
+
+    @property
+    def singles(self) -> np.ndarray:
+        """(M,) bool: objects that count and are no groups."""
+        return self.counted if self.groups is None else self.counted & ~self.groups
+
+    @property
+    def excluded(self) -> np.ndarray:
+        """(N,) bool: detections that the protocol ignored although they matched nothing."""
+        alone: np.ndarray = (self.outcomes == IGNORED) & (self.truths < 0)
+        return alone
 
     @property
     def evaluated(self) -> np.ndarray:

@@ -27,6 +27,7 @@ from detector.extras import require
 from detector.files.names import printable
 
 HELP = "measure mAP on a data set"
+PROTOCOLS = ("coco", "voc", "voc2007", "ilsvrc", "lvis", "open_images", "open_images_v2")
 DEFAULT_OUTPUT = Path("evaluations")
 
 
@@ -77,7 +78,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
     """What counts as found, and how figures are computed."""
     add = group.add_argument
     add(
-        "--protocol", choices=("coco", "voc", "voc2007", "ilsvrc", "lvis"), default="voc",
+        "--protocol", default="voc", choices=PROTOCOLS,
         help="rules of the evaluation (default: voc)",
     )  # fmt: skip
     add(

@@ -45,6 +45,7 @@ ORDER = (ERROR, WARNING, NOTE)
 # What the corners of boxes mean in each layout
 PIXELS = {
     "xywh": "boxes are continuous from 0",
+    "xyxy": "boxes are continuous from 0",
     "inclusive0": "boxes are pixels from 0, the last one included",
     "inclusive1": "boxes are pixels from 1, the last one included",
 }

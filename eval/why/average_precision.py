@@ -43,6 +43,8 @@ _POINTS = Rule(np.linspace(0, 1, 101), float(np.spacing(1)))
 RULES = {
     "voc": AREA,
     "ilsvrc": AREA,
+    "open_images": AREA,
+    "open_images_v2": AREA,
     "voc2007": Rule(np.arange(11) * 0.1),
     "coco": _POINTS,
     "lvis": _POINTS,

@@ -79,8 +79,8 @@ def confusion(
 
     A detection matches the free object with the largest IoU of at least iou_threshold; of equal
     ones an object of its own class, then the first. Without a match it counts as background, unless
-    it overlaps an ignored object of any class that much (for a crowd: lies inside it to that
-    share), or its image and class are excluded.
+    it overlaps an ignored object of any class that much (for a crowd or group: lies inside it to
+    that share), or the protocol excludes it.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def confusion(
     if threshold is None:
         threshold = best_overall(table, matches).threshold
     truths, classes = dataset.all_truths, len(dataset.class_names)
-    shown = by_image(table, dataset, threshold=threshold)
+    shown = by_image(table, dataset, matches, threshold=threshold)
     taken = np.empty(len(shown.rows), dtype=np.int32)
     found = np.zeros(len(truths), dtype=bool)
     _take(
@@ -103,7 +103,7 @@ def confusion(
         shown.starts.astype(np.int64),
         np.ascontiguousarray(truths.boxes_xywh, dtype=np.float64),
         truths.labels.astype(np.int32),
-        matches.counted,
+        matches.singles,
         truths.crowd,
         dataset.starts.astype(np.int64),
         iou_threshold,
@@ -116,7 +116,7 @@ def confusion(
     rows = np.append(truths.labels, classes)[taken]
     counts = np.zeros((classes + 1, classes + 1), dtype=np.int64)
     np.add.at(counts, (rows, labels), 1)
-    missed = np.flatnonzero(matches.counted & ~found)
+    missed = np.flatnonzero(matches.singles & ~found)
     counts[:classes, classes] = np.bincount(truths.labels[missed], minlength=classes)
     return Confusion(
         names=dataset.class_names,

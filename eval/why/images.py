@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.protocols.excluded import on_excluded
+from eval.matching import Matches
 from eval.ranking import falling, group_rows
 from eval.why.compiled import helper
 
@@ -28,7 +28,7 @@ class ByImage:
     labels
         (D,) int32.
     excluded
-        (D,) bool: the pair of image and class is excluded from the evaluation.
+        (D,) bool: ignored by the protocol, for instance on an excluded pair of image and class.
     """
 
     rows: np.ndarray
@@ -41,6 +41,7 @@ class ByImage:
 def by_image(
     table: DetectionTable,
     dataset: Dataset,
+    matches: Matches,
     *,
     threshold: float = -np.inf,
     most: int | None = None,
@@ -58,7 +59,7 @@ def by_image(
         starts=starts,
         boxes_xywh=np.ascontiguousarray(table.boxes_xywh[rows], dtype=np.float64),
         labels=labels,
-        excluded=on_excluded(table.images[rows], labels, dataset),
+        excluded=matches.excluded[rows],
     )
 
 

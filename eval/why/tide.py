@@ -99,11 +99,11 @@ def tide(
     empty_classes
         Count classes with detections but without objects as AP 0, as tidecv does.
     """
-    detections = by_image(table, dataset, most=most)
-    errors = classify_errors(detections, dataset, matches.counted, positive, background)
+    detections = by_image(table, dataset, matches, most=most)
+    errors = classify_errors(detections, dataset, matches.singles, positive, background)
     labels = dataset.all_truths.labels
-    counted = np.bincount(labels[matches.counted], minlength=len(dataset.class_names))
-    missed = matches.counted & ~errors.reached
+    counted = np.bincount(labels[matches.singles], minlength=len(dataset.class_names))
+    missed = matches.singles & ~errors.reached
     included = (counted > 0) | empty_classes
     base, gains, false_positives, false_negatives = _gains(
         errors, table.scores[detections.rows], labels, counted, labels[missed], included

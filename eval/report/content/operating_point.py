@@ -84,8 +84,8 @@ def operating_point(
     missed = np.flatnonzero(matches.counted & ~found)
     missed = missed[np.argsort(-share_of_image(dataset)[missed], kind="stable")]
     # A comparison with NaN keeps nothing here as well.
-    shown = by_image(table, dataset, threshold=threshold)
-    errors = classify_errors(shown, dataset, matches.counted, _POSITIVE, _BACKGROUND)
+    shown = by_image(table, dataset, matches, threshold=threshold)
+    errors = classify_errors(shown, dataset, matches.singles, _POSITIVE, _BACKGROUND)
     kinds = np.full(len(table), CORRECT, dtype=np.int8)
     kinds[shown.rows] = errors.kinds
     names = np.array([*KINDS, OTHER])

@@ -16,6 +16,8 @@ NAMES = {
     "coco": "COCO boxes",
     "ilsvrc": "ILSVRC detection",
     "lvis": "LVIS boxes",
+    "open_images": "Open Images Challenge",
+    "open_images_v2": "Open Images V2",
 }
 _TRUE_AT_HALF = (
     "A detection is true if it overlaps an object of its class with an IoU of at least 0.5, and no "
@@ -39,6 +41,12 @@ _MEANINGS = {
     "ilsvrc": "A detection is true if it overlaps an unmatched object of its class with an IoU of "
     "at least 0.5, or less for objects under 25 pixels. Average precision is the area under the "
     "precision-recall curve of a class; mAP is its mean over {classes}.",
+    "open_images": _TRUE_AT_HALF
+    + "A group counts as one object, which the best detection inside it finds. Average precision "
+    "is the area under the precision-recall curve of a class; mAP is its mean over {classes}.",
+    "open_images_v2": _TRUE_AT_HALF
+    + "Average precision is the area under the precision-recall curve of a class; mAP is its mean "
+    "over {classes}.",
 }
 
 

@@ -19,6 +19,11 @@ _MATCHING = {
     "are ignored, and so are unmatched ones of classes that are not annotated exhaustively there.",
     "ilsvrc": "Excluded pairs of image and class are not evaluated. A second detection of an "
     "object is false unless it matches another one.",
+    "open_images": "Detections of classes that are not among the verified labels of their image "
+    "are ignored, and so are further detections inside a group. A second detection of another "
+    "object is false. Kinds of error and confusion leave groups out.",
+    "open_images_v2": "Groups do not count, and detections inside them are ignored. A second "
+    "detection of another object is false.",
 }
 _FIXED = (
     (

@@ -81,7 +81,7 @@ def test_equal_overlaps_go_to_the_own_class_and_excluded_pairs_nowhere(tmp_path:
     counts = confusion(table, dataset, matches, threshold=0).counts
     assert counts.diagonal().tolist() == [1, 1, 0, 0] and counts[3, 2] == 1
     passed = replace(dataset, excluded=np.array([[0, 2]]))
-    assert confusion(table, passed, matches, threshold=0).counts[3, 2] == 0
+    assert confusion(table, passed, voc.match(table, passed), threshold=0).counts[3, 2] == 0
     nothing = read_detections([], dataset)
     empty = confusion(nothing, dataset, voc.match(nothing, dataset))
     assert np.isnan(empty.threshold) and empty.counts[:, 3].tolist() == [1, 1, 0, 0]

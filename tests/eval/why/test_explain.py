@@ -12,7 +12,7 @@ from eval import evaluate
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import Matches
-from eval.protocols import coco, ilsvrc, voc
+from eval.protocols import coco, ilsvrc, open_images, voc
 from eval.why import ObjectTraces, explain
 from tests.eval.cases import arrays_of, problems
 from tests.eval.official import Found, Given
@@ -21,10 +21,12 @@ NAMES = ["a", "b", "c"]
 
 
 def matched(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
-    return {"voc": voc, "coco": coco, "ilsvrc": ilsvrc}[protocol].match(table, dataset)
+    return {"voc": voc, "coco": coco, "ilsvrc": ilsvrc, "open_images": open_images}[protocol].match(
+        table, dataset
+    )
 
 
-@pytest.mark.parametrize("protocol", ["voc", "coco", "ilsvrc"])
+@pytest.mark.parametrize("protocol", ["voc", "coco", "ilsvrc", "open_images"])
 @settings(max_examples=25, deadline=None)
 @given(problems())
 def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], list[Given]]) -> None:

@@ -90,7 +90,7 @@ def official(problem: Problem) -> np.ndarray:
     curves = class_curves(matches, table, dataset)
     if matches.protocol == "voc2007":
         return eleven_point_average_precisions(curves)
-    if matches.protocol != "coco":
+    if matches.protocol not in ("coco", "lvis"):
         return area_average_precisions(curves)
     result = np.full(len(curves), np.nan)
     for label in range(len(curves)):
