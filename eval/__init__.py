@@ -8,16 +8,16 @@ from eval.datasets import Dataset, ImageRecord, Truths
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report, evaluate
-from eval.protocols.coco_result import CocoOptions
+from eval.protocols.options import Options
 from eval.reading import read_dataset, read_detections
 
 __all__ = [
-    "CocoOptions",
     "Dataset",
     "DetectionTable",
     "EvaluationError",
     "ImageRecord",
     "MeanAveragePrecision",
+    "Options",
     "Report",
     "Truths",
     "evaluate",

@@ -13,7 +13,9 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import Matches
 from eval.protocols import coco, ilsvrc, lvis, open_images, voc
-from eval.protocols.coco import CocoOptions, CocoResult
+from eval.protocols.agnostic import as_one_class
+from eval.protocols.coco import CocoResult
+from eval.protocols.options import Options
 from eval.reading import DetectionSource, read_detections
 from eval.suspicions import (
     about_data,
@@ -39,6 +41,15 @@ LVIS_NOTE = (
     "the other classes count as false here, and figures are lower than LVIS's; --protocol lvis "
     "follows its rules"
 )
+_ONE_IOU = ("iou_thresholds", "class_agnostic")
+MOST_COLUMNS = 8  # of figures in the table of classes
+# The options that each protocol has
+_OPTIONS = {
+    "voc": _ONE_IOU,
+    "voc2007": _ONE_IOU,
+    "coco": (*_ONE_IOU, "max_detections", "areas", "recall_thresholds"),
+    "ilsvrc": _ONE_IOU,
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,11 @@ class Report:
         LVIS.
     per_class
         Average precision by class name, in the data set's order.
+    class_stats
+        All figures of each class by class name, then by figure: for COCO AP, AP50, AP75 and AR100.
+    title, class_agnostic
+        The protocol in one line, with the thresholds, limits and areas in force; whether all
+        classes were taken as one.
     notes
         Probable mistakes in the data or the detections, one sentence each.
     official
@@ -64,8 +80,9 @@ class Report:
         Quirks that affected the figures, one sentence each.
     matches
         The outcome of each detection at the protocol's (first) IoU threshold.
-    detections
-        The evaluated detections.
+    detections, dataset
+        The evaluated detections and the ground truth; if all classes were taken as one, both have
+        a single class.
     coco
         The curves of all classes, areas and limits; only for the protocols "coco" and "lvis".
     """
@@ -80,22 +97,47 @@ class Report:
     matches: Matches | None = field(default=None, repr=False)
     detections: DetectionTable | None = field(default=None, repr=False)
     coco: CocoResult | None = field(default=None, repr=False)
+    title: str = ""
+    class_agnostic: bool = False
+    class_stats: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    dataset: Dataset | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", PROTOCOLS[self.protocol])
+        if not self.class_stats:
+            figures = {name: {"AP": value} for name, value in self.per_class.items()}
+            object.__setattr__(self, "class_stats", figures)
 
     def __str__(self) -> str:
         return self.table()
 
     def table(self) -> str:
         """The figures as aligned text, one per line; a dash for NaN."""
-        groups = [self.stats, self.per_class]
-        width = max(len(name) for group in groups for name in (*group, "class"))
-        lines = [PROTOCOLS[self.protocol] + (", as the official program" * self.official), ""]
+        width = max(
+            len(name) for group in (self.stats, self.per_class, ("class",)) for name in group
+        )
+        lines = [self.title + (", as the official program" * self.official), ""]
         lines += [f"{name:<{width}}  {fraction(value):>5}" for name, value in self.stats.items()]
-        lines += ["", f"{'class':<{width}}  {'AP':>5}"]
-        lines += [
-            f"{name:<{width}}  {fraction(value):>5}" for name, value in self.per_class.items()
-        ]
+        lines += ["", *self._class_lines(width)]
         remarks = [*(f"Note: {n}" for n in self.notes), *(f"Quirk: {q}" for q in self.quirks)]
         return "\n".join([*lines, *([""] if remarks else []), *remarks])
+
+    def _class_lines(self, width: int) -> list[str]:
+        """A line for each class, with its figures in columns as long as they fit a terminal."""
+        names = list(next(iter(self.class_stats.values()), {"AP": 0.0}))
+        if len(names) > MOST_COLUMNS:
+            names = [names[0], names[-1]]
+        widths = [max(len(name), 5) for name in names]
+
+        def line(first: str, cells: list[str]) -> str:
+            padded = (f"{cell:>{size}}" for cell, size in zip(cells, widths, strict=True))
+            return "  ".join([f"{first:<{width}}", *padded])
+
+        return [line("class", names)] + [
+            line(name, [fraction(figures[one]) for one in names])
+            for name, figures in self.class_stats.items()
+        ]
 
 
 def evaluate(
@@ -104,7 +146,7 @@ def evaluate(
     protocol: str = "voc",
     *,
     official: bool = False,
-    options: CocoOptions | None = None,
+    options: Options | None = None,
     names: str | os.PathLike[str] | None = None,
     skip_unlisted: bool = False,
 ) -> Report:
@@ -128,24 +170,28 @@ def evaluate(
         TensorFlow's evaluator of Open Images) even where it departs from its protocol, and list
         the effects as quirks.
     options
-        Thresholds, limits and areas in place of COCO's own.
+        IoU thresholds, limits, areas and class_agnostic in place of the protocol's own.
     names, skip_unlisted
         See read_detections.
 
     Raises
     ------
     EvaluationError
-        The protocol is unknown, or the detections contain a fault, or the ground truth lacks what
-        the protocol needs.
+        The protocol is unknown or has no such option, the detections contain a fault, or the
+        ground truth lacks what the protocol needs.
     """
-    check_protocol(protocol, options)
+    options = options or Options()
+    check_protocol(protocol, options, official=official)
     table = read_detections(detections, dataset, names=names, skip_unlisted=skip_unlisted)
+    federated = dataset.federation is not None and protocol != "lvis"
+    remarks = (*dataset.notes, *[LVIS_NOTE] * federated, *about_objects(dataset), *table.notes)
+    if options.class_agnostic:
+        table, dataset = as_one_class(table, dataset)
     measure = _MEASURES.get(protocol, _voc)
     report = measure(table, dataset, protocol, official, options)
     ties = report.coco.ties if report.coco else count_ties(table, len(dataset.class_names))
-    federated = dataset.federation is not None and protocol != "lvis"
     notes = (
-        *(*dataset.notes, *[LVIS_NOTE] * federated, *about_objects(dataset), *table.notes),
+        *remarks,
         *(*about_detections(table, dataset), *about_classes(table, dataset)),
         *(*about_ties(ties, table), *report.notes),
     )
@@ -153,18 +199,34 @@ def evaluate(
     matches = report.matches and replace(report.matches, protocol=protocol)
     return replace(
         report, protocol=protocol, official=official, notes=notes, matches=matches,
-        detections=table,
+        detections=table, dataset=dataset, class_agnostic=options.class_agnostic,
     )  # fmt: skip
 
 
-def check_protocol(protocol: str, options: CocoOptions | None = None) -> None:
+def check_protocol(
+    protocol: str, options: Options | None = None, *, official: bool = False
+) -> None:
     """Raise EvaluationError if the protocol is unknown or has no such options."""
     if protocol not in PROTOCOLS:
         known = ", ".join(repr(name) for name in PROTOCOLS)
         raise EvaluationError(f"protocol {protocol!r} is unknown; choose from {known}")
-    if options is not None and protocol != "coco":
+    given = options.given if options else {}
+    for name in given:
+        if name not in _OPTIONS.get(protocol, ()):
+            others = ", ".join(repr(other) for other, names in _OPTIONS.items() if name in names)
+            raise EvaluationError(
+                f"{name}: the protocol {protocol!r} has none; leave it out, or choose {others}"
+            )
+    thresholds = given.get("iou_thresholds", ())
+    if protocol != "coco" and len(thresholds) and (len(thresholds) > 1 or not thresholds[0] > 0):
+        shown = ", ".join(f"{value:g}" for value in thresholds)
         raise EvaluationError(
-            f"options apply only to the protocol 'coco'; leave them out for {protocol!r}"
+            f"iou_thresholds {shown}: the protocol {protocol!r} has one IoU threshold, above 0"
+        )
+    if official and "class_agnostic" in given and protocol != "coco":
+        raise EvaluationError(
+            f"class_agnostic: the official program of {protocol!r} cannot take all classes as one; "
+            "leave `official` out"
         )
 
 
@@ -177,9 +239,18 @@ def all_matches(report: Report, table: DetectionTable, dataset: Dataset) -> list
         return [report.matches] if report.matches else []
     match = lvis.match if report.protocol == "lvis" else coco.match
     return [
-        match(table, dataset, threshold, official=report.official)
+        match(table, dataset, threshold, report.coco.options, official=report.official)
         for threshold in report.coco.options.iou_thresholds.tolist()
     ]
+
+
+def evaluated(
+    report: Report, table: DetectionTable, dataset: Dataset
+) -> tuple[DetectionTable, Dataset]:
+    """The table and the ground truth, or those with a single class that the report is about."""
+    if report.dataset is None or report.detections is None or not report.class_agnostic:
+        return table, dataset
+    return report.detections, report.dataset
 
 
 def _coco(
@@ -187,21 +258,26 @@ def _coco(
     dataset: Dataset,
     protocol: str,
     official: bool,
-    options: CocoOptions | None,
+    options: Options,
 ) -> Report:
     if official and not len(table):
         raise EvaluationError(
             f"{table.source}: no detections: pycocotools stops with an IndexError; leave out "
             "`official`, and AP is 0"
         )
-    result = coco.measure(table, dataset, options, official=official)
-    stats = result.stats(official)
-    per_class = result.class_precision()
+    result = coco.measure(table, dataset, coco.in_force(options), official=official)
+    stats = result.official_stats() if official else result.stats()
+    figures = {name: column.tolist() for name, column in result.class_stats().items()}
     return Report(
         protocol=protocol,
         map=stats["AP"],
         stats=stats,
-        per_class=_by_name(dataset, per_class),
+        title=coco.title(result.options, class_agnostic=options.class_agnostic),
+        per_class=dict(zip(dataset.class_names, figures["AP"], strict=True)),
+        class_stats={
+            class_name: {name: column[label] for name, column in figures.items()}
+            for label, class_name in enumerate(dataset.class_names)
+        },
         notes=(*about_data(dataset), *coco.notes(result, table)),
         quirks=coco.quirks(table, dataset, result.options) if official else (),
         matches=result.matches,
@@ -210,7 +286,7 @@ def _coco(
 
 
 def _lvis(
-    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, options: Options
 ) -> Report:
     lvis.check_federated(dataset)
     if official and not len(table):
@@ -233,9 +309,10 @@ def _lvis(
 
 
 def _voc(
-    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, options: Options
 ) -> Report:
-    matches = voc.match(table, dataset)
+    iou = _one_iou(options)
+    matches = voc.match(table, dataset, iou)
     per_class = voc.average_precisions(matches, table, dataset, protocol, official=official)
     known = per_class if official else per_class[~np.isnan(per_class)]
     main = float(np.mean(known)) if len(known) else math.nan
@@ -244,6 +321,7 @@ def _voc(
         protocol=protocol,
         map=main,
         stats={"mAP": main},
+        title=_titled(protocol, iou, options),
         per_class=_by_name(dataset, per_class),
         notes=() if official else sentences,
         quirks=sentences if official else (),
@@ -252,9 +330,10 @@ def _voc(
 
 
 def _ilsvrc(
-    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, options: Options
 ) -> Report:
-    matches = ilsvrc.match(table, dataset)
+    iou = _one_iou(options)
+    matches = ilsvrc.match(table, dataset, iou)
     per_class = ilsvrc.average_precisions(matches, table, dataset, official=official)
     mean, median = ilsvrc.mean_and_median(per_class, dataset, official=official)
     sentences = ilsvrc.quirks(matches, table, dataset, official=official)
@@ -262,6 +341,7 @@ def _ilsvrc(
         protocol=protocol,
         map=mean,
         stats={"mAP": mean, "median AP": median},
+        title=_titled(protocol, iou, options),
         per_class=_by_name(dataset, per_class),
         notes=() if official else sentences,
         quirks=sentences if official else (),
@@ -270,7 +350,7 @@ def _ilsvrc(
 
 
 def _open_images(
-    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, _: CocoOptions | None
+    table: DetectionTable, dataset: Dataset, protocol: str, official: bool, options: Options
 ) -> Report:
     matches = open_images.match(table, dataset, protocol, official=official)
     per_class = open_images.average_precisions(matches, table, dataset)
@@ -285,6 +365,17 @@ def _open_images(
         quirks=open_images.quirks(matches, table) if official else (),
         matches=matches,
     )
+
+
+def _one_iou(options: Options) -> float:
+    """The IoU threshold of VOC and ILSVRC."""
+    return 0.5 if options.iou_thresholds is None else float(np.ravel(options.iou_thresholds)[0])
+
+
+def _titled(protocol: str, iou: float, options: Options) -> str:
+    """The line of a protocol with one IoU threshold, with the threshold in force."""
+    text = PROTOCOLS[protocol].replace("IoU 0.5", f"IoU {iou:.6g}")
+    return text + "; all classes taken as one" * options.class_agnostic
 
 
 def _by_name(dataset: Dataset, per_class: np.ndarray) -> dict[str, float]:

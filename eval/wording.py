@@ -7,7 +7,7 @@ of countable things is in per cent. What is unknown is a dash. Files for program
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 DASH = "–"
 
@@ -20,6 +20,21 @@ def amount(value: int, singular: str, plural: str | None = None) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names for a message: on one line, and cut if there are many."""
     return " ".join(", ".join(names).split())[:160]
+
+
+def mean_over_iou(thresholds: Sequence[float]) -> str:
+    """IoU thresholds in words: "IoU 0.3", or "mean over IoU 0.5 to 0.95"."""
+    first, last = thresholds[0], thresholds[-1]
+    if len(thresholds) == 1:
+        return f"IoU {first:.6g}"
+    if len(thresholds) == 2:
+        return f"mean over IoU {first:.6g} and {last:.6g}"
+    step = (last - first) / (len(thresholds) - 1)
+    even = all(abs(first + i * step - value) < 1e-9 for i, value in enumerate(thresholds))
+    if not even:
+        return f"mean over {len(thresholds)} IoU thresholds from {first:.6g} to {last:.6g}"
+    steps = "" if abs(step - 0.05) < 1e-9 else f" in steps of {step:.6g}"
+    return f"mean over IoU {first:.6g} to {last:.6g}{steps}"
 
 
 def known(value: float | None) -> bool:

@@ -23,7 +23,7 @@ import pytest
         ("eval", "read_dataset"),
         ("eval", "evaluate"),
         ("eval", "read_detections"),
-        ("eval", "CocoOptions"),
+        ("eval", "Options"),
         ("eval", "MeanAveragePrecision"),
         ("eval.pycocotools", "COCO"),
         ("eval.pycocotools", "COCOeval"),

@@ -15,7 +15,7 @@ from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report, check_protocol, evaluate
-from eval.protocols.coco import CocoOptions
+from eval.protocols.options import Options
 from eval.ranking import rising
 
 # The id of an image, or for an image without id its evaluator and its number there.
@@ -62,7 +62,7 @@ class MeanAveragePrecision:
         first_label: int = 0,
         box_format: str = "xyxy",
         protocol: str = "coco",
-        options: CocoOptions | None = None,
+        options: Options | None = None,
     ) -> None:
         if box_format not in BOX_FORMATS:
             known = ", ".join(map(repr, BOX_FORMATS))

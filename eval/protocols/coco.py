@@ -19,11 +19,11 @@ from eval.detections import DetectionTable
 from eval.matching import CUT, IGNORED, Matches
 from eval.processors import processors
 from eval.protocols.coco_kernels import measure_class
-from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult
+from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult, at_one_threshold, in_force
 from eval.ranking import group_rows, inverse, rising
-from eval.wording import amount
+from eval.wording import amount, mean_over_iou
 
-__all__ = ["CocoOptions", "CocoResult", "match", "measure", "notes", "quirks"]
+__all__ = ["CocoOptions", "CocoResult", "in_force", "match", "measure", "notes", "quirks", "title"]
 
 DETECTIONS_PER_THREAD = 20_000
 
@@ -116,16 +116,31 @@ def measure(
 
 
 def match(
-    table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5, *, official: bool = False
+    table: DetectionTable,
+    dataset: Dataset,
+    iou_threshold: float = 0.5,
+    options: CocoOptions | None = None,
+    *,
+    official: bool = False,
 ) -> Matches:
-    """The matches at one IoU threshold, with at most 100 detections per class and image."""
-    options = CocoOptions(
-        iou_thresholds=np.array([iou_threshold]),
-        recall_thresholds=np.zeros(1),
-        max_detections=(100,),
-        areas={"all": AREAS["all"]},
-    )
-    return measure(table, dataset, options, official=official).matches
+    """The matches at one IoU threshold, with the largest limit and all areas of the options."""
+    one = at_one_threshold(options or CocoOptions(), iou_threshold)
+    return measure(table, dataset, one, official=official).matches
+
+
+def title(options: CocoOptions, *, class_agnostic: bool = False) -> str:
+    """The protocol in one line, with what differs from COCO's own options."""
+    parts = [mean_over_iou(options.iou_thresholds.tolist())]
+    if options.max_detections[-1] != 100:
+        parts.append(f"at most {options.max_detections[-1]:,} detections per class and image")
+    if options.areas != AREAS:
+        ranges = [f"{name} {low:g} to {high:g}" for name, (low, high) in options.areas.items()]
+        parts.append(f"areas in square pixels: {', '.join(ranges)}")
+    if len(options.recall_thresholds) != 101:
+        parts.append(f"{amount(len(options.recall_thresholds), 'level')} of recall")
+    if class_agnostic:
+        parts.append("all classes taken as one")
+    return "COCO boxes: " + "; ".join(parts)
 
 
 def notes(result: CocoResult, table: DetectionTable) -> tuple[str, ...]:

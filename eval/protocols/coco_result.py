@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 import numpy as np
 
 from eval.errors import EvaluationError
 from eval.matching import Matches
+from eval.protocols.options import (
+    EVERY_AREA,
+    Options,
+    checked_areas,
+    checked_iou,
+    checked_limits,
+    checked_rising,
+)
 
 STAT_NAMES = (
     *("AP", "AP50", "AP75", "APs", "APm", "APl"),
     *("AR1", "AR10", "AR100", "ARs", "ARm", "ARl"),
 )
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 AREAS = {
-    "all": (0.0, 1e10),
+    "all": EVERY_AREA,
     "small": (0.0, 32.0**2),
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
 }
+LETTERS = {"small": "s", "medium": "m", "large": "l"}  # in the names of the figures
+_CHECKS = {
+    "iou_thresholds": checked_iou,
+    "recall_thresholds": checked_rising,
+    "max_detections": checked_limits,
+    "areas": checked_areas,
+}
+# A threshold is found although 0.9 is 0.8999999999999999 in numpy.linspace(0.5, 0.95, 10).
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class CocoOptions:
-    """The options of the protocol, with COCO's own as defaults.
+    """The options of the protocol in force, by default COCO's own.
 
     Attributes
     ----------
@@ -38,43 +56,32 @@ class CocoOptions:
         Ranges of object area in pixels^2 by name, with both ends included.
     """
 
-    iou_thresholds: np.ndarray = field(default_factory=lambda: np.linspace(0.5, 0.95, 10))
+    iou_thresholds: np.ndarray = field(default_factory=COCO_THRESHOLDS.copy)
     recall_thresholds: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 101))
     max_detections: tuple[int, ...] = (1, 10, 100)
     areas: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(AREAS))
 
     def __post_init__(self) -> None:
-        for name in ("iou_thresholds", "recall_thresholds"):
-            values = _as_numbers(getattr(self, name))
-            rising = values.ndim == 1 and len(values) > 0 and np.diff(values).min(initial=0) >= 0
-            if not rising or not np.isfinite(values).all():
-                raise EvaluationError(f"{name}: expected one or more rising numbers")
-            object.__setattr__(self, name, values)
-        if len(self.iou_thresholds) > 64:
-            raise EvaluationError("iou_thresholds: more than 64; evaluate in several runs")
-        if self.iou_thresholds[0] < 0 or self.iou_thresholds[-1] > 1:
-            raise EvaluationError("iou_thresholds: expected numbers from 0 to 1")
-        limits = self.max_detections
-        is_list = isinstance(limits, (list, tuple)) and len(limits) > 0
-        if not is_list or any(type(n) is not int or n < 1 for n in limits):
-            raise EvaluationError(f"max_detections {limits}: expected whole numbers from 1")
-        object.__setattr__(self, "max_detections", tuple(sorted(set(limits))))
-        if not self.areas:
-            raise EvaluationError("areas: expected one or more ranges")
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))
         if "all" not in self.areas:
             raise EvaluationError("areas: no range 'all', which AP is computed over; add it")
-        for name, bounds in self.areas.items():
-            pair = _as_numbers(bounds)
-            if pair.shape != (2,) or not pair[0] <= pair[1]:
-                raise EvaluationError(f"areas: {name!r} is {bounds}; expected (from, to), pixels^2")
 
 
-def _as_numbers(values: Any) -> np.ndarray:
-    """The values as an array; a single NaN if that is impossible."""
-    try:
-        return np.array(values, dtype=np.float64, ndmin=1)
-    except (TypeError, ValueError):
-        return np.array([np.nan])
+def in_force(options: Options | None) -> CocoOptions:
+    """COCO's own options, with those that a user chose in their place."""
+    chosen = options.given if options else {}
+    return CocoOptions(**{name: value for name, value in chosen.items() if name in _CHECKS})
+
+
+def at_one_threshold(options: CocoOptions, iou_threshold: float) -> CocoOptions:
+    """One IoU threshold, the largest limit and all areas, where only the matches are wanted."""
+    return CocoOptions(
+        iou_thresholds=np.array([iou_threshold]),
+        recall_thresholds=np.zeros(1),
+        max_detections=options.max_detections[-1:],
+        areas={"all": options.areas["all"]},
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,54 +139,92 @@ class CocoResult:
         `labels` are the labels of the classes, by default of all.
         """
         a, m, rows = self._place(area, limit, iou)
-        curves = self.curves
-        if labels is not None:
-            curves = curves[np.isin(self.category_order, labels)]
         # The order of the sum decides its last bit: thresholds, recalls, classes.
-        return _mean(curves[:, a, m, rows].transpose(1, 2, 0)) if m >= 0 else np.nan
+        chosen = self.curves[self._chosen(labels)]
+        return _mean(chosen[:, a, m, rows].transpose(1, 2, 0)) if m >= 0 else np.nan
 
     def average_recall(
-        self, area: str = "all", limit: int | None = None, iou: float | None = None
+        self,
+        area: str = "all",
+        limit: int | None = None,
+        iou: float | None = None,
+        labels: np.ndarray | None = None,
     ) -> float:
         """Mean recall over thresholds and classes; NaN where no object counts."""
         a, m, rows = self._place(area, limit, iou)
-        return _mean(self.recalls[:, a, m, rows].transpose(1, 0)) if m >= 0 else np.nan
+        chosen = self.recalls[self._chosen(labels)]
+        return _mean(chosen[:, a, m, rows].transpose(1, 0)) if m >= 0 else np.nan
 
     def class_precision(self) -> np.ndarray:
         """(classes,) float64, the AP of each label over all areas at the largest limit, or NaN."""
-        a, m, rows = self._place("all", None, None)
-        result = np.full(len(self.category_order), np.nan)
-        for k, label in enumerate(self.category_order):
-            result[label] = _mean(self.curves[k, a, m, rows])
-        return result
+        return self._by_label(self.average_precision)
 
-    def stats(self, official: bool = False) -> dict[str, float]:
-        """The twelve figures by STAT_NAMES; NaN (official: -1) where no object counts.
+    def class_stats(self) -> dict[str, np.ndarray]:
+        """The figures of each label by name, (classes,) float64: AP, AP50, AP75 and AR100.
 
-        Official: as in pycocotools, the first figure is that at 100 detections, and is missing if
-        100 is not among the limits. Otherwise it is that at the largest limit.
+        AP50 and AP75 stand for the thresholds, and AR100 for the largest limit, in force.
+        """
+        figures = {"AP": self.class_precision()}
+        for iou in self._shown_thresholds():
+            figures[threshold_name(iou)] = self._by_label(partial(self.average_precision, iou=iou))
+        recalls = self._by_label(self.average_recall)
+        return {**figures, f"AR{self.options.max_detections[-1]}": recalls}
+
+    def stats(self) -> dict[str, float]:
+        """The figures by name; NaN where no object counts.
+
+        With COCO's own options they are the twelve of STAT_NAMES. Otherwise there is one for each
+        threshold, limit and area in force, and its name tells which.
+        """
+        ap, ar = self.average_precision, self.average_recall
+        areas = {name: _area_name(name, self.options) for name in self.options.areas}
+        areas = {name: called for name, called in areas.items() if name != "all"}
+        return {
+            "AP": ap(),
+            **{threshold_name(iou): ap(iou=iou) for iou in self._shown_thresholds()},
+            **{f"AP{called}": ap(name) for name, called in areas.items()},
+            **{f"AR{limit}": ar(limit=limit) for limit in self.options.max_detections},
+            **{f"AR{called}": ar(name) for name, called in areas.items()},
+        }
+
+    def official_stats(self) -> dict[str, float]:
+        """The twelve figures as pycocotools computes them; -1 where no object counts.
+
+        The first is that at 100 detections, and is missing if 100 is not among the limits. A
+        threshold is found only if it is 0.5 or 0.75 to the last bit.
         """
         limits = self.options.max_detections
-        if official and len(limits) < 3:
+        if len(limits) < 3:
             raise EvaluationError(
                 f"max_detections {limits}: pycocotools needs three limits; leave `official` out"
             )
-        missing = -1.0 if official else np.nan
-        small, middle = (limits[min(i, len(limits) - 1)] for i in range(2))
-        last = limits[2] if official else limits[-1]
-        ap, ar = self.average_precision, self.average_recall
+        exact = set(self.options.iou_thresholds.tolist())
+        last, ap, ar = limits[2], self.average_precision, self.average_recall
         values = (
-            ap("all", 100 if official else last),
-            ap("all", last, 0.5),
-            ap("all", last, 0.75),
-            *(ap(area, last) for area in ("small", "medium", "large")),
-            *(ar("all", limit) for limit in (small, middle, last)),
-            *(ar(area, last) for area in ("small", "medium", "large")),
+            ap("all", 100),
+            *(ap("all", last, iou) if iou in exact else np.nan for iou in (0.5, 0.75)),
+            *(ap(area, last) for area in LETTERS),
+            *(ar("all", limit) for limit in limits[:3]),
+            *(ar(area, last) for area in LETTERS),
         )
+        names = (*STAT_NAMES[:6], *(f"AR{limit}" for limit in limits[:3]), *STAT_NAMES[9:])
         return {
-            name: missing if np.isnan(value) else value
-            for name, value in zip(STAT_NAMES, values, strict=True)
+            name: -1.0 if np.isnan(value) else value
+            for name, value in zip(names, values, strict=True)
         }
+
+    def _chosen(self, labels: np.ndarray | None) -> slice | np.ndarray:
+        """The rows of these labels in the arrays, in category_order."""
+        return slice(None) if labels is None else np.isin(self.category_order, labels)
+
+    def _by_label(self, figure: Callable[..., float]) -> np.ndarray:
+        labels = range(len(self.category_order))
+        return np.array([figure(labels=np.array([label])) for label in labels], dtype=np.float64)
+
+    def _shown_thresholds(self) -> list[float]:
+        """The thresholds that have figures of their own: of COCO's ten only 0.5 and 0.75."""
+        thresholds: list[float] = self.options.iou_thresholds.tolist()
+        return [0.5, 0.75] if thresholds == COCO_THRESHOLDS.tolist() else thresholds
 
     def _place(self, area: str, limit: int | None, iou: float | None) -> tuple[int, int, slice]:
         options = self.options
@@ -187,11 +232,23 @@ class CocoResult:
         wanted = limits[-1] if limit is None else limit
         rows = slice(None)
         if iou is not None:
-            equal = np.flatnonzero(options.iou_thresholds == iou)
-            rows = slice(equal[0], equal[-1] + 1) if len(equal) else slice(0, 0)
+            distances = np.abs(options.iou_thresholds - iou)
+            near = np.flatnonzero((distances == distances.min()) & (distances <= _SAME))
+            rows = slice(near[0], near[-1] + 1) if len(near) else slice(0, 0)
         if area not in areas or wanted not in limits:
             return 0, -1, rows
         return areas.index(area), limits.index(wanted), rows
+
+
+def threshold_name(iou: float) -> str:
+    """The name of the AP at one IoU threshold: 0.5 -> "AP50"."""
+    return f"AP{100 * iou:.10g}"
+
+
+def _area_name(name: str, options: CocoOptions) -> str:
+    """How figures of an area range are called: "s" for COCO's small one, " tiny" for another."""
+    is_coco_s = name in LETTERS and options.areas[name] == AREAS[name]
+    return LETTERS[name] if is_coco_s else f" {name}"
 
 
 def _mean(values: np.ndarray) -> float:

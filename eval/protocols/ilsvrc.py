@@ -27,8 +27,12 @@ LARGEST_THRESHOLD = 0.5
 TOLERANCE = 10  # pixels, for both sides together
 
 
-def object_thresholds(dataset: Dataset) -> np.ndarray:
-    """(M,) float64, the IoU threshold of each object: min(0.5, wh / (w + 10)(h + 10))."""
+def object_thresholds(dataset: Dataset, largest: float = LARGEST_THRESHOLD) -> np.ndarray:
+    """(M,) float64, the IoU threshold of each object: min(0.5, wh / (w + 10)(h + 10)).
+
+    `largest` takes the place of 0.5, which is the variable defaultIOUthr of eval_detection.m. The
+    rule for small objects stays: at 0.75 it concerns squares with a side below 65 pixels.
+    """
     objects = dataset.all_truths
     corners, _, gain = comparable_corners(
         objects.boxes, objects.layout, objects.boxes, objects.layout
@@ -36,14 +40,21 @@ def object_thresholds(dataset: Dataset) -> np.ndarray:
     width, height = (corners[:, 2:] - corners[:, :2] + gain).T
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         loosened = (width * height) / ((width + TOLERANCE) * (height + TOLERANCE))
-    return np.fmin(LARGEST_THRESHOLD, loosened)
+    return np.fmin(largest, loosened)
 
 
-def match(table: DetectionTable, dataset: Dataset) -> Matches:
+def match(
+    table: DetectionTable, dataset: Dataset, iou_threshold: float = LARGEST_THRESHOLD
+) -> Matches:
     """Match the detections to the objects.
 
     Boxes of inclusive pixels are compared in the devkit's own arithmetic, to the last bit. The
     protocol has no difficult objects and no crowds, so all objects count alike (see quirks).
+
+    Parameters
+    ----------
+    iou_threshold
+        That of large objects (see object_thresholds).
     """
     objects = dataset.all_truths
     boxes, object_boxes, gain = comparable_corners(
@@ -55,7 +66,7 @@ def match(table: DetectionTable, dataset: Dataset) -> Matches:
         np.ascontiguousarray(table.labels, dtype=np.int32),
         np.ascontiguousarray(object_boxes, dtype=np.float64),
         objects.labels.astype(np.int32),
-        object_thresholds(dataset),
+        object_thresholds(dataset, iou_threshold),
         np.ascontiguousarray(dataset.starts, dtype=np.int64),
         gain,
     )
@@ -70,7 +81,7 @@ def match(table: DetectionTable, dataset: Dataset) -> Matches:
     excluded = on_excluded(table.images, table.labels, dataset)
     outcomes[excluded], truths[excluded] = IGNORED, -1
     counted = ~on_excluded(dataset.truth_images, objects.labels, dataset)
-    return Matches("ilsvrc", LARGEST_THRESHOLD, outcomes, truths, counted)
+    return Matches("ilsvrc", float(iou_threshold), outcomes, truths, counted)
 
 
 def average_precisions(

@@ -25,7 +25,7 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import CUT, IGNORED, Matches
 from eval.protocols import coco
-from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult
+from eval.protocols.coco_result import CocoOptions, CocoResult, at_one_threshold
 from eval.protocols.excluded import among, on_not_exhaustive
 from eval.ranking import falling, group_rows
 from eval.wording import amount
@@ -80,16 +80,16 @@ def measure(
 
 
 def match(
-    table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5, *, official: bool = False
+    table: DetectionTable,
+    dataset: Dataset,
+    iou_threshold: float = 0.5,
+    options: CocoOptions | None = None,
+    *,
+    official: bool = False,
 ) -> Matches:
-    """The matches at one IoU threshold."""
-    options = CocoOptions(
-        iou_thresholds=np.array([iou_threshold]),
-        recall_thresholds=np.zeros(1),
-        max_detections=(MOST,),
-        areas={"all": AREAS["all"]},
-    )
-    return measure(table, dataset, options, official=official).matches
+    """The matches at one IoU threshold, with the limit and all areas of the options."""
+    one = at_one_threshold(options or CocoOptions(max_detections=(MOST,)), iou_threshold)
+    return measure(table, dataset, one, official=official).matches
 
 
 def stats(result: CocoResult, dataset: Dataset, *, official: bool = False) -> dict[str, float]:

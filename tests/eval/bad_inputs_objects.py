@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eval import read_dataset
-from eval.protocols.coco import CocoOptions
+from eval.protocols.options import Options
 from eval.reading import read_detections
 from tests.eval.bad_inputs import (
     NOTHING,
@@ -85,7 +85,7 @@ def put(position: int, value: Any) -> Callable[[np.ndarray], np.ndarray]:
 def coco(**options: Any) -> Callable[[Path], Inputs]:
     """Options of the COCO protocol, whose constructor may refuse them."""
     return lambda folder: files(folder)._replace(
-        options={"protocol": "coco", "options": CocoOptions(**options)}
+        options={"protocol": "coco", "options": Options(**options)}
     )
 
 
@@ -111,7 +111,6 @@ def other_dataset(dataset: Any) -> Callable[[Path], Inputs]:
 
 
 ONLY_COCO = {"coco": RIGHT["coco"]}
-COCO_ONLY = "options apply only to the protocol 'coco'"
 
 CASES = [
     Case("NumPy's numbers, boxes as arrays", objects(numpy_records(np.float32, np.array)),
@@ -191,7 +190,7 @@ CASES = [
     Case("maxDets ()", coco(max_detections=()), "max_detections (): expected whole numbers"),
     Case("maxDets (0, 10)", coco(max_detections=(0, 10)), "max_detections (0, 10)"),
     Case("maxDets (1.5, 10)", coco(max_detections=(1.5, 10)), "max_detections (1.5, 10)"),
-    Case("maxDets 100, not in a tuple", coco(max_detections=100), "max_detections 100"),
+    Case("maxDets 100, not in a tuple", coco(max_detections=100), ONLY_COCO),
     Case('maxDets ("1", 10)', coco(max_detections=("1", 10)), "max_detections ('1', 10)"),
     Case("IoU threshold 1.5", coco(iou_thresholds=np.array([0.5, 1.5])),
          "iou_thresholds: expected numbers from 0 to 1", pycocotools="treated as 1 - 1e-10"),
@@ -212,9 +211,18 @@ CASES = [
     Case("area range that ends before it begins", coco(areas={"all": (9, 4)}),
          "areas: 'all' is (9, 4)"),
     Case("area range of one number", coco(areas={"all": 9}), "areas: 'all' is 9"),
-    Case("areas without `all`", coco(areas={"large": (9216, 1e10)}), "areas: no range 'all'"),
-    Case("options under VOC", lambda folder: coco()(folder)._replace(
-         options={"protocol": "voc", "options": CocoOptions()}), COCO_ONLY),
+    Case("areas without `all`", coco(areas={"large": (9216, 1e10)}), ONLY_COCO),
+    Case("COCO's options under VOC", under(protocol="voc", options=Options(max_detections=10)),
+         "max_detections: the protocol 'voc' has none; leave it out, or choose 'coco'"),
+    Case("several IoU thresholds under VOC",
+         under(protocol="voc", options=Options(iou_thresholds=(0.5, 0.75))),
+         "iou_thresholds 0.5, 0.75: the protocol 'voc' has one IoU threshold, above 0"),
+    Case("IoU threshold 0 under ILSVRC",
+         under(protocol="ilsvrc", options=Options(iou_thresholds=0)),
+         "iou_thresholds 0: the protocol 'ilsvrc' has one IoU threshold, above 0"),
+    Case("official VOC, all classes as one",
+         under(protocol="voc", official=True, options=Options(class_agnostic=True)),
+         "the official program of 'voc' cannot take all classes as one"),
     Case("unknown protocol", under(protocol="COCO"),
          "protocol 'COCO' is unknown; choose from 'voc', 'voc2007', 'coco', 'ilsvrc'"),
     Case("official, empty list", official(results=[]), {"voc": 0.0},

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from detector import cli
 from eval import EvaluationError, evaluate, read_dataset
 from eval.checking import Finding, check
+from eval.protocols.coco_result import in_force
 from eval.reading import read_detections
 from tests.eval.bad_inputs import (
     PROTOCOLS,
@@ -122,6 +123,7 @@ def pycocotools_precision(inputs: Inputs) -> float:
         reference = COCOeval(truth, truth.loadRes(str(inputs.detections)), "bbox")
         options = inputs.options.get("options")
         if options is not None:
+            options = in_force(options)
             reference.params.maxDets = list(options.max_detections)
             reference.params.iouThrs = options.iou_thresholds
         reference.evaluate()

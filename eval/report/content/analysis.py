@@ -14,7 +14,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report, all_matches
+from eval.evaluate import Report, all_matches, evaluated
 from eval.matching import Matches
 from eval.report.content.operating_point import OperatingPoint, operating_point
 from eval.why import Comparison, Explanation, compare, explain, read_traces
@@ -95,6 +95,9 @@ def analyse(
     seed: int,
 ) -> Analysis:
     """Run the analyses; the parameters are those of write_report."""
+    table, dataset = evaluated(report, table, dataset)
+    if other is not None:
+        other = (other[0], evaluated(*other, dataset)[0])
     every = all_matches(report, table, dataset)
     matches = report.matches or every[0]
     return Analysis(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,9 @@ def evaluate(*words: object) -> int:
 
 
 def figures(printed: str) -> dict[str, str]:
-    lines = [line.rsplit(maxsplit=1) for line in printed.splitlines()]
-    return {line[0].strip(): line[1] for line in lines if len(line) == 2}
+    """The first figure of each line."""
+    lines = [re.split(r"\s{2,}", line) for line in printed.splitlines()]
+    return {line[0]: line[1] for line in lines if len(line) > 1}
 
 
 def test_results_are_evaluated_without_running_the_detector(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detector import Detections
-from eval import CocoOptions, EvaluationError, MeanAveragePrecision, evaluate
+from eval import EvaluationError, MeanAveragePrecision, Options, evaluate
 from eval.why import explain
 
 # Found: the cat, exactly. Missed: the dog. False: a dog in the second image.
@@ -149,7 +149,7 @@ def test_detections_are_matched_by_the_names_of_their_classes() -> None:
 
 
 def test_the_report_can_be_explained_and_computed_again() -> None:
-    made = metric(options=CocoOptions(max_detections=(1, 10, 500)))
+    made = metric(options=Options(max_detections=(1, 10, 500)))
     with pytest.raises(EvaluationError, match="there is no image yet; call update first"):
         made.compute()
     made.update(PREDICTIONS[:1], TARGETS[:1])
@@ -296,7 +296,11 @@ def test_predictions_with_a_negative_side_are_noted() -> None:
         (NAMES, {"box_format": "yxyx"}, "box_format 'yxyx' is unknown; choose from 'xyxy', 'xywh'"),
         (NAMES, {"protocol": "COCO"}, "protocol 'COCO' is unknown"),
         (NAMES, {"protocol": "lvis"}, "protocol 'lvis': targets do not state which classes"),
-        (NAMES, {"protocol": "voc", "options": CocoOptions()}, "options apply only to"),
+        (
+            NAMES,
+            {"protocol": "voc", "options": Options(areas={"s": (0, 9)})},
+            "areas: the protocol",
+        ),
     ],
 )
 def test_a_wrong_parameter_is_one_line(

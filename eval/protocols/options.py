@@ -1,0 +1,120 @@
+"""What a user may choose about an evaluation, whatever the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eval.errors import EvaluationError
+
+EVERY_AREA = (0.0, 1e10)  # pixels^2, as in pycocotools
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """Choices in place of a protocol's own; None leaves the protocol's.
+
+    Attributes
+    ----------
+    iou_thresholds
+        The IoU from which a detection is true. COCO takes 1 to 64 rising ones and averages over
+        them; PASCAL VOC and ILSVRC take one.
+    max_detections
+        Limits on the number of detections per class and image, highest scores first; there are
+        figures for each limit. COCO only.
+    areas
+        Ranges of object area in pixels^2 by name, with both ends included. Without a range "all",
+        which AP is computed over, it is added. COCO only.
+    recall_thresholds
+        Rising levels of recall at which precision is averaged. COCO only.
+    class_agnostic
+        Take all classes as one, as with pycocotools' useCats = 0.
+
+    Raises
+    ------
+    EvaluationError
+        A value makes no sense. `evaluate` raises it for options that the protocol does not have.
+    """
+
+    iou_thresholds: float | Sequence[float] | np.ndarray | None = None
+    max_detections: int | Sequence[int] | None = None
+    areas: Mapping[str, tuple[float, float]] | None = None
+    recall_thresholds: Sequence[float] | np.ndarray | None = None
+    class_agnostic: bool = False
+
+    def __post_init__(self) -> None:
+        checks = {
+            "iou_thresholds": checked_iou,
+            "recall_thresholds": checked_rising,
+            "max_detections": checked_limits,
+            "areas": _with_every_area,
+        }
+        for name, check in checks.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check(getattr(self, name), name))
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that are not left to the protocol."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None and value is not False
+        }
+
+
+def checked_rising(values: Any, name: str) -> np.ndarray:
+    """(N,) float64; raises EvaluationError unless they are one or more rising numbers."""
+    numbers = _as_numbers(values)
+    rising = numbers.ndim == 1 and len(numbers) > 0 and np.diff(numbers).min(initial=0) >= 0
+    if not rising or not np.isfinite(numbers).all():
+        raise EvaluationError(f"{name}: expected one or more rising numbers")
+    return numbers
+
+
+def checked_iou(values: Any, name: str) -> np.ndarray:
+    """(N,) float64; raises EvaluationError unless they are 1 to 64 rising numbers from 0 to 1."""
+    numbers = checked_rising(values, name)
+    if len(numbers) > 64:
+        raise EvaluationError(f"{name}: more than 64; evaluate in several runs")
+    if numbers[0] < 0 or numbers[-1] > 1:
+        raise EvaluationError(f"{name}: expected numbers from 0 to 1")
+    return numbers
+
+
+def checked_limits(limits: Any, name: str) -> tuple[int, ...]:
+    """The limits rising, each once; raises EvaluationError unless they are whole numbers from 1."""
+    limits = (limits,) if type(limits) is int else limits
+    is_list = isinstance(limits, (list, tuple)) and len(limits) > 0
+    if not is_list or any(type(limit) is not int or limit < 1 for limit in limits):
+        raise EvaluationError(f"{name} {limits}: expected whole numbers from 1")
+    return tuple(sorted(set(limits)))
+
+
+def checked_areas(areas: Any, name: str) -> dict[str, tuple[float, float]]:
+    """Ranges by name; raises EvaluationError unless there are some, from a number to a number."""
+    if not isinstance(areas, Mapping) or not areas:
+        raise EvaluationError(f"{name}: expected one or more ranges")
+    checked = {}
+    for key, bounds in areas.items():
+        pair = _as_numbers(bounds)
+        if pair.shape != (2,) or not pair[0] <= pair[1]:
+            raise EvaluationError(f"{name}: {key!r} is {bounds}; expected (from, to), pixels^2")
+        checked[key] = (float(pair[0]), float(pair[1]))
+    return checked
+
+
+def _with_every_area(areas: Any, name: str) -> dict[str, tuple[float, float]]:
+    checked = checked_areas(areas, name)
+    return checked if "all" in checked else {"all": EVERY_AREA, **checked}
+
+
+def _as_numbers(values: Any) -> np.ndarray:
+    """The values as an array; a single NaN if that is impossible."""
+    try:
+        return np.array(values, dtype=np.float64, ndmin=1)
+    except (TypeError, ValueError):
+        return np.array([np.nan])
