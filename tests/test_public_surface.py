@@ -27,6 +27,7 @@ import pytest
         ("eval", "MeanAveragePrecision"),
         ("eval.pycocotools", "COCO"),
         ("eval.pycocotools", "COCOeval"),
+        ("eval.pycocotools", "LVISEval"),
         ("eval.pycocotools", "patch"),
         ("eval.why", "explain"),
         ("eval.why", "compare"),

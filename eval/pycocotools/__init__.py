@@ -7,7 +7,8 @@ programs that import pycocotools use these classes.
 
 from eval.pycocotools.coco import COCO
 from eval.pycocotools.cocoeval import COCOeval
+from eval.pycocotools.lvis import LVISEval
 from eval.pycocotools.params import Params
 from eval.pycocotools.patching import patch
 
-__all__ = ["COCO", "COCOeval", "Params", "patch"]
+__all__ = ["COCO", "COCOeval", "LVISEval", "Params", "patch"]
