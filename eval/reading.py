@@ -13,7 +13,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
-from eval.formats.coco_json import coco_dataset, read_coco
+from eval.formats.coco_json import coco_dataset
 from eval.formats.foreign import refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
@@ -37,8 +37,8 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
     Parameters
     ----------
     path
-        A COCO JSON file, a YOLO data.yaml, the folder of a VOC, ILSVRC DET or YOLO data set, or a
-        dictionary with the content of a COCO JSON file.
+        A COCO JSON file, a YOLO data.yaml, the folder of a data set, or another file of
+        eval.formats.recognised.READERS; or a dictionary with the content of a COCO JSON file.
     options
         Arguments of the format's reader, for instance `split`. With `skip_unlisted`, objects on
         images or of classes that are not listed are left out in every format, and a note gives
@@ -65,8 +65,8 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
             )
     if not skip_unlisted:
         return reader(path, **options)
-    if reader is read_coco:
-        return read_coco(path, skip_unlisted=True)
+    if "skip_unlisted" in inspect.signature(reader).parameters:
+        return reader(path, skip_unlisted=True, **options)
     unlisted = Unlisted("object")
     dataset = reader(path, on_fault=unlisted, **options)
     return replace(dataset, notes=(*dataset.notes, *unlisted.notes()))

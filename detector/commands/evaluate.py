@@ -44,8 +44,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--data", type=existing, required=True, metavar="DATA",
-        help="ground truth: COCO JSON, also .gz; or the folder of a VOC, ILSVRC DET or YOLO data "
-        "set, or its data.yaml",
+        help="ground truth: COCO JSON, also .gz; the folder of a VOC, ILSVRC DET or YOLO data set, "
+        "or its data.yaml; CVAT XML, labelme, Datumaro or Create ML JSON, KITTI text, or CSV",
     )  # fmt: skip
     add_part_of_data(group)
     add(
@@ -69,6 +69,11 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--voc-corners", choices=("inclusive", "continuous"),
         help="how VOC XML counts: whole pixels from 1, the last one included, or continuously from "
         "0, as CVAT, VoTT and FiftyOne write (default: inclusive)",
+    )  # fmt: skip
+    add(
+        "--text-boxes", choices=("corners", "sides"),
+        help="what the four numbers in text files of ground truth mean that name the class first: "
+        "corners, or x, y, width, height (default: what the numbers themselves show)",
     )  # fmt: skip
     add_classes(group, "evaluate")
     add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
@@ -129,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         require("detect", "detect evaluate without --detections")
     check_device(arguments.device)
     data = arguments.data
-    options = _reader_options(data, arguments.split, arguments.voc_corners)
+    options = _reader_options(arguments)
     whole = read_dataset(data, skip_unlisted=arguments.skip_unlisted, **options)
     part = whole
     if arguments.limit:
@@ -183,12 +188,13 @@ def _check_options(
         raise UsageError("--save: writes the detections of one file; give --detections once")
 
 
-def _reader_options(data: Path, split: str | None, corners: str | None) -> dict[str, str]:
+def _reader_options(arguments: argparse.Namespace) -> dict[str, str]:
+    data, split = arguments.data, arguments.split
     if split and data.name.lower().endswith((".json", ".json.gz")):
         raise UsageError(
             f"--split {split}: {printable(data)} is one file without parts; leave it out"
         )
-    options = {"split": split, "corners": corners}
+    options = {"split": split, "corners": arguments.voc_corners, "boxes": arguments.text_boxes}
     return {name: value for name, value in options.items() if value}
 
 

@@ -59,7 +59,8 @@ def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
             continue
         for name in (split,) if split else splits_of_data(source):
             options = {} if name is None else {"split": name}
-            part_name = PARTS.get(name or "train", name or "train")
+            whole = _name_of(source) if source.is_file() else "train"
+            part_name = PARTS.get(name, name) if name else whole
             parts.append(Part(part_name, source, read_dataset(source, **options)))
     seen: dict[str, Path] = {}
     for part in parts:

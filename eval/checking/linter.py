@@ -37,6 +37,7 @@ from eval.formats.folders.xml_boxes import oddities
 from eval.formats.json_files import ABSENT
 from eval.formats.recognised import reader_of
 from eval.formats.results.tables import LEFT_OUT
+from eval.formats.truth.coco_folder import coco_file, read_coco_folder
 from eval.reading import read_dataset, read_detections, results_reader_of
 from eval.wording import amount
 
@@ -90,6 +91,8 @@ def check(
             _check_results(path, dataset, findings)
         elif _reader(place) is read_coco:
             _check_json(place, findings)
+        elif _reader(place) is read_coco_folder:
+            _check_json(coco_file(place, split), findings)
         else:
             _check_dataset(place, options, findings)
     except _NeedsDataError as error:
@@ -182,7 +185,8 @@ def _check_dataset(path: Path, options: dict[str, str], findings: list[Finding])
     for row in np.flatnonzero(np.isnan(sizes.reshape(-1, 2)).any(axis=1)).tolist():
         message = "its size is unknown, so that boxes outside of it are not reported"
         findings.append(Finding(WARNING, "image without size", image_at(row), "size", message))
-    folders = [path / "JPEGImages", path / "images"]
+    own = [dataset.pictures] if dataset.pictures else []
+    folders = [*own, path / "JPEGImages", path / "images"]
     findings += missing_files(names, folders, image_at)
     used = set(truths.labels.tolist())
     findings += unused_classes(

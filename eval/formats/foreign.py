@@ -1,4 +1,4 @@
-"""Formats of other programs that are recognised but not read, so that errors can name them."""
+"""Formats of other programs, recognised by the beginning of a file."""
 
 from __future__ import annotations
 
@@ -9,67 +9,82 @@ from eval.errors import EvaluationError
 from eval.formats.number_lines import number_of
 from eval.formats.text_files import first_bytes
 
-# Format, what the beginning of such a file contains, and what to do.
-JSON_FORMATS = (
-    ("labelme", (b'"shapes"', b'"imagePath"'), "convert its folder with labelme2coco"),
-    ("VIA", (b'"shape_attributes"',), "in VIA, export annotations as COCO"),
-    ("Label Studio", (b'"from_name"',), "in Label Studio, export as COCO or YOLO"),
-    ("CreateML", (b'"coordinates"', b'"label"'), "export the data set as COCO or YOLO"),
-    ("VoTT", (b'"lastVisitedAssetId"',), "in VoTT, export as Pascal VOC"),
-    ("VoTT", (b'"regions"', b'"asset"'), "in VoTT, export as Pascal VOC"),
-    ("Supervisely", (b'"classTitle"',), "in Supervisely, export as COCO"),
-    ("Datumaro", (b'"items"', b'"categories"'), "run `datum convert -f coco_instances`"),
+# Format, and what the beginning of such a file contains
+JSON_SIGNS = (
+    ("labelme", (b'"shapes"', b'"imagePath"')),
+    ("labelme", (b'"shapes"', b'"points"')),
+    ("labelme", (b'"imageData"',)),
+    ("VIA", (b'"shape_attributes"',)),
+    ("Label Studio", (b'"from_name"',)),
+    ("Create ML", (b'"coordinates"', b'"label"')),
+    ("VoTT", (b'"lastVisitedAssetId"',)),
+    ("VoTT", (b'"regions"', b'"asset"')),
+    ("Supervisely", (b'"classTitle"',)),
+    ("Datumaro", (b'"items"', b'"categories"')),
+    ("Datumaro", (b'"dm_format_version"',)),
 )
+# What to do with the JSON of programs whose formats are not read
+REMEDIES = {
+    "VIA": "in VIA, export annotations as COCO",
+    "Label Studio": "in Label Studio, export as COCO or YOLO",
+    "VoTT": "in VoTT, export as Pascal VOC or CSV",
+    "Supervisely": "in Supervisely, export as COCO",
+}
 KITTI_COLUMNS = (15, 16)
 
 
-def refuse_foreign_json(path: Path) -> None:
-    """Raise an error that names the format, if a JSON file is of another program.
+def kind_of_json(path: Path) -> str:
+    """The program that wrote a JSON file; "" if it is COCO's or unknown.
 
     Raises
     ------
     EvaluationError
-        The message names the format and the remedy.
+        The file does not exist or cannot be read.
     """
     begin = first_bytes(path)
     if b'"images"' in begin:
-        return
-    for name, signs, remedy in JSON_FORMATS:
-        if all(sign in begin for sign in signs):
-            raise EvaluationError(
-                f"{path}: this is the JSON of {name}, which is not read; {remedy}"
-            )
+        return ""
+    return next((name for name, signs in JSON_SIGNS if all(sign in begin for sign in signs)), "")
+
+
+def kind_of_xml(path: Path) -> str:
+    """ "CVAT", "VOC", or "" for XML of an unknown kind."""
+    begin = first_bytes(path)
+    return "CVAT" if b"<annotations" in begin else "VOC" if b"<annotation" in begin else ""
+
+
+def is_kitti(line: bytes) -> bool:
+    """Whether a line is an object of KITTI: its class and 14 numbers, and a score in results."""
+    words = line.split()
+    numbers = [not math.isnan(number_of(word)) for word in words]
+    return len(words) in KITTI_COLUMNS and not numbers[0] and all(numbers[1:])
 
 
 def refuse_foreign_text(path: Path, line: bytes) -> None:
-    """The same for other files, by their first line: archives, tables, KITTI, XML.
+    """Raise an error that names the format, if a file with this first line is not read.
 
     Raises
     ------
     EvaluationError
         The message names the format and the remedy.
     """
-    kind = _xml_kind(path) if line.startswith(b"<") else _text_kind(path, line)
+    kind = _xml_kind(path) if line.startswith(b"<") else _text_kind(line)
     if kind:
         raise EvaluationError(f"{path}: {kind}")
 
 
-def _text_kind(path: Path, line: bytes) -> str:
+def _text_kind(line: bytes) -> str:
     """What a file is that has no reader, by its first line, and the remedy; "" if unknown."""
     if line.startswith(b"PK\x03\x04"):
         return "this is a zip archive; unpack it and name the file in it"
-    if path.suffix.lower() in (".csv", ".tsv"):
+    if is_kitti(line):
         return (
-            "this is a table, and ground truth is not read from tables; write it as COCO JSON, "
-            "with one record of 'annotations' for each line"
+            "this is a file of KITTI, which holds one picture; name the folder of ground truth, "
+            "and write the results of all pictures as COCO JSON, or as a table with the columns "
+            "image, class, score, xmin, ymin, xmax, ymax"
         )
     words = line.split()
     numbers = [not math.isnan(number_of(word)) for word in words]
-    if len(words) in KITTI_COLUMNS and not numbers[0] and all(numbers[1:]):
-        return (
-            "this is a file of KITTI, which names no image; write the results of all images as "
-            "COCO JSON, or as a table with the columns image, class, score, xmin, ymin, xmax, ymax"
-        )
     if len(words) == 7 and numbers == [False, False, *[True] * 5]:
         return (
             "this seems to be image, class, score and corners without headings; add the line "
@@ -79,9 +94,9 @@ def _text_kind(path: Path, line: bytes) -> str:
 
 
 def _xml_kind(path: Path) -> str:
-    begin = first_bytes(path)
-    if b"<annotations" in begin:
-        return "this is CVAT's XML; in CVAT, export the task as COCO 1.0, or as YOLO with images"
-    if b"<annotation" in begin:
+    kind = kind_of_xml(path)
+    if kind == "CVAT":
+        return "this is CVAT's XML of ground truth, not results; name it with --data"
+    if kind == "VOC":
         return "this is the XML of one image, as in PASCAL VOC; name the folder that contains it"
     return "this is XML of an unknown kind; export the data set as COCO, YOLO or VOC"

@@ -25,13 +25,18 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     EvaluationError
         The file does not exist, cannot be read, or is no complete JSON.
     """
+    return parsed_json(read_bytes(path), os.fspath(path))
+
+
+def parsed_json(content: bytes, source: str) -> Any:
+    """The document of a JSON file's content, as read_json; `source` names the file in errors."""
     import orjson
 
-    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
+    content = content.removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
-        raise EvaluationError(f"{os.fspath(path)}: the file is empty; write it again")
+        raise EvaluationError(f"{source}: the file is empty; write it again")
     if is_image(content):
-        raise EvaluationError(f"{os.fspath(path)}: this is an image; expected JSON")
+        raise EvaluationError(f"{source}: this is an image; expected JSON")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -39,7 +44,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         if document is not ABSENT:
             return document
         raise EvaluationError(
-            f"{os.fspath(path)}: not JSON, or cut short ({error}; the file has {len(content)} "
+            f"{source}: not JSON, or cut short ({error}; the file has {len(content)} "
             f"bytes); {_json_remedy(content, str(error))}"
         ) from None
 

@@ -10,35 +10,149 @@ from eval.datasets import Dataset
 from eval.errors import EvaluationError
 from eval.formats.coco_json import read_coco
 from eval.formats.folders.voc_files import annotated_below, split_folders
-from eval.formats.foreign import refuse_foreign_json, refuse_foreign_text
+from eval.formats.foreign import (
+    REMEDIES,
+    kind_of_json,
+    kind_of_xml,
+    refuse_foreign_text,
+)
 from eval.formats.ilsvrc import read_ilsvrc
 from eval.formats.text_files import first_line
+from eval.formats.truth.coco_folder import coco_files, read_coco_folder
+from eval.formats.truth.createml import read_createml
+from eval.formats.truth.cvat import FILE as CVAT_FILE
+from eval.formats.truth.cvat import read_cvat
+from eval.formats.truth.datumaro import read_datumaro
+from eval.formats.truth.kitti import read_kitti
+from eval.formats.truth.labelme import read_labelme
+from eval.formats.truth.plain_text import kind_of_texts, read_plain_text
+from eval.formats.truth.tables import is_results, is_table, read_table
 from eval.formats.voc import read_voc
 from eval.formats.yolo import read_yolo
 
+# Every format of ground truth, by the name that kind_of_folder and kind_of_file give it
+READERS: dict[str, Callable[..., Dataset]] = {
+    "COCO": read_coco,
+    "COCO folder": read_coco_folder,
+    "VOC": read_voc,
+    "ILSVRC": read_ilsvrc,
+    "YOLO": read_yolo,
+    "CVAT": read_cvat,
+    "labelme": read_labelme,
+    "Datumaro": read_datumaro,
+    "Create ML": read_createml,
+    "table": read_table,
+    "KITTI": read_kitti,
+    "plain text": read_plain_text,
+}
+ILSVRC_SIGNS = (
+    *("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt"),
+    *("devkit/data", "synsets.txt"),
+)
+YOLO_SIGNS = ("labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")
+MOST = 20  # files or folders that are looked at, of each kind
+
 
 def reader_of(path: str | os.PathLike[str]) -> Callable[..., Dataset]:
-    """The reader for the ground truth at a path: read_coco, read_voc, read_ilsvrc or read_yolo.
+    """The reader for the ground truth at a path, one of READERS.
 
     Raises
     ------
     EvaluationError
-        No format is recognised; the message lists the expected files.
+        No format is recognised; the message lists the expected files, or names what the file is.
     """
     place = existing_place(path)
     if place.is_dir():
-        return _folder_reader(place)
-    if place.suffix.lower() in (".yaml", ".yml") or place.name == "obj.data":
-        return read_yolo
-    if place.suffix.lower() == ".json" or first_line(place).startswith((b"{", b"[")):
-        if place.is_file():
-            refuse_foreign_json(place)
-        return read_coco
-    refuse_foreign_text(place, first_line(place))
-    raise EvaluationError(
-        f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
-        "or the folder of a VOC, ILSVRC DET or YOLO data set"
-    )
+        kind = kind_of_folder(place)
+        if not kind:
+            raise EvaluationError(
+                f"{place}: cannot be read as a data set: the folder contains neither "
+                "Annotations/*.xml (VOC), nor Annotations/DET or meta_det.mat (ILSVRC DET), nor "
+                f"labels/ or data.yaml (YOLO), nor COCO JSON{_remedy_below(place)}"
+            )
+        return READERS[kind]
+    kind = kind_of_file(place)
+    if kind in REMEDIES:
+        raise EvaluationError(
+            f"{place}: this is the JSON of {kind}, which is not read; {REMEDIES[kind]}"
+        )
+    if not kind:
+        refuse_foreign_text(place, first_line(place))
+        raise EvaluationError(
+            f"{place}: cannot be read as a data set; expected a COCO JSON file, a YOLO data.yaml, "
+            "a table with the columns image, class and box, or the folder of a data set"
+        )
+    return READERS[kind]
+
+
+def kind_of_file(path: Path) -> str:
+    """The format of a file, a name in READERS or REMEDIES; "" if it is none.
+
+    Raises
+    ------
+    EvaluationError
+        The file cannot be read, or holds results.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml") or path.name == "obj.data":
+        return "YOLO"
+    if suffix == ".json" and not path.is_file():
+        return "COCO"  # its reader reports the missing file
+    line = first_line(path)
+    if suffix == ".json" or line.startswith((b"{", b"[")):
+        return kind_of_json(path) or "COCO"
+    if line.startswith(b"<"):
+        return "CVAT" if kind_of_xml(path) == "CVAT" else ""
+    if not is_table(path, line):
+        return ""
+    if is_results(line):
+        raise EvaluationError(
+            f"{path}: the table has a column of scores, so that it holds results; name it with "
+            "--detections, and the ground truth with --data"
+        )
+    return "table"
+
+
+def kind_of_folder(folder: Path) -> str:
+    """The format of a folder, a name in READERS; "" if it is none."""
+    if any((folder / name).exists() for name in ILSVRC_SIGNS):
+        return "ILSVRC"
+    if (folder / CVAT_FILE).is_file() and kind_of_xml(folder / CVAT_FILE) == "CVAT":
+        return "CVAT"
+    if any(first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
+        return "VOC"
+    texts = kind_of_texts(folder)
+    if texts:
+        return texts
+    if any(first_files(folder, *YOLO_SIGNS)):
+        return "YOLO"
+    if split_folders(folder) or annotated_below(folder):
+        return "VOC"
+    if _holds_labelme(folder):
+        return "labelme"
+    return "COCO folder" if coco_files(folder) else ""
+
+
+def _holds_labelme(folder: Path) -> bool:
+    """Whether one of the first JSON files in a folder or its subfolders is labelme's."""
+    for pattern in ("*.json", "*/*.json"):
+        files = (path for path, _ in zip(folder.glob(pattern), range(MOST), strict=False))
+        if any(kind_of_json(path) == "labelme" for path in files if path.is_file()):
+            return True
+    return False
+
+
+def _remedy_below(folder: Path) -> str:
+    """The data sets in the files and subfolders of a folder that is none, as a remedy; or ""."""
+    found = []
+    for path in sorted(folder.iterdir())[: 10 * MOST]:
+        try:
+            kind = kind_of_folder(path) if path.is_dir() else kind_of_file(path)
+        except EvaluationError:
+            continue
+        if kind in READERS and not path.name.startswith("."):
+            found.append(f"{path.name} ({kind})")
+    return f"; name one of those in it: {', '.join(found):.160}" if found else ""
 
 
 def existing_place(path: str | os.PathLike[str]) -> Path:
@@ -56,30 +170,6 @@ def existing_place(path: str | os.PathLike[str]) -> Path:
     except ValueError:  # the path contains a NUL
         raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
     return Path(path)
-
-
-def _folder_reader(folder: Path) -> Callable[..., Dataset]:
-    signs = ("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt")
-    if any((folder / name).exists() for name in (*signs, "devkit/data", "synsets.txt")):
-        return read_ilsvrc
-    if any(first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
-        return read_voc
-    if any(
-        first_files(folder, "labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")
-    ):
-        return read_yolo
-    if split_folders(folder) or annotated_below(folder):
-        return read_voc
-    # Below come first the ground truth of COCO and of Roboflow, then whatever lies in the folder.
-    patterns = ("*/instances*.json", "*/_annotations.coco.json", "annotations/*.json", "*.json")
-    found = next((paths for pattern in patterns if (paths := sorted(folder.glob(pattern)))), [])
-    json_files = ", ".join(path.relative_to(folder).as_posix() for path in found)
-    remedy = f"; name its JSON file ({json_files:.120})" if json_files else ""
-    raise EvaluationError(
-        f"{folder}: cannot be read as a data set: the folder contains neither Annotations/*.xml "
-        "(VOC), nor Annotations/DET or meta_det.mat (ILSVRC DET), nor labels/ or data.yaml (YOLO)"
-        f"{remedy}"
-    )
 
 
 def first_files(folder: Path, *patterns: str) -> Iterator[Path]:

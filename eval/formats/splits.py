@@ -7,6 +7,8 @@ from pathlib import Path
 from eval.errors import EvaluationError
 from eval.formats.folders.voc_files import split_folders
 from eval.formats.folders.yolo_folders import splits_of
+from eval.formats.recognised import kind_of_folder
+from eval.formats.truth.coco_folder import coco_files
 
 # Image lists of VOC and ILSVRC folders; for ILSVRC the path may also be the folder above.
 IMAGE_LISTS = tuple(
@@ -26,8 +28,6 @@ def training_split(data: Path) -> str | None:
     EvaluationError
         The folder has splits, but none of them is for training.
     """
-    if data.is_file() and data.suffix not in (".yaml", ".yml"):
-        return None
     names = _names(data)
     training = next((name for name in ("trainval", "train") if name in names), None)
     if training is None and names & {"test", "val", "valid"}:
@@ -49,6 +49,10 @@ def splits_of_data(data: Path) -> tuple[str | None, ...]:
 
 
 def _names(data: Path) -> set[str]:
+    if data.is_file() and data.suffix not in (".yaml", ".yml") and data.name != "obj.data":
+        return set()
+    if data.is_dir() and kind_of_folder(data) == "COCO folder":
+        return set(filter(None, coco_files(data)))
     root = data if data.is_dir() else data.parent
     names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
     return names | set(splits_of(data)) | set(split_folders(root))

@@ -38,7 +38,7 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"neither Annotations/\*\.xml \(VOC\), nor Annot"):
         reader_of(tmp_path)
     write(tmp_path / "instances.json", "{}")
-    with pytest.raises(EvaluationError, match=r"name its JSON file \(instances\.json\)"):
+    with pytest.raises(EvaluationError, match=r"name one of those in it: instances\.json \(COCO\)"):
         reader_of(tmp_path)
     with pytest.raises(EvaluationError, match="no such file"):
         reader_of(tmp_path / "none")
@@ -83,23 +83,19 @@ def test_results_of_other_kinds_are_named(
         results_reader_of(write(tmp_path / name, text))
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("annotations/instances_val2017.json", r"\(annotations/instances_val2017\.json\)"),
-        ("valid/_annotations.coco.json", r"\(valid/_annotations\.coco\.json\)"),
-    ],
-)
-def test_coco_json_below_a_folder_is_named(tmp_path: Path, name: str, message: str) -> None:
-    write(tmp_path / "results.json", "[]")
-    write(tmp_path / name, "{}")
-    with pytest.raises(EvaluationError, match=f"name its JSON file {message}"):
+def test_tables_with_scores_are_results(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="holds results; name it with --detections"):
+        reader_of(write(tmp_path / "found.csv", "filename,class,score,xmin,ymin,xmax,ymax\n"))
+
+
+def test_the_data_sets_below_a_folder_are_named(tmp_path: Path) -> None:
+    write_ilsvrc(tmp_path / "one", EXAMPLE)
+    write(tmp_path / "two" / "annotations.xml", "<annotations/>")
+    write(tmp_path / "three.csv", "filename,class,xmin,ymin,xmax,ymax\n")
+    write(tmp_path / "found.csv", "filename,class,score,xmin,ymin,xmax,ymax\n")
+    names = r"name one of those in it: one \(ILSVRC\), three\.csv \(table\), two \(CVAT\)$"
+    with pytest.raises(EvaluationError, match=names):
         reader_of(tmp_path)
-
-
-def test_ground_truth_in_a_table_has_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="ground truth is not read from tables; write it as"):
-        reader_of(write(tmp_path / "truth.csv", "filename,class,xmin,ymin,xmax,ymax\n"))
 
 
 def test_packed_results(tmp_path: Path) -> None:
