@@ -267,17 +267,14 @@ def _coco(
         )
     result = coco.measure(table, dataset, coco.in_force(options), official=official)
     stats = result.official_stats() if official else result.stats()
-    figures = {name: column.tolist() for name, column in result.class_stats().items()}
+    figures = result.class_stats()
     return Report(
         protocol=protocol,
         map=stats["AP"],
         stats=stats,
         title=coco.title(result.options, class_agnostic=options.class_agnostic),
-        per_class=dict(zip(dataset.class_names, figures["AP"], strict=True)),
-        class_stats={
-            class_name: {name: column[label] for name, column in figures.items()}
-            for label, class_name in enumerate(dataset.class_names)
-        },
+        per_class=_by_name(dataset, figures["AP"]),
+        class_stats=_by_class(dataset, figures),
         notes=(*about_data(dataset), *coco.notes(result, table)),
         quirks=coco.quirks(table, dataset, result.options) if official else (),
         matches=result.matches,
@@ -296,11 +293,13 @@ def _lvis(
         )
     result = lvis.measure(table, dataset, official=official)
     stats = lvis.stats(result, dataset, official=official)
+    figures = lvis.class_stats(result)
     return Report(
         protocol=protocol,
         map=stats["AP"],
         stats=stats,
-        per_class=_by_name(dataset, result.class_precision()),
+        per_class=_by_name(dataset, figures["AP"]),
+        class_stats=_by_class(dataset, figures),
         notes=lvis.notes(result, table, dataset),
         quirks=lvis.quirks(dataset) if official else (),
         matches=result.matches,
@@ -389,3 +388,12 @@ _MEASURES = {
     "open_images": _open_images,
     "open_images_v2": _open_images,
 }
+
+
+def _by_class(dataset: Dataset, figures: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """The figures of each class by class name, from the (classes,) float64 of each figure."""
+    rows = zip(*(column.tolist() for column in figures.values()), strict=True)
+    return {
+        class_name: dict(zip(figures, row, strict=True))
+        for class_name, row in zip(dataset.class_names, rows, strict=True)
+    }

@@ -110,6 +110,12 @@ def stats(result: CocoResult, dataset: Dataset, *, official: bool = False) -> di
     return {name: missing if np.isnan(value) else value for name, value in figures.items()}
 
 
+def class_stats(result: CocoResult) -> dict[str, np.ndarray]:
+    """The figures of each label by name, (classes,) float64: AP, AP50, AP75 and AR@300."""
+    *precisions, (_, recalls) = result.class_stats().items()
+    return {**dict(precisions), f"AR@{MOST}": recalls}
+
+
 def notes(result: CocoResult, table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     """Notes on the fields of LVIS, and on detections and objects that do not count."""
     assert dataset.federation is not None

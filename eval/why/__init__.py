@@ -31,6 +31,7 @@ __all__ = [
     "explain_misses",
     "read_traces",
 ]
+_MOST_OF_TIDE = {"lvis": 300}  # detections per image, as in TIDE's own reader of LVIS
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def explain(
         sizes=sizes,
         shapes=shapes,
         confusion=confusion(table, dataset, matches, threshold=threshold),
-        tide=tide(table, dataset, matches),
+        tide=tide(table, dataset, matches, most=_MOST_OF_TIDE.get(matches.protocol, 100)),
         calibration=calibration(table, dataset, matches),
         intervals=bounds,
         misses=None

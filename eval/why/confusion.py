@@ -110,7 +110,7 @@ def confusion(
         taken,
         found,
     )
-    counted = (taken >= 0) | ((taken == _NOTHING) & ~shown.excluded)
+    counted = (taken >= 0) | (taken == _NOTHING)
     taken, labels = taken[counted], shown.labels[counted]
     # The label of object -1, which is appended, is background.
     rows = np.append(truths.labels, classes)[taken]

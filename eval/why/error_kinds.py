@@ -65,7 +65,6 @@ def classify_errors(
     _kinds(
         detections.boxes_xywh,
         detections.labels,
-        detections.excluded,
         detections.starts.astype(np.int64),
         np.ascontiguousarray(truths.boxes_xywh, dtype=np.float64),
         truths.labels.astype(np.int32),
@@ -82,9 +81,9 @@ def classify_errors(
     return ErrorKinds(detections, kinds, targets, scored, found, reached)
 
 
-@kernel("f8[2] i4[1] b1[1] i8[1] f8[2] i4[1] b1[1] i8[1] f8 f8 i1[1] i4[1] b1[1] b1[1] b1[1]")
+@kernel("f8[2] i4[1] i8[1] f8[2] i4[1] b1[1] i8[1] f8 f8 i1[1] i4[1] b1[1] b1[1] b1[1]")
 def _kinds(  # type: ignore[no-untyped-def]
-    boxes, labels, excluded, starts, truths, truth_labels, counted, truth_starts,
+    boxes, labels, starts, truths, truth_labels, counted, truth_starts,
     positive, background, kinds, targets, scored, found, reached,
 ):  # fmt: skip
     for image in range(len(starts) - 1):
@@ -104,7 +103,6 @@ def _kinds(  # type: ignore[no-untyped-def]
                 found[best] = True
                 reached[best] = True
                 continue
-            scored[i] = not excluded[i]
             for j in range(begin, end):
                 if not counted[j] and truth_labels[j] == labels[i]:
                     inside = shared_area(boxes, i, truths, j)

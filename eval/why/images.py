@@ -8,7 +8,7 @@ import numpy as np
 
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.matching import Matches
+from eval.matching import CUT, Matches
 from eval.ranking import falling, group_rows
 from eval.why.compiled import helper
 
@@ -27,15 +27,12 @@ class ByImage:
         (D, 4) float64, 0-based continuous, pixels.
     labels
         (D,) int32.
-    excluded
-        (D,) bool: ignored by the protocol, for instance on an excluded pair of image and class.
     """
 
     rows: np.ndarray
     starts: np.ndarray
     boxes_xywh: np.ndarray
     labels: np.ndarray
-    excluded: np.ndarray
 
 
 def by_image(
@@ -46,8 +43,13 @@ def by_image(
     threshold: float = -np.inf,
     most: int | None = None,
 ) -> ByImage:
-    """The detections with a score >= threshold, at most the `most` highest of each image."""
-    kept = np.flatnonzero(table.scores >= threshold).astype(np.int32)
+    """The detections with a score >= threshold, at most the `most` highest of each image.
+
+    Those that the protocol leaves out are not among them: on pairs of image and class that are not
+    evaluated, or beyond its limit.
+    """
+    left_out = matches.excluded | (matches.outcomes == CUT)
+    kept = np.flatnonzero((table.scores >= threshold) & ~left_out).astype(np.int32)
     rows, starts = group_rows(table.images, len(dataset), falling(table.scores, kept))
     if most is not None:
         rank = np.arange(len(rows)) - np.repeat(starts[:-1], np.diff(starts))
@@ -59,7 +61,6 @@ def by_image(
         starts=starts,
         boxes_xywh=np.ascontiguousarray(table.boxes_xywh[rows], dtype=np.float64),
         labels=labels,
-        excluded=matches.excluded[rows],
     )
 
 

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from eval import EvaluationError, Report, evaluate, read_dataset
 from eval.matching import CUT, FALSE, IGNORED, TRUE
 from eval.protocols import lvis
+from eval.report import write_report
+from eval.why import explain
 from tests.eval.protocols import plain_lvis
 
 CAT, DOG, OWL = 1, 2, 3
@@ -155,6 +157,35 @@ def test_parts_of_the_data_keep_the_fields() -> None:
 
 def test_a_picture_is_named_by_its_address() -> None:
     assert read_dataset(truth()).images[0].file_name == "val2017/000000000001.jpg"
+
+
+def test_the_explanation_leaves_out_what_the_protocol_does() -> None:
+    # Of three false detections only that of the owl counts: it has an IoU of 1 with the cat.
+    extras = [
+        found(1, OWL, LEFT, 0.9),
+        found(2, DOG, RIGHT, 0.9),
+        found(2, CAT, RIGHT, 0.9),
+        found(3, CAT, LEFT, 0.9),
+    ]
+    report = judged(truth(), [*HITS, *extras])
+    assert report.matches is not None and report.detections is not None
+    reasons = explain(report.detections, read_dataset(truth()), report.matches, draws=20)
+    assert reasons.tide.counts == {"Cls": 1, "Loc": 0, "Both": 0, "Dupe": 0, "Bkg": 0, "Miss": 0}
+    # Of the three classes by themselves and background, in rows the objects.
+    assert reasons.confusion.counts.sum() == 4
+    assert reasons.classes.average_precisions[:2] == pytest.approx([1, 1])
+    assert reasons.intervals is not None and reasons.intervals.mean.value == pytest.approx(1)
+
+
+def test_tables_of_classes_and_reports(tmp_path: Path) -> None:
+    dataset = read_dataset(truth())
+    report = evaluate([*HITS, found(2, DOG, LEFT, 0.9)], dataset, "lvis")
+    assert report.class_stats["dog"] == pytest.approx({"AP": 1, "AP50": 1, "AP75": 1, "AR@300": 1})
+    assert report.detections is not None
+    page = write_report(tmp_path, report, report.detections, dataset, other=None)
+    text = page.read_text()
+    assert "LVIS boxes" in text and "at most 300 detections in an image" in text
+    assert "1 of 4 detections not evaluated" in text
 
 
 COORDINATES = st.integers(0, 12) | st.floats(0, 200, width=32)
