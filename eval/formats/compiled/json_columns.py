@@ -8,6 +8,7 @@ which either succeeds or describes the fault.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from eval.formats.compiled.json_records import (
     STOPPED,
     STUCK,
     first_place,
+    hash_texts,
     next_record,
     read_records,
 )
@@ -29,9 +31,10 @@ from eval.processors import processors
 # The fields of a record; masks have one bit for each, in this order.
 FIELDS = (
     *("image_id", "category_id", "bbox", "score", "area"),
-    *("id", "iscrowd", "ignore", "difficult"),
+    *("id", "iscrowd", "ignore", "difficult", "file_name", "category_name"),
 )
 IMAGE, CATEGORY, BBOX, SCORE, AREA, IDENTITY, CROWD, IGNORE, DIFFICULT = range(9)
+FILE_NAME, CATEGORY_NAME = 9, 10
 SMALLEST_RECORD = 48  # the length of {"image_id":1,"category_id":1,"bbox":[0,0,1,1]},
 HARD_LIMIT = 4096
 SMALLEST_PART = 1 << 20  # bytes; smaller parts are not worth a thread
@@ -70,6 +73,9 @@ class Columns:
         (N,) int64; None unless all records have an `id`.
     flags
         (N,) uint8: bit 0 iscrowd, bit 1 ignore, bit 2 difficult.
+    names
+        (N, 2) int64, the hashes of file_name and category_name of results (see hash_texts); 0
+        where there is no text.
     """
 
     images: np.ndarray
@@ -78,6 +84,7 @@ class Columns:
     values: np.ndarray
     ids: np.ndarray | None
     flags: np.ndarray
+    names: np.ndarray
 
 
 def read_results(
@@ -138,8 +145,8 @@ def _read_parts(
         for column in columns if first != row else ():
             column[row : row + rows] = column[first : first + rows]
         row += rows
-    images, labels, boxes, values, _, flags = (column[:row] for column in columns)
-    return Columns(images, labels, boxes, values, None, flags)
+    images, labels, boxes, values, _, flags, names = (column[:row] for column in columns)
+    return Columns(images, labels, boxes, values, None, flags, names)
 
 
 def read_annotations(
@@ -175,7 +182,8 @@ class _Tables:
         if images is None or labels is None:
             return None
         required = (IMAGE, CATEGORY, BBOX, SCORE) if results else (IMAGE, CATEGORY, BBOX)
-        optional = () if results else (AREA, IDENTITY, CROWD, IGNORE, DIFFICULT)
+        names = (FILE_NAME, CATEGORY_NAME)
+        optional = names if results else (AREA, IDENTITY, CROWD, IGNORE, DIFFICULT)
         return cls(
             wanted=sum(1 << field for field in (*required, *optional)),
             required=sum(1 << field for field in required),
@@ -193,11 +201,12 @@ def _sorted(rows: dict[Any, int]) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _empty_columns(records: int, *, results: bool) -> tuple[np.ndarray, ...]:
-    """Columns for a number of records: images, labels, boxes, values, ids, flags."""
-    others = 0 if results else records
+    """Columns for a number of records: images, labels, boxes, values, ids, flags, names."""
+    others, names = (0, records) if results else (records, 0)
     return (
         np.empty(records, np.int32), np.empty(records, np.int32), np.empty((records, 4)),
         np.empty(records), np.empty(others, np.int64), np.empty(others, np.uint8),
+        np.empty((names, 2), np.int64),
     )  # fmt: skip
 
 
@@ -209,8 +218,9 @@ def _read_list(text: np.ndarray, begin: int, tables: _Tables | None) -> Columns 
     how, _, rows, always = _read_piece(text, begin, len(text), 0, tables, columns)
     if how != CLOSED:
         return None
-    images, labels, boxes, values, ids, flags = (column[:rows] for column in columns)
-    return Columns(images, labels, boxes, values, ids if always >> IDENTITY & 1 else None, flags)
+    images, labels, boxes, values, ids, flags, names = (column[:rows] for column in columns)
+    known = ids if always >> IDENTITY & 1 else None
+    return Columns(images, labels, boxes, values, known, flags, names)
 
 
 def _read_part(
@@ -261,7 +271,7 @@ def _read_piece(
     read_records(
         text, begin, stop, row, tables.wanted, tables.required, _NAMES, _LENGTHS, *tables.ids,
         *columns, POWERS_OF_FIVE, POWERS_OF_TEN, np.zeros(1, np.uint64), hard,
-        np.arange(10) % 9, np.zeros(1, np.int64), state,
+        np.arange(len(FIELDS) + 1) % len(FIELDS), np.zeros(1, np.int64), state,
     )  # fmt: skip
     how, place, row, always, count = state.tolist()
     for number, at_row, column in hard[:count].tolist():
@@ -282,3 +292,12 @@ def _number_text(text: np.ndarray, place: int) -> bytes:
 
 def _text(content: bytes) -> np.ndarray:
     return np.frombuffer(content + bytes(NULS), dtype=np.uint8)
+
+
+def hashes_of(texts: Sequence[str]) -> np.ndarray:
+    """(N,) int64 hashes of texts, as Columns.names has them."""
+    encoded = [text.encode() for text in texts]
+    hashes = np.empty(len(texts), np.int64)
+    ends = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
+    hash_texts(_text(b"".join(encoded)), ends, hashes)
+    return hashes

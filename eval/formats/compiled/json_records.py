@@ -20,6 +20,7 @@ from rcnn_kernels import load_word
 
 # How read_records ended.
 STUCK, STOPPED, CLOSED = 0, 1, 2
+_ODD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
 @kernel("u1[1] -> i8")
@@ -136,14 +137,35 @@ def read_flag(text, at):  # type: ignore[no-untyped-def]
     return -1, at
 
 
+@helper
+def hash_text(text, begin, end):  # type: ignore[no-untyped-def]
+    """A 64-bit hash of text[begin:end]; never 0."""
+    value = np.uint64(end - begin)
+    for at in range(begin, end, 8):
+        word = load_word(text, at)
+        rest = end - at
+        if rest < 8:
+            word &= (np.uint64(1) << np.uint64(8 * rest)) - np.uint64(1)
+        value = (value ^ word) * _ODD
+        value ^= value >> _SHIFT
+    return np.int64(value | np.uint64(1))
+
+
+@kernel("u1[1] i8[1] i8[1]")
+def hash_texts(text, ends, hashes):  # type: ignore[no-untyped-def]
+    """The hash of each text[ends[i]:ends[i + 1]]."""
+    for i in range(len(hashes)):
+        hashes[i] = hash_text(text, ends[i], ends[i + 1])
+
+
 @kernel(
     "u1[1] i8 i8 i8 i8 i8 u8[2] i8[1] i8[1] i4[1] i8[1] i4[1] "
-    "i4[1] i4[1] f8[2] f8[1] i8[1] u1[1] u8[2] f8[1] u8[1] i8[2] i8[1] i8[1] i8[1]"
+    "i4[1] i4[1] f8[2] f8[1] i8[1] u1[1] i8[2] u8[2] f8[1] u8[1] i8[2] i8[1] i8[1] i8[1]"
 )
 def read_records(  # type: ignore[no-untyped-def]
     text, begin, stop, row, wanted, required,
     names, lengths, image_keys, image_rows, label_keys, label_rows,
-    images, labels, boxes, values, ids, flags,
+    images, labels, boxes, values, ids, flags, called,
     powers, tens, scratch, hard, following, integer, state,
 ):  # fmt: skip
     """Read the list at `begin`, or the rest of it from the record at `begin` on, up to `stop`.
@@ -169,6 +191,8 @@ def read_records(  # type: ignore[no-untyped-def]
         count_hard = state[4]
         at = skip_space(text, at + 1)
         seen = np.int64(0)
+        if len(called):
+            called[row, 0] = called[row, 1] = 0
         value = np.nan
         flag = 0
         last = len(lengths)  # the previous field; none at first
@@ -253,6 +277,12 @@ def read_records(  # type: ignore[no-untyped-def]
                         count_hard += 1
                     else:
                         return
+                elif field > 8:
+                    begin_text = at + 1
+                    is_text = byte(text, at) == 34
+                    at = skip_value(text, at, powers, tens, scratch)
+                    if at > 0 and is_text:
+                        called[row, field - 9] = hash_text(text, begin_text, at - 1)
                 else:
                     set_flag, at = read_flag(text, at)
                     if set_flag < 0:

@@ -18,15 +18,13 @@ from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.json_files import read_json
 from eval.formats.results.coco_ids import ids_of
 from eval.formats.results.coco_records import (
-    image_contradictions,
     images_of_records,
     labels_of_records,
 )
+from eval.formats.results.record_names import notes_on_names
 from eval.formats.results.tables import LEFT_OUT
 from eval.records import Record, check_objects, numbers, record_list
 from eval.wording import amount, listed
-
-SAMPLE = 1 << 16  # bytes in which the names of files are compared with the ids
 
 
 def read_coco_results(
@@ -150,33 +148,14 @@ def _read_quickly(
             )
     except OSError:
         return None
-    if columns is None or _contradicts_itself(path, dataset):
-        return None
-    if len(columns.labels) and columns.labels.min() < 0:
+    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
         return None  # from_document describes unknown categories better
+    notes = notes_on_names(columns, dataset)
+    if notes is None:
+        return None
     rows = Rows(columns.images, columns.labels, columns.boxes, columns.values, source, where)
     table = _table(rows)
-    return replace(table, notes=(*ids.notes, *table.notes))
-
-
-def _contradicts_itself(path: str | os.PathLike[str], dataset: Dataset) -> bool:
-    """Whether one of the first records has the file_name of another image; from_document says so.
-
-    Ids that are wrong in this way are wrong throughout, and the compiled reader passes over names.
-    """
-    import orjson
-
-    with open(path, "rb") as file:
-        head = file.read(SAMPLE)
-    if b'"file_name"' not in head or head.lstrip()[:1] != b"[":
-        return False
-    end = head.rfind(b"}", 0, head.rfind(b"}")) if len(head) == SAMPLE else head.rfind(b"}")
-    try:
-        records = orjson.loads(head[: end + 1] + b"]")
-    except orjson.JSONDecodeError:
-        return True
-    rows = [dataset.image_index_by_id.get(record.get("image_id"), -1) for record in records]
-    return bool(image_contradictions(rows, records, dataset))
+    return replace(table, notes=(*notes, *ids.notes, *table.notes))
 
 
 class Rows(NamedTuple):

@@ -108,16 +108,14 @@ def image_contradictions(images: Sequence[int], records: Sequence[Record], datas
 
 def class_contradictions(labels: Sequence[int], records: Sequence[Record], dataset: Dataset) -> str:
     """The note on records whose class is called otherwise than the class of their id, or ""."""
-    for field in CLASS_NAMES[:2]:
-        names = [record.get(field) for record in records]
-        if any(names):
-            texts = [name for name in names if isinstance(name, str)]
-            by_name, _ = labels_by_name(texts, dataset.class_names)
-            found = [by_name.get(name, -1) if isinstance(name, str) else -1 for name in names]
-            return _contradiction(
-                (field, "category_id"), names, (found, labels), dataset.class_names
-            )
-    return ""
+    names = [record.get("category_name") for record in records]
+    if not any(names):
+        return ""
+    texts = [name for name in names if isinstance(name, str)]
+    by_name, _ = labels_by_name(texts, dataset.class_names)
+    found = [by_name.get(name, -1) if isinstance(name, str) else -1 for name in names]
+    fields = ("category_name", "category_id")
+    return _contradiction(fields, names, (found, labels), dataset.class_names)
 
 
 def _contradiction(
@@ -132,10 +130,18 @@ def _contradiction(
     wrong = [i for i, (named, own) in enumerate(pairs) if named >= 0 <= own and named != own]
     if not wrong:
         return ""
-    first, (field, identity) = wrong[0], fields
+    first = wrong[0]
+    return contradiction(fields, (len(wrong), len(names)), names[first], called[by_id[first]])
+
+
+def contradiction(fields: tuple[str, str], counts: tuple[int, int], name: str, own: str) -> str:
+    """The note on records whose name field contradicts their id.
+
+    `counts` are those records and all; the first of them has `name`, but the id of `own`.
+    """
+    (field, identity), (wrong, records) = fields, counts
     return (
-        f"{field} contradicts {identity} in {len(wrong)} of {amount(len(names), 'detection')}, and "
-        f"{identity} was used, as pycocotools does: the first has {names[first]!r:.60}, but its "
-        f"{identity} is that of {called[by_id[first]]!r:.60}; correct the ids if the names are "
-        "right"
+        f"{field} contradicts {identity} in {wrong} of {amount(records, 'detection')}, and "
+        f"{identity} was used, as pycocotools does: the first has {name!r:.60}, but its "
+        f"{identity} is that of {own!r:.60}; correct the ids if the names are right"
     )
