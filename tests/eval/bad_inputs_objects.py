@@ -223,6 +223,8 @@ CASES = [
     Case("official VOC, all classes as one",
          under(protocol="voc", official=True, options=Options(class_agnostic=True)),
          "the official program of 'voc' cannot take all classes as one"),
+    Case("the protocol of LVIS for other data", under(protocol="lvis"),
+         "no image has 'neg_category_ids' and 'not_exhaustive_category_ids', which the protocol"),
     Case("unknown protocol", under(protocol="COCO"),
          "protocol 'COCO' is unknown; choose from 'voc', 'voc2007', 'coco', 'ilsvrc'"),
     Case("official, empty list", official(results=[]), {"voc": 0.0},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,29 @@ def in_floats(truth: Any) -> None:
     for name in ("images", "categories", "annotations"):
         for record in truth[name]:
             record.update({k: float(v) for k, v in record.items() if isinstance(v, int)})
+
+
+def as_lvis(truth: Any) -> None:
+    """The fields of LVIS, which state nothing more than the objects do."""
+    for image in truth["images"]:
+        image.update(neg_category_ids=[], not_exhaustive_category_ids=[])
+    for category in truth["categories"]:
+        category["frequency"] = "f"
+
+
+def lvis_with(*changes: Callable[[Any], Any]) -> Callable[[Path], Inputs]:
+    """The problem as a file of LVIS, after changes."""
+
+    def change(truth: Any) -> None:
+        for one in (as_lvis, *changes):
+            one(truth)
+
+    return truth_with(change)
+
+
+def addressed(truth: Any) -> None:
+    for image in truth["images"]:
+        image["coco_url"] = f"http://images.cocodataset.org/val2017/{image.pop('file_name')}"
 
 
 def polygons_for_boxes(truth: Any) -> None:
@@ -205,6 +229,20 @@ CASES = [
     Case('image width "320"', other_images_size("320"), RIGHT),
     Case("image width 320.5", other_images_size(320.5),
          "truth.json: images[0]: 'width' is 320.5; expected a whole number"),
+    Case("a file of LVIS, evaluated under another protocol", lvis_with(), RIGHT,
+         notes=("the ground truth is LVIS's",)),
+    Case("LVIS: an image without its list of absent classes", lvis_with(
+         lambda t: t["images"][1].pop("neg_category_ids")), {"lvis": RIGHT["coco"]},
+         notes=("1 of 2 images have no list 'neg_category_ids', which is taken as empty",)),
+    Case("LVIS: a list of names in place of ids", lvis_with(
+         lambda t: t["images"][0].update(neg_category_ids=["dog"])),
+         {"lvis": RIGHT["coco"]}, notes=("ids in 'neg_category_ids' that are not listed",)),
+    Case("LVIS: a list that is a number, a class without frequency", lvis_with(
+         lambda t: t["images"][0].update(not_exhaustive_category_ids=1),
+         lambda t: t["categories"][0].pop("frequency")), {"lvis": RIGHT["coco"]},
+         notes=("1 of 2 images have no list 'not_exhaustive_category_ids'", "1 of 2 classes")),
+    Case("LVIS: no file name, but an address", lvis_with(addressed),
+         {"lvis": RIGHT["coco"]}),
     Case("image file name missing", truth_with(without("images", "file_name")), RIGHT,
          pycocotools="0.777"),
     Case("image ids above 2^53 that differ by 1", renumbered({1: 2**53 + 1, 2: 2**53}),

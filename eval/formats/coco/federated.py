@@ -30,7 +30,7 @@ def federation_of(
         return None
     absent, notes = _category_pairs(images, ABSENT, label_rows)
     in_part, others = _category_pairs(images, IN_PART, label_rows)
-    given = [category.get("frequency") for category in categories]
+    given = [str(category.get("frequency")) for category in categories]
     frequencies = tuple(value if value in FREQUENCIES else "" for value in given)
     return Federation(absent, in_part, frequencies, (*notes, *others))
 
@@ -41,10 +41,11 @@ def _category_pairs(
     """(P, 2) int64 pairs of image index and label from one field, and notes on what it lacks."""
     rows: list[tuple[int, int]] = []
     lacking: list[int] = []
-    unknown: list[str] = []
+    unknown, first = 0, ""
     for row, image in enumerate(images):
         ids = image.get(field)
-        if not isinstance(ids, (list, tuple, np.ndarray)):
+        ids = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        if not isinstance(ids, (list, tuple)):
             lacking.append(row)
             continue
         for identity in map(whole, ids):
@@ -52,7 +53,8 @@ def _category_pairs(
             if known:
                 rows.append((row, label_rows[identity]))
             else:
-                unknown.append(f"images[{row}], {identity!r:.40}")
+                unknown += 1
+                first = first or f"images[{row}], {identity!r:.40}"
     notes = []
     if lacking:
         notes.append(
@@ -62,6 +64,6 @@ def _category_pairs(
     if unknown:
         notes.append(
             f"ids in {field!r} that are not listed in 'categories', which are left out: "
-            f"{len(unknown)} (first: {unknown[0]})"
+            f"{unknown:,} (first: {first})"
         )
     return np.array(rows, dtype=np.int64).reshape(-1, 2), tuple(notes)

@@ -160,6 +160,7 @@ def _located(records: Any) -> Any:
         if isinstance(record, dict)
         and _is_nothing(record.get("file_name"))
         and _is_text(record.get("coco_url"))
+        and record["coco_url"]
         else record
         for record in records
     ]
