@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError, suggest
 from detector.files.names import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]:
@@ -20,6 +26,26 @@ def find_classes(wanted: Sequence[str], class_names: Sequence[str]) -> list[int]
         A name that is no class, or that could be several.
     """
     return sorted({_find(name, class_names) for name in wanted})
+
+
+def lowest_scores(
+    thresholds: Mapping[str, float], class_names: Sequence[str], default: float
+) -> NDArray[np.float32]:
+    """(classes,) the lowest score of each class: that of `thresholds` by name, or the default.
+
+    Raises
+    ------
+    DetectorError
+        A name that is no class, or a threshold that is no number from 0 to 1.
+    """
+    import numpy as np
+
+    lowest = np.full(len(class_names), default, dtype=np.float32)
+    for name, threshold in thresholds.items():
+        if not isinstance(threshold, Real) or not 0 <= threshold <= 1:
+            raise DetectorError(f"threshold of {name!r} is {threshold!r}; scores are 0 to 1")
+        lowest[find_classes([name], class_names)] = threshold
+    return lowest
 
 
 def _find(name: str, class_names: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,7 @@ class Options(TypedDict, total=False):
     """The options of a detection that many pictures share; see `Detector.__call__`."""
 
     preset: str
-    threshold: float | None
+    threshold: float | Mapping[str, float] | None
     max_detections: int | None
     agnostic_nms: bool | None
 
@@ -171,7 +171,7 @@ class Detector:
         *,
         proposals: Proposals | Floats | None = None,
         preset: str = "visualize",
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         max_detections: int | None = None,
         agnostic_nms: bool | None = None,
     ) -> Detections:
@@ -188,8 +188,8 @@ class Detector:
             "visualize": detections for drawn pictures; "evaluate": all detections that raise mAP.
             The preset names the recipe's score threshold and the default of `agnostic_nms`.
         threshold
-            Lowest score returned, 0 to 1, instead of the preset's; scores up to the recipe's
-            `evaluate_threshold` are always left out.
+            Lowest score returned, 0 to 1, instead of the preset's, or a dict of them by class name;
+            scores up to the recipe's `evaluate_threshold` are always left out.
         max_detections
             1 or more; None is the recipe's.
         agnostic_nms
@@ -249,7 +249,8 @@ class Detector:
             At once: numbers out of their bounds, or a single picture in place of a collection.
         """
         check_several(sources)
-        limits(self.recipe.postprocess, **options)  # refuses wrong ones at once
+        # Wrong options are refused at once.
+        limits(self.recipe.postprocess, self.info.class_names, **options)
         return results_in_order(partial(self, **options), sources, return_exceptions)
 
     def trace(
@@ -261,7 +262,9 @@ class Detector:
     ) -> tuple[Detections, Trace]:
         """Detect as `detector(...)` does, and return the boxes that led to the detections too."""
         picture = read_scaled(source)
-        lowest, agnostic, suppression = limits(self.recipe.postprocess, **options)
+        lowest, agnostic, suppression = limits(
+            self.recipe.postprocess, self.info.class_names, **options
+        )
         boxes = None if proposals is None else picture.to_pixels(as_boxes(proposals))
 
         # See: every network's trunk passes over the photograph once.
@@ -279,8 +282,7 @@ class Detector:
         scored = score_regions(features, boxes[chosen], objectness[chosen], self.recipe)
 
         # Suppress duplicates, and keep what scores enough.
-        kept = suppress(scored, suppression, agnostic=agnostic)
-        kept = kept.take(np.flatnonzero(kept.scores >= lowest))
+        kept = suppress(scored, suppression, agnostic=agnostic, lowest_scores=lowest)
 
         # Report boxes in the pixels of the photograph, of which the networks may see fewer.
         return self.detections(picture, kept), Trace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.class_names import lowest_scores
 from detector.errors import DetectorError
 from detector.recipes import PostprocessOptions
 from proposals.boxes import clip_boxes, decode_boxes, intersection_over_union
@@ -47,23 +49,24 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    lowest_score
-        Detections score at least this.
+    lowest_scores
+        (classes,) float32: detections of a class score at least this.
     agnostic
         Whether an object has one class.
     suppression
         The recipe's options with the requested number of detections.
     """
 
-    lowest_score: float
+    lowest_scores: Floats
     agnostic: bool
     suppression: PostprocessOptions
 
 
 def limits(
     options: PostprocessOptions,
+    class_names: Sequence[str],
     preset: str = "visualize",
-    threshold: float | None = None,
+    threshold: float | Mapping[str, float] | None = None,
     max_detections: int | None = None,
     agnostic_nms: bool | None = None,
 ) -> Limits:
@@ -72,19 +75,23 @@ def limits(
     Raises
     ------
     DetectorError
-        An unknown preset, a threshold outside 0..1, or no whole number of detections above 0.
+        An unknown preset, a threshold outside 0..1 or of an unknown class, or no whole number of
+        detections above 0.
     """
     presets = {"visualize": options.visualize_threshold, "evaluate": options.evaluate_threshold}
     if preset not in presets:
         raise DetectorError(f"preset {preset!r}: use one of {', '.join(presets)}")
-    lowest = presets[preset] if threshold is None else threshold
+    by_class = threshold if isinstance(threshold, Mapping) else {}
+    is_one = threshold is not None and not isinstance(threshold, Mapping)
+    lowest = threshold if is_one else presets[preset]
     if not isinstance(lowest, Real) or not 0 <= lowest <= 1:
         raise DetectorError(f"threshold is {threshold!r}; scores are 0 to 1")
     most = options.max_detections if max_detections is None else max_detections
     if not isinstance(most, Integral) or most < 1:
         raise DetectorError(f"max_detections is {max_detections!r}; use 1 or more, a whole number")
     agnostic = preset == "visualize" if agnostic_nms is None else agnostic_nms
-    return Limits(float(lowest), agnostic, replace(options, max_detections=most))
+    scores = lowest_scores(by_class, class_names, float(lowest))
+    return Limits(scores, agnostic, replace(options, max_detections=most))
 
 
 def decode(proposals_xyxy: Floats, deltas: Floats, image_size: tuple[int, int]) -> Floats:
@@ -103,10 +110,15 @@ def candidates(scores: Floats, boxes_xyxy: Floats, threshold: float) -> Candidat
 
 
 def suppress(
-    scored: Candidates, options: PostprocessOptions, *, agnostic: bool = False
+    scored: Candidates,
+    options: PostprocessOptions,
+    *,
+    agnostic: bool = False,
+    lowest_scores: Floats | None = None,
 ) -> Candidates:
     """Greedy per-class NMS (R-CNN: IoU 0.3), then box voting if `vote_iou` is set.
 
+    Boxes that score less than `lowest_scores` (classes,) of their class are left out after NMS.
     With `agnostic`, a box that nearly coincides with a better one of another class is left out
     too. The best `max_detections` remain, best first. OpenCV's suppression keeps the same boxes as
     torchvision's (a test compares them), and the command line does not spend a second and a half
@@ -118,6 +130,9 @@ def suppress(
     labels = scored.labels.astype(np.int32)
     keep = batched_nms(boxes_xywh, scored.scores, labels, 0.0, options.nms_iou)
     rows = np.asarray(keep, np.int64).reshape(-1)
+    # Before a box that is left out could displace one that stays
+    if lowest_scores is not None:
+        rows = rows[scored.scores[rows] >= lowest_scores[scored.labels[rows]]]
     # Duplicates in another class are removed after voting, which moves them together, and before
     # the best are counted.
     kept = scored.take(rows if agnostic else rows[: options.max_detections])

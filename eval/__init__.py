@@ -8,6 +8,7 @@ from eval.datasets import Dataset, ImageRecord, Truths
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.evaluate import Report, evaluate
+from eval.operating.thresholds_file import read_thresholds
 from eval.protocols.options import Options
 from eval.reading import read_dataset, read_detections
 
@@ -23,4 +24,5 @@ __all__ = [
     "evaluate",
     "read_dataset",
     "read_detections",
+    "read_thresholds",
 ]

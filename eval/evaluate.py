@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from eval.curves import class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import Matches
+from eval.operating.points import AtScores, at_scores, best_thresholds, by_label
+from eval.operating.thresholds_file import thresholds_text
 from eval.protocols import coco, ilsvrc, lvis, open_images, voc
 from eval.protocols.agnostic import as_one_class
 from eval.protocols.coco import CocoResult
@@ -111,6 +115,54 @@ class Report:
 
     def __str__(self) -> str:
         return self.table()
+
+    def at(
+        self, threshold: float = -math.inf, by_class: Mapping[str, float] | None = None
+    ) -> AtScores:
+        """Precision, recall, F1 and counts of a detector that keeps scores from a threshold on.
+
+        They belong to the protocol's IoU threshold, for COCO to the first one.
+
+        Parameters
+        ----------
+        threshold
+            The lowest score that is kept.
+        by_class
+            The lowest scores of single classes by name, as of `best_thresholds`.
+
+        Raises
+        ------
+        EvaluationError
+            A name in by_class is no class.
+        """
+        matches, table, dataset = self._evidence()
+        lowest = by_label(dataset.class_names, threshold, by_class)
+        return at_scores(matches, table, dataset, lowest)
+
+    def best_thresholds(self) -> dict[str, float]:
+        """The score threshold with the best F1 of each class by name; NaN where there is none.
+
+        Choose thresholds on pictures for validation: on the pictures that they were chosen on,
+        figures flatter the detector.
+        """
+        matches, table, dataset = self._evidence()
+        return best_thresholds(class_curves(matches, table, dataset), dataset.class_names)
+
+    def thresholds_yaml(self) -> str:
+        """The best thresholds as the text of a file that `read_thresholds` reads."""
+        matches, table, dataset = self._evidence()
+        origin = {
+            "data": dataset.source,
+            "detections": table.source,
+            "protocol": self.protocol,
+            "iou": matches.iou_threshold,
+        }
+        return thresholds_text(self.best_thresholds(), origin)
+
+    def _evidence(self) -> tuple[Matches, DetectionTable, Dataset]:
+        if self.matches is None or self.detections is None or self.dataset is None:
+            raise EvaluationError("this report has no detections; take one that evaluate returned")
+        return self.matches, self.detections, self.dataset
 
     def table(self) -> str:
         """The figures as aligned text, one per line; a dash for NaN."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from detector.class_names import find_classes, lowest_scores
 from detector.commands.chosen_detector import (
     class_names_of,
     load_detector,
@@ -23,11 +24,13 @@ from detector.commands.values import (
     names,
     output_folder,
     output_or_dash,
+    score_thresholds,
     wrong,
 )
 from detector.console import FAILED, notify, status
-from detector.errors import UsageError, suggest
+from detector.errors import DetectorError, UsageError, suggest
 from detector.extras import require
+from detector.files.names import printable
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
 from detector.prediction.sources import find_sources
@@ -62,6 +65,11 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--threshold", type=fraction, metavar="SCORE",
         help="lowest score to show, 0 to 1 (default: the recipe's; 0.4 in those that ship)",
+    )  # fmt: skip
+    add(
+        "--thresholds", type=score_thresholds, metavar="FILE",
+        help="lowest score of each class, from `detect evaluate --save-thresholds FILE`; "
+        "--threshold is that of the classes without one",
     )  # fmt: skip
     add_classes(parser, "show")
     add(
@@ -117,8 +125,9 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.perf_counter()
     _refuse_blank("--save-as", arguments.save_as, FORMATS, arguments.pictures)
     known: Sequence[str] = ()
-    if arguments.classes:
+    if arguments.classes or arguments.thresholds:
         known = class_names_of(arguments.recipe, arguments.weights)
+    if arguments.classes:
         _refuse_blank("--classes", arguments.classes, known, arguments.pictures)
     output = _output(arguments.output, arguments.json, arguments.save_as, arguments.save_crops)
     sources, skipped = find_sources(arguments.pictures)
@@ -128,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     proposals = own_proposals(arguments.proposals)
     require("detect", "detecting objects")
     labels = labels_of(arguments.classes, known) if arguments.classes else None
+    threshold = _threshold(arguments.threshold, arguments.thresholds, known)
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
@@ -143,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.wording import amount
 
     choice = Choice(
-        threshold=arguments.threshold,
+        threshold=threshold,
         max_detections=arguments.max_detections,
         agnostic_nms=arguments.agnostic_nms,
         labels=labels,
@@ -170,6 +180,22 @@ def _refuse_blank(
     if given and others:
         together = ",".join([*given, *others])
         raise UsageError(f"{option}: commas separate its values: {option} {together}")
+
+
+def _threshold(
+    one: float | None, by_class: tuple[Path, dict[str, float]] | None, known: Sequence[str]
+) -> float | dict[str, float] | None:
+    """The lowest scores that are shown; UsageError if the file names an unknown class."""
+    if by_class is None:
+        return one
+    path, scores = by_class
+    try:
+        lowest_scores(scores, known, 0.0)
+    except DetectorError as error:
+        raise UsageError(f"--thresholds: {printable(path)}: {error}") from None
+    others = {} if one is None else dict.fromkeys(known, one)
+    named = {known[find_classes([name], known)[0]]: score for name, score in scores.items()}
+    return {**others, **named}
 
 
 def _output(folder: Path | None, json: str | None, formats: Sequence[str], crops: bool) -> Output:

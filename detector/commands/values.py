@@ -163,3 +163,54 @@ def names(text: str) -> tuple[str, ...]:
     if all(found):
         return found
     raise wrong(f"{text!r} is not a list of names separated by commas")
+
+
+def iou_thresholds(text: str) -> tuple[float, ...]:
+    """One IoU, several separated by commas, or a range: FROM:TO:STEP, or FROM:STEP:TO as COCO's."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return tuple(sorted({fraction(part) for part in text.split(",")}))
+    if len(parts) > 3:
+        raise wrong(f"{printable(text)} is no range; write FROM:TO:STEP, such as 0.5:0.95:0.05")
+    first, *others = (fraction(part) for part in parts)
+    last, step = max(others), min(others) if len(others) > 1 else 0.05
+    steps = round((last - first) / step) if step else 0
+    if last < first or not step or abs(first + steps * step - last) > 1e-9:
+        raise wrong(f"{printable(text)}: no whole number of steps leads from the first to the last")
+    if steps > 63:
+        raise wrong(f"{printable(text)}: more than 64 thresholds; take longer steps")
+    # As numpy.linspace divides COCO's range, to the last bit
+    return (*(first + i * ((last - first) / steps) for i in range(steps)), last)
+
+
+def limits(text: str) -> tuple[int, ...]:
+    """Integers of at least 1 separated by commas."""
+    return tuple(count(part) for part in text.split(","))
+
+
+def area_ranges(text: str) -> dict[str, tuple[float, float]]:
+    """NAME=FROM:TO, separated by commas; without TO, everything above."""
+    ranges = {}
+    for part in text.split(","):
+        name, _, bounds = part.partition("=")
+        low, is_range, high = bounds.partition(":")
+        if not name.strip() or not is_range:
+            raise wrong(f"{printable(part)!r} is not NAME=FROM:TO, in square pixels")
+        pair = amount(low), amount(high) if high else 1e10
+        if pair[0] > pair[1]:
+            raise wrong(f"{printable(part)!r} ends before it begins")
+        if name.strip() in ranges:
+            raise wrong(f"{name.strip()!r} comes twice")
+        ranges[name.strip()] = pair
+    return ranges
+
+
+def score_thresholds(text: str) -> tuple[Path, dict[str, float]]:
+    """A file of score thresholds by class, and its content."""
+    from eval import EvaluationError, read_thresholds
+
+    place = existing(text)
+    try:
+        return place, read_thresholds(place)
+    except EvaluationError as error:
+        raise wrong(str(error)) from None

@@ -14,10 +14,15 @@ def compared(
     results: Sequence[tuple[Report, DetectionTable]], part: Dataset, names: tuple[str, str]
 ) -> str:
     """Two results in one table, then a sentence on how much better the second is."""
-    from eval.evaluate import all_matches
+    from eval.evaluate import all_matches, evaluated
     from eval.why import compare
 
-    first, second = ((table, all_matches(report, table, part)) for report, table in results)
+    tables = [evaluated(report, table, part)[0] for report, table in results]
+    part = evaluated(*results[0], part)[1]
+    first, second = (
+        (table, all_matches(report, table, part))
+        for (report, _), table in zip(results, tables, strict=True)
+    )
     sentence = compare(first, second, part, names=names).sentence
     return f"{comparison_table(results[0][0], results[1][0], names)}\n\n{sentence}"
 

@@ -45,31 +45,14 @@ def save_detections(path: Path, table: DetectionTable, part: Dataset) -> None:
     notify(f"detections: {printable(path)}")
 
 
-def save_figures(path: Path, report: Report) -> None:
-    """Write a report's figures as JSON; the figure of a class without objects is null."""
-    import orjson
-
-    def plain(figures: dict[str, float]) -> dict[str, float | None]:
-        return {name: None if math.isnan(value) else value for name, value in figures.items()}
-
-    content = {
-        "protocol": report.protocol,
-        "official": report.official,
-        "stats": plain(report.stats),
-        "per_class": plain(report.per_class),
-        "notes": list(report.notes),
-        "quirks": list(report.quirks),
-    }
-    write_file(path, orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
-
-
 def interval_lines(scored: Scored, part: Dataset) -> list[str]:
     """The line with the main figure and its 95 % interval; none if there is no interval."""
-    from eval.evaluate import all_matches
+    from eval.evaluate import all_matches, evaluated
     from eval.why.intervals import intervals
     from eval.wording import fraction, interval
 
-    report, table = scored
+    report = scored.report
+    table, part = evaluated(report, scored.table, part)
     mean = intervals(table, part, all_matches(report, table, part)).mean
     if math.isnan(mean.low):
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
         Pictures with a longer side, in pixels, are reduced to it when they are read.
     """
 
-    threshold: float | None = None
+    threshold: float | Mapping[str, float] | None = None
     max_detections: int | None = None
     agnostic_nms: bool | None = None
     labels: Sequence[int] | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from detector.class_names import find_classes
+from detector.class_names import find_classes, lowest_scores
 from detector.errors import DetectorError
 from detector.results import conversions
 from detector.results.checks import checked
@@ -111,8 +111,18 @@ class Detections:
         count = f"{len(self)} detection{'' if len(self) == 1 else 's'}"
         return f"{count}: {', '.join(shown + more)}" if shown else count
 
-    def above(self, threshold: float) -> Detections:
-        """The detections with a score of at least `threshold`."""
+    def above(self, threshold: float | Mapping[str, float]) -> Detections:
+        """The detections with a score of at least `threshold`, a number or one for each class.
+
+        Classes that a dict does not name keep all their detections.
+
+        Raises
+        ------
+        DetectorError
+            A name that is no class of the detector, or a threshold outside 0..1 in a dict.
+        """
+        if isinstance(threshold, Mapping):
+            threshold = lowest_scores(threshold, self.class_names, -np.inf)[self.labels]
         return self[self.scores >= threshold]
 
     def with_classes(self, *names: str) -> Detections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,10 @@ from eval.curves import Curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import TRUE, Matches
+from eval.operating.points import OperatingPoint, best_point
 from eval.ranking import falling
 from eval.why.average_precision import RULES, average_precisions, ranked
 from eval.why.plain import plain
-
-
-class OperatingPoint(NamedTuple):
-    """The figures of a detector that keeps scores >= threshold; all NaN where unknown."""
-
-    threshold: float
-    precision: float
-    recall: float
-    f1: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,31 +95,3 @@ def best_overall(table: DetectionTable, matches: Matches) -> OperatingPoint:
     true = np.cumsum(matches.outcomes[rows] == TRUE)
     false = np.arange(1, len(rows) + 1) - true
     return best_point(table.scores[rows], true, false, int(np.count_nonzero(matches.counted)))
-
-
-def best_point(
-    scores: np.ndarray, true: np.ndarray, false: np.ndarray, counted: int
-) -> OperatingPoint:
-    """The score threshold with the best F1; of equal ones the highest.
-
-    Parameters
-    ----------
-    scores
-        (D,) float64, falling.
-    true, false
-        (D,) the number of true and of false detections so far.
-    counted
-        Number of objects that count.
-    """
-    # A threshold keeps all detections of the same score or none of them.
-    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], len(scores) > 0))
-    ends = ends[(true[ends] + false[ends] > 0) & ~np.isnan(scores[ends])]
-    if not counted or not len(ends):
-        return OperatingPoint(np.nan, np.nan, np.nan, np.nan)
-    kept = true[ends] + false[ends]
-    f1 = 2 * true[ends] / (kept + counted)
-    best = int(np.argmax(f1))
-    hits = float(true[ends[best]])
-    return OperatingPoint(
-        float(scores[ends[best]]), hits / float(kept[best]), hits / counted, float(f1[best])
-    )

@@ -94,6 +94,10 @@ def test_threshold_and_count_can_be_chosen_per_picture(
     every = detector(image, threshold=0.0)
     middle = float(every.scores[len(every) // 2])
     assert detector(image, threshold=middle) == every[every.scores >= middle]
+    by_class = detector(image, threshold={"red": middle, "green": 0.0})
+    assert by_class == every.above({"red": middle}) and len(by_class) > len(every.above(middle))
+    with pytest.raises(DetectorError, match="class 'rad': no such class; did you mean 'red'"):
+        detector(image, threshold={"rad": 0.5})
     assert detector(image, threshold=0.0, max_detections=2) == every[:2]
     few = Detector(
         detector.members,

@@ -58,6 +58,16 @@ def test_an_object_has_one_class_if_suppression_is_agnostic() -> None:
     assert suppress(every, options).labels.tolist() == [0, 2, 1, 3]
 
 
+def test_a_box_below_the_lowest_score_of_its_class_displaces_no_other() -> None:
+    # The cat scores more than the dog, but too little for a cat.
+    every, lowest = found((A, 0.5, 0), (A, 0.4, 1)), np.array([0.6, 0.3], np.float32)
+    options = PostprocessOptions(nms_iou=0.3, vote_iou=0.0, max_detections=1)
+    for agnostic in (True, False):
+        kept = suppress(every, options, agnostic=agnostic, lowest_scores=lowest)
+        assert as_rows(kept) == [(A, 0.4, 1)]
+        assert suppress(every, options, agnostic=agnostic).labels.tolist() == [0]
+
+
 def test_boxes_of_two_classes_are_compared_after_voting() -> None:
     # The dog's best box overlaps the cat's by 0.75. Its voters, the cat's box twice, move its
     # bottom to (0.5 * 7.5 + 0.45 * 10 + 0.4 * 10) / 1.35 = 9.07, an IoU of 0.907.

@@ -40,8 +40,10 @@ class FixedDetector:
             CATEGORY_IDS,
             picture.pixels,
         )
-        lowest = limits(self.recipe.postprocess, threshold=options["threshold"]).lowest_score
-        return found.above(lowest)[: options["max_detections"]]
+        chosen = limits(self.recipe.postprocess, NAMES, threshold=options["threshold"])
+        return found[found.scores >= chosen.lowest_scores[found.labels]][
+            : options["max_detections"]
+        ]
 
 
 class FixedRuns:

@@ -44,6 +44,44 @@ def test_classes_threshold_and_count(
     assert found.found["categories"] == [{"id": 17, "name": "red"}, {"id": 18, "name": "green"}]
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], [(18, 0.9), (17, 0.8), (17, 0.3)]),
+        (["--threshold", "0.85"], [(18, 0.9), (17, 0.8), (17, 0.3)]),
+        (["--classes", "green"], [(18, 0.9)]),
+    ],
+)
+def test_thresholds_of_classes(
+    words: list[str], expected: list[tuple[int, float]], run: FixedRuns, tmp_path: Path
+) -> None:
+    path = tmp_path / "thresholds.yaml"
+    path.write_text("protocol: voc\nthresholds: {Red: 0.25, green: 0.75}")
+    found = run(save(Path("1.png")), "--thresholds", path, *words, json_at=JSON)
+    assert found.code == 0 and shown(found) == expected
+    path.write_text("thresholds: {red: 0.85, green: null}")
+    found = run(save(Path("1.png")), "--thresholds", path, "--threshold", "0.7", json_at=JSON)
+    assert shown(found) == [(18, 0.9), (18, 0.7)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gren: 0.5", "class 'gren': no such class; did you mean 'green'?"),
+        ("green: 40", "threshold of 'green' is 40.0; scores are 0 to 1"),
+        ("green: high", "thresholds: 'green' is 'high'; expected a number"),
+    ],
+)
+def test_a_fault_in_thresholds_is_one_line(
+    text: str, message: str, run: FixedRuns, tmp_path: Path
+) -> None:
+    path = tmp_path / "thresholds.yaml"
+    path.write_text(text)
+    found = run(save(Path("1.png")), "--thresholds", path)
+    assert (found.code, len(found.errors.splitlines())) == (2, 1)
+    assert f"--thresholds: {path}: " in found.errors and message in found.errors
+
+
 def test_an_unknown_class_is_an_error_before_torch_is_needed(
     small_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

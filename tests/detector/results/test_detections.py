@@ -95,6 +95,18 @@ def test_indexing_and_iterating() -> None:
         found[3]
 
 
+def test_each_class_has_a_lowest_score_of_its_own() -> None:
+    found = make()
+    scores = dict(zip(found.labels.tolist(), found.scores.tolist(), strict=False))
+    assert found.above({}) == found and found.above({"cat": 0.0}) == found
+    without_cats = found.above({"Cat": 1.0})
+    assert without_cats.labels.tolist() == [1] and without_cats.scores[0] == scores.get(1)
+    with pytest.raises(DetectorError, match="class 'dgo': no such class"):
+        found.above({"dgo": 0.5})
+    with pytest.raises(DetectorError, match="threshold of 'cat' is 2; scores are 0 to 1"):
+        found.above({"cat": 2})
+
+
 def test_classes_are_chosen_by_name() -> None:
     found = make(category_ids=(17, 18))
     assert found.with_classes("cat") == found[[0, 2]]
