@@ -1,8 +1,8 @@
 """Bad inputs: every case with its outcome, and the table docs/bad_input.md.
 
 `python -m tests.eval.bad_inputs` writes the table; test_bad_inputs.py compares both with the
-program. The cases are in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py and
-_objects.py.
+program. The cases are in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py, _tools.py
+and _objects.py.
 
 All cases change one small problem whose figures were worked out by hand. There are three cats: the
 first and the third best detection match one each, the second is false. The only dog is matched. All
@@ -156,6 +156,7 @@ def all_cases() -> list[tuple[str, list[Case]]]:
         bad_inputs_objects,
         bad_inputs_result_files,
         bad_inputs_results,
+        bad_inputs_tools,
         bad_inputs_truth,
     )
 
@@ -163,6 +164,7 @@ def all_cases() -> list[tuple[str, list[Case]]]:
         ("Ground truth in COCO JSON", bad_inputs_truth.CASES),
         ("Results in COCO JSON", bad_inputs_results.CASES + bad_inputs_result_files.CASES),
         ("Other formats", bad_inputs_formats.CASES),
+        ("Ground truth of labelling tools, in tables and in texts", bad_inputs_tools.CASES),
         ("Objects and options in Python", bad_inputs_objects.CASES),
     ]
 
