@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from eval import evaluate
-from eval.datasets import Dataset
+from eval.datasets import Dataset, Federation
 from eval.detections import DetectionTable
 from eval.matching import Matches
-from eval.protocols import coco, ilsvrc, open_images, voc
+from eval.protocols import coco, ilsvrc, lvis, open_images, voc
 from eval.why import ObjectTraces, explain
 from tests.eval.cases import arrays_of, problems
 from tests.eval.official import Found, Given
@@ -21,16 +22,17 @@ NAMES = ["a", "b", "c"]
 
 
 def matched(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
-    return {"voc": voc, "coco": coco, "ilsvrc": ilsvrc, "open_images": open_images}[protocol].match(
-        table, dataset
-    )
+    modules = {"voc": voc, "coco": coco, "ilsvrc": ilsvrc, "lvis": lvis, "open_images": open_images}
+    return modules[protocol].match(table, dataset)
 
 
-@pytest.mark.parametrize("protocol", ["voc", "coco", "ilsvrc", "open_images"])
+@pytest.mark.parametrize("protocol", ["voc", "coco", "ilsvrc", "lvis", "open_images"])
 @settings(max_examples=25, deadline=None)
 @given(problems())
 def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], list[Given]]) -> None:
     table, dataset = arrays_of(*problem, images=3, names=NAMES, excluded=[(0, 1)])
+    pairs = np.array([[0, 0], [2, 1]])
+    dataset = replace(dataset, federation=Federation(pairs, pairs[:1], ("r", "c", "f")))
     matches = matched(protocol, table, dataset)
     unknown = np.full((4, len(dataset.all_truths)), np.nan)
     result = explain(table, dataset, matches, draws=20, traces=ObjectTraces(*unknown))
