@@ -181,6 +181,11 @@ class Dataset:
             raise IndexError(f"image index {image_index} outside 0..{len(self.images) - 1}")
         return self.all_truths[self.starts[image_index] : self.starts[image_index + 1]]
 
+    @property
+    def in_fractions(self) -> bool:
+        """Whether boxes are in fractions of images of unknown size, which are 1 wide and 1 high."""
+        return bool(self.images) and all(i.width == 1 == i.height for i in self.images)
+
     @cached_property
     def truth_images(self) -> np.ndarray:
         """(M,) int64: the image index of each row of all_truths."""

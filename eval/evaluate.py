@@ -237,6 +237,7 @@ def evaluate(
     table = read_detections(detections, dataset, names=names, skip_unlisted=skip_unlisted)
     federated = dataset.federation is not None and protocol != "lvis"
     remarks = (*dataset.notes, *[LVIS_NOTE] * federated, *about_objects(dataset), *table.notes)
+    remarks += open_images.about_labels(dataset, protocol)
     if options.class_agnostic:
         table, dataset = as_one_class(table, dataset)
     measure = _MEASURES.get(protocol, _voc)

@@ -11,6 +11,10 @@ from eval.protocols.coco_result import AREAS
 from eval.ranking import falling, group_rows
 from eval.wording import amount, percent
 
+NO_PICTURES = (
+    "detections seem to be in pixels, but the ground truth is in fractions, because the sizes of "
+    "its pictures are unknown: put the pictures beside it, or give detections in fractions"
+)
 FAR = 1.1  # a box is far outside if it ends beyond this multiple of its image's side
 MANY_FAR = 0.25  # share of boxes far outside from which their format is suspect
 CORNERED, NEARLY_ALL = 1.02, 0.95  # boxes are taken for corners if nearly all fit their image so
@@ -32,7 +36,10 @@ def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]
     _count(boxes, images, sides, int(table.layout == "xywh"), counts)
     near, outside, cornered = (counts / len(table)).tolist()
     notes = []
-    if near == 1:
+    if dataset.in_fractions:
+        if outside > MANY_FAR:
+            notes.append(NO_PICTURES)
+    elif near == 1:
         notes.append(
             "every box ends within 2 pixels of the top left corner: bbox seems to be in fractions "
             "of the image; expected pixels"
@@ -200,6 +207,11 @@ def about_objects(dataset: Dataset) -> tuple[str, ...]:
 def about_data(dataset: Dataset) -> tuple[str, ...]:
     """Notes on annotations that pycocotools treats in unexpected ways."""
     truths, notes = dataset.all_truths, []
+    if dataset.in_fractions:
+        notes.append(
+            "boxes are in fractions of pictures of unknown size: figures by size (APs, APm, APl "
+            "and their AR) mean nothing"
+        )
     if truths.ids is not None and len(truths):
         if (truths.ids == 0).any():
             notes.append("an annotation has id 0: pycocotools always counts its object as missed")

@@ -94,13 +94,20 @@ def _check_options(detections: Sequence[Path], detector_options: dict[str, Any])
         )
 
 
-def _reader_options(arguments: argparse.Namespace) -> dict[str, str]:
+def _reader_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    from eval.formats.open_images.dataset import read_open_images
+    from eval.formats.recognised import reader_of
+
     data, split = arguments.data, arguments.split
     if split and data.name.lower().endswith((".json", ".json.gz")):
         raise UsageError(
             f"--split {split}: {printable(data)} is one file without parts; leave it out"
         )
-    options = {"split": split, "corners": arguments.voc_corners, "boxes": arguments.text_boxes}
+    options: dict[str, Any] = {
+        "split": split, "corners": arguments.voc_corners, "boxes": arguments.text_boxes,
+    }  # fmt: skip
+    if arguments.images and reader_of(data) is read_open_images:
+        options["images"] = arguments.images  # their sizes turn fractions into pixels
     return {name: value for name, value in options.items() if value}
 
 

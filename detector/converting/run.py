@@ -11,6 +11,7 @@ import numpy as np
 from detector.converting.parts import Part, read_part, read_parts
 from detector.converting.pictures import copy_pictures, folder_of, with_sizes
 from detector.files.whole_folders import check_fillable, filled_at_once
+from detector.pictures.dataset_folder import check_in_pixels
 from eval import read_detections
 from eval.formats.writing import coco, csv, label_studio, voc, yolo
 from eval.formats.writing.labelled_image import LabelledImage, counted, labelled_images
@@ -127,6 +128,7 @@ def _sized(
     part: Part, images: Path | None, place_of: Callable[[str, str], str] | None
 ) -> tuple[Part, Path | None, tuple[str, ...]]:
     """The part, the folder of its pictures if they are copied, and notes on their sizes."""
+    check_in_pixels(part.dataset)
     if place_of is None:
         return part, None, ()
     pictures = folder_of(part, images)

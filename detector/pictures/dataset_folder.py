@@ -136,7 +136,17 @@ def _check_folder(folder: Path) -> None:
         raise DetectorError(f"--images {printable(folder)}: no such folder; check the path")
 
 
+def check_in_pixels(dataset: Dataset) -> None:
+    """Raise DetectorError if boxes are in fractions of pictures whose sizes are unknown."""
+    if dataset.in_fractions:
+        raise DetectorError(
+            f"{dataset.source}: boxes are in fractions, and the sizes of the pictures are unknown; "
+            "put all pictures beside it, or in images/ there"
+        )
+
+
 def _first_picture(dataset: Dataset, data: Path | str) -> str:
+    check_in_pixels(dataset)
     if not len(dataset):
         raise DetectorError(f"{data}: lists no images; give a data set with photographs")
     return dataset.images[0].file_name

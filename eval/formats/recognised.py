@@ -17,6 +17,8 @@ from eval.formats.foreign import (
     refuse_foreign_text,
 )
 from eval.formats.ilsvrc import read_ilsvrc
+from eval.formats.open_images.dataset import read_open_images
+from eval.formats.open_images.files import has_box_table, is_box_table
 from eval.formats.text_files import first_line
 from eval.formats.truth.coco_folder import coco_files, read_coco_folder
 from eval.formats.truth.createml import read_createml
@@ -41,6 +43,7 @@ READERS: dict[str, Callable[..., Dataset]] = {
     "labelme": read_labelme,
     "Datumaro": read_datumaro,
     "Create ML": read_createml,
+    "Open Images": read_open_images,
     "table": read_table,
     "KITTI": read_kitti,
     "plain text": read_plain_text,
@@ -103,6 +106,8 @@ def kind_of_file(path: Path) -> str:
         return kind_of_json(path) or "COCO"
     if line.startswith(b"<"):
         return "CVAT" if kind_of_xml(path) == "CVAT" else ""
+    if is_box_table(path):
+        return "Open Images"
     if not is_table(path, line):
         return ""
     if is_results(line):
@@ -121,6 +126,8 @@ def kind_of_folder(folder: Path) -> str:
         return "CVAT"
     if any(first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
         return "VOC"
+    if (folder / "labels" / "detections.csv").is_file():  # as FiftyOne writes them
+        return "Open Images"
     texts = kind_of_texts(folder)
     if texts:
         return texts
@@ -128,6 +135,8 @@ def kind_of_folder(folder: Path) -> str:
         return "YOLO"
     if split_folders(folder) or annotated_below(folder):
         return "VOC"
+    if has_box_table(folder):
+        return "Open Images"
     if _holds_labelme(folder):
         return "labelme"
     return "COCO folder" if coco_files(folder) else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from eval.errors import EvaluationError
 from eval.formats.folders.voc_files import split_folders
 from eval.formats.folders.yolo_folders import splits_of
+from eval.formats.open_images.files import splits_in
 from eval.formats.recognised import kind_of_folder
 from eval.formats.truth.coco_folder import coco_files
 
@@ -55,4 +56,4 @@ def _names(data: Path) -> set[str]:
         return set(filter(None, coco_files(data)))
     root = data if data.is_dir() else data.parent
     names = {path.stem for lists in IMAGE_LISTS for path in root.glob(lists)}
-    return names | set(splits_of(data)) | set(split_folders(root))
+    return names | set(splits_of(data)) | set(split_folders(root)) | splits_in(root)

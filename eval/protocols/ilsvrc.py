@@ -17,6 +17,7 @@ from eval.compiled import kernel
 from eval.curves import area_average_precisions, area_under, class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
 from eval.protocols.overlap import overlap
@@ -56,6 +57,11 @@ def match(
     iou_threshold
         That of large objects (see object_thresholds).
     """
+    if dataset.in_fractions:
+        raise EvaluationError(
+            f"{dataset.source}: the ILSVRC protocol needs boxes in pixels, but the sizes of the "
+            "pictures are unknown; put the pictures beside it"
+        )
     objects = dataset.all_truths
     boxes, object_boxes, gain = comparable_corners(
         table.boxes, table.layout, objects.boxes, objects.layout

@@ -108,14 +108,26 @@ def notes(matches: Matches, table: DetectionTable, dataset: Dataset) -> tuple[st
         )
     elif challenge:
         ignored = matches.excluded & on_unverified(table.images, table.labels, dataset)
-        sentences += (
-            f"ignored {amount(int(ignored.sum()), 'detection')} of {len(table)}: their classes are "
-            "not among the verified labels of their images",
-        )
+        if ignored.any():
+            sentences += (
+                f"ignored {amount(int(ignored.sum()), 'detection')} of {len(table)}: their classes "
+                "are not among the verified labels of their images",
+            )
     difficult = int((dataset.all_truths.difficult & ~dataset.all_truths.crowd).sum())
     if difficult:
         sentences += (f"difficult objects, which count like all others: {difficult}",)
     return sentences
+
+
+def about_labels(dataset: Dataset, protocol: str) -> tuple[str, ...]:
+    """A note if another protocol disregards the verified image labels of Open Images."""
+    if dataset.verified is None or dataset.federation or protocol in (CHALLENGE, VERSION_2):
+        return ()
+    return (
+        "the ground truth has verified image labels, as Open Images has: detections of classes "
+        "that nobody looked for in the image count as false here; --protocol open_images leaves "
+        "them out",
+    )
 
 
 def quirks(matches: Matches, table: DetectionTable) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def read_csv_results(
     in_fractions = _in_fractions(boxes, sizes)
     if in_fractions:
         boxes *= np.tile(sizes, 2)
+        numbers[:, 1:] *= np.tile(sizes, 2)
     elif meaning == SIDES and _are_those_of_pictures(boxes, sizes):
         raise EvaluationError(
             f"{source}: the columns {box[2]} and {box[3]} are the sides of the picture in every "
@@ -115,12 +116,14 @@ def read_csv_results(
         f"score from {score!r}, box {meaning} from {', '.join(box)} ({unit})"
     )
     good = ~np.isnan(numbers).any(axis=1)
+    # Corners are compared with corners unchanged, for x + (x2 - x) may differ from x2.
+    exact = meaning == CORNERS and dataset.all_truths.layout == "xyxy"
     table = ResultRows(
         images=np.where(good, images, -1),
         labels=labels,
-        boxes=boxes,
+        boxes=numbers[:, 1:] if exact else boxes,
         scores=numbers[:, 0],
-        layout="xywh",
+        layout="xyxy" if exact else "xywh",
         source=source,
         where=lambda row: f"{source}: line {lines[row]}",
         class_of=lambda row: classes[row],

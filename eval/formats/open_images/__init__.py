@@ -1,0 +1,1 @@
+"""Ground truth in the files of Open Images."""
