@@ -1,8 +1,7 @@
 """Bad inputs: every case with its outcome, and the table docs/bad_input.md.
 
 `python -m tests.eval.bad_inputs` writes the table; test_bad_inputs.py compares both with the
-program. The cases are in bad_inputs_truth.py, _results.py, _result_files.py, _formats.py, _tools.py
-and _objects.py.
+program. The cases are in bad_cases/.
 
 All cases change one small problem whose figures were worked out by hand. There are three cats: the
 first and the third best detection match one each, the second is false. The only dog is matched. All
@@ -151,21 +150,14 @@ def _changed(document: Any, change: Callable[[Any], Any]) -> Any:
 
 def all_cases() -> list[tuple[str, list[Case]]]:
     """Every case, under headings."""
-    from tests.eval import (
-        bad_inputs_formats,
-        bad_inputs_objects,
-        bad_inputs_result_files,
-        bad_inputs_results,
-        bad_inputs_tools,
-        bad_inputs_truth,
-    )
+    from tests.eval.bad_cases import formats, objects, result_files, results, tools, truth
 
     return [
-        ("Ground truth in COCO JSON", bad_inputs_truth.CASES),
-        ("Results in COCO JSON", bad_inputs_results.CASES + bad_inputs_result_files.CASES),
-        ("Other formats", bad_inputs_formats.CASES),
-        ("Ground truth of labelling tools, in tables and in texts", bad_inputs_tools.CASES),
-        ("Objects and options in Python", bad_inputs_objects.CASES),
+        ("Ground truth in COCO JSON", truth.CASES),
+        ("Results in COCO JSON", results.CASES + result_files.CASES),
+        ("Other formats", formats.CASES),
+        ("Ground truth of labelling tools, in tables and in texts", tools.CASES),
+        ("Objects and options in Python", objects.CASES),
     ]
 
 

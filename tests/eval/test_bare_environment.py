@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.eval.bad_cases.formats import ilsvrc, table, voc, yolo
 from tests.eval.bad_inputs import NOTHING, RIGHT, files
-from tests.eval.bad_inputs_formats import ilsvrc, table, voc, yolo
 
 LIBRARIES = ("numpy", "orjson", "numba", "llvmlite")
 OURS = ("eval", "rcnn_kernels")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.eval.bad_cases.formats import BOMB, NAMES, Edit, are, bom, crlf, cut, first, same, swap
 from tests.eval.bad_inputs import RESULTS, RIGHT, TRUTH, Case, Inputs
-from tests.eval.bad_inputs_formats import BOMB, NAMES, Edit, are, bom, crlf, cut, first, same, swap
 
 AS_TEXT = "read as: image from 'file_name'"
 Object = tuple[str, list[float]]  # class, and x, y, width, height

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from tests.eval.bad_cases.results import NO_DOG, RAW, STOPS
 from tests.eval.bad_inputs import (
     DOG,
     RESULTS,
@@ -19,7 +20,6 @@ from tests.eval.bad_inputs import (
     results_are,
     results_with,
 )
-from tests.eval.bad_inputs_results import NO_DOG, RAW, STOPS
 
 
 def document(**changes: Any) -> Any:

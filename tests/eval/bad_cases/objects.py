@@ -12,6 +12,7 @@ import numpy as np
 from eval import read_dataset
 from eval.protocols.options import Options
 from eval.reading import read_detections
+from tests.eval.bad_cases.truth import annotation
 from tests.eval.bad_inputs import (
     NOTHING,
     RESULTS,
@@ -23,7 +24,6 @@ from tests.eval.bad_inputs import (
     files,
     objects,
 )
-from tests.eval.bad_inputs_truth import annotation
 
 # Without the first cat, whose id is 0: false, false, true.
 ID_0 = figures((34 / 3 / 101, 0, 0))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.eval.bad_cases.results import NO_DOG
 from tests.eval.bad_inputs import NOTHING, RESULTS, RIGHT, TRUTH, Case, Inputs, files
-from tests.eval.bad_inputs_results import NO_DOG
 
 Edit = Callable[[bytes], bytes]
 NAMES = {1: "cat", 2: "dog"}
