@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from evaluator_masks import compressed, polygons, uncompressed
 
 VERSION = 1  # part of the folders' names: files of another version are not used
 COPIES = 0.45  # share of the detections that are displaced copies of objects
@@ -34,6 +35,7 @@ class Size:
     classes: int
     objects: int
     detections: int
+    masks: bool = False
 
 
 SIZES = {
@@ -41,6 +43,7 @@ SIZES = {
     "coco": Size(5_000, 80, 36_000, 500_000),
     "ilsvrc": Size(20_121, 200, 55_500, 2_000_000),
     "huge": Size(40_000, 80, 290_000, 10_000_000),
+    "segm": Size(5_000, 80, 36_000, 200_000, masks=True),
 }
 
 
@@ -179,33 +182,49 @@ class World:
             self.boxes,
             areas,
             self.crowd.astype(int),
+            self.segmentations(),
         )
         yield b'{"images":' + orjson.dumps(images)
         yield b',"categories":' + orjson.dumps(categories) + b',"annotations":['
         yield from record_chunks(
             columns,
-            lambda i, image, category, box, area, crowd: {
+            lambda i, image, category, box, area, crowd, mask: {
                 "id": i,
                 "image_id": image,
                 "category_id": category,
                 "bbox": box,
                 "area": area,
                 "iscrowd": crowd,
+                **({"segmentation": mask} if mask else {}),
             },
         )
         yield b"]}"
 
+    def segmentations(self) -> list[Any]:
+        """The mask of each object, in a form that JSON has; None in problems of boxes."""
+        if not self.size.masks:
+            return [None] * len(self.boxes)
+        shapes: list[Any] = [[polygon] for polygon in polygons(self.boxes, self.rng)]
+        for row in np.flatnonzero(self.crowd).tolist():
+            width, height = self.frames[self.images[row]].tolist()
+            shapes[row] = uncompressed(shapes[row][0], width, height)
+        return shapes
+
     def detection_chunks(self) -> Iterator[bytes]:
         """The text of the results' file."""
         images, labels, boxes, scores = self.detections()
+        masks: list[Any] = [None] * len(boxes)
+        if self.size.masks:
+            masks = list(compressed(boxes, self.frames[images], self.rng))
         yield b"["
         yield from record_chunks(
-            (self.image_ids[images], self.category_ids[labels], boxes, scores),
-            lambda image, category, box, score: {
+            (self.image_ids[images], self.category_ids[labels], boxes, scores, masks),
+            lambda image, category, box, score, mask: {
                 "image_id": image,
                 "category_id": category,
                 "bbox": box,
                 "score": score,
+                **({"segmentation": mask} if mask else {}),
             },
         )
         yield b"]"
@@ -219,10 +238,12 @@ def clip(boxes: np.ndarray, frames: np.ndarray) -> np.ndarray:
 
 
 def record_chunks(
-    columns: tuple[np.ndarray, ...], record: Callable[..., dict[str, Any]]
+    columns: tuple[np.ndarray | list[Any], ...], record: Callable[..., dict[str, Any]]
 ) -> Iterator[bytes]:
     """Records as JSON, without the list's brackets, a few at a time."""
     for first in range(0, len(columns[0]), CHUNK):
-        rows = zip(*(column[first : first + CHUNK].tolist() for column in columns), strict=True)
+        chunks = (column[first : first + CHUNK] for column in columns)
+        lists = (one.tolist() if isinstance(one, np.ndarray) else one for one in chunks)
+        rows = zip(*lists, strict=True)
         text = orjson.dumps([record(*row) for row in rows])
         yield (b"," if first else b"") + text[1:-1]

@@ -1,6 +1,6 @@
 """One evaluation of one problem by one tool; prints a line of JSON. For `evaluator.py`.
 
-    python -m benchmarks.evaluator_tools TOOL TRUTHS DETECTIONS
+    python -m benchmarks.evaluator_tools TOOL TRUTHS DETECTIONS [bbox|segm]
 
 Only the standard library is loaded before the tool itself.
 """
@@ -12,6 +12,7 @@ import importlib.metadata
 import io
 import json
 import math
+import os
 import resource
 import sys
 import time
@@ -23,8 +24,15 @@ Load = Callable[[str, str], Any]
 Evaluate = Callable[[Any], list[float]]
 
 
-def ours() -> tuple[Load, Evaluate]:
-    """The results are read by `evaluate`, so they count there and not as loading."""
+def ours(kind: str) -> tuple[Load, Evaluate]:
+    """The results are read by `evaluate`, so they count there and not as loading.
+
+    Masks are evaluated by eval.pycocotools, since `evaluate` is for boxes.
+    """
+    if kind == "segm":
+        from eval.pycocotools import COCO, COCOeval
+
+        return through_coco_api(COCO, COCOeval, kind)
     from eval import evaluate, read_dataset
 
     def evaluate_loaded(loaded: tuple[str, Any]) -> list[float]:
@@ -34,45 +42,63 @@ def ours() -> tuple[Load, Evaluate]:
     return lambda truths, detections: (detections, read_dataset(truths)), evaluate_loaded
 
 
-def pycocotools() -> tuple[Load, Evaluate]:
+def pycocotools(kind: str) -> tuple[Load, Evaluate]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    return through_coco_api(COCO, COCOeval)
+    return through_coco_api(COCO, COCOeval, kind)
 
 
-def faster_coco_eval() -> tuple[Load, Evaluate]:
+def faster_coco_eval(kind: str) -> tuple[Load, Evaluate]:
     """Paths, as its README shows: it parses them with Python's json. The defaults of COCOeval
     are its fastest: nothing calculated besides, matching and accumulation in one call."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    return through_coco_api(COCO, COCOeval_faster)
+    return through_coco_api(COCO, COCOeval_faster, kind)
 
 
-def hotcoco() -> tuple[Load, Evaluate]:
+def hotcoco(kind: str) -> tuple[Load, Evaluate]:
     """Paths, which its Rust reader parses; `run()` is the three calls below."""
     from hotcoco import COCO, COCOeval
 
-    return through_coco_api(COCO, COCOeval)
+    return through_coco_api(COCO, COCOeval, kind)
 
 
-def ultrafast_pycocotools() -> tuple[Load, Evaluate]:
+def ultrafast_pycocotools(kind: str) -> tuple[Load, Evaluate]:
     """Paths, which keep its records in Rust: dicts would be converted. Own name, so that the
     real pycocotools stays what it is."""
     from ultrafast_pycocotools import COCO, COCOeval
 
-    return through_coco_api(COCO, COCOeval)
+    return through_coco_api(COCO, COCOeval, kind)
 
 
-def through_coco_api(coco: Any, coco_eval: Any) -> tuple[Load, Evaluate]:
-    """All peers offer pycocotools' classes and calls."""
+def vernier(kind: str) -> tuple[Load, Evaluate]:
+    """Its own interface, which it recommends and which takes the files' bytes; pycocotools'
+    figures are its parity mode "strict". Threads: all processors, or VERNIER_THREADS."""
+    from vernier.instance import Bbox, CocoDataset, Evaluator, Segm
+
+    evaluator = Evaluator(iou=Segm() if kind == "segm" else Bbox(), parity_mode="strict")
+    threads = int(os.environ.get("VERNIER_THREADS", os.cpu_count() or 1))
+
+    def load(truths: str, detections: str) -> tuple[Any, bytes]:
+        return CocoDataset.from_json(Path(truths).read_bytes()), Path(detections).read_bytes()
+
+    def evaluate_loaded(loaded: tuple[Any, bytes]) -> list[float]:
+        stats = evaluator.evaluate(*loaded, num_threads=threads).stats
+        return [float(figure) for figure in stats[:12]]
+
+    return load, evaluate_loaded
+
+
+def through_coco_api(coco: Any, coco_eval: Any, kind: str) -> tuple[Load, Evaluate]:
+    """Most peers offer pycocotools' classes and calls."""
 
     def load(truths: str, detections: str) -> tuple[Any, Any]:
         dataset = coco(truths)
         return dataset, dataset.loadRes(detections)
 
     def evaluate_loaded(loaded: tuple[Any, Any]) -> list[float]:
-        evaluation = coco_eval(*loaded, "bbox")
+        evaluation = coco_eval(*loaded, kind)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -81,21 +107,22 @@ def through_coco_api(coco: Any, coco_eval: Any) -> tuple[Load, Evaluate]:
     return load, evaluate_loaded
 
 
-TOOLS: dict[str, Callable[[], tuple[Load, Evaluate]]] = {
+TOOLS: dict[str, Callable[[str], tuple[Load, Evaluate]]] = {
     "ours": ours,
     "pycocotools": pycocotools,
     "faster-coco-eval": faster_coco_eval,
     "hotcoco": hotcoco,
     "ultrafast-pycocotools": ultrafast_pycocotools,
+    "vernier": vernier,
 }
 
 
-def measure(tool: str, truths: str, detections: str) -> dict[str, Any]:
+def measure(tool: str, truths: str, detections: str, kind: str = "bbox") -> dict[str, Any]:
     """Times in seconds, memory in MB, the figures as hexadecimal text."""
     with contextlib.redirect_stdout(io.StringIO()):
         began = time.perf_counter()
         try:
-            load, evaluate_loaded = TOOLS[tool]()
+            load, evaluate_loaded = TOOLS[tool](kind)
         except ImportError as error:
             if tool == "ours":
                 raise

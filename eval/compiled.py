@@ -21,6 +21,8 @@ MODULES = (
     "protocols.coco_matching",
     "protocols.coco_kernels",
     "pycocotools.kernels",
+    "pycocotools.polygon_kernels",
+    "pycocotools.run_kernels",
 )
 
 library = Library("eval", MODULES, seconds=10)

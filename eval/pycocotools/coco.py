@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.masks import mask_functions
+from eval.processors import collection_paused
+from eval.pycocotools.masks import official
 from eval.pycocotools.results import complete, records_of_rows
+
+NEEDING = "this form of mask needs"
 
 
 class COCO:
@@ -37,6 +40,7 @@ class COCO:
         Annotations by image id, and image ids by category id.
     """
 
+    @collection_paused()
     def __init__(self, annotation_file: str | os.PathLike[str] | dict | None = None) -> None:
         self.dataset: dict[str, Any] = {}
         self.anns: dict[Any, dict] = {}
@@ -133,6 +137,7 @@ class COCO:
         """The images with these ids, or with this id."""
         return _with_ids(self.imgs, ids)
 
+    @collection_paused()
     def loadRes(self, resFile: str | os.PathLike[str] | list | np.ndarray) -> COCO:
         """Detections as a COCO object with the images and categories of this one.
 
@@ -183,7 +188,7 @@ class COCO:
     def annToRLE(self, ann: dict) -> dict:
         """The run-length encoding of an annotation's polygons or mask."""
         image, shape = self.imgs[ann["image_id"]], ann["segmentation"]
-        mask = mask_functions()
+        mask = official("mask", NEEDING)
         if isinstance(shape, list):
             return mask.merge(mask.frPyObjects(shape, image["height"], image["width"]))
         if isinstance(shape["counts"], list):
@@ -192,7 +197,7 @@ class COCO:
 
     def annToMask(self, ann: dict) -> np.ndarray:
         """The mask of an annotation, (height, width) uint8, 1 inside."""
-        return mask_functions().decode(self.annToRLE(ann))
+        return official("mask", NEEDING).decode(self.annToRLE(ann))
 
 
 def _load(path: str | os.PathLike[str]) -> Any:

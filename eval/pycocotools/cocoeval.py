@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
+from eval.processors import collection_paused
 from eval.pycocotools import curves, matched, summary
-from eval.pycocotools.groups import crowds_of, group
+from eval.pycocotools.groups import group, single
 from eval.pycocotools.keypoints import similarities
-from eval.pycocotools.masks import mask_functions
+from eval.pycocotools.masks import compress
 from eval.pycocotools.params import Params
+
+OVERLAPS = {"bbox": matched.box_overlaps, "segm": matched.mask_overlaps}
 
 
 class COCOeval:
@@ -85,6 +88,7 @@ class COCOeval:
     def ious(self, ious: Any) -> None:
         self._ious = ious
 
+    @collection_paused()
     def evaluate(self) -> None:
         """Match the detections of all images."""
         start = time.time()
@@ -100,18 +104,17 @@ class COCOeval:
         params.maxDets = sorted(params.maxDets)
         self._prepare()
         groups = group(self._gts, self._dts, params)
-        if params.iouType == "bbox" and type(self).computeIoU is COCOeval.computeIoU:
-            overlaps = matched.box_overlaps(groups)
+        if params.iouType == "keypoints":
+            overlaps = matched.overlaps_by(self.computeOks, groups, params)
+        elif type(self).computeIoU is not COCOeval.computeIoU:  # a derived class has its own
+            overlaps = matched.overlaps_by(self.computeIoU, groups, params)
         else:
-            function = self.computeOks if params.iouType == "keypoints" else self.computeIoU
-            overlaps = matched.overlaps_by(function, groups, params)
-        self._matched = matched.match(groups, overlaps, params)
+            overlaps = OVERLAPS[params.iouType](groups)
+        self._matched = matched.match(groups, overlaps, params.iouThrs, params.areaRng)
         self._paramsEval = copy.deepcopy(params)
-        own = getattr(type(self), "evaluateImg", None)
-        if own is not None and own.__module__ != "pycocotools.cocoeval":
-            # A derived class matches in its own way; pycocotools' own matching is that above.
+        if type(self).evaluateImg is not COCOeval.evaluateImg:
             self._images = [
-                own(self, image, category, area, params.maxDets[-1])
+                self.evaluateImg(image, category, area, params.maxDets[-1])
                 for category in (params.catIds if params.useCats else [-1])
                 for area in params.areaRng
                 for image in params.imgIds
@@ -155,10 +158,7 @@ class COCOeval:
         found, truths = self._cell(imgId, catId)
         if not found or not truths:
             return []
-        if self.params.iouType == "segm":
-            masks = ([one["segmentation"] for one in side] for side in (found, truths))
-            return mask_functions().iou(*masks, crowds_of(truths).tolist())
-        return matched.pairs(found, truths)
+        return OVERLAPS[self.params.iouType](single(found, truths)).ious.reshape(len(found), -1)
 
     def computeOks(self, imgId: Any, catId: Any) -> Any:
         """(detections, objects) float64, the similarity of keypoints in one image, as computeIoU.
@@ -172,6 +172,25 @@ class COCOeval:
             return []
         return similarities(found, truths, self.params.kpt_oks_sigmas)
 
+    def evaluateImg(self, imgId: Any, catId: Any, aRng: Any, maxDet: int) -> dict | None:
+        """The dict of evalImgs for one image, category and area range, by the overlaps in `ious`.
+
+        None without annotations.
+        """
+        found, truths = self._cell(imgId, catId)
+        if not found and not truths:
+            return None
+        one = single(found[:maxDet], truths)
+        ious = np.asarray(self.ious[imgId, catId], dtype=np.float64)[: len(one.detections)].ravel()
+        overlaps = matched.Overlaps(ious, np.array([0, len(ious)]))
+        return {
+            "image_id": imgId,
+            "category_id": catId,
+            "aRng": aRng,
+            "maxDet": maxDet,
+            **matched.matches_of(matched.match(one, overlaps, self.params.iouThrs, [aRng]), 0, 0),
+        }
+
     def _prepare(self) -> None:
         """Collect the annotations by image id and category id, and forget earlier results."""
         params = self.params
@@ -179,16 +198,18 @@ class COCOeval:
         if params.useCats:
             filters["catIds"] = params.catIds
         for name, coco in (("_gts", self.cocoGt), ("_dts", self.cocoDt)):
+            annotations = coco.loadAnns(coco.getAnnIds(**filters))
+            if params.iouType == "segm":
+                compress(coco, annotations)
             by_cell = defaultdict(list)
-            for one in coco.loadAnns(coco.getAnnIds(**filters)):
-                if params.iouType == "segm":
-                    one["segmentation"] = coco.annToRLE(one)
-                if name == "_gts":
+            for one in annotations:
+                by_cell[one["image_id"], one["category_id"]].append(one)
+            setattr(self, name, by_cell)
+            if name == "_gts":
+                for one in annotations:
                     one["ignore"] = one.get("iscrowd", 0)
                     if params.iouType == "keypoints":
                         one["ignore"] = one["num_keypoints"] == 0 or one["ignore"]
-                by_cell[one["image_id"], one["category_id"]].append(one)
-            setattr(self, name, by_cell)
         self.eval, self._matched, self._images, self._ious = {}, None, None, None
 
     def _cell(self, image: Any, category: Any) -> tuple[list[dict], list[dict]]:

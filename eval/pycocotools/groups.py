@@ -47,27 +47,38 @@ class Groups:
 
 def group(gts: ByCell, dts: ByCell, params: Params) -> Groups:
     """Collect the annotations of all cells (image id, category id)."""
-    cells, truths, found, sizes, gt_sizes = [], [], [], [], []
-    for cell, own_gts, own_dts in _filled(gts, dts, params):
-        cells.append(cell)
-        truths += own_gts
-        found += own_dts
-        gt_sizes.append(len(own_gts))
-        sizes.append(len(own_dts))
+    truths, gt_keys, gt_categories = _rows(gts, params)
+    order = np.lexsort((gt_categories, gt_keys))
+    truths, gt_keys = [truths[row] for row in order.tolist()], gt_keys[order]
+    found, keys, categories = _rows(dts, params)
     scores = column(found, "score")
-    groups = np.repeat(np.arange(len(cells)), np.array(sizes, dtype=np.int64))
-    order = np.lexsort((-scores, groups))  # stable
-    ranks = np.arange(len(order)) - np.repeat(_starts(sizes)[:-1], sizes)
+    order = np.lexsort((categories, -scores, keys))  # stable
+    keys = keys[order]
+    cells = np.union1d(keys, gt_keys)
+    ranks = np.arange(len(keys)) - np.searchsorted(keys, keys)
     kept = ranks < params.maxDets[-1]
-    order = order[kept]
+    order, keys = order[kept], keys[kept]
     return Groups(
-        cells=np.array(cells, dtype=np.int64).reshape(-1, 2),
+        cells=np.stack(np.divmod(cells, max(len(params.imgIds), 1)), axis=1),
         detections=[found[row] for row in order.tolist()],
         truths=truths,
-        starts=_starts(np.bincount(groups[order], minlength=len(cells))),
-        gt_starts=_starts(gt_sizes),
+        starts=np.append(np.searchsorted(keys, cells), len(keys)),
+        gt_starts=np.append(np.searchsorted(gt_keys, cells), len(gt_keys)),
         ranks=ranks[kept],
         scores=scores[order],
+    )
+
+
+def single(detections: list[dict], truths: list[dict]) -> Groups:
+    """One group of detections by falling score, and objects."""
+    return Groups(
+        cells=np.zeros((1, 2), dtype=np.int64),
+        detections=detections,
+        truths=truths,
+        starts=np.array([0, len(detections)]),
+        gt_starts=np.array([0, len(truths)]),
+        ranks=np.arange(len(detections)),
+        scores=column(detections, "score"),
     )
 
 
@@ -105,29 +116,21 @@ def crowds_of(annotations: list[dict]) -> np.ndarray:
     return np.array([bool(int(one.get("iscrowd", 0))) for one in annotations], dtype=np.uint8)
 
 
-def _filled(gts: ByCell, dts: ByCell, params: Params) -> Any:
-    """Place, objects and detections of each group that has any."""
-    if params.useCats:
-        images = {one: place for place, one in enumerate(params.imgIds)}
-        categories = {one: place for place, one in enumerate(params.catIds)}
-        places = {
-            (categories[category], images[image]): (image, category)
-            for image, category in [*gts, *dts]
-            if image in images and category in categories
-        }
-        for place in sorted(places):
-            own = gts.get(places[place], []), dts.get(places[place], [])
-            if own[0] or own[1]:
-                yield place, *own
-        return
-    for number, image in enumerate(params.imgIds):
-        cells = [(image, category) for category in params.catIds]
-        own_gts, own_dts = (
-            [one for cell in cells for one in side.get(cell, ())] for side in (gts, dts)
-        )
-        if own_gts or own_dts:
-            yield (0, number), own_gts, own_dts
+def _rows(cells: ByCell, params: Params) -> tuple[list[dict], np.ndarray, np.ndarray]:
+    """Annotations, the number of each one's group, and the place of its category.
 
-
-def _starts(sizes: Any) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+    Groups are numbered category by category, and in each one image by image.
+    """
+    images = {one: place for place, one in enumerate(params.imgIds)}
+    categories = {one: place for place, one in enumerate(params.catIds)}
+    own = [
+        (images[image], categories[category], annotations)
+        for (image, category), annotations in cells.items()
+        if image in images and category in categories
+    ]
+    sizes = [len(one[2]) for one in own]
+    image_places, category_places = (
+        np.repeat(np.array([one[side] for one in own], dtype=np.int64), sizes) for side in (0, 1)
+    )
+    keys = image_places + (category_places * len(images) if params.useCats else 0)
+    return [one for cell in own for one in cell[2]], keys, category_places

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from eval.errors import EvaluationError
+from eval.pycocotools import runs
 from eval.pycocotools.groups import Groups, boxes_of, column, crowds_of
 from eval.pycocotools.kernels import IGNORED, match_groups, overlap_groups
 from eval.pycocotools.params import Params
+from eval.pycocotools.run_kernels import overlap_masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +56,27 @@ def box_overlaps(groups: Groups) -> Overlaps:
     return Overlaps(ious, starts)
 
 
-def pairs(found: list[dict], truths: list[dict]) -> np.ndarray:
-    """(detections, objects) float64 IoUs of boxes of one group."""
-    starts, gt_starts = np.array([0, len(found)]), np.array([0, len(truths)])
-    ious = np.zeros((len(found), len(truths)))
-    overlap_groups(
-        starts, gt_starts, np.array([0, ious.size]), boxes_of(found), boxes_of(truths),
-        crowds_of(truths), ious.reshape(-1),
+def mask_overlaps(groups: Groups) -> Overlaps:
+    """The IoUs of masks, as box_overlaps; each `segmentation` is a compressed RLE.
+
+    Raises
+    ------
+    EvaluationError
+        A mask is damaged, or covers more pixels than its image has.
+    """
+    starts = _pair_starts(groups)
+    counts, gt_counts = np.diff(groups.starts), np.diff(groups.gt_starts)
+    needed = [np.repeat(gt_counts > 0, counts), np.repeat(counts > 0, gt_counts)]
+    masks = [*groups.detections, *groups.truths]
+    read = runs.read(masks, np.concatenate(needed))
+    ious = np.empty(starts[-1])
+    overlap_masks(
+        groups.starts, groups.gt_starts, starts, read.lengths, read.starts, read.sizes, read.areas,
+        read.boxes, crowds_of(groups.truths), ious,
     )  # fmt: skip
-    return ious
+    if (ious == runs.INCOMPARABLE).any():
+        raise EvaluationError(runs.too_long(masks, read))
+    return Overlaps(ious, starts)
 
 
 def overlaps_by(function: Callable[[Any, Any], Any], groups: Groups, params: Params) -> Overlaps:
@@ -74,10 +89,10 @@ def overlaps_by(function: Callable[[Any, Any], Any], groups: Groups, params: Par
     return Overlaps(np.concatenate([*parts, np.empty(0)]), starts.astype(np.int64))
 
 
-def match(groups: Groups, overlaps: Overlaps, params: Params) -> Matched:
+def match(groups: Groups, overlaps: Overlaps, iou_thresholds: Any, area_ranges: Any) -> Matched:
     """Match all groups at all thresholds and areas."""
-    thresholds = np.array(params.iouThrs, dtype=np.float64).reshape(-1)
-    low, high = np.array(params.areaRng, dtype=np.float64).reshape(-1, 2).T[:, :, None]
+    thresholds = np.array(iou_thresholds, dtype=np.float64).reshape(-1)
+    low, high = np.array(area_ranges, dtype=np.float64).reshape(-1, 2).T[:, :, None]
     gt_areas, areas = column(groups.truths, "area"), column(groups.detections, "area")
     ignore = np.array([bool(one["ignore"]) for one in groups.truths], dtype=bool)
     gt_ignored = (ignore | (gt_areas < low) | (gt_areas > high)).astype(np.uint8)
@@ -122,11 +137,19 @@ def images_of(matched: Matched, params: Params) -> list[dict | None]:
     result: list[dict | None] = [None] * (categories * areas * images)
     for i, (category, image) in enumerate(matched.groups.cells.tolist()):
         for a in range(areas):
-            result[(category * areas + a) * images + image] = _image(matched, params, i, a)
+            result[(category * areas + a) * images + image] = {
+                **dict(
+                    zip(("image_id", "category_id"), ids_of((category, image), params), strict=True)
+                ),
+                "aRng": params.areaRng[a],
+                "maxDet": params.maxDets[-1],
+                **matches_of(matched, i, a),
+            }
     return result
 
 
-def _image(matched: Matched, params: Params, i: int, a: int) -> dict:
+def matches_of(matched: Matched, i: int, a: int) -> dict[str, Any]:
+    """The keys of evalImgs that describe the matches of group i in area range a."""
     groups = matched.groups
     rows = slice(*groups.starts[i : i + 2].tolist())
     gt_rows = slice(*groups.gt_starts[i : i + 2].tolist())
@@ -144,12 +167,7 @@ def _image(matched: Matched, params: Params, i: int, a: int) -> dict:
     for d, identity in enumerate(ids):  # in order: the last detection of a crowd remains
         thresholds = np.flatnonzero(partners[:, d] >= 0)
         gt_matches[thresholds, partners[thresholds, d]] = identity
-    image, category = ids_of(groups.cells[i], params)
     return {
-        "image_id": image,
-        "category_id": category,
-        "aRng": params.areaRng[a],
-        "maxDet": params.maxDets[-1],
         "dtIds": ids,
         "gtIds": gt_ids,
         "dtMatches": np.array([*gt_ids, 0.0], dtype=np.float64)[partners],

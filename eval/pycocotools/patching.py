@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from eval.errors import EvaluationError
 from eval.pycocotools.coco import COCO
 from eval.pycocotools.cocoeval import COCOeval
+from eval.pycocotools.masks import official
 
 
 def patch() -> ExitStack:
@@ -25,19 +25,13 @@ def patch() -> ExitStack:
     EvaluationError
         pycocotools is not installed.
     """
-    try:
-        from pycocotools import coco, cocoeval
-    except ImportError:
-        raise EvaluationError(
-            "patch: pycocotools is not installed; pip install pycocotools, or import COCO and "
-            "COCOeval from eval.pycocotools"
-        ) from None
+    coco, cocoeval = (official(name, "patch() needs") for name in ("coco", "cocoeval"))
     undo = ExitStack()
     for module, ours in ((coco, COCO), (cocoeval, COCOeval)):
         name = ours.__name__
-        official = getattr(module, name)
-        if not issubclass(official, ours):
-            undo.callback(setattr, module, name, official)
+        theirs = getattr(module, name)
+        if not issubclass(theirs, ours):
+            undo.callback(setattr, module, name, theirs)
             # With the module's name, objects can be pickled and sent to other processes.
-            setattr(module, name, type(name, (ours, official), {"__module__": module.__name__}))
+            setattr(module, name, type(name, (ours, theirs), {"__module__": module.__name__}))
     return undo

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.masks import mask_functions
+from eval.pycocotools import runs
 
 
 def complete(records: list[dict[str, Any]]) -> None:
@@ -25,11 +25,12 @@ def complete(records: list[dict[str, Any]]) -> None:
             record["area"] = width * height
             record["iscrowd"] = 0
     elif "segmentation" in records[0]:
-        mask = mask_functions()
-        for record in records:
-            record["area"] = mask.area(record["segmentation"])
+        masks = runs.read(records)
+        areas = masks.areas.astype(np.uint32)
+        for record, area, box in zip(records, areas, masks.boxes, strict=True):
+            record["area"] = area
             if "bbox" not in record:
-                record["bbox"] = mask.toBbox(record["segmentation"])
+                record["bbox"] = box
             record["iscrowd"] = 0
     elif "keypoints" in records[0]:
         for record in records:

@@ -90,9 +90,10 @@ def test_a_derived_class_matches_in_its_own_way() -> None:
 
 
 def test_a_missing_pycocotools_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    for name in ("pycocotools", "pycocotools.coco", "pycocotools.mask"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EvaluationError, match="pip install pycocotools"):
         patch()
     truth = COCO({"images": [{"id": 1, "width": 50, "height": 50}]})
-    with pytest.raises(EvaluationError, match="masks need pycocotools"):
+    with pytest.raises(EvaluationError, match="mask needs pycocotools"):
         truth.annToMask({"image_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5]]})

@@ -1,0 +1,106 @@
+"""Masks as run-length encodings (RLE): areas, boxes and overlaps without pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from eval.errors import EvaluationError
+from eval.pycocotools.run_kernels import measure_runs, read_runs
+
+INCOMPARABLE = -2.0  # stands for the IoU of masks with different numbers of pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The runs of many masks.
+
+    Attributes
+    ----------
+    lengths
+        Lengths of all runs, int32, of background and object in turn, mask after mask.
+    starts
+        (N + 1,) int64: mask i owns lengths[starts[i]:starts[i + 1]].
+    sizes
+        (N, 2) int64, height and width of its image in pixels.
+    areas
+        (N,) int64, in pixels.
+    boxes
+        (N, 4) float64, xywh in pixels.
+    """
+
+    lengths: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+    areas: np.ndarray
+    boxes: np.ndarray
+
+
+def read(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None) -> Runs:
+    """The masks of annotations, whose `segmentation` is a compressed RLE.
+
+    Parameters
+    ----------
+    needed
+        (N,) bool: masks to read; the others stay empty. By default all.
+
+    Raises
+    ------
+    EvaluationError
+        A segmentation is something else, or its text is damaged.
+    """
+    shapes: list[Any] = [one.get("segmentation") for one in annotations]
+    try:
+        flat = chain.from_iterable([one["size"] for one in shapes])
+        sizes = np.fromiter(flat, np.int64, 2 * len(shapes)).reshape(-1, 2)
+        texts: list[Any] = [one["counts"] for one in shapes]
+        if needed is not None:
+            texts = [one if use else b"" for one, use in zip(texts, needed.tolist(), strict=True)]
+        texts = [one if isinstance(one, bytes) else one.encode() for one in texts]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        bad = next(filter(_is_other, annotations), annotations[0])
+        raise EvaluationError(_unreadable(bad)) from None
+    text = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    text_starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(one) for one in texts], out=text_starts[1:])
+    lengths = np.empty(len(text) + len(texts), dtype=np.int32)
+    starts = np.empty(len(texts) + 1, dtype=np.int64)
+    done = read_runs(text, text_starts, sizes, lengths, starts)
+    if done < len(texts):
+        raise EvaluationError(_unreadable(annotations[done]))
+    areas, boxes = np.empty(len(texts), dtype=np.int64), np.empty((len(texts), 4))
+    measure_runs(lengths, starts, sizes, areas, boxes)
+    return Runs(lengths, starts, sizes, areas, boxes)
+
+
+def _is_other(annotation: dict[str, Any]) -> bool:
+    """Whether a segmentation is no compressed RLE."""
+    shape = annotation.get("segmentation")
+    if not isinstance(shape, dict) or not isinstance(shape.get("counts"), str | bytes):
+        return True
+    size = shape.get("size")
+    return not isinstance(size, list | tuple) or len(size) != 2
+
+
+def _unreadable(annotation: dict[str, Any]) -> str:
+    return (
+        f"annotation {annotation.get('id')} of image {annotation.get('image_id')}: its "
+        "segmentation is no compressed RLE, a dict of `size` [height, width] and the text `counts`"
+    )
+
+
+def too_long(annotations: Sequence[dict[str, Any]], runs: Runs) -> str:
+    """The message about the first mask that covers more pixels than its image has."""
+    pixels = np.add.reduceat(runs.lengths[: runs.starts[-1]].astype(np.int64), runs.starts[:-1])
+    first = int(np.argmax(pixels > runs.sizes.prod(axis=1)))
+    height, width = runs.sizes[first].tolist()
+    owner = annotations[first]
+    return (
+        f"annotation {owner.get('id')} of image {owner.get('image_id')}: its mask has "
+        f"{pixels[first]} pixels, but `size` is [{height}, {width}]; the mask belongs to another "
+        "size"
+    )
