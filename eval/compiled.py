@@ -21,8 +21,8 @@ MODULES = (
     "protocols.coco_matching",
     "protocols.coco_kernels",
     "pycocotools.kernels",
-    "pycocotools.polygon_kernels",
-    "pycocotools.run_kernels",
+    "pycocotools.masks.polygon_kernels",
+    "pycocotools.masks.run_kernels",
 )
 
 library = Library("eval", MODULES, seconds=10)

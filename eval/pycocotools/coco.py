@@ -15,7 +15,7 @@ import numpy as np
 
 from eval.errors import EvaluationError
 from eval.processors import collection_paused
-from eval.pycocotools.masks import official
+from eval.pycocotools.masks.official import official
 from eval.pycocotools.results import complete, records_of_rows
 
 NEEDING = "this form of mask needs"

@@ -15,7 +15,7 @@ from eval.processors import collection_paused
 from eval.pycocotools import curves, matched, summary
 from eval.pycocotools.groups import group, single
 from eval.pycocotools.keypoints import similarities
-from eval.pycocotools.masks import compress
+from eval.pycocotools.masks.shapes import compress
 from eval.pycocotools.params import Params
 
 OVERLAPS = {"bbox": matched.box_overlaps, "segm": matched.mask_overlaps}

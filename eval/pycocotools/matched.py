@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools import runs
 from eval.pycocotools.groups import Groups, boxes_of, column, crowds_of
 from eval.pycocotools.kernels import IGNORED, match_groups, overlap_groups
+from eval.pycocotools.masks import runs
+from eval.pycocotools.masks.run_kernels import overlap_masks
 from eval.pycocotools.params import Params
-from eval.pycocotools.run_kernels import overlap_masks
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from eval.pycocotools.coco import COCO
 from eval.pycocotools.cocoeval import COCOeval
-from eval.pycocotools.masks import official
+from eval.pycocotools.masks.official import official
 
 
 def patch() -> ExitStack:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools import runs
+from eval.pycocotools.masks import runs
 
 
 def complete(records: list[dict[str, Any]]) -> None:

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.polygon_kernels import polygon_runs, write_runs
+from eval.pycocotools.masks.polygon_kernels import polygon_runs, write_runs
 
 SIDES = ("height", "width")
 FIFTHS = 5  # pycocotools samples outlines at fifths of a pixel
-FAR = 1e5  # pixels; polygons that leave the image by more are left to pycocotools
-
-
-def official(module: str, purpose: str) -> Any:
-    """A module of pycocotools, such as "mask".
-
-    Raises
-    ------
-    EvaluationError
-        pycocotools is not installed; `purpose` needs it.
-    """
-    try:
-        return import_module(f"pycocotools.{module}")
-    except ImportError:
-        raise EvaluationError(
-            f"{purpose} pycocotools, which is not installed: pip install pycocotools"
-        ) from None
+FAR = 4e8  # pixels; pycocotools counts fifths in 32 bits
 
 
 def compress(coco: Any, annotations: Sequence[dict[str, Any]]) -> None:
@@ -41,7 +24,7 @@ def compress(coco: Any, annotations: Sequence[dict[str, Any]]) -> None:
     Raises
     ------
     EvaluationError
-        A polygon has something else than numbers.
+        A polygon has something else than finite numbers.
     """
     plain = []
     for one in annotations:
@@ -64,18 +47,22 @@ def _compress_polygons(coco: Any, annotations: list[dict[str, Any]]) -> None:
     counts = np.array([len(one) for one in shapes])
     try:
         points = np.fromiter(chain.from_iterable(shapes), np.float64, counts.sum())
+        near = np.logical_and.reduceat(np.abs(points) < FAR, np.cumsum(counts) - counts)
+        bad = annotations[int(np.argmin(near))]
     except (TypeError, ValueError):
-        raise EvaluationError("segmentation: a polygon has something else than numbers") from None
-    near = np.logical_and.reduceat(np.abs(points) < FAR, np.cumsum(counts) - counts)
+        near, bad = np.zeros(1, dtype=bool), next(filter(_has_other_values, annotations), {})
     if not near.all():
-        for one, is_near in zip(annotations, near, strict=True):
-            if not is_near:
-                one["segmentation"] = coco.annToRLE(one)
-        compress(coco, annotations)
-        return
+        raise EvaluationError(
+            f"annotation {bad.get('id')} of image {bad.get('image_id')}: its polygon has something "
+            "else than coordinates in pixels"
+        )
     sizes = [[coco.imgs[one["image_id"]][side] for side in SIDES] for one in annotations]
     for one, size, text in zip(annotations, sizes, _texts(points, counts, sizes), strict=True):
         one["segmentation"] = {"size": size, "counts": text}
+
+
+def _has_other_values(annotation: dict[str, Any]) -> bool:
+    return not all(isinstance(one, int | float) for one in annotation["segmentation"][0])
 
 
 def _texts(points: np.ndarray, counts: np.ndarray, sizes: list[list[int]]) -> list[bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.run_kernels import measure_runs, read_runs
+from eval.pycocotools.masks.run_kernels import measure_runs, read_runs
 
 INCOMPARABLE = -2.0  # stands for the IoU of masks with different numbers of pixels
 

@@ -27,12 +27,9 @@ def sort(values, first, end):  # type: ignore[no-untyped-def]
 
 
 @helper
-def add_crossing(fifth, v, height, width, found, place):  # type: ignore[no-untyped-def]
+def add_crossing(fifth, v, height, found, place):  # type: ignore[no-untyped-def]
     """Write the pixel where an outline passes from `fifth` to the next one, at height `v`."""
-    column = (fifth - 2) // 5
-    if column < 0 or column >= width:
-        return place
-    found[place] = column * height + min(max((v + 2) // 5, 0), height)
+    found[place] = (fifth - 2) // 5 * height + min(max((v + 2) // 5, 0), height)
     return place + 1
 
 
@@ -51,23 +48,24 @@ def crossings(points, begin, end, height, width, found):  # type: ignore[no-unty
         dx, dy = abs(xe - xs), abs(ye - ys)
         if (dx >= dy and xs > xe) or (dx < dy and ys > ye):
             xs, xe, ys, ye = xe, xs, ye, ys
-        first = min(xs, xe) + (2 - min(xs, xe)) % 5
+        first = max(min(xs, xe) + (2 - min(xs, xe)) % 5, 2)
+        after = min(max(xs, xe), 5 * width)
         if dx >= dy:
             slope = (ye - ys) / dx if dx > 0 else 0.0
-            for fifth in range(first, xe, 5):
+            for fifth in range(first, after, 5):
                 v = int(ys + slope * (fifth - xs) + 0.5)
                 v = min(v, int(ys + slope * (fifth + 1 - xs) + 0.5))
-                place = add_crossing(fifth, v, height, width, found, place)
+                place = add_crossing(fifth, v, height, found, place)
         else:
             slope = (xe - xs) / dy
-            for fifth in range(max(first, 2), max(xs, xe), 5):
+            for fifth in range(first, after, 5):
                 # The first step past the border; the quotient may miss it by one.
                 t = min(max(int((fifth + 0.5 - xs) / slope), 1), dy)
                 while t > 1 and (int(xs + slope * (t - 1) + 0.5) > fifth) == (slope > 0):
                     t -= 1
                 while t < dy and (int(xs + slope * t + 0.5) > fifth) != (slope > 0):
                     t += 1
-                place = add_crossing(fifth, ys + t - 1, height, width, found, place)
+                place = add_crossing(fifth, ys + t - 1, height, found, place)
     return place
 
 

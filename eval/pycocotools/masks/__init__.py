@@ -1,0 +1,1 @@
+"""Masks as run-length encodings (RLE): from polygons and text to areas, boxes and overlaps."""
