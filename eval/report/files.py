@@ -34,7 +34,9 @@ def document(analysis: Analysis) -> bytes:
             "official": report.official,
             "map": plain(report.map),
             "stats": plain(report.stats),
+            "title": report.title,
             "per_class": plain(report.per_class),
+            "class_stats": plain(report.class_stats),
             "notes": list(report.notes),
             "quirks": list(report.quirks),
         },
@@ -50,11 +52,12 @@ def class_rows(analysis: Analysis) -> list[dict[str, Any]]:
     dataset, comparison = analysis.dataset, analysis.comparison
     classes, drawn = analysis.explanation.classes, analysis.explanation.intervals
     point = analysis.point
+    further = {name: one for name, one in analysis.class_figures.items() if name != "AP"}
     columns: dict[str, Any] = {
         "class": dataset.class_names,
         "category_id": dataset.category_ids,
         "ap": analysis.average_precisions,
-        "ap_at_half_overlap": classes.average_precisions,
+        **{name.lower().replace(" ", "_"): figures for name, figures in further.items()},
         "objects": classes.objects,
         "detections": classes.detections,
         "true": classes.true,

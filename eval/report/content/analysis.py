@@ -60,6 +60,16 @@ class Analysis:
         return self._by_label(self.report)
 
     @cached_property
+    def class_figures(self) -> dict[str, np.ndarray]:
+        """The protocol's figures of the classes by name, (classes,) float64: for COCO AP50, ..."""
+        every, names = self.report.class_stats, self.dataset.class_names
+        figures = next(iter(every.values()), {})
+        return {
+            figure: np.array([every.get(name, {}).get(figure, np.nan) for name in names])
+            for figure in figures
+        }
+
+    @cached_property
     def other_average_precisions(self) -> np.ndarray:
         """(classes,) float64, those of the second run."""
         return self._by_label(self.other[0]) if self.other else self.average_precisions * np.nan

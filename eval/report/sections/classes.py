@@ -12,6 +12,8 @@ from eval.report.content.gallery import Gallery, Link
 from eval.report.content.words import count, width
 from eval.wording import DASH, amount, fraction, known
 
+MOST_FIGURES = 4  # besides AP, so that the table fits a screen
+
 
 class _Column(NamedTuple):
     """Heading, explanation and content of a column; `links` has the pictures of each class."""
@@ -30,8 +32,7 @@ def classes_view(analysis: Analysis, gallery: Gallery, figure: str) -> dict[str,
     Parameters
     ----------
     figure
-        The name of the average precision in the protocol. If it differs from the AP at the IoU of
-        the matches, the table shows both.
+        The name of the average precision in the protocol.
     """
     average_precisions = analysis.average_precisions
     columns = _columns(analysis, gallery, figure)
@@ -71,10 +72,20 @@ def _columns(analysis: Analysis, gallery: Gallery, figure: str) -> list[_Column]
         ),
         _Column("at score", "the score threshold of the best F1", classes.thresholds, _score),
     ]
-    half = classes.average_precisions
-    if not np.allclose(average_precisions, half, rtol=0, atol=1e-9, equal_nan=True):
-        columns.insert(1, _Column("AP50", "average precision at IoU 0.5", half, fraction))
-    return columns
+    further = [
+        _Column(name, _meaning(name), values, fraction)
+        for name, values in analysis.class_figures.items()
+        if name != "AP"
+    ]
+    return [columns[0], *further[:MOST_FIGURES], *columns[1:]]
+
+
+def _meaning(name: str) -> str:
+    """What a figure of a class is: AP50 or AR100."""
+    kind, number = name[:2], name[2:]
+    if kind == "AP":
+        return f"average precision at IoU {float(number) / 100:.6g}"
+    return f"average recall with at most {number} detections per class and image"
 
 
 def _outcomes(analysis: Analysis, gallery: Gallery) -> list[_Column]:

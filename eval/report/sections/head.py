@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from eval.evaluate import Report
 from eval.matching import CUT, IGNORED
+from eval.protocols.coco_result import COCO_THRESHOLDS
+from eval.protocols.ilsvrc import TOLERANCE
 from eval.report.content.analysis import Analysis
 from eval.report.content.words import sentence, width
 from eval.wording import amount, fraction, interval, known
@@ -19,32 +24,32 @@ NAMES = {
     "open_images": "Open Images Challenge",
     "open_images_v2": "Open Images V2",
 }
-_TRUE_AT_HALF = (
-    "A detection is true if it overlaps an object of its class with an IoU of at least 0.5, and no "
-    "detection with a higher score matches that object. "
+_TRUE_FROM = (
+    "A detection is true if it overlaps an object of its class with an IoU of at least {iou}, and "
+    "no detection with a higher score matches that object. "
 )
-_TEN_THRESHOLDS = (
-    "Precision is averaged over 101 levels of recall. A detection is true from an IoU of 0.50, "
-    "0.55, ..., 0.95 on; AP is the mean over these ten thresholds and {classes}."
+_THRESHOLDS = (
+    "Precision is averaged over {levels} of recall. A detection is true from {thresholds} on; AP "
+    "is the mean over {several}{classes}."
 )
 _MEANINGS = {
-    "voc": _TRUE_AT_HALF
+    "voc": _TRUE_FROM
     + "Average precision is the area under the precision-recall curve of a class; mAP is its mean "
     "over {classes}.",
-    "voc2007": _TRUE_AT_HALF
+    "voc2007": _TRUE_FROM
     + "Average precision is the mean of the best precision at 11 levels of recall; mAP is its "
     "mean over {classes}.",
-    "coco": _TEN_THRESHOLDS,
-    "lvis": _TEN_THRESHOLDS
+    "coco": _THRESHOLDS,
+    "lvis": _THRESHOLDS
     + " Each image was checked for some classes only, and detections of others do not count; APr, "
     "APc and APf are means over the rare, common and frequent classes.",
     "ilsvrc": "A detection is true if it overlaps an unmatched object of its class with an IoU of "
-    "at least 0.5, or less for objects under 25 pixels. Average precision is the area under the "
-    "precision-recall curve of a class; mAP is its mean over {classes}.",
-    "open_images": _TRUE_AT_HALF
+    "at least {iou}, or less for objects under {side:.0f} pixels. Average precision is the area "
+    "under the precision-recall curve of a class; mAP is its mean over {classes}.",
+    "open_images": _TRUE_FROM
     + "A group counts as one object, which the best detection inside it finds. Average precision "
     "is the area under the precision-recall curve of a class; mAP is its mean over {classes}.",
-    "open_images_v2": _TRUE_AT_HALF
+    "open_images_v2": _TRUE_FROM
     + "Average precision is the area under the precision-recall curve of a class; mAP is its mean "
     "over {classes}.",
 }
@@ -62,6 +67,7 @@ def head(analysis: Analysis, notes: list[str]) -> dict[str, Any]:
     return {
         "title": analysis.caption.title,
         "protocol": NAMES.get(report.protocol, report.protocol)
+        + (", all classes as one" if report.class_agnostic else "")
         + (", as the official program" if report.official else ""),
         "date": f"{date.day} {date:%B %Y}",
         "main": fraction(report.map),
@@ -109,7 +115,32 @@ def _meaning(report: Report) -> str:
         classes += " with objects"
     if counted <= 1:
         classes = "the only class with objects" if counted else "classes, none of which has objects"
-    return _MEANINGS[report.protocol].format(classes=classes)
+    if report.class_agnostic:
+        classes = "all classes, which are taken as one"
+    return _MEANINGS[report.protocol].format(classes=classes, **_in_force(report))
+
+
+def _in_force(report: Report) -> dict[str, Any]:
+    """The thresholds of the evaluation in words."""
+    iou = report.matches.iou_threshold if report.matches else 0.5
+    root = math.sqrt(iou)
+    words: dict[str, Any] = {
+        "iou": f"{iou:g}",
+        # The side of a square whose own threshold is lower (eval.protocols.ilsvrc): 25 at 0.5
+        "side": math.ceil(TOLERANCE * root / (1 - root)) if iou < 1 else math.inf,
+    }
+    if report.coco is None:
+        return words
+    options = report.coco.options
+    values = [f"{value:.6g}" for value in options.iou_thresholds.tolist()]
+    is_coco_s = np.array_equal(options.iou_thresholds, COCO_THRESHOLDS)
+    shown = "0.50, 0.55, ..., 0.95" if is_coco_s else ", ".join(values)
+    several = "these ten thresholds and " if is_coco_s else "these thresholds and "
+    return words | {
+        "levels": amount(len(options.recall_thresholds), "level"),
+        "thresholds": f"an IoU of {shown}",
+        "several": several if len(values) > 1 else "",
+    }
 
 
 def _labels(low: dict[str, Any], high: dict[str, Any]) -> list[dict[str, Any]]:

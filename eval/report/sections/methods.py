@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from eval.evaluate import PROTOCOLS, Report
+from eval.evaluate import Report
 from eval.report.content.analysis import Analysis
 from eval.why.intervals import FEWEST_IMAGES
 from eval.wording import amount
@@ -13,10 +13,12 @@ _MATCHING = {
     "voc": "Difficult, ignored and crowd objects do not count, and their detections are ignored. A "
     "second detection of an object is false.",
     "coco": "Crowds do not count, and their detections are ignored. In each image, each class "
-    "keeps its 100 detections with the highest scores. A second detection of an object is false.",
-    "lvis": "Each image keeps its 300 detections with the highest scores, of all classes together. "
-    "Of these, detections of classes that are neither annotated in the image nor listed as absent "
-    "are ignored, and so are unmatched ones of classes that are not annotated exhaustively there.",
+    "keeps its {limit} detections with the highest scores. A second detection of an object is "
+    "false.",
+    "lvis": "Each image keeps its {limit} detections with the highest scores, of all classes "
+    "together. Of these, detections of classes that are neither annotated in the image nor listed "
+    "as absent are ignored, and so are unmatched ones of classes that are not annotated "
+    "exhaustively there.",
     "ilsvrc": "Excluded pairs of image and class are not evaluated. A second detection of an "
     "object is false unless it matches another one.",
     "open_images": "Detections of classes that are not among the verified labels of their image "
@@ -40,8 +42,8 @@ _FIXED = (
     ),
     (
         "Curves",
-        "The best precision at each recall or a higher one, at IoU 0.5. The mean of the classes is "
-        "computed at 101 levels of recall.",
+        "The best precision at each recall or a higher one, at IoU {iou}. The mean of the classes "
+        "is computed at 101 levels of recall.",
     ),
     (
         "Size and shape",
@@ -65,7 +67,7 @@ _FIXED = (
 def methods(analysis: Analysis) -> list[tuple[str, str]]:
     """Term and explanation, in the order of the page."""
     report, explanation = analysis.report, analysis.explanation
-    protocol = PROTOCOLS.get(report.protocol, report.protocol)
+    protocol = report.title
     protocol += (
         "; with the quirks of the official program."
         if report.official
@@ -74,7 +76,8 @@ def methods(analysis: Analysis) -> list[tuple[str, str]]:
     terms = [("Protocol", protocol)]
     family = "voc" if report.protocol == "voc2007" else report.protocol
     if family in _MATCHING:
-        terms.append(("True and false", _MATCHING[family]))
+        limit = report.coco.options.max_detections[-1] if report.coco else 0
+        terms.append(("True and false", _MATCHING[family].format(limit=f"{limit:,}")))
     terms += [("Options", text) for text in _options(report)]
     drawn = explanation.intervals
     if drawn is not None:
@@ -88,7 +91,8 @@ def methods(analysis: Analysis) -> list[tuple[str, str]]:
                 "Another training would add to the spread.",
             )
         )
-    terms += _FIXED
+    iou = f"{analysis.matches.iou_threshold:g}"
+    terms += [(term, text.format(iou=iou)) for term, text in _FIXED]
     if explanation.misses is not None:
         terms.append(
             (
