@@ -12,8 +12,8 @@ from PIL import Image
 from detector import Detector
 from detector.cli import main
 from detector.evaluation.results_folder import ResultsFolder
+from eval import Options, read_dataset
 from eval import evaluate as measure
-from eval import read_dataset
 from tests.detector.commands.test_evaluate import XML
 from tests.detector.stub_detector import StubDetector, tiny_dataset, use
 from tests.made_up import CATEGORY_IDS, rectangles
@@ -333,3 +333,22 @@ def test_a_data_set_without_objects_has_no_traces(
     assert evaluate("--data", bare, "-o", "run") == 0
     assert len(lines(tmp_path / "run" / "detections.jsonl")) == 5
     assert not (tmp_path / "run" / "objects.jsonl").exists()
+
+
+def test_the_detector_s_own_detections_have_every_option(
+    stub: StubDetector, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = ("--protocol", "coco", "--iou", "0.1,0.3", "--max-dets", 3, "--class-agnostic")
+    words = ("--data", tiny, "-o", tmp_path / "out", *rules, "--threshold", 0.5)
+    assert evaluate(*words, "--json", "-", "--report", tmp_path / "page") == 0
+    content = json.loads(capsys.readouterr().out)
+    options = Options((0.1, 0.3), (3,), class_agnostic=True)
+    rows = json.loads((tmp_path / "out/detections.json").read_bytes())
+    report = measure(rows, read_dataset(tiny), "coco", options=options)
+    assert content["stats"].keys() == report.stats.keys() >= {"AP10", "AP30", "AR3"}
+    assert content["map"] == report.map and content["at_scores"]["iou"] == 0.1
+    assert content["at_scores"]["overall"]["true"] == report.at(0.5).overall.true
+    assert content == json.loads((tmp_path / "out/report.json").read_bytes())
+    assert evaluate(*words, "--save-thresholds", tmp_path / "best.yaml") == 0
+    assert "Scores from 0.5 on, IoU 0.1" in capsys.readouterr().out
+    assert (tmp_path / "best.yaml").exists()
