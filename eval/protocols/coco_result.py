@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -157,7 +156,7 @@ class CocoResult:
 
     def class_precision(self) -> np.ndarray:
         """(classes,) float64, the AP of each label over all areas at the largest limit, or NaN."""
-        return self._by_label(self.average_precision)
+        return self._by_label(self.curves)
 
     def class_stats(self) -> dict[str, np.ndarray]:
         """The figures of each label by name, (classes,) float64: AP, AP50, AP75 and AR100.
@@ -166,8 +165,8 @@ class CocoResult:
         """
         figures = {"AP": self.class_precision()}
         for iou in self._shown_thresholds():
-            figures[threshold_name(iou)] = self._by_label(partial(self.average_precision, iou=iou))
-        recalls = self._by_label(self.average_recall)
+            figures[threshold_name(iou)] = self._by_label(self.curves, iou)
+        recalls = self._by_label(self.recalls)
         return {**figures, f"AR{self.options.max_detections[-1]}": recalls}
 
     def stats(self) -> dict[str, float]:
@@ -217,9 +216,13 @@ class CocoResult:
         """The rows of these labels in the arrays, in category_order."""
         return slice(None) if labels is None else np.isin(self.category_order, labels)
 
-    def _by_label(self, figure: Callable[..., float]) -> np.ndarray:
-        labels = range(len(self.category_order))
-        return np.array([figure(labels=np.array([label])) for label in labels], dtype=np.float64)
+    def _by_label(self, figures: np.ndarray, iou: float | None = None) -> np.ndarray:
+        """(classes,) float64, the mean of each label over all areas at the largest limit."""
+        a, m, rows = self._place("all", None, iou)
+        means = np.full(len(self.category_order), np.nan)
+        for k, label in enumerate(self.category_order):
+            means[label] = _mean(figures[k, a, m, rows])
+        return means
 
     def _shown_thresholds(self) -> list[float]:
         """The thresholds that have figures of their own: of COCO's ten only 0.5 and 0.75."""

@@ -52,7 +52,7 @@ def _other_names(hashes: np.ndarray, rows: np.ndarray, names: Sequence[str]) -> 
 
 def _by_hash(rows: Mapping[str, int]) -> dict[int, tuple[str, int]]:
     """Each name and its row by its hashes as text and as JSON in ASCII."""
-    known = {}
+    known: dict[int, tuple[str, int]] = {}
     for forms in ([*rows], [json.dumps(name)[1:-1] for name in rows]):
         known |= dict(zip(hashes_of(forms).tolist(), rows.items(), strict=True))
     return known
