@@ -124,7 +124,9 @@ def kind_of_folder(folder: Path) -> str:
         return "ILSVRC"
     if (folder / CVAT_FILE).is_file() and kind_of_xml(folder / CVAT_FILE) == "CVAT":
         return "CVAT"
-    if any(first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml")):
+    if any(
+        first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml", "labels/*.xml")
+    ):
         return "VOC"
     if (folder / "labels" / "detections.csv").is_file():  # as FiftyOne writes them
         return "Open Images"

@@ -16,6 +16,7 @@ from eval.formats.folders.voc_files import (
     LABEL_MAP,
     home_of,
     image_files,
+    image_folder,
     listed_images,
     read_label_map,
     states_inclusive_corners,
@@ -89,7 +90,7 @@ def read_voc(
         label_objects(image.objects, labels, _where(annotations, stem), on_fault, remedy)
         for stem, image in zip(stems, found, strict=True)
     ]
-    folder = root / "JPEGImages" if annotations != root else root
+    folder = image_folder(root, annotations)
     pictures = image_files(folder)
     images = [
         ImageRecord(

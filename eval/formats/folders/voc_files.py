@@ -15,6 +15,7 @@ LABEL_MAP = "labelmap.txt"
 # First line of the label maps that this program writes; other programs do not state their corners
 INCLUSIVE_HEADER = "# label:color_rgb:parts:actions; corners: inclusive"
 SPLITS = ("test", "val", "trainval")  # by default the first that exists
+FIFTYONE = "labels"  # with XML files; its images are in data
 SPLIT_FOLDERS = ("test", "valid", "val", "train")  # of Roboflow, the same
 FLAGGED = re.compile(r"(.*\S)\s+-?[01]")  # a line of a class's list: name, and 1, 0 or -1
 
@@ -23,7 +24,8 @@ def home_of(path: Path, split: str | None) -> tuple[Path, str | None, tuple[str,
     """The folder of the data set at a path, the split to read in it, and a note.
 
     It is the path itself, or a folder below it: a split's (Roboflow writes images and XML files
-    into test/, valid/ and train/), or the only folder with Annotations, as in VOCdevkit/VOC2007.
+    into test/, valid/ and train/), FiftyOne's labels, or the only folder with Annotations, as in
+    VOCdevkit/VOC2007.
 
     Raises
     ------
@@ -32,6 +34,8 @@ def home_of(path: Path, split: str | None) -> tuple[Path, str | None, tuple[str,
     """
     if (path / "Annotations").is_dir() or any(path.glob("*.xml")):
         return path, split, ()
+    if any((path / FIFTYONE).glob("*.xml")):
+        return path / FIFTYONE, split, ()
     splits = split_folders(path)
     if splits:
         chosen = split or splits[0]
@@ -78,6 +82,14 @@ def xml_files(annotations: Path, whole: bool) -> dict[str, Path]:
         return files_below(annotations, frozenset((".xml",)))
     paths = sorted(path for path in annotations.glob("*.xml") if not path.name.startswith("."))
     return {path.stem: path for path in paths}
+
+
+def image_folder(root: Path, annotations: Path) -> Path:
+    """The folder of the images: JPEGImages, FiftyOne's data, or that of the XML files."""
+    data = root.parent / "data"
+    if annotations != root:
+        return root / "JPEGImages"
+    return data if root.name == FIFTYONE and data.is_dir() else root
 
 
 def image_files(folder: Path) -> dict[str, str]:

@@ -109,6 +109,9 @@ def _kitti() -> dict[str, str]:
     }
 
 
+WRITERS = (_cvat, _labelme, _datumaro, _createml, _table, _texts, _kitti)
+
+
 def tool(
     write: Callable[[], dict[str, str]], edit: Edit = same, name: str = "", **reading: Any
 ) -> Callable[[Path], Inputs]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eval import Dataset, EvaluationError, read_dataset
 from eval.checking import check
 from eval.reading import read_detections
+from tests.eval.bad_inputs_tools import WRITERS
 from tests.eval.made_formats import EXAMPLE, WNIDS, write, write_ilsvrc, write_voc, write_yolo
 
 JUNK = st.sampled_from(
@@ -47,6 +48,11 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
         for file in sorted(folder.rglob("*"))
         if file.suffix in (".xml", ".txt", ".yaml")
     ]
+    for number, contents in enumerate(make() for make in WRITERS):
+        home = root / str(number)
+        files = [write(home / name, text) for name, text in contents.items()]
+        top = home / next(iter(contents)).partition("/")[0]
+        lists += [Case(file, top, None) for file in files]
     boxes = write(root / "comp4_det_test_dog.txt", f"{EXAMPLE[0].stem} .5 1 2 3 4\n" * 2)
     submission = write(root / "sub.txt", "11 1 .5 1 2 3 4\n21 2 .25 1 2 3 4\n")
     header = "image_id,class,score,x,y,w,h\n"
@@ -80,7 +86,15 @@ def test_success_or_one_line(
         except EvaluationError as error:
             refused = True
             assert "\n" not in str(error)
-        findings = check(path, truth)
+        assert refused == _refuses(path, truth)
     finally:
         file.write_bytes(good)
-    assert refused == any(finding.severity == "error" for finding in findings)
+
+
+def _refuses(path: Path, truth: Dataset | None) -> bool:
+    """Whether `check` finds an error, or takes damaged ground truth for results."""
+    try:
+        return any(finding.severity == "error" for finding in check(path, truth))
+    except EvaluationError as error:
+        assert "these are results; name their ground truth with --data" in str(error)
+        return True

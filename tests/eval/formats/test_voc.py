@@ -314,3 +314,12 @@ def test_results_in_files_named_after_classes(tmp_path: Path) -> None:
     names = [dataset.class_names[label] for label in table.labels]
     assert names == ["cat", "dog", "dog"] and table.images.tolist() == [0, 0, 0]
     assert table.boxes.tolist() == [[1, 1, 10, 10], [6, 7, 50, 40], [1, 2, 3, 4]]
+
+
+def test_the_folders_of_fiftyone(tmp_path: Path) -> None:
+    for picture in EXAMPLE:
+        write(tmp_path / "labels" / f"{picture.stem}.xml", xml(picture, lambda n: CLASSES[n], 1))
+        save_blank(tmp_path / "data" / f"{picture.stem}.png", picture)
+    dataset = read_dataset(tmp_path)
+    assert dataset.images[0].file_name == "2008_000000.png"
+    assert dataset.pictures == tmp_path / "data" and len(dataset.all_truths) == 3
