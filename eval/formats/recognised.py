@@ -22,9 +22,8 @@ from eval.formats.open_images.files import has_box_table, is_box_table
 from eval.formats.text_files import first_line
 from eval.formats.truth.coco_folder import coco_files, read_coco_folder
 from eval.formats.truth.createml import read_createml
-from eval.formats.truth.cvat import FILE as CVAT_FILE
-from eval.formats.truth.cvat import read_cvat
-from eval.formats.truth.datumaro import read_datumaro
+from eval.formats.truth.cvat import cvat_files, read_cvat
+from eval.formats.truth.datumaro import datumaro_files, read_datumaro
 from eval.formats.truth.kitti import read_kitti
 from eval.formats.truth.labelme import read_labelme
 from eval.formats.truth.plain_text import kind_of_texts, read_plain_text
@@ -52,6 +51,7 @@ ILSVRC_SIGNS = (
     *("ILSVRC", "Annotations/DET", "meta_det.mat", "data/meta_det.mat", "map_det.txt"),
     *("devkit/data", "synsets.txt"),
 )
+VOC_SIGNS = ("Annotations/*.xml", "*.xml", "Annotations/*/*.xml", "labels/*.xml")
 YOLO_SIGNS = ("labels", "*/labels", "data.yaml", "data.yml", "*.names", "classes.txt")
 MOST = 20  # files or folders that are looked at, of each kind
 
@@ -122,7 +122,7 @@ def kind_of_folder(folder: Path) -> str:
     """The format of a folder, a name in READERS; "" if it is none."""
     if any((folder / name).exists() for name in ILSVRC_SIGNS):
         return "ILSVRC"
-    if (folder / CVAT_FILE).is_file() and kind_of_xml(folder / CVAT_FILE) == "CVAT":
+    if cvat_files(folder):
         return "CVAT"
     if any(
         first_files(folder, "Annotations/*.xml", "*.xml", "Annotations/*/*.xml", "labels/*.xml")
@@ -141,6 +141,8 @@ def kind_of_folder(folder: Path) -> str:
         return "Open Images"
     if _holds_labelme(folder):
         return "labelme"
+    if datumaro_files(folder):
+        return "Datumaro"
     return "COCO folder" if coco_files(folder) else ""
 
 

@@ -6,6 +6,7 @@ https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +14,14 @@ from xml.etree import ElementTree
 
 from eval.datasets import Dataset
 from eval.errors import EvaluationError
+from eval.formats.coco.mask_boxes import box_of_mask
 from eval.formats.faults import FaultHandler, refuse
+from eval.formats.foreign import kind_of_xml
 from eval.formats.number_lines import number_of
 from eval.formats.text_files import read_bytes
 from eval.formats.truth.gathering import Gathering
 from eval.formats.truth.shapes import around_ellipse, around_points, around_rotated
+from eval.formats.truth.split_files import file_of_split
 
 FILE = "annotations.xml"
 TRUE = ("1", "true", "yes")
@@ -38,7 +42,7 @@ def read_cvat(
     Parameters
     ----------
     split
-        A subset of a project. Default: all pictures.
+        A subset of a project, or the file of that name. Default: all pictures of the only file.
 
     Raises
     ------
@@ -47,7 +51,11 @@ def read_cvat(
         or box, an unknown subset, or tracks of a video.
     """
     place = Path(path)
-    file = place / FILE if place.is_dir() else place
+    file = place
+    if place.is_dir():
+        files = cvat_files(place)
+        file = file_of_split(place, files, None if len(files) == 1 else split)
+        split = split if len(files) == 1 else None
     found = Gathering(on_fault)
     labels: list[str] = []
     subsets: dict[str, None] = {}
@@ -70,6 +78,14 @@ def read_cvat(
         raise EvaluationError(f"{file.name}: no subset {split!r:.40}; its subsets are {there}")
     shapes = f"{around} rotated boxes, polygons, ellipses or masks: the box around each one counts"
     return found.dataset(place, class_names=labels, notes=(shapes,) if around else ())
+
+
+def cvat_files(folder: Path) -> list[Path]:
+    """annotations.xml, or the files that Datumaro calls after the subsets; [] without any."""
+    if (folder / FILE).is_file():
+        return [folder / FILE] if kind_of_xml(folder / FILE) == "CVAT" else []
+    paths = sorted(folder.glob("*.xml"))
+    return [path for path in paths if path.is_file() and kind_of_xml(path) == "CVAT"]
 
 
 def _elements(path: Path) -> Iterator[ElementTree.Element]:
@@ -151,7 +167,14 @@ def _ellipse(element: ElementTree.Element) -> list[float]:
 
 
 def _mask(element: ElementTree.Element) -> list[float]:
+    """The box around the runs of pixels, row by row in a rectangle; without runs, the rectangle."""
     left, top, width, height = _numbers(element, "left", "top", "width", "height")
+    counts = [number_of(word) for word in (element.get("rle") or "").split(",")]
+    if all(map(math.isfinite, (width, height, *counts))):
+        # box_of_mask takes runs column by column, so that rows and columns change places
+        runs = {"size": [int(width), int(height)], "counts": [int(count) for count in counts]}
+        y, x, rows, columns = box_of_mask(runs) or (0, 0, height, width)
+        left, top, width, height = left + x, top + y, columns, rows
     return [left, top, left + width, top + height]
 
 

@@ -13,22 +13,31 @@ from eval.datasets import Dataset
 from eval.errors import EvaluationError
 from eval.formats.coco.mask_boxes import box_of_mask
 from eval.formats.faults import Fault, FaultHandler, refuse
+from eval.formats.foreign import kind_of_json
 from eval.formats.json_files import read_json
 from eval.formats.truth.gathering import Gathering
 from eval.formats.truth.shapes import around_points, around_rotated
+from eval.formats.truth.split_files import file_of_split
 from eval.formats.truth.values import number, objects, text
 from eval.wording import amount
 
 FLAGS = {"difficult": ("difficult",), "crowd": ("is_crowd", "iscrowd")}
 
 
-def read_datumaro(path: str | os.PathLike[str], *, on_fault: FaultHandler = refuse) -> Dataset:
-    """Read one JSON file, for instance annotations/default.json.
+def read_datumaro(
+    path: str | os.PathLike[str], split: str | None = None, *, on_fault: FaultHandler = refuse
+) -> Dataset:
+    """Read one JSON file, for instance annotations/default.json, or the folder above.
 
     Boxes are [x, y, width, height], continuous from 0; a polygon, a mask and a rotated box count as
     the box around them; other annotations are left out, with a note. The attributes `difficult` and
     `is_crowd` are read. Classes are those of the file; their ids are 0, 1, and so on, as in the
     file. The id of a picture is the stem of its file name.
+
+    Parameters
+    ----------
+    split
+        The file in the folder annotations, if there are several.
 
     Raises
     ------
@@ -37,6 +46,10 @@ def read_datumaro(path: str | os.PathLike[str], *, on_fault: FaultHandler = refu
         has no label, or a box that is no 4 numbers.
     """
     place = Path(path)
+    if place.is_dir():
+        place = file_of_split(place, datumaro_files(place), split)
+    elif split is not None:
+        raise EvaluationError(f"{place.name}: is one split; leave the split out")
     document = read_json(place)
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise EvaluationError(f"{place.name}: no list 'items', as Datumaro writes it; export again")
@@ -58,6 +71,16 @@ def read_datumaro(path: str | os.PathLike[str], *, on_fault: FaultHandler = refu
         place, class_names=names, category_ids=range(len(names)), notes=notes,
         folder=folder if folder.is_dir() else None,
     )  # fmt: skip
+
+
+def datumaro_files(folder: Path) -> list[Path]:
+    """The files of Datumaro in a folder or in its folder annotations."""
+    for pattern in ("annotations/*.json", "*.json"):
+        paths = [path for path in sorted(folder.glob(pattern)) if path.is_file()]
+        found = [path for path in paths if kind_of_json(path) == "Datumaro"]
+        if found:
+            return found
+    return []
 
 
 def _labels(categories: Any) -> list[str]:

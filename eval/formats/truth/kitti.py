@@ -18,12 +18,16 @@ from eval.formats.truth.picture_files import named_after
 from eval.wording import amount
 
 DONT_CARE = "DontCare"
+LABELS = "label_2"
 # Class, truncated, occluded, alpha, left, top, right, bottom, and 7 of the object in space
 COLUMNS = 15
+SCORE = ["1.0"]  # behind them in files of Datumaro
 
 
 def read_kitti(path: str | os.PathLike[str], *, on_fault: FaultHandler = refuse) -> Dataset:
-    """Read a folder of text files, such as label_2; the pictures may lie in image_2 beside it.
+    """Read label_2, another folder of such text files, or the folder above, such as training.
+
+    The pictures may lie in image_2 beside it.
 
     Boxes are continuous from 0. A region DontCare becomes a crowd of every class: under the COCO
     protocol, detections inside it count neither as right nor as false. Classes are the names in
@@ -35,15 +39,16 @@ def read_kitti(path: str | os.PathLike[str], *, on_fault: FaultHandler = refuse)
     EvaluationError
         The message names file and line: a wrong number of columns, or a corner that is no number.
     """
-    folder = Path(path)
-    files = sorted(folder.glob("*.txt"))
+    folder = kitti_home(Path(path))
+    files = sorted(folder.rglob("*.txt"))
     found = Gathering(on_fault)
     regions = []
-    for file, name in zip(files, named_after(folder, [one.stem for one in files]), strict=True):
+    stems = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+    for file, name in zip(files, named_after(folder, stems), strict=True):
         found.picture(name)
         for line, words in word_lines(file):
             where = f"{file.name}: line {line}"
-            if len(words) != COLUMNS:
+            if len(words) < COLUMNS or words[COLUMNS:] not in ([], SCORE):
                 message = f"{len(words)} columns; expected {COLUMNS}, as in KITTI's ground truth"
                 on_fault(Fault(where, "columns", message, "wrong number of columns"))
                 continue
@@ -61,3 +66,9 @@ def read_kitti(path: str | os.PathLike[str], *, on_fault: FaultHandler = refuse)
     what = amount(len(regions), f"region {DONT_CARE} counts", f"regions {DONT_CARE} count")
     notes = (f"{what} as a crowd of every class",) if regions else ()
     return found.dataset(folder, notes=notes)
+
+
+def kitti_home(path: Path) -> Path:
+    """The folder label_2 in a folder or in its folder training; or the folder itself."""
+    places = (path / LABELS, path / "training" / LABELS)
+    return next((place for place in places if place.is_dir()), path)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from eval.formats.faults import FaultHandler
+from eval.formats.folders.voc_files import image_files
 from eval.formats.folders.yolo_folders import IMAGES
 from eval.formats.yolo import picture_size
 
@@ -37,7 +38,7 @@ def named_after(root: Path, stems: Sequence[str]) -> list[str]:
     for place in (*FOLDERS, *BESIDE) if stems else ():
         folder = root / place
         if any((folder / f"{stems[0]}{suffix}").is_file() for suffix in IMAGES):
-            files = {Path(n).stem: n for n in sorted(os.listdir(folder)) if is_picture_name(n)}
+            files = image_files(folder)
             return [files.get(stem, f"{stem}.jpg") for stem in stems]
     return [f"{stem}.jpg" for stem in stems]
 

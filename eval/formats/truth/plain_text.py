@@ -23,6 +23,7 @@ from eval.formats.foreign import is_kitti
 from eval.formats.number_lines import number_of
 from eval.formats.text_files import first_line, word_lines
 from eval.formats.truth.gathering import Gathering
+from eval.formats.truth.kitti import kitti_home
 from eval.formats.truth.picture_files import named_after
 
 FOLDERS = ("ground-truth", "groundtruths", "input/ground-truth")  # the first is Cartucho's
@@ -91,7 +92,9 @@ def read_plain_text(
 
 def kind_of_texts(folder: Path) -> str:
     """ "KITTI" or "plain text" if the text files of a folder begin so; "" otherwise."""
-    first = [first_line(file) for file in _text_files(_home(folder))[:MOST]]
+    home = kitti_home(folder)
+    files = sorted(home.rglob("*.txt")) if home != folder else _text_files(_home(folder))
+    first = [first_line(file) for file in files[:MOST]]
     first = [line for line in first if line]
     if first and all(map(is_kitti, first)):
         return "KITTI"

@@ -184,6 +184,6 @@ CASES = [
          + b"cat .5 1 2 3 4\n"), "1.txt: line 3: expected a class and 4 numbers"),
     Case("KITTI: ground truth", tool(_kitti), RIGHT,
          notes=(AS_TEXT, "2 images have no size in the annotation")),
-    Case("KITTI: results as ground truth", tool(_kitti, lambda c: c.replace(b"\n", b" 1\n")),
+    Case("KITTI: results as ground truth", tool(_kitti, lambda c: c.replace(b"\n", b" 0.9\n")),
          "1.txt: line 1: 16 columns; expected 15"),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eval import Dataset, EvaluationError, read_dataset
 from eval.checking import check
 from eval.reading import read_detections
-from tests.eval.bad_inputs_tools import WRITERS
+from tests.eval.bad_cases.tools import WRITERS
 from tests.eval.made_formats import EXAMPLE, WNIDS, write, write_ilsvrc, write_voc, write_yolo
 
 JUNK = st.sampled_from(

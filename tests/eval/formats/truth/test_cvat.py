@@ -53,6 +53,11 @@ SHAPES = {
         '<mask label="cat" rle="1,2" left="7" top="9" width="30" height="20"/>',
         (7, 9, 30, 20),
     ),
+    "mask whose pixels do not fill its rectangle": (  # rows 5 to 7, columns 6 to 9, of 60 x 50
+        '<mask label="cat" rle="256, 4, 46, 4, 46, 4, 2640" left="1" top="2" width="50" '
+        'height="60"/>',
+        (7, 7, 4, 3),
+    ),
     "ellipse": ('<ellipse label="cat" cx="50" cy="40" rx="20" ry="10"/>', (30, 30, 40, 20)),
     "ellipse turned by 90 degrees": (
         '<ellipse label="cat" cx="50" cy="40" rx="20" ry="10" rotation="90"/>',
@@ -107,6 +112,17 @@ def test_an_unpacked_export_has_its_pictures(tmp_path: Path) -> None:
     Image.new("L", (320, 240)).save(picture)
     dataset = read_dataset(tmp_path)
     assert dataset.pictures == tmp_path / "images" and dataset.images[0].file_name == "in/a.png"
+
+
+def test_datumaro_names_files_after_the_subsets(tmp_path: Path) -> None:
+    cvat(tmp_path / "val.xml", image(box(1, 2, 3, 4)))
+    assert [one.id for one in read_dataset(tmp_path).images] == ["a"]
+    cvat(tmp_path / "train.xml", image("", "b.jpg"))
+    assert [one.id for one in read_dataset(tmp_path, split="train").images] == ["b"]
+    with pytest.raises(EvaluationError, match="holds the splits train, val; name one with --split"):
+        read_dataset(tmp_path)
+    with pytest.raises(EvaluationError, match="no split 'test'; its splits are train, val"):
+        read_dataset(tmp_path, split="test")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,18 @@ def test_flags_and_pictures_of_datumaro(tmp_path: Path) -> None:
     assert dataset.notes == ("left out 1 object without a box: 1 polyline",)
 
 
+def test_the_folder_of_datumaro(tmp_path: Path) -> None:
+    found = one("bbox", bbox=[1, 2, 3, 4])
+    datumaro(tmp_path / "annotations" / "train.json", found)
+    assert len(read_dataset(tmp_path).all_truths) == 1
+    path = datumaro(tmp_path / "annotations" / "val.json", found, found)
+    assert len(read_dataset(tmp_path, split="val").all_truths) == 2
+    with pytest.raises(EvaluationError, match="holds the splits train, val; name one with --split"):
+        read_dataset(tmp_path)
+    with pytest.raises(EvaluationError, match=r"val\.json: is one split; leave the split out"):
+        read_dataset(path, split="val")
+
+
 @pytest.mark.parametrize(
     ("annotation", "message"),
     [

@@ -44,6 +44,19 @@ def test_detections_in_a_region_dont_care_are_not_false(tmp_path: Path) -> None:
     assert evaluate([outside, right], dataset, protocol="coco").map == pytest.approx(0.5)
 
 
+def test_folders_of_kitti_as_datumaro_writes_them(tmp_path: Path) -> None:
+    """Its pictures may have subfolders, and a score of 1.0 follows the 15 columns."""
+    write(tmp_path / "training" / "label_2" / "in" / "a.txt", f"{CAR} 1.0\n")
+    write(tmp_path / "training" / "label_2" / "b.txt", f"{CAR} 1.0\n")
+    for name in ("in/a", "b"):
+        picture = Picture(name, 1224, 370, [])
+        save_blank(tmp_path / "training" / "image_2" / f"{name}.png", picture)
+    for place in (tmp_path, tmp_path / "training", tmp_path / "training" / "label_2"):
+        dataset = read_dataset(place)
+        assert [one.file_name for one in dataset.images] == ["b.png", "in/a.png"]
+        assert len(dataset.all_truths) == 2
+
+
 def test_lines_of_kitti_that_are_none(tmp_path: Path) -> None:
     write(tmp_path / "0.txt", f"{CAR}\nCar 1 2\n")
     with pytest.raises(EvaluationError, match=r"0\.txt: line 2: 3 columns; expected 15"):
