@@ -30,6 +30,10 @@ REMEDIES = {
     "VoTT": "in VoTT, export as Pascal VOC or CSV",
     "Supervisely": "in Supervisely, export as COCO",
 }
+UNPICKLED = (
+    "unpickling can run any program: write the results as COCO JSON (mmdetection: "
+    "format_only with outfile_prefix; detectron2: coco_instances_results.json beside it)"
+)
 KITTI_COLUMNS = (15, 16)
 
 
@@ -60,6 +64,35 @@ def is_kitti(line: bytes) -> bool:
     return len(words) in KITTI_COLUMNS and not numbers[0] and all(numbers[1:])
 
 
+# What a file that is no text begins with, what it is, and what to do
+BINARY_SIGNS = (
+    (b"\x80\x02", "a pickle", UNPICKLED),
+    (b"\x80\x03", "a pickle", UNPICKLED),
+    (b"\x80\x04", "a pickle", UNPICKLED),
+    (b"\x80\x05", "a pickle", UNPICKLED),
+    (b"PAR1", "a Parquet file", "write it as CSV with pandas: read_parquet(...).to_csv(...)"),
+    (b"ARROW1", "a Feather file", "write it as CSV with pandas: read_feather(...).to_csv(...)"),
+    (b"FEA1", "a Feather file", "write it as CSV with pandas: read_feather(...).to_csv(...)"),
+    (b"\x93NUMPY", "an array of NumPy", "in Python, pass np.load(FILE) with 7 columns"),
+    (b"\x89HDF", "an HDF5 file", "write its content as COCO JSON or CSV"),
+    (b"SQLite format 3", "a database of SQLite", "write its content as COCO JSON or CSV"),
+    (b"%PDF", "a PDF", "name the file of the data"),
+)
+
+
+def refuse_binary(path: Path, begin: bytes) -> None:
+    """Raise an error that names the format, if a file that begins so is no text.
+
+    Raises
+    ------
+    EvaluationError
+        The message names the format and the remedy.
+    """
+    for sign, what, remedy in BINARY_SIGNS:
+        if begin.startswith(sign):
+            raise EvaluationError(f"{path}: this is {what}, which is not read; {remedy}")
+
+
 def refuse_foreign_text(path: Path, line: bytes) -> None:
     """Raise an error that names the format, if a file with this first line is not read.
 
@@ -68,6 +101,7 @@ def refuse_foreign_text(path: Path, line: bytes) -> None:
     EvaluationError
         The message names the format and the remedy.
     """
+    refuse_binary(path, line)
     kind = _xml_kind(path) if line.startswith(b"<") else _text_kind(line)
     if kind:
         raise EvaluationError(f"{path}: {kind}")

@@ -69,6 +69,12 @@ def layout_of(numbers: np.ndarray, images: np.ndarray, dataset: Dataset) -> Layo
     return best
 
 
+def found_objects(numbers: np.ndarray, images: np.ndarray, dataset: Dataset, layout: Layout) -> int:
+    """How many boxes of (N, 5) numbers have an IoU of 0.5 or more with an object of any class."""
+    sides = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)[images]
+    return _overlapping(corners(numbers, sides, layout), images, dataset)
+
+
 def _fitting(numbers: np.ndarray, sides: np.ndarray, layout: Layout) -> float:
     """The share of lines with a score of 0 to 1 and a box in its image."""
     if not len(numbers):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,14 +14,16 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
-from eval.formats.folders.yolo_lines import box_around, checked_rows
+from eval.formats.folders.yolo_lines import checked_rows
 from eval.formats.folders.yolo_names import read_names
 from eval.formats.number_lines import number_of, number_table
 from eval.formats.results.class_names import labels_of_words
 from eval.formats.results.image_names import FILE_NAMES, find_images, rows_by_name
-from eval.formats.results.line_layouts import YOLO, corners, layout_of
+from eval.formats.results.line_layouts import YOLO, corners, found_objects, layout_of
 from eval.formats.results.tables import ResultRows, make_table
+from eval.formats.results.yolo_columns import CORNERS, keypoint_columns, polygon_columns
 from eval.formats.text_files import decoded, read_bytes
+from eval.wording import amount
 
 FIELDS = ("cx", "cy", "w", "h", "confidence")
 NAMES = ("classes.txt", "labels/classes.txt", "data.yaml")
@@ -40,8 +42,9 @@ def read_yolo_results(
     truth, from 0. Boxes are fractions of the image, whose size is in the ground truth. Lines with
     the confidence second, or with pixels (`class confidence left top right bottom` and the like),
     are recognised by the objects that they find; a note says so. A polygon becomes the box around
-    it. IMAGE is the file name of the image without its suffix, or an id that is text; numbers are
-    not read as ids.
+    it; keypoints and the numbers of tracks, which ultralytics writes last, are passed over.
+    IMAGE is the file name of the image without its suffix, or an id that is text; numbers are not
+    read as ids.
 
     Parameters
     ----------
@@ -65,23 +68,13 @@ def read_yolo_results(
     rows, notes = rows_by_name(
         dataset, files.values(), root.name, FILE_NAMES, "YOLO names files after images"
     )
-    tables, images, words = [np.empty((0, 5))], [np.empty(0, np.int64)], []
-    wheres: list[tuple[str, int]] = []
-    for file, name in files.items():
-        table, lines, classes = number_table(
-            read_bytes(file), FIELDS, file.name, on_fault, word="class", reshape=_polygon
-        )
-        (row,) = find_images([name], rows, [1], file.name, on_fault, records=len(table))
-        if row >= 0 and 0 in (dataset.images[row].width, dataset.images[row].height):
-            message = "the ground truth lacks the size of this image; add it there"
-            on_fault(Fault(file.name, "image", message, "image of unknown size"))
-            row = -1
-        if row >= 0:
-            tables.append(table)
-            images.append(np.full(len(table), row))
-            words += decoded(b"\n".join(classes), file.name).split("\n") if classes else []
-            wheres += [(file.name, int(line)) for line in lines]
-    numbers, image_rows = np.concatenate(tables), np.concatenate(images)
+    lines = _lines(files, dataset, rows, on_fault)
+    if len(lines.lengths) == 1 and max(lines.lengths) > CORNERS + 1:
+        posed = _lines(files, dataset, rows, lambda fault: None, keypoint_columns)
+        lines = posed if _found(posed, dataset) > _found(lines, dataset) else lines
+    if lines.keypoints:
+        notes = (f"{amount(lines.keypoints, 'line')} read as a box and its keypoints", *notes)
+    numbers, image_rows, words, wheres = lines[:4]
     layout = layout_of(numbers, image_rows, dataset)
     values = np.array([number_of(word) for word in words], float)
     good = np.ones(len(words), bool)
@@ -129,12 +122,62 @@ def _text_files(folder: Path, name_file: Path | None, dataset: Dataset) -> dict[
     return files
 
 
-def _polygon(words: list[bytes]) -> list[float] | None:
-    """Box and confidence of a line `class x1 y1 x2 y2 x3 y3 ... confidence`."""
-    values = [number_of(word) for word in words[1:]]
-    if len(values) < 7 or len(values) % 2 == 0 or any(map(math.isnan, values)):
-        return None
-    return [*box_around(values[:-1:2], values[1:-1:2]), values[-1]]
+class _Lines(NamedTuple):
+    """N lines: five numbers, image indices, words of the classes, and places.
+
+    `lengths` are the numbers of words in lines of more columns, and `keypoints` is the number of
+    lines that were read as a box and keypoints.
+    """
+
+    numbers: np.ndarray
+    images: np.ndarray
+    words: list[str]
+    wheres: list[tuple[str, int]]
+    lengths: set[int]
+    keypoints: int
+
+
+def _lines(
+    files: dict[Path, str],
+    dataset: Dataset,
+    rows: dict[str, int],
+    on_fault: FaultHandler,
+    columns: Callable[[list[bytes]], list[float] | None] = polygon_columns,
+) -> _Lines:
+    """The lines of all files; `columns` makes those of more columns into five numbers."""
+    tables, images, words = [np.empty((0, 5))], [np.empty(0, np.int64)], []
+    wheres: list[tuple[str, int]] = []
+    lengths: set[int] = set()
+    keypoints = 0
+
+    def reshape(parts: list[bytes]) -> list[float] | None:
+        nonlocal keypoints
+        lengths.add(len(parts))
+        values = columns(parts)
+        keypoints += values is not None and values == keypoint_columns(parts)
+        return values
+
+    for file, name in files.items():
+        table, lines, classes = number_table(
+            read_bytes(file), FIELDS, file.name, on_fault, word="class", reshape=reshape
+        )
+        (row,) = find_images([name], rows, [1], file.name, on_fault, records=len(table))
+        if row >= 0 and 0 in (dataset.images[row].width, dataset.images[row].height):
+            message = "the ground truth lacks the size of this image; add it there"
+            on_fault(Fault(file.name, "image", message, "image of unknown size"))
+            row = -1
+        if row >= 0:
+            tables.append(table)
+            images.append(np.full(len(table), row))
+            words += decoded(b"\n".join(classes), file.name).split("\n") if classes else []
+            wheres += [(file.name, int(line)) for line in lines]
+    numbers, image_rows = np.concatenate(tables), np.concatenate(images)
+    return _Lines(numbers, image_rows, words, wheres, lengths, keypoints)
+
+
+def _found(lines: _Lines, dataset: Dataset) -> int:
+    """How many of the boxes, read in YOLO's layout, find an object."""
+    return found_objects(lines.numbers, lines.images, dataset, YOLO)
 
 
 def _checked(
