@@ -19,6 +19,7 @@ from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
 from eval.formats.results.ilsvrc import read_ilsvrc_submission
+from eval.formats.results.named_lines import are_named_lines, read_named_lines
 from eval.formats.results.voc import class_files, comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
 from eval.formats.text_files import first_line, is_image
@@ -185,6 +186,8 @@ def results_reader_of(
         return None
     if not table:
         refuse_foreign_text(place, begin)
+    if are_named_lines(begin):
+        return read_named_lines
     if table or b"," in begin or b";" in begin:
         return read_csv_results
     return read_ilsvrc_submission

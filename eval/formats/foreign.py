@@ -117,13 +117,6 @@ def _text_kind(line: bytes) -> str:
             "and write the results of all pictures as COCO JSON, or as a table with the columns "
             "image, class, score, xmin, ymin, xmax, ymax"
         )
-    words = line.split()
-    numbers = [not math.isnan(number_of(word)) for word in words]
-    if len(words) == 7 and numbers == [False, False, *[True] * 5]:
-        return (
-            "this seems to be image, class, score and corners without headings; add the line "
-            "'image,class,score,xmin,ymin,xmax,ymax' and put commas between the columns"
-        )
     return ""
 
 

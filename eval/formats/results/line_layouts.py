@@ -28,9 +28,11 @@ class Layout(NamedTuple):
 
 
 YOLO = Layout("cx cy w h confidence", 4, slice(0, 4), centred=True, sized=True, pixels=False)
+# The order of Padilla's evaluator, and of most others with pixels
+PADILLA = Layout("confidence xmin ymin xmax ymax", 0, slice(1, 5))
 OTHERS = (
     Layout("confidence cx cy w h", 0, slice(1, 5), centred=True, sized=True, pixels=False),
-    Layout("confidence xmin ymin xmax ymax", 0, slice(1, 5)),
+    PADILLA,
     Layout("confidence x y width height", 0, slice(1, 5), sized=True),
     Layout("xmin ymin xmax ymax confidence", 4, slice(0, 4)),
     Layout("x y width height confidence", 4, slice(0, 4), sized=True),
@@ -48,23 +50,25 @@ def corners(numbers: np.ndarray, sides: np.ndarray, layout: Layout) -> np.ndarra
     return np.concatenate([low, low + high if layout.sized else high], axis=1)
 
 
-def layout_of(numbers: np.ndarray, images: np.ndarray, dataset: Dataset) -> Layout:
+def layout_of(
+    numbers: np.ndarray, images: np.ndarray, dataset: Dataset, usual: Layout = YOLO
+) -> Layout:
     """The layout of (N, 5) numbers of detections on the images of indices (N,).
 
-    It is YOLO's unless another one fits the images and finds clearly more objects, of any class.
+    It is the usual one unless another fits the images and finds clearly more objects, of any class.
     """
     chosen = np.linspace(0, len(numbers) - 1, min(len(numbers), SAMPLE)).astype(int)
     numbers, images = numbers[chosen], images[chosen]
     sides = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)[images]
-    fit = _fitting(numbers, sides, YOLO)
-    found = _overlapping(corners(numbers, sides, YOLO), images, dataset)
-    best, most = YOLO, found
-    for layout in OTHERS:
-        if _fitting(numbers, sides, layout) < 0.95:
+    fit = _fitting(numbers, sides, usual)
+    found = _overlapping(corners(numbers, sides, usual), images, dataset)
+    best, most = usual, found
+    for layout in (YOLO, *OTHERS):
+        if layout is usual or _fitting(numbers, sides, layout) < 0.95:
             continue
         others = _overlapping(corners(numbers, sides, layout), images, dataset)
         clearly = others > 2 * found + 1 or (fit < 0.95 and others > found) or fit < 0.5
-        if clearly and (others > most or (fit < 0.5 and best is YOLO)):
+        if clearly and (others > most or (fit < 0.5 and best is usual)):
             best, most = layout, others
     return best
 

@@ -68,11 +68,6 @@ def test_results(tmp_path: Path, name: str, text: str, reader: str | None) -> No
     ("name", "text", "message"),
     [
         ("r.zip", "PK\x03\x04a,b;c", "this is a zip archive; unpack it"),
-        (
-            "r.txt",
-            "a.jpg cat 0.9 10 10 110 110\n",
-            "and corners without headings",
-        ),
         ("r.txt", "Car -1 -1 -10 1 2 3 4 -1 -1 -1 -1000 -1000 -1000 -10 0.9\n", "a file of KITTI"),
     ],
 )
