@@ -32,7 +32,7 @@ class LVISEval(COCOeval):
     lvis_dt
         Detections: what `loadRes` of the ground truth returned, or what it takes.
     iou_type
-        "segm" (masks, which need pycocotools) or "bbox".
+        "segm" (masks) or "bbox".
 
     Attributes
     ----------
