@@ -112,9 +112,10 @@ def _dataset(
     boxes = table.boxes * np.tile(sides.reshape(-1, 2), 2)[truth_images]
     pairs = None
     if verified is not None:
-        checked = {(image_of[i], label_of[c]) for i, c in verified if c in label_of}
-        checked.update(zip(truth_images.tolist(), labels.tolist(), strict=True))
-        pairs = np.array(sorted(checked), dtype=np.int64).reshape(-1, 2)
+        checked = [image_of[i] * len(classes) + label_of[c] for i, c in verified if c in label_of]
+        boxed = truth_images * len(classes) + labels
+        codes = np.unique(np.concatenate([np.array(checked, dtype=np.int64), boxed]))
+        pairs = np.stack(np.divmod(codes, max(len(classes), 1)), axis=1)
     return group_by_image(
         records,
         _unique([names.get(label, label) for label in classes], classes),

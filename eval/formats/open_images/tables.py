@@ -18,6 +18,7 @@ from eval.formats.number_lines import number_of
 from eval.formats.text_files import decoded, read_bytes
 
 SIDES = ("XMin", "YMin", "XMax", "YMax")
+GROUPS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
 PIXELS = 2.0  # fractions that reach beyond are pixels
 
 
@@ -58,23 +59,24 @@ def read_boxes(path: Path, on_fault: FaultHandler) -> BoxTable:
     for line, row in _rows(path, ("ImageID", "LabelName", *SIDES), ("IsGroupOf",), on_fault):
         image, label, *sides, flag = row
         values = [number_of(side) for side in sides]
-        group = number_of(flag) if flag else 0.0
+        group = GROUPS.get(flag)
+        if group is not None and values[0] <= values[2] and values[1] <= values[3]:
+            images.append(known.setdefault(image, image))
+            labels.append(known.setdefault(label, label))
+            numbers.extend(values)
+            flags.append(group)
+            continue
         where = f"{path.name}: line {line}"
         for name, text, value in zip(SIDES, sides, values, strict=True):
             if math.isnan(value):
                 message = f"{name} is {text!r:.40}; expected a fraction of the picture"
                 on_fault(Fault(where, name, message, "not a finite number"))
-        if group not in (0, 1, -1):
+        if group is None:
             message = f"IsGroupOf is {flag!r:.40}; expected 0 or 1, or -1 if unknown"
             on_fault(Fault(where, "IsGroupOf", message, "not 0 or 1"))
-        elif values[0] > values[2] or values[1] > values[3]:
+        if values[0] > values[2] or values[1] > values[3]:
             message = f"the box {', '.join(sides):.60} has a maximum below its minimum"
             on_fault(Fault(where, "XMax", message, "box with a negative side"))
-        elif not any(map(math.isnan, values)):
-            images.append(known.setdefault(image, image))
-            labels.append(known.setdefault(label, label))
-            numbers.extend(values)
-            flags.append(int(group))
     boxes = np.array(numbers, dtype=np.float64).reshape(-1, 4)
     if len(boxes) and boxes.max() > PIXELS:
         raise EvaluationError(
@@ -95,8 +97,10 @@ def read_labels(path: Path, on_fault: FaultHandler) -> Iterator[tuple[str, str, 
     """
     columns = ("ImageID", "LabelName", "Confidence")
     for line, (image, label, confidence) in _rows(path, columns, (), on_fault):
-        value = number_of(confidence)
-        where = f"{path.name}: line {line}"
+        if confidence in ("0", "1"):
+            yield image, label, confidence == "1"
+            continue
+        value, where = number_of(confidence), f"{path.name}: line {line}"
         if 0 < value < 1:
             raise EvaluationError(
                 f"{where}: Confidence is {confidence:.20}, so that the label is a program's; give "
