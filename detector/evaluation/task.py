@@ -65,6 +65,9 @@ class Outputs:
             elif place:
                 write_file(Path(place), content(report, at).encode())
                 notify(f"figures: {printable(place)}")
+        if self.csv == "-":  # which holds no notes, unlike the table and JSON
+            for note in (*report.notes, *report.quirks):
+                notify(note)
         if self.save_thresholds:
             write_file(self.save_thresholds, report.thresholds_yaml().encode())
             notify(f"thresholds: {printable(self.save_thresholds)}")

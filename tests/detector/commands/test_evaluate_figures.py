@@ -116,6 +116,18 @@ def test_json_and_csv_on_standard_output(
     assert list(csv.DictReader(io.StringIO(capsys.readouterr().out))) == rows
 
 
+def test_notes_stay_visible_beside_csv(
+    small_dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = json.loads(results(small_dataset, tmp_path / "near.json").read_text())
+    (tmp_path / "twice.json").write_text(json.dumps(rows + rows))
+    assert evaluate("--data", small_dataset, "--detections", "twice.json", "--csv", "-") == 0
+    printed = capsys.readouterr()
+    expected = measure("twice.json", read_dataset(small_dataset)).notes
+    assert expected and all(note in printed.err for note in expected)
+    assert printed.out.startswith("class,category_id,AP\n")
+
+
 def test_thresholds_are_saved_and_evaluated(
     words: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
