@@ -84,8 +84,10 @@ def cvat_files(folder: Path) -> list[Path]:
     """annotations.xml, or the files that Datumaro calls after the subsets; [] without any."""
     if (folder / FILE).is_file():
         return [folder / FILE] if kind_of_xml(folder / FILE) == "CVAT" else []
-    paths = sorted(folder.glob("*.xml"))
-    return [path for path in paths if path.is_file() and kind_of_xml(path) == "CVAT"]
+    paths = [path for path in sorted(folder.glob("*.xml")) if path.is_file()]
+    if not paths or kind_of_xml(paths[0]) != "CVAT":  # a folder of VOC may have many files
+        return []
+    return [path for path in paths if kind_of_xml(path) == "CVAT"]
 
 
 def _elements(path: Path) -> Iterator[ElementTree.Element]:
