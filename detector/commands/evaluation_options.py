@@ -42,7 +42,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add(
         "--data", type=existing, required=True, metavar="DATA",
         help="ground truth: COCO JSON, also .gz; the folder of a VOC, ILSVRC DET or YOLO data set, "
-        "or its data.yaml; CVAT XML, labelme, Datumaro or Create ML JSON, KITTI text, or CSV",
+        "or its data.yaml; CVAT XML, labelme, Datumaro or Create ML JSON, KITTI text, CSV, "
+        "or the tables of Open Images",
     )  # fmt: skip
     add_part_of_data(group)
     add(

@@ -150,7 +150,16 @@ def _changed(document: Any, change: Callable[[Any], Any]) -> Any:
 
 def all_cases() -> list[tuple[str, list[Case]]]:
     """Every case, under headings."""
-    from tests.eval.bad_cases import formats, matched, objects, result_files, results, tools, truth
+    from tests.eval.bad_cases import (
+        formats,
+        matched,
+        objects,
+        open_images,
+        result_files,
+        results,
+        tools,
+        truth,
+    )
 
     return [
         ("Ground truth in COCO JSON", truth.CASES),
@@ -158,6 +167,7 @@ def all_cases() -> list[tuple[str, list[Case]]]:
         ("Other formats", formats.CASES),
         ("Results that name images and classes otherwise", matched.CASES),
         ("Ground truth of labelling tools, in tables and in texts", tools.CASES),
+        ("Tables of Open Images", open_images.CASES),
         ("Objects and options in Python", objects.CASES),
     ]
 
