@@ -95,7 +95,7 @@ class COCO:
         if len(images):
             found = [one for i in images if i in self.imgToAnns for one in self.imgToAnns[i]]
         else:
-            found = self.dataset["annotations"]
+            found = self.dataset.get("annotations", [])
         if len(categories):
             wanted = set(categories)
             found = [one for one in found if one["category_id"] in wanted]
@@ -107,7 +107,7 @@ class COCO:
 
     def getCatIds(self, catNms: Any = (), supNms: Any = (), catIds: Any = ()) -> list:
         """Ids of categories with these names, supercategories, ids; an empty filter accepts all."""
-        found = self.dataset["categories"]
+        found = self.dataset.get("categories", [])
         for key, filter_ in (("name", catNms), ("supercategory", supNms), ("id", catIds)):
             wanted = _as_list(filter_)
             if len(wanted):
