@@ -96,6 +96,11 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def with_bytecode() -> dict[str, str]:
+    """This process's environment, in which Python keeps bytecode, as for installed packages."""
+    return {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Runner:
     """Starts tools in fresh processes."""
 
@@ -119,7 +124,7 @@ class Runner:
 
     def environment(self, tool: str) -> dict[str, str]:
         """Our compiled kernels go to an empty folder, so that the first start compiles."""
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(self.compiled)}
+        environment = {**with_bytecode(), "NUMBA_CACHE_DIR": str(self.compiled)}
         if self.threads is not None and tool in THREADS:
             environment[THREADS[tool]] = str(self.threads)
         return environment
@@ -211,7 +216,8 @@ def print_shell_start(arguments: argparse.Namespace) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "detector.cli", "evaluate"]
     command += ["--data", str(tiny.truths), "--detections", str(tiny.detections)]
     command += ["--protocol", "coco"]
-    loaded = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    environment = with_bytecode()
+    loaded = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
     if loaded.returncode:
         print(f"detect evaluate: ended with {loaded.returncode} {loaded.stderr.splitlines()[-1]}")
         return
@@ -219,7 +225,7 @@ def print_shell_start(arguments: argparse.Namespace) -> None:
     taken = []
     for _ in range(max(arguments.rounds, 3)):
         began = time.perf_counter()
-        subprocess.run([command[0], *command[3:]], cwd=ROOT, capture_output=True)
+        subprocess.run([command[0], *command[3:]], cwd=ROOT, env=environment, capture_output=True)
         taken.append(time.perf_counter() - began)
     torch = "torch is loaded" if "torch" in modules else "torch is not loaded"
     print(

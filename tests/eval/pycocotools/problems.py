@@ -66,8 +66,14 @@ def mask_problems(draw: Any) -> Problem:
         x, y, w, h = (min(side, 30) for side in annotation["bbox"])
         annotation["segmentation"] = [[x, y, x + w, y, x + w, y + h + 1]]
         if draw(st.booleans()):
+            annotation["segmentation"].append([0, 0, 3.5, 0, 3.5, 4, 1, 6.25])
+        if draw(st.booleans()):
             first = draw(st.integers(0, 150))
             annotation["segmentation"] = {"size": [10, 20], "counts": [first, 50, 150 - first]}
+    own = st.lists(st.floats(-4, 24), min_size=6, max_size=12)
+    for detection in detections:  # polygons are read beside boxes
+        if draw(st.booleans()):
+            detection["segmentation"] = [draw(own)]
     if draw(st.booleans()):
         for detection in detections:
             x, y, w, h = (min(side, 30) for side in detection.pop("bbox"))
@@ -98,6 +104,9 @@ def keypoint_problems(draw: Any) -> Problem:
         cell = {"image_id": truth["images"][0]["id"], "category_id": truth["categories"][0]["id"]}
         detections.append({**cell, "keypoints": [1.0, 2, 2] * 17, "score": 0.5})
     return truth, detections
+
+
+SIGMAS = st.lists(st.floats(0.005, 3), min_size=17, max_size=17).map(np.array)
 
 
 @st.composite

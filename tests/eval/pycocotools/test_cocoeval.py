@@ -13,6 +13,7 @@ from eval import EvaluationError
 from eval.pycocotools import COCO, COCOeval
 from tests.eval.pycocotools.problems import (
     MANY,
+    SIGMAS,
     Problem,
     assert_identical,
     box_problems,
@@ -44,10 +45,13 @@ def test_masks_are_identical(problem: Problem, parameters: dict[str, Any]) -> No
 
 
 @settings(MANY, max_examples=60)
-@given(keypoint_problems(), choices())
-def test_keypoints_are_identical(problem: Problem, parameters: dict[str, Any]) -> None:
+@given(keypoint_problems(), choices(), SIGMAS)
+def test_keypoints_are_identical(
+    problem: Problem, parameters: dict[str, Any], sigmas: np.ndarray
+) -> None:
     assert_identical(problem, "keypoints")
     assert_identical(problem, "keypoints", {**parameters, "maxDets": [20]})
+    assert_identical(problem, "keypoints", {"kpt_oks_sigmas": sigmas})
 
 
 @settings(MANY, max_examples=30)
