@@ -22,7 +22,7 @@ from eval.formats.results.ilsvrc import read_ilsvrc_submission
 from eval.formats.results.named_lines import are_named_lines, read_named_lines
 from eval.formats.results.voc import class_files, comp4_files, read_comp4
 from eval.formats.results.yolo import read_yolo_results
-from eval.formats.text_files import first_line, is_image
+from eval.formats.text_files import first_line, is_image, system_faults
 from eval.formats.unlisted import Unlisted
 from eval.records import Record
 
@@ -32,6 +32,7 @@ DetectionSource: TypeAlias = (
 )
 
 
+@system_faults
 def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Dataset:
     """Read ground truth in any format (see reader_of), or from memory.
 
@@ -73,6 +74,7 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
     return replace(dataset, notes=(*dataset.notes, *unlisted.notes()))
 
 
+@system_faults
 def read_detections(
     detections: DetectionSource,
     dataset: Dataset,

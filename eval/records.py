@@ -12,6 +12,7 @@ from eval.errors import EvaluationError
 
 Record: TypeAlias = "dict[str, Any]"
 _REQUIRED = object()
+_LOWEST, _HIGHEST = -(2**63), 2**64  # what 64 bits hold, and other programs can read
 # Records come from JSON or from Python programs, which may use the types of NumPy.
 _WHOLE = (int, np.integer)
 _NUMBER = (int, float, np.integer, np.floating)
@@ -47,10 +48,10 @@ def check_objects(records: Sequence[Any], where: str) -> None:
 def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
     """One whole number from each record, for ids and sizes. The text "11" is not a number."""
     values = [record.get(field, _REQUIRED) for record in records]
-    if set(map(type, values)) <= {int}:  # the usual case
+    if set(map(type, values)) <= {int} and _fit(values):  # the usual case
         return values
     for position, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, _WHOLE):
+        if isinstance(value, bool) or not isinstance(value, _WHOLE) or not _fit([value]):
             raise fault(where, position, field, value, "a whole number")
     return [int(value) for value in values]
 
@@ -58,12 +59,19 @@ def integers(records: Sequence[Record], field: str, where: str) -> list[int]:
 def identities(records: Sequence[Record], field: str, where: str) -> list[int | str]:
     """One id from each record: a whole number or a text."""
     values = [record.get(field, _REQUIRED) for record in records]
-    if set(map(type, values)) <= {int, str}:  # the usual case
+    types = set(map(type, values))
+    if types == {str} or (types <= {int} and _fit(values)):  # the usual cases
         return values
     for position, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, (*_WHOLE, str)):
+        is_id = isinstance(value, str) or (isinstance(value, _WHOLE) and _fit([value]))
+        if isinstance(value, bool) or not is_id:
             raise fault(where, position, field, value, "a whole number or a text")
     return [value if isinstance(value, str) else int(value) for value in values]
+
+
+def _fit(numbers: Sequence[Any]) -> bool:
+    """Whether whole numbers fit into 64 bits."""
+    return min(numbers, default=0) >= _LOWEST and max(numbers, default=0) < _HIGHEST
 
 
 def texts(records: Sequence[Record], field: str, where: str) -> list[str]:

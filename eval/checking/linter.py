@@ -37,6 +37,7 @@ from eval.formats.folders.xml_boxes import oddities
 from eval.formats.json_files import ABSENT
 from eval.formats.recognised import reader_of
 from eval.formats.results.tables import LEFT_OUT
+from eval.formats.text_files import system_faults
 from eval.formats.truth.coco_folder import coco_file, read_coco_folder
 from eval.reading import read_dataset, read_detections, results_reader_of
 from eval.wording import amount
@@ -52,6 +53,7 @@ PIXELS = {
 }
 
 
+@system_faults
 def check(
     path: str | os.PathLike[str],
     data: str | os.PathLike[str] | Dataset | None = None,

@@ -13,7 +13,7 @@ import orjson
 
 from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
-from eval.formats.json_files import ABSENT, BAD_NUMBER, with_nan
+from eval.formats.json_files import ABSENT, BAD_NUMBER, with_odd_numbers
 from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 from eval.records import one_too_small, remedy_for_id
 
@@ -28,14 +28,15 @@ def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError as fault:
         refused: Exception = fault
+    line, place = 1, 0
     for match in BAD_NUMBER.finditer(content):
-        line = content.count(b"\n", 0, match.start()) + 1
+        line, place = line + content.count(b"\n", place, match.start()), match.start()
         message = (
             f"{match[0].decode()} at byte {match.start()} is not JSON, and other programs may "
             "refuse it; write a number or null"
         )
         findings.append(Finding(WARNING, "NaN or Infinity", f"{source}: line {line}", "", message))
-    document = with_nan(content)
+    document = with_odd_numbers(content)
     if document is ABSENT:
         message = f"not JSON, or cut short ({refused}; {len(content)} bytes); write it again"
         if not content.strip():

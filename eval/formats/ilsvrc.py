@@ -21,6 +21,7 @@ from eval.formats.folders.xml_boxes import (
     parse_xml,
 )
 from eval.formats.ilsvrc_synsets import read_synsets
+from eval.formats.number_lines import whole_number
 from eval.formats.text_files import read_bytes, word_lines
 from eval.wording import amount
 
@@ -100,13 +101,13 @@ def read_ilsvrc(
         images.append(ImageRecord(index, f"{name}.JPEG", height, width))
     if len(without) == len(names) > 0:
         raise EvaluationError(
-            f"{folder}: no {without[0]}.xml, nor the XML of any other listed image; check "
+            f"{folder}: no {without[0]:.60}.xml, nor the XML of any other listed image; check "
             "annotations="
         )
     if without:
         notes.append(
             f"{amount(len(without), 'image')} without XML: read as images without objects "
-            f"(first: {without[0]})"
+            f"(first: {without[0]:.60})"
         )
 
     truths, truth_images = objects_as_arrays(pairs, "inclusive0")
@@ -159,7 +160,7 @@ def _listed(path: Path, on_fault: FaultHandler) -> tuple[list[str], list[int], l
         lines = [(line, [*words, str(line)]) for line, words in lines]
     for line, words in lines:
         where = f"{path.name}: line {line}"
-        if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()):
+        if len(words) != 2 or whole_number(words[1]) is None:
             message = f"{' '.join(words)!r:.60}; expected `name index`"
             on_fault(Fault(where, "index", message, "not a name and an index"))
             continue
@@ -182,7 +183,7 @@ def _listed(path: Path, on_fault: FaultHandler) -> tuple[list[str], list[int], l
 def _folder(folder: Path) -> Callable[[str], bytes | None]:
     def content_of(name: str) -> bytes | None:
         path = folder / f"{name}.xml"
-        return read_bytes(path) if path.is_file() else None
+        return read_bytes(path) if os.path.isfile(path) else None
 
     return content_of
 
@@ -214,7 +215,7 @@ def _excluded(
 ) -> np.ndarray:
     pairs = []
     for line, words in word_lines(path):
-        index = int(words[0]) if words[0].isascii() and words[0].isdigit() else -1
+        index = whole_number(words[0])
         if len(words) == 2 and index in rows and words[1] in labels:
             pairs.append((rows[index], labels[words[1]]))
             continue

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.errors import EvaluationError
+from eval.formats.number_lines import whole_number
 from eval.formats.text_files import word_lines
 
 CLASSES = 200  # meta_det.mat has 815 synsets; those numbered above 200 are ancestors of the classes
@@ -71,11 +72,11 @@ def _from_mat(path: Path) -> list[Synset]:
 def _from_text(path: Path) -> list[Synset]:
     synsets: list[Synset] = []
     for line, words in word_lines(path):
-        numbered = len(words) > 2 and words[1].isascii() and words[1].isdigit()
+        given = whole_number(words[1]) if len(words) > 2 else None
         if len(words) < 2:
             raise EvaluationError(
                 f"{path.name}: line {line}: one word; expected `wnid name` or `wnid number name`"
             )
-        number = int(words[1]) if numbered else len(synsets) + 1
-        synsets.append(Synset(words[0], number, " ".join(words[1 + numbered :])))
+        number = len(synsets) + 1 if given is None else given
+        synsets.append(Synset(words[0], number, " ".join(words[1 + (given is not None) :])))
     return synsets

@@ -11,6 +11,8 @@ from eval.errors import EvaluationError
 from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
 
 BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
+LONGEST = 400  # digits of a whole number; longer ones are infinite as floats
+HUGE_NUMBER = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")  # orjson refuses what is no float
 HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 ABSENT = object()  # in place of a document that is no JSON
 
@@ -18,7 +20,8 @@ ABSENT = object()  # in place of a document that is no JSON
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parse one JSON file, which may be compressed (.gz) or begin with a byte order mark.
 
-    NaN and Infinity, which Python programs write although they are not JSON, are read as floats.
+    NaN and Infinity, which Python programs write although they are not JSON, are read as floats,
+    and so are numbers that are too large for a float (1e999), as Infinity.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def parsed_json(content: bytes, source: str) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        document = with_nan(content)
+        document = with_odd_numbers(content)
         if document is not ABSENT:
             return document
         raise EvaluationError(
@@ -49,17 +52,22 @@ def parsed_json(content: bytes, source: str) -> Any:
         ) from None
 
 
-def with_nan(content: bytes) -> Any:
-    """The document of a file that contains NaN or Infinity; ABSENT if that is not its only fault.
+def with_odd_numbers(content: bytes) -> Any:
+    """The document of a file with NaN, Infinity or 1e999; ABSENT if that is not its only fault.
 
     Half of a surrogate pair is refused, as by orjson, because it cannot be printed.
     """
-    if not BAD_NUMBER.search(content) or HALF_PAIR.search(content):
+    odd = BAD_NUMBER.search(content) or HUGE_NUMBER.search(content)
+    if not odd or HALF_PAIR.search(content):
         return ABSENT
     try:
-        return json.loads(content.decode())
+        return json.loads(content.decode(), parse_int=_whole)
     except (ValueError, RecursionError):
         return ABSENT
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) < LONGEST else float(digits)
 
 
 def _json_remedy(content: bytes, error: str) -> str:

@@ -29,6 +29,11 @@ def number_of(text: str | bytes | None) -> float:
     return value if math.isfinite(value) and not odd else math.nan
 
 
+def whole_number(word: str) -> int | None:
+    """The number of at most 18 digits that a word consists of; None if it is another word."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 18 else None
+
+
 def number_table(
     content: bytes,
     fields: tuple[str, ...],

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from eval.errors import EvaluationError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# A compressed file may expand to this many times its size, or to this many bytes. Annotations
+# expand to 5 to 30 times; a small file that expands to gigabytes was made to fill the memory.
+MOST_TIMES, MOST_BYTES = 100, 2 << 20
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -22,7 +31,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     try:
         content = Path(path).read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        return _unpacked(content, path) if content[:2] == b"\x1f\x8b" else content
     except FileNotFoundError:
         raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -31,6 +40,39 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         ) from None
     except OSError as error:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+
+
+def _unpacked(content: bytes, path: str | os.PathLike[str]) -> bytes:
+    most = max(MOST_TIMES * len(content), MOST_BYTES)
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(most + 1)
+    if len(unpacked) > most:
+        raise EvaluationError(
+            f"{os.fspath(path)}: expands to more than {MOST_TIMES} times its size; decompress it "
+            "with gunzip and name the file in it if it is right"
+        )
+    return unpacked
+
+
+def system_faults(read: Callable[P, T]) -> Callable[P, T]:
+    """Make a reader raise an EvaluationError where the system refuses something (OSError).
+
+    Readers look at many files and folders, any of which may be forbidden, looped or on a disk that
+    fails.
+    """
+
+    @wraps(read)
+    def reading(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return read(*arguments, **options)
+        except OSError as error:
+            where = next((e for e in (error.filename, *arguments) if e is not None), "system")
+            raise EvaluationError(
+                f"{where!s:.300}: cannot be read ({error.strerror or error}); check the path and "
+                "its permissions"
+            ) from None
+
+    return reading
 
 
 def is_image(content: bytes) -> bool:
@@ -50,7 +92,7 @@ def first_bytes(path: Path) -> bytes:
         with open(path, "rb") as file:
             begin = file.read(1 << 16)
         if begin[:2] == b"\x1f\x8b":
-            begin = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(begin)
+            begin = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(begin, 1 << 16)
     except FileNotFoundError:
         raise EvaluationError(f"{path}: no such file; check the path") from None
     except zlib.error as error:
@@ -74,6 +116,11 @@ def decoded(content: bytes, source: str) -> str:
         raise EvaluationError(
             f"{source}: line {line} is not UTF-8 text; save the file as UTF-8"
         ) from None
+
+
+def declares_entities(content: bytes) -> bool:
+    """Whether XML declares entities of its own, with which a small file can fill the memory."""
+    return b"<!ENTITY" in content.replace(b"\0", b"")  # also in UTF-16
 
 
 def word_lines(path: Path) -> list[tuple[int, list[str]]]:

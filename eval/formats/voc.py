@@ -123,7 +123,7 @@ def read_voc(
 
 def _read(path: Path, on_fault: FaultHandler) -> XmlImage:
     where = _where(path.parent, path.stem)
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where the name is too long for the system
         message = (
             "no such file, although its image is listed; add it or remove the image from the list"
         )

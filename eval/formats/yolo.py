@@ -13,7 +13,7 @@ from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.folders.yolo_files import Labelled, files_below, image_ids, listed_files
 from eval.formats.folders.yolo_folders import Home, find_places, home_of
 from eval.formats.folders.yolo_lines import checked_rows, in_pixels, read_objects
-from eval.formats.folders.yolo_names import read_names
+from eval.formats.folders.yolo_names import MOST_CLASSES, read_names
 from eval.formats.text_files import read_bytes
 from eval.wording import amount
 
@@ -93,7 +93,7 @@ def read_yolo(
             continue
         source = file.text.name
         table, lines, around = read_objects(read_bytes(file.text), source, on_fault, keypoints)
-        good = checked_rows(table, lines, source, on_fault, len(class_names) or None)
+        good = checked_rows(table, lines, source, on_fault, len(class_names) or MOST_CLASSES)
         first = np.unique(table[good], axis=0, return_index=True)[1]
         rows = table[good][np.sort(first)]
         polygons += around

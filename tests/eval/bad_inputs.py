@@ -151,6 +151,7 @@ def _changed(document: Any, change: Callable[[Any], Any]) -> Any:
 def all_cases() -> list[tuple[str, list[Case]]]:
     """Every case, under headings."""
     from tests.eval.bad_cases import (
+        extreme,
         formats,
         matched,
         objects,
@@ -168,6 +169,7 @@ def all_cases() -> list[tuple[str, list[Case]]]:
         ("Results that name images and classes otherwise", matched.CASES),
         ("Ground truth of labelling tools, in tables and in texts", tools.CASES),
         ("Tables of Open Images", open_images.CASES),
+        ("Extreme values, and files made to fill the memory", extreme.CASES),
         ("Objects and options in Python", objects.CASES),
     ]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from eval.formats.coco.mask_boxes import box_of_mask
+from eval.formats.number_lines import whole_number
 
 LARGEST_EXACT = 2**53  # the largest float below which every whole number has its own float
 FLAGS = ("iscrowd", "difficult", "ignore")
@@ -79,7 +80,8 @@ def whole(value: Any) -> Any:
 def _side(value: Any) -> Any:
     if _is_nothing(value):
         return 0
-    return int(value) if _is_text(value) and value.isascii() and value.isdigit() else whole(value)
+    number = whole_number(value) if _is_text(value) else None
+    return whole(value) if number is None else number
 
 
 def _flag(value: Any) -> Any:

@@ -20,8 +20,10 @@ from eval.datasets import ImageRecord, Truths
 from eval.formats.faults import Fault, FaultHandler
 from eval.formats.folders.xml_shapes import box_around_shape
 from eval.formats.number_lines import number_of
+from eval.formats.text_files import declares_entities
 from eval.wording import amount
 
+LARGEST_SIDE, LARGEST_CORNER = 2**31, 1e150  # products of corners remain finite
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FLAGS = {"0": False, "1": True, "false": False, "true": True, "unspecified": False, "": False}
 DECLARED = re.compile(
@@ -78,6 +80,10 @@ def _root(content: bytes, where: str, on_fault: FaultHandler) -> ElementTree.Ele
 
     Tools on Windows write their own code page without declaring it, and names with a bare `&`.
     """
+    if declares_entities(content):
+        message = "declares entities, which annotations do not need; remove the DOCTYPE"
+        on_fault(Fault(where, "", message, "not XML"))
+        return None
     try:
         return ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -109,7 +115,7 @@ def _side(root: ElementTree.Element, side: str, where: str, on_fault: FaultHandl
     if not text:
         return 0
     value = number_of(text)
-    if value >= 0 and value == int(value):
+    if 0 <= value < LARGEST_SIDE and value == int(value):
         return int(value)
     message = f"size/{side} is {text!r:.40}; expected a whole number of pixels"
     on_fault(Fault(where, f"size/{side}", message, "size is no number of pixels"))
@@ -122,7 +128,8 @@ def _object(
     name = (element.findtext("name") or "").strip()
     box = element.find("bndbox")
     texts = {} if box is None else {child.tag: child.text for child in box}
-    corners = [number_of(texts.get(corner)) for corner in CORNERS]
+    numbers = [number_of(texts.get(corner)) for corner in CORNERS]
+    corners = [one if abs(one) < LARGEST_CORNER else math.nan for one in numbers]
     around = box_around_shape(element) if box is None else None
     if around is not None:
         corners = around
@@ -152,7 +159,7 @@ def _object(
 def _bad_corner(field: str, text: str | None, where: str) -> Fault:
     if text is None:
         return Fault(where, field, f"no <{field}>; expected a number", "missing corner")
-    message = f"{field} is {text!r:.40}; expected a finite number"
+    message = f"{field} is {text!r:.40}; expected a number of pixels"
     return Fault(where, field, message, "not a finite number")
 
 

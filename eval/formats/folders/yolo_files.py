@@ -50,7 +50,7 @@ def listed_files(path: Path, roots: tuple[Path, ...], on_fault: FaultHandler) ->
 
 def _existing(name: str, folders: tuple[Path, ...]) -> Path | None:
     candidates = (folder / place for place in moved(name) for folder in folders)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def files_below(pictures: Path, name_file: Path | None, on_fault: FaultHandler) -> list[Labelled]:

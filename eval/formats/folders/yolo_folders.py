@@ -71,10 +71,29 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     except ImportError:
         raise EvaluationError(f"{path.name}: reading it needs PyYAML; pip install pyyaml") from None
     try:
-        document: Any = yaml.safe_load(decoded(read_bytes(path), path.name))
-    except yaml.YAMLError as error:
-        raise EvaluationError(f"{path.name}: not YAML ({' '.join(str(error).split())})") from None
+        text = decoded(read_bytes(path), path.name)
+        document: Any = yaml.safe_load(text)
+    except EvaluationError:
+        raise
+    except RecursionError:
+        raise EvaluationError(f"{path.name}: not YAML (it is nested too deeply)") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # of impossible dates and numbers
+        why = " ".join(str(error).split())
+        raise EvaluationError(f"{path.name}: not YAML ({why:.300})") from None
+    _check_size(document, len(text), path.name)
     return document if isinstance(document, dict) else {}
+
+
+def _check_size(document: Any, length: int, source: str) -> None:
+    """Refuse documents with many more values than characters, which aliases can make of a few."""
+    values, count = [document], 0
+    while values:
+        value = values.pop()
+        count += 1
+        if count > length + 1000:
+            raise EvaluationError(f"{source}: its aliases repeat too much; write it without them")
+        if isinstance(value, (list, dict)):
+            values += [*value, *value.values()] if isinstance(value, dict) else value
 
 
 def splits_of(path: str | os.PathLike[str]) -> tuple[str, ...]:

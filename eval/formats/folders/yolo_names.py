@@ -9,6 +9,8 @@ from eval.errors import EvaluationError
 from eval.formats.folders.yolo_folders import read_yaml
 from eval.formats.text_files import decoded, read_bytes
 
+MOST_CLASSES = 10_000  # where only their number is known
+
 
 def read_names(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Class names, and notes on names that had to be made up or changed.
@@ -23,10 +25,13 @@ def read_names(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     if path.suffix not in (".yaml", ".yml"):
         lines = decoded(read_bytes(path), path.name).splitlines()
-        return _unique([line.strip() for line in lines if line.strip()], path, ())
+        written = [line.strip() for line in lines if line.strip()]
+        if not written:
+            raise EvaluationError(f"{path.name}: names no class; write one name per line")
+        return _unique(written, path, ())
     content = read_yaml(path)
     names, number = content.get("names"), content.get("nc")
-    if not names and type(number) is int and 0 < number < 10_000:
+    if not names and type(number) is int and 0 < number < MOST_CLASSES:
         made = [f"class_{one}" for one in range(number)]
         note = f"{path.name} has no names: the {number} classes are called {made[0]} and so on"
         return tuple(made), (note,)
@@ -51,11 +56,12 @@ def _in_order(names: dict[Any, Any]) -> list[Any] | None:
 def _unique(
     names: list[str], path: Path, notes: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    made: list[str] = []
+    made: dict[str, None] = {}
+    known = set(names)
     for number, name in enumerate(names):
         if name in made:
-            other = next(n for n in (f"{name} ({number})", f"class {number}") if n not in names)
+            other = next(n for n in (f"{name} ({number})", f"class {number}") if n not in known)
             notes += (f"{path.name}: class {number} is called {name!r} like another: {other!r}",)
             name = other
-        made.append(name)
+        made[name] = None
     return tuple(made), notes

@@ -18,7 +18,7 @@ from eval.formats.coco.mask_boxes import box_of_mask
 from eval.formats.faults import FaultHandler, refuse
 from eval.formats.foreign import kind_of_xml
 from eval.formats.number_lines import number_of
-from eval.formats.text_files import read_bytes
+from eval.formats.text_files import declares_entities, read_bytes
 from eval.formats.truth.gathering import Gathering
 from eval.formats.truth.shapes import around_ellipse, around_points, around_rotated
 from eval.formats.truth.split_files import file_of_split
@@ -93,6 +93,10 @@ def cvat_files(folder: Path) -> list[Path]:
 def _elements(path: Path) -> Iterator[ElementTree.Element]:
     """Each picture, track and head of a file in turn; their memory is freed."""
     content = read_bytes(path)
+    if declares_entities(content):
+        raise EvaluationError(
+            f"{path.name}: declares entities, which annotations do not need; remove the DOCTYPE"
+        )
     try:
         parser = ElementTree.iterparse(io.BytesIO(content), ("start", "end"))
         root = next(parser)[1]

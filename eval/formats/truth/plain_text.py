@@ -20,7 +20,7 @@ from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.folders.yolo_names import read_names
 from eval.formats.foreign import is_kitti
-from eval.formats.number_lines import number_of
+from eval.formats.number_lines import number_of, whole_number
 from eval.formats.text_files import first_line, word_lines
 from eval.formats.truth.gathering import Gathering
 from eval.formats.truth.kitti import kitti_home
@@ -176,4 +176,5 @@ def _class_names(folder: Path) -> tuple[str, ...]:
 
 
 def _is_index(word: str, names: Sequence[str]) -> bool:
-    return word.isascii() and word.isdigit() and int(word) < len(names)
+    number = whole_number(word)
+    return number is not None and number < len(names)

@@ -57,7 +57,8 @@ class LabelledImage:
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes_xyxy, np.float64).reshape(-1, 4)
         sides = boxes[:, 2:] - boxes[:, :2]
-        areas = sides[:, 0] * sides[:, 1] if self.areas is None else self.areas
+        with np.errstate(over="ignore"):  # of results, which may have boxes of any size
+            areas = sides[:, 0] * sides[:, 1] if self.areas is None else self.areas
         unset = np.zeros(len(boxes), bool)
         arrays = {
             "boxes_xyxy": boxes,

@@ -149,7 +149,7 @@ CASES = [
          "truth.xml: 1.jpg: object 1: the box is not 4 finite numbers"),
     Case("CVAT: a picture twice", tool(_cvat, swap("2.jpg", "1.jpg")), "picture is listed twice"),
     Case("CVAT: XML that swells when read (entities)", tool(_cvat, are(BOMB.replace(
-         b"annotation>", b"annotations>"))), "truth.xml: not XML, or cut short"),
+         b"annotation>", b"annotations>"))), "truth.xml: declares entities"),
     Case("XML of another kind", tool(_cvat, are(b"<html/>")), "this is XML of an unknown kind"),
     Case("labelme: as saved, corners in another order", tool(_labelme), RIGHT, notes=(AS_TEXT,)),
     Case("labelme: a file cut short", tool(_labelme, cut(-5)), "1.json: not JSON, or cut short"),

@@ -161,7 +161,7 @@ def test_entities_do_not_swell(tmp_path: Path) -> None:
     other = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><annotations>&x;</annotations>'
     tracemalloc.start()
     for text in (bomb, other):
-        with pytest.raises(EvaluationError, match=r"a\.xml: not XML, or cut short"):
+        with pytest.raises(EvaluationError, match=r"a\.xml: declares entities"):
             read_dataset(write(tmp_path / "a.xml", text))
     assert tracemalloc.get_traced_memory()[1] < 30e6
     tracemalloc.stop()
