@@ -168,6 +168,7 @@ def test_every_command_and_option_of_a_recipe_exists(
 ) -> None:
     monkeypatch.setattr("detector.commands.values.fault_of", lambda path: "")  # the reader's files
     monkeypatch.setattr("detector.recipes.loading.read_yaml", lambda path: {})
+    monkeypatch.setattr("eval.read_thresholds", lambda path: {})
     content = document.read_text(encoding="utf-8")
     shell = [command for block in blocks_in("bash", [document]) for _, command in commands(block)]
     for command in [*shell, *re.findall(r"`(detect \w+ --data[^`]*)`", content)]:
