@@ -43,11 +43,11 @@ def find_image_folder(data: Path, dataset: Dataset) -> Path:
         split = data.stem.rpartition("_")[2]
         usual += [root.parent / split, root.parent / "images" / split]
     for folder in (*([dataset.pictures] if dataset.pictures else ()), *usual):
-        if (folder / first).is_file():
+        if os.path.isfile(folder / first):  # also where the name is too long for the system
             return folder
     if data.is_dir() or data.suffix in (".yaml", ".yml"):
         parents = (Path(parent) for parent, _, _ in os.walk(root))
-        found = [parent for parent in parents if (parent / first).is_file()]
+        found = [parent for parent in parents if os.path.isfile(parent / first)]
         if len(found) > 1:
             raise DetectorError(
                 f"{data}: its picture {first} is in {found[0]} and in {found[1]}; "
@@ -69,7 +69,7 @@ def check_image_folder(folder: Path, dataset: Dataset) -> Path:
     """
     _check_folder(folder)
     first = _first_picture(dataset, dataset.source)
-    if not (folder / first).is_file():
+    if not os.path.isfile(folder / first):
         raise DetectorError(
             f"--images {printable(folder)}: does not hold the first picture, {printable(first)}; "
             "give the folder that the data set's file names start from"
@@ -88,7 +88,8 @@ def pictures_missing(folder: Path, dataset: Dataset) -> bool:
     _check_folder(folder)
     names = (image.file_name.replace("\\", "/") for image in dataset.images)
     return not any(
-        (folder / name).is_file() or (folder / PurePosixPath(name).name).is_file() for name in names
+        os.path.isfile(folder / name) or os.path.isfile(folder / PurePosixPath(name).name)
+        for name in names
     )
 
 

@@ -133,7 +133,7 @@ def _read(path: Path, on_fault: FaultHandler) -> XmlImage:
 
 
 def _where(folder: Path, stem: str) -> str:
-    return f"{folder.name}/{stem}.xml"
+    return f"{folder.name}/{stem:.200}.xml"
 
 
 def _shapes(images: list[XmlImage]) -> tuple[str, ...]:

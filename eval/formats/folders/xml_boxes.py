@@ -23,7 +23,8 @@ from eval.formats.number_lines import number_of
 from eval.formats.text_files import declares_entities
 from eval.wording import amount
 
-LARGEST_SIDE, LARGEST_CORNER = 2**31, 1e150  # products of corners remain finite
+# Sides that other programs can read as whole numbers, corners whose products remain finite
+LARGEST_SIDE, LARGEST_CORNER = 2**63, 1e150
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 FLAGS = {"0": False, "1": True, "false": False, "true": True, "unspecified": False, "": False}
 DECLARED = re.compile(
@@ -115,7 +116,7 @@ def _side(root: ElementTree.Element, side: str, where: str, on_fault: FaultHandl
     if not text:
         return 0
     value = number_of(text)
-    if 0 <= value < LARGEST_SIDE and value == int(value):
+    if 0 <= value <= LARGEST_SIDE and value == int(value):
         return int(value)
     message = f"size/{side} is {text!r:.40}; expected a whole number of pixels"
     on_fault(Fault(where, f"size/{side}", message, "size is no number of pixels"))

@@ -133,7 +133,7 @@ def find_places(home: Home, split: str | None) -> tuple[list[Path], str]:
         for folder in dict.fromkeys((home.base, home.folder)):
             if (folder / "images").is_dir() and (folder / "labels").is_dir():
                 return [folder / "images"], ""
-            if any(folder.glob("*.txt")):
+            if any(folder.glob("*.txt")) and not _above(folder, home.folder):
                 return [folder], ""
     others = [str(key) for key in home.content if home.entries(str(key)) and _split(home, str(key))]
     remedy = f"name one of its splits with --split: {', '.join(others):.80}"
@@ -175,9 +175,14 @@ def _named(home: Home, entry: str) -> Path | None:
         if "/" not in place and place != _slashes(entry):
             continue  # a bare folder name that remains of a longer path may be another split's
         for pictures in (path / "images", path):
-            if labels_of(pictures) is not None:
+            if labels_of(pictures) is not None and not _above(pictures, home.folder):
                 return pictures
     return None
+
+
+def _above(pictures: Path, folder: Path) -> bool:
+    """Whether a folder of pictures would contain the data set, and thus much besides it."""
+    return pictures.resolve() in folder.resolve().parents
 
 
 def moved(entry: str) -> Iterator[str]:

@@ -39,6 +39,7 @@ OTHERS = (
 )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def corners(numbers: np.ndarray, sides: np.ndarray, layout: Layout) -> np.ndarray:
     """(N, 4) continuous corners in pixels from (N, 5) numbers and (N, 2) width and height."""
     boxes = numbers[:, layout.box]
@@ -50,6 +51,7 @@ def corners(numbers: np.ndarray, sides: np.ndarray, layout: Layout) -> np.ndarra
     return np.concatenate([low, low + high if layout.sized else high], axis=1)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # infinite corners fit no image
 def layout_of(
     numbers: np.ndarray, images: np.ndarray, dataset: Dataset, usual: Layout = YOLO
 ) -> Layout:

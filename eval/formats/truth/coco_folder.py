@@ -48,7 +48,7 @@ def read_coco_folder(
     name = _split_of(file)
     places = (file.parent, folder / name, folder / "images" / name, folder / "data")
     first = dataset.images[0].file_name if dataset.images else ""
-    pictures = next((place for place in places if first and (place / first).is_file()), None)
+    pictures = next((place for place in places if first and os.path.isfile(place / first)), None)
     return replace(dataset, pictures=pictures)
 
 

@@ -5,7 +5,6 @@ Numbers are kept in compact arrays, because a file of 200 MB lists millions of o
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
 from collections import Counter
@@ -16,7 +15,7 @@ import numpy as np
 
 from eval.datasets import Dataset, Identity, ImageRecord, Truths, group_by_image
 from eval.formats.faults import Fault, FaultHandler
-from eval.formats.folders.xml_boxes import oddities
+from eval.formats.folders.xml_boxes import LARGEST_CORNER, LARGEST_SIDE, oddities
 from eval.formats.truth.picture_files import (
     is_picture_name,
     located,
@@ -47,7 +46,7 @@ class Gathering:
     def picture(self, file_name: str, width: float = 0, height: float = 0) -> int:
         """Begin a picture and return its index; sides that are 0 or no numbers are unknown."""
         self.names.append(file_name.strip().replace("\\", "/"))
-        sides = (int(side) if math.isfinite(side) and side > 0 else 0 for side in (width, height))
+        sides = (int(side) if 0 < side <= LARGEST_SIDE else 0 for side in (width, height))
         self.sides.append((next(sides), next(sides)))
         return len(self.names) - 1
 
@@ -69,7 +68,7 @@ class Gathering:
         name = name.strip()
         if not name:
             self.on_fault(Fault(where, "class", "no class; name it", "object without a class"))
-        elif corners is None or len(corners) != 4 or not all(map(math.isfinite, corners)):
+        elif corners is None or len(corners) != 4 or not all(map(_is_pixel, corners)):
             message = "the box is not 4 finite numbers; correct it"
             self.on_fault(Fault(where, "box", message, "not a finite number"))
         elif corners[2] < corners[0] or corners[3] < corners[1]:
@@ -133,7 +132,9 @@ class Gathering:
         sides = with_sizes(self.sides, files, pictures, self.on_fault)
         images = [
             ImageRecord(identity, file, height, width)
-            for identity, file, (width, height) in zip(self._ids(), files, sides, strict=True)
+            for identity, file, (width, height) in zip(
+                self._ids(place.name), files, sides, strict=True
+            )
         ]
         new_label = np.array([names.index(name) for name in self._label_of], np.int64)
         owners = np.array(self._owners, np.int64)
@@ -174,7 +175,7 @@ class Gathering:
             crowd=np.array(self._crowd, bool),
         )
 
-    def _ids(self) -> list[Identity]:
+    def _ids(self, source: str) -> list[Identity]:
         """The stem of each file name, or a number; two pictures with one id are a fault."""
         paths = [PurePosixPath(name) for name in self.names]
         stems = [path.stem for path in paths]
@@ -186,11 +187,17 @@ class Gathering:
         for row, identity in enumerate(ids):
             if identity == "":
                 message = "a picture has no file name; name it"
-                self.on_fault(Fault(f"picture {row + 1}", "image", message, "no file name"))
+                self.on_fault(
+                    Fault(f"{source}: picture {row + 1}", "image", message, "no file name")
+                )
             elif seen.setdefault(identity, row) != row:
                 first = self.names[seen[identity]]
                 message = f"the picture is listed twice (first as {first:.60}); list each once"
-                self.on_fault(Fault(self.names[row], "image", message, "image listed twice"))
+                self.on_fault(
+                    Fault(
+                        f"{source}: {self.names[row]:.60}", "image", message, "image listed twice"
+                    )
+                )
                 ids[row] = f"{identity} ({row + 1})"
         return ids
 
@@ -198,3 +205,7 @@ class Gathering:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.left_out.items()))
         what = amount(self.left_out.total(), "object") + " without a box"
         return (f"left out {what}: {kinds}",) if kinds else ()
+
+
+def _is_pixel(corner: float) -> bool:
+    return abs(corner) < LARGEST_CORNER  # NaN is not

@@ -28,7 +28,7 @@ def located(first: Path, root: Path, names: Sequence[str]) -> tuple[Path | None,
         if len(set(inside)) < len(set(names)) or any(map(is_absolute, inside)):
             continue
         for folder in folders if inside else ():
-            if inside[0] and (folder / inside[0]).is_file():
+            if inside[0] and os.path.isfile(folder / inside[0]):
                 return Path(os.path.normpath(folder)), inside
     return _absolute(names)
 
@@ -37,7 +37,7 @@ def named_after(root: Path, stems: Sequence[str]) -> list[str]:
     """The file name of the picture of each stem; with .jpg where no picture is found."""
     for place in (*FOLDERS, *BESIDE) if stems else ():
         folder = root / place
-        if any((folder / f"{stems[0]}{suffix}").is_file() for suffix in IMAGES):
+        if any(os.path.isfile(folder / f"{stems[0]}{suffix}") for suffix in IMAGES):
             files = image_files(folder)
             return [files.get(stem, f"{stem}.jpg") for stem in stems]
     return [f"{stem}.jpg" for stem in stems]
@@ -85,5 +85,5 @@ def with_sizes(
     found = []
     for stated, name in zip(sides, names, strict=True):
         path = folder / name if folder is not None and 0 in stated else None
-        found.append(picture_size(path, on_fault) if path and path.is_file() else stated)
+        found.append(picture_size(path, on_fault) if path and os.path.isfile(path) else stated)
     return found

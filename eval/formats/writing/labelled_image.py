@@ -11,6 +11,7 @@ from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 
+LARGEST_ROUNDED = 1e9  # pixels; larger numbers have no noise to remove
 DECIMALS = 6  # of a pixel; removes the noise of x1 + width - x1 and nothing else
 
 
@@ -88,7 +89,9 @@ class LabelledImage:
 
 def rounded(boxes: np.ndarray) -> np.ndarray:
     """Boxes rounded to DECIMALS, without negative zeros."""
-    return np.round(boxes, DECIMALS) + 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # of results, which may be of any size
+        near = np.round(boxes, DECIMALS) + 0.0
+    return np.where(np.abs(boxes) < LARGEST_ROUNDED, near, boxes)
 
 
 def cut_at_border(image: LabelledImage) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -174,7 +174,13 @@ def results() -> dict[str, Example]:
         f"{f.picture + 1} {f.label + 1} {f.score} {' '.join(map(str, f.corners))}\n"
         for f in detections()
     ).encode()
+    lines = [
+        f"{PICTURES[f.picture].stem} {CLASSES[f.label].replace(' ', '_')} {f.score} "
+        f"{' '.join(map(str, f.corners))}\n"
+        for f in detections()
+    ]
     return {
+        "lines": Example({"lines.txt": "".join(lines).encode()}, "lines.txt"),
         "results": Example({"results.json": plain}, "results.json"),
         "results_gz": Example({"r.json.gz": gzip.compress(plain, mtime=0)}, "r.json.gz"),
         "masks": Example({"masks.json": _json(mask_results())}, "masks.json"),
@@ -187,6 +193,12 @@ def results() -> dict[str, Example]:
     }
 
 
+def pictures() -> dict[str, bytes]:
+    """The pictures themselves, in a folder images."""
+    files = _written(lambda root: write_yolo(root, PICTURES)).files
+    return {name: content for name, content in files.items() if name.startswith("images/")}
+
+
 def truth_for(name: str) -> str:
     """The ground truth that results are evaluated against."""
     return "voc" if name == "comp4" else "coco"
@@ -196,7 +208,7 @@ def results_for(name: str) -> str:
     """The results that are evaluated against ground truth."""
     if name == "ilsvrc":
         return "ilsvrc_submission"
-    return "results" if name in ("coco", "coco_gz", "lvis") else "csv"
+    return "results" if name in ("coco", "coco_gz", "lvis", "coco_folder") else "csv"
 
 
 def ilsvrc_submission() -> Example:

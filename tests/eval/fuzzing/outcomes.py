@@ -20,12 +20,13 @@ from eval import Dataset, EvaluationError, evaluate, read_dataset, read_detectio
 from eval.checking import check
 from eval.datasets import Truths
 from eval.detections import DetectionTable
+from eval.evaluate import PROTOCOLS
 from eval.formats import coco_json, number_lines
 from eval.formats.compiled.json_numbers import NULS
 from eval.formats.results import coco as results_json
 
 T = TypeVar("T")
-PROTOCOLS = ("coco", "voc", "voc2007", "ilsvrc")
+UNDEMANDING = ("coco", "voc", "voc2007")  # the other protocols need fields that many files lack
 TARGETS = ("coco", "yolo", "voc", "csv", "label-studio")
 SECONDS = 20  # of one input; the slowest takes less than one
 MEMORY_TIMES, MEMORY_MORE = 10, 96 << 20  # times the size of the files, and bytes besides
@@ -110,9 +111,11 @@ def judge(random: Random, truth: Any, results: Any, names: tuple[str, ...], fold
         _commands(random, truth, results, folder, refused=isinstance(table, Refused))
     if isinstance(table, Refused):
         return "refused"
-    protocol = random.choice(PROTOCOLS)
+    protocol = random.choice(list(PROTOCOLS))
     report = outcome(lambda: evaluate(table, dataset, protocol), ("ground truth", *names))
-    assert not isinstance(report, Refused), report
+    if isinstance(report, Refused):
+        assert protocol not in UNDEMANDING, report
+        return "read"
     figures = [report.map, *report.stats.values(), *report.per_class.values()]
     assert all(math.isnan(one) or 0 <= one <= 1 + 1e-9 for one in figures), figures
     assert all("\n" not in note for note in report.notes), report.notes
@@ -141,7 +144,9 @@ def _both_paths(path: Path, read: Dataset | Refused) -> None:
     if not isinstance(read, Refused) and _lacks_utf8(path, plain):
         return
     if isinstance(read, Refused) or isinstance(plain, Refused):
-        assert read == plain, f"compiled: {read!r}; plain: {plain!r}"
+        # Python has digits where the compiled code has a float.
+        kinds = [str(one).partition(" is ")[0] for one in (read, plain)]
+        assert kinds[0] == kinds[1], f"compiled: {read!r}; plain: {plain!r}"
         return
     assert (read.images, read.class_names, read.notes) == (
         plain.images, plain.class_names, plain.notes,
@@ -163,7 +168,9 @@ def _both_result_paths(path: Path, dataset: Dataset, read: DetectionTable | Refu
     if not isinstance(read, Refused) and _lacks_utf8(path, plain):
         return
     if isinstance(read, Refused) or isinstance(plain, Refused):
-        assert read == plain, f"compiled: {read!r}; plain: {plain!r}"
+        # Python has digits where the compiled code has a float.
+        kinds = [str(one).partition(" is ")[0] for one in (read, plain)]
+        assert kinds[0] == kinds[1], f"compiled: {read!r}; plain: {plain!r}"
         return
     assert read.notes == plain.notes
     for field in ("images", "labels", "boxes", "scores"):
@@ -172,10 +179,10 @@ def _both_result_paths(path: Path, dataset: Dataset, read: DetectionTable | Refu
 
 def _lacks_utf8(path: Path, plain: Any) -> bool:
     """Compiled code passes over fields that nobody reads, which need not be UTF-8 then."""
-    if not isinstance(plain, Refused) or not path.is_file():
-        return False
+    files = path.rglob("*.json") if path.is_dir() else [path]
     try:
-        path.read_bytes().decode()
+        for file in files if isinstance(plain, Refused) else ():
+            file.read_bytes().decode()
     except UnicodeDecodeError:
         return True
     return False
@@ -210,9 +217,9 @@ def _commands(random: Random, truth: Path, results: Any, folder: Path, *, refuse
     chance, out = random.random(), folder / "out"
     words: list[Any] = ["evaluate", "--data", truth, "--detections", results]
     if chance < 0.02:
-        command([*words, "--report", out, "--protocol", random.choice(PROTOCOLS)], int(refused))
+        command([*words, "--report", out, "--protocol", random.choice(UNDEMANDING)], int(refused))
     elif chance < 0.05:
-        command([*words, "--protocol", random.choice(PROTOCOLS)], int(refused))
+        command([*words, "--protocol", random.choice(UNDEMANDING)], int(refused))
     elif chance < 0.25:
         target = random.choice(TARGETS)
         if command(["convert", truth, "--to", target, "-o", out, "--no-images"]) == 0:

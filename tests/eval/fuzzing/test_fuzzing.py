@@ -19,9 +19,10 @@ from random import Random
 import pytest
 
 from tests.eval.fuzzing import examples, file_changes, record_changes
-from tests.eval.fuzzing.outcomes import PROTOCOLS, TARGETS, command, judge, within_bounds
+from tests.eval.fuzzing.outcomes import TARGETS, UNDEMANDING, command, judge, within_bounds
+from tests.eval.fuzzing.tool_examples import tool_truths
 
-TRUTHS, RESULTS = examples.truths(), examples.results()
+TRUTHS, RESULTS = {**examples.truths(), **tool_truths()}, examples.results()
 ALL = [*TRUTHS.values(), *RESULTS.values()]
 OTHERS = {"ilsvrc_submission": examples.ilsvrc_submission(), **RESULTS}
 NAMES = (*TRUTHS, *RESULTS, "dictionary", "records")
@@ -60,7 +61,7 @@ def warm_up(folder: Path) -> None:
     """Run every command once on examples that are not changed."""
     truth = file_changes.write(TRUTHS["coco"], folder / "truth")
     found = file_changes.write(RESULTS["results"], folder / "found")
-    for protocol in PROTOCOLS:
+    for protocol in UNDEMANDING:
         out = folder / f"report_{protocol}"
         words = ["evaluate", "--data", truth, "--detections", found, "--report", out]
         assert command([*words, "--protocol", protocol]) == 0

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from eval.errors import EvaluationError
 from eval.formats.writing.coco import coco_dataset
 from eval.formats.writing.csv import csv_text
 from eval.formats.writing.label_studio import label_studio_config, label_studio_tasks
-from eval.formats.writing.labelled_image import LabelledImage
+from eval.formats.writing.labelled_image import LabelledImage, rounded
 from eval.formats.writing.voc import voc_xml
 from eval.formats.writing.yolo import yolo_lines
 
@@ -136,3 +138,10 @@ def test_arrays_must_fit_each_other(arrays: dict[str, list[float]]) -> None:
     values = {"boxes_xyxy": [[0, 0, 1, 1], [1, 1, 2, 2]], "labels": [0, 1], **arrays}
     with pytest.raises(EvaluationError, match=r"^a\.jpg: . .* for 2 boxes_xyxy"):
         LabelledImage("a.jpg", 9, 9, **values)
+
+
+def test_boxes_of_any_size_are_rounded_without_a_warning() -> None:
+    boxes = np.array([[1e307, -1e308, 0.1 + 0.2, 3e9 + 0.5]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rounded(boxes).tolist() == [[1e307, -1e308, 0.3, 3e9 + 0.5]]
