@@ -20,6 +20,8 @@ from rcnn_kernels import load_word
 
 # How read_records ended.
 STUCK, STOPPED, CLOSED = 0, 1, 2
+# What the flags of a record with keys say.
+TEXT_IMAGE, TEXT_CATEGORY, CATEGORY_SEEN = 1, 2, 4
 _ODD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
@@ -27,6 +29,12 @@ _ODD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 def first_place(text):  # type: ignore[no-untyped-def]
     """The first place that is not white space."""
     return skip_space(text, 0)
+
+
+@kernel("u1[1] u8[2] f8[1] u8[1] -> i8")
+def end_of_value(text, powers, tens, scratch):  # type: ignore[no-untyped-def]
+    """The place after the value with which the text begins; -1 if it is no JSON."""
+    return skip_value(text, skip_space(text, 0), powers, tens, scratch)
 
 
 @kernel("u1[1] u8[2] f8[1] u8[1] i8[2] -> i8")
@@ -160,12 +168,12 @@ def hash_texts(text, ends, hashes):  # type: ignore[no-untyped-def]
 
 @kernel(
     "u1[1] i8 i8 i8 i8 i8 u8[2] i8[1] i8[1] i4[1] i8[1] i4[1] "
-    "i4[1] i4[1] f8[2] f8[1] i8[1] u1[1] i8[2] u8[2] f8[1] u8[1] i8[2] i8[1] i8[1] i8[1]"
+    "i4[1] i4[1] f8[2] f8[1] i8[1] u1[1] i8[2] i8[2] u8[2] f8[1] u8[1] i8[2] i8[1] i8[1] i8[1]"
 )
 def read_records(  # type: ignore[no-untyped-def]
     text, begin, stop, row, wanted, required,
     names, lengths, image_keys, image_rows, label_keys, label_rows,
-    images, labels, boxes, values, ids, flags, called,
+    images, labels, boxes, values, ids, flags, called, keys,
     powers, tens, scratch, hard, following, integer, state,
 ):  # fmt: skip
     """Read the list at `begin`, or the rest of it from the record at `begin` on, up to `stop`.
@@ -174,6 +182,10 @@ def read_records(  # type: ignore[no-untyped-def]
     list), the place of the first record not read or after the list, the row of that record, the
     fields that every record has, and the number of rows in `hard`: (place, row, column) of numbers
     left to the caller.
+
+    With `keys`, ids may be texts or unknown (row -1). `keys` gets the image id, the category id (a
+    hash in place of a text) and the place of the record; `flags` says which of both are texts, and
+    whether there is a category id.
     """
     always = np.int64(-1)
     count_hard = 0
@@ -189,10 +201,14 @@ def read_records(  # type: ignore[no-untyped-def]
         if byte(text, at) != 123 or row >= len(images):
             return
         count_hard = state[4]
+        at_record = at
         at = skip_space(text, at + 1)
         seen = np.int64(0)
         if len(called):
             called[row, 0] = called[row, 1] = 0
+        if len(keys):
+            keys[row, 1], keys[row, 2] = 0, at_record
+            images[row] = labels[row] = -1
         value = np.nan
         flag = 0
         last = len(lengths)  # the previous field; none at first
@@ -229,7 +245,13 @@ def read_records(  # type: ignore[no-untyped-def]
                 if (seen >> field) & 1:  # a repeated field is left to the JSON parser
                     return
                 seen |= np.int64(1) << field
-                if field == 0 or field == 1 or field == 5:
+                if field < 2 and len(keys) and byte(text, at) == 34:
+                    begin_text = at + 1
+                    at = skip_value(text, at, powers, tens, scratch)
+                    if at > 0:
+                        keys[row, field] = hash_text(text, begin_text, at - 1)
+                        flag |= TEXT_IMAGE if field == 0 else TEXT_CATEGORY | CATEGORY_SEEN
+                elif field == 0 or field == 1 or field == 5:
                     at = read_integer(text, at, integer)
                     if at < 0:
                         return
@@ -238,13 +260,16 @@ def read_records(  # type: ignore[no-untyped-def]
                         if identity != last_id or last_row < 0:
                             last_id = identity
                             last_row = find_row(image_keys, image_rows, identity)
-                            if last_row < 0:
+                            if last_row < 0 and not len(keys):
                                 return
                         images[row] = last_row
                     elif field == 1:
                         labels[row] = find_row(label_keys, label_rows, identity)
                     else:
                         ids[row] = identity
+                    if field < 2 and len(keys):
+                        keys[row, field] = identity
+                        flag |= CATEGORY_SEEN if field == 1 else 0
                 elif field == 2:
                     if byte(text, at) != 91:
                         return

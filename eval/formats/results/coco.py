@@ -13,15 +13,14 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.coco.plain_records import plain_results
-from eval.formats.compiled import json_columns
-from eval.formats.compiled.json_objects import read_top_level
+from eval.formats.compiled.json_results import open_results
 from eval.formats.json_files import read_json
 from eval.formats.results.coco_ids import ids_of
 from eval.formats.results.coco_records import (
     images_of_records,
     labels_of_records,
 )
-from eval.formats.results.record_names import notes_on_names
+from eval.formats.results.column_records import Meaning, are_own_names, meaning_of
 from eval.formats.results.tables import LEFT_OUT
 from eval.records import Record, check_objects, numbers, record_list
 from eval.wording import amount, listed
@@ -35,7 +34,7 @@ def read_coco_results(
     skip_unlisted: bool = False,
 ) -> DetectionTable:
     """Read a file of COCO results (see eval.read_detections)."""
-    table = _read_quickly(path, dataset, names)
+    table = _read_quickly(path, dataset, names, skip_unlisted)
     if table is not None:
         return table
     document = read_json(path)
@@ -130,32 +129,34 @@ def _annotations(document: Record, source: str) -> list[Record]:
 
 
 def _read_quickly(
-    path: str | os.PathLike[str], dataset: Dataset, names: str | os.PathLike[str] | None
+    path: str | os.PathLike[str],
+    dataset: Dataset,
+    names: str | os.PathLike[str] | None,
+    skip_unlisted: bool,
 ) -> DetectionTable | None:
     """Read a file without faults straight into arrays; None if that is not possible."""
-    source, where = Path(path).name, f"{Path(path).name}: record"
+    source = Path(path).name
     try:
-        ids = ids_of(None, dataset, source, names)
-        columns = json_columns.read_results(path, ids.images, ids.labels)
-        if columns is None:
-            top = read_top_level(path, ("images", "categories"))
-            if top is None or "annotations" not in top.places:
+        detections = open_results(path)
+        if detections is None:
+            return None
+        ids = ids_of(detections.lists, dataset, source, names)
+        where = f"{source}: {'record' if detections.lists is None else 'annotations'}"
+        columns = detections.read(ids.images, ids.labels)
+        usual = columns is not None and not (columns.labels < 0).any()
+        if columns is not None and usual and are_own_names(columns, dataset):
+            found = Meaning(columns, columns.images, columns.labels)
+        else:
+            others = meaning_of(detections, where, ids, dataset, skip=skip_unlisted)
+            if others is None:
                 return None
-            where = f"{source}: annotations"
-            ids = ids_of(top.values, dataset, source, names)
-            columns = json_columns.read_result_list(
-                top.text, top.places["annotations"], ids.images, ids.labels
-            )
+            found = others
     except OSError:
         return None
-    if columns is None or (len(columns.labels) and columns.labels.min() < 0):
-        return None  # from_document describes unknown categories better
-    notes = notes_on_names(columns, dataset)
-    if notes is None:
-        return None
-    rows = Rows(columns.images, columns.labels, columns.boxes, columns.values, source, where)
-    table = _table(rows)
-    return replace(table, notes=(*notes, *ids.notes, *table.notes))
+    columns = found.columns
+    rows = Rows(found.images, found.labels, columns.boxes, columns.values, source, where)
+    table = _table(rows, found.hint, dataset if ids.own_labels else None)
+    return replace(table, notes=(*found.notes, *ids.notes, *table.notes))
 
 
 class Rows(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,26 @@ from eval.records import Record, identities, index_of, systematic_mistake
 from eval.wording import amount
 
 
+class Repeats(NamedTuple):
+    """For which records of a file others stand: the position of the first, and how many."""
+
+    first: Sequence[int]
+    counts: Sequence[int]
+
+    @classmethod
+    def none(cls, records: Sequence[Record]) -> Repeats:
+        """Each record stands for itself."""
+        return cls(range(len(records)), [1] * len(records))
+
+
 def images_of_records(
-    records: Sequence[Record], where: str, ids: Ids, dataset: Dataset, *, skip: bool = False
+    records: Sequence[Record],
+    where: str,
+    ids: Ids,
+    dataset: Dataset,
+    *,
+    skip: bool = False,
+    repeats: Repeats | None = None,
 ) -> tuple[np.ndarray, str]:
     """(N,) int64 image indices, and a note on how the ids were read or which were left out.
 
@@ -26,12 +44,15 @@ def images_of_records(
     ----------
     skip
         Whether detections on images that are not listed get -1, if others are on listed ones.
+    repeats
+        For which records of the file these stand.
 
     Raises
     ------
     EvaluationError
         An image is not listed.
     """
+    repeats = repeats or Repeats.none(records)
     image_ids = identities(records, "image_id", where)
     others = None if ids.own_images else rows_of_other_ids(image_ids, records, dataset, skip=skip)
     rows, found = others or (ids.images, "")
@@ -40,16 +61,22 @@ def images_of_records(
     if absent and len(absent) < len(dict.fromkeys(image_ids)):
         left = set(absent)
         positions = [p for p, identity in enumerate(image_ids) if identity in left]
-        note = left_out("detection", "image", len(positions), absent, f"{where}[{positions[0]}]")
+        count = sum(repeats.counts[position] for position in positions)
+        first = f"{where}[{repeats.first[positions[0]]}]"
+        note = left_out("detection", "image", count, absent, first)
         found = f"{found}; {note}" if found else note
         rows = dict.fromkeys(absent, -1) | rows
     names = None if ids.own_images else ids_by_name(dataset)
     images = index_of(image_ids, rows, where, "image_id", names, ids.reasons)
-    return images, found or image_contradictions(images.tolist(), records, dataset)
+    return images, found or image_contradictions(images.tolist(), records, dataset, repeats)
 
 
 def labels_of_records(
-    records: Sequence[Record], where: str, ids: Ids, dataset: Dataset
+    records: Sequence[Record],
+    where: str,
+    ids: Ids,
+    dataset: Dataset,
+    repeats: Repeats | None = None,
 ) -> tuple[np.ndarray, str, str]:
     """(N,) int32 labels, -1 where unknown; a note on how they were read; and what may be wrong.
 
@@ -80,7 +107,8 @@ def labels_of_records(
         first = category_ids[int(np.argmin(labels))]
         mistake = systematic_mistake(first, ids.labels, category_ids)
         hint = f"; {mistake}" if mistake else ""
-    return labels, class_contradictions(labels.tolist(), records, dataset), hint
+    repeats = repeats or Repeats.none(records)
+    return labels, class_contradictions(labels.tolist(), records, dataset, repeats), hint
 
 
 def class_names_of(records: Sequence[Record]) -> tuple[list[str], str]:
@@ -92,7 +120,9 @@ def class_names_of(records: Sequence[Record]) -> tuple[list[str], str]:
     return [], ""
 
 
-def image_contradictions(images: Sequence[int], records: Sequence[Record], dataset: Dataset) -> str:
+def image_contradictions(
+    images: Sequence[int], records: Sequence[Record], dataset: Dataset, repeats: Repeats
+) -> str:
     """The note on records whose file_name is another image than their image_id, or "".
 
     `images` are the image indices by id.
@@ -103,10 +133,12 @@ def image_contradictions(images: Sequence[int], records: Sequence[Record], datas
     by_file = names_of_files(dataset)
     rows = [by_file.get(name, -1) if isinstance(name, str) else -1 for name in names]
     called = [image.file_name for image in dataset.images]
-    return _contradiction(("file_name", "image_id"), names, (rows, images), called)
+    return _contradiction(("file_name", "image_id"), names, (rows, images), called, repeats.counts)
 
 
-def class_contradictions(labels: Sequence[int], records: Sequence[Record], dataset: Dataset) -> str:
+def class_contradictions(
+    labels: Sequence[int], records: Sequence[Record], dataset: Dataset, repeats: Repeats
+) -> str:
     """The note on records whose class is called otherwise than the class of their id, or ""."""
     names = [record.get("category_name") for record in records]
     if not any(names):
@@ -115,7 +147,7 @@ def class_contradictions(labels: Sequence[int], records: Sequence[Record], datas
     by_name, _ = labels_by_name(texts, dataset.class_names)
     found = [by_name.get(name, -1) if isinstance(name, str) else -1 for name in names]
     fields = ("category_name", "category_id")
-    return _contradiction(fields, names, (found, labels), dataset.class_names)
+    return _contradiction(fields, names, (found, labels), dataset.class_names, repeats.counts)
 
 
 def _contradiction(
@@ -123,6 +155,7 @@ def _contradiction(
     names: Sequence[Any],
     rows: tuple[Sequence[int], Sequence[int]],
     called: Sequence[str],
+    counts: Sequence[int],
 ) -> str:
     """The note where the rows by name are not those by id; -1, unknown, contradicts nothing."""
     by_name, by_id = rows
@@ -130,18 +163,11 @@ def _contradiction(
     wrong = [i for i, (named, own) in enumerate(pairs) if named >= 0 <= own and named != own]
     if not wrong:
         return ""
-    first = wrong[0]
-    return contradiction(fields, (len(wrong), len(names)), names[first], called[by_id[first]])
-
-
-def contradiction(fields: tuple[str, str], counts: tuple[int, int], name: str, own: str) -> str:
-    """The note on records whose name field contradicts their id.
-
-    `counts` are those records and all; the first of them has `name`, but the id of `own`.
-    """
-    (field, identity), (wrong, records) = fields, counts
+    (field, identity), first = fields, wrong[0]
+    count = sum(counts[row] for row in wrong)
     return (
-        f"{field} contradicts {identity} in {wrong} of {amount(records, 'detection')}, and "
-        f"{identity} was used, as pycocotools does: the first has {name!r:.60}, but its "
-        f"{identity} is that of {own!r:.60}; correct the ids if the names are right"
+        f"{field} contradicts {identity} in {count} of {amount(sum(counts), 'detection')}, and "
+        f"{identity} was used, as pycocotools does: the first has {names[first]!r:.60}, but its "
+        f"{identity} is that of {called[by_id[first]]!r:.60}; correct the ids if the names are "
+        "right"
     )

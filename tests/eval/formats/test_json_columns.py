@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eval.formats.compiled import json_columns
-from eval.formats.compiled.json_columns import Columns, read_annotations, read_results
+from eval.formats.compiled import json_results
+from eval.formats.compiled.json_columns import Columns, read_annotations
 from eval.formats.compiled.json_objects import read_top_level
+from eval.formats.compiled.json_results import open_results
 
 IMAGES = {3: 0, 7: 1, -2: 2, 2**62: 3}
 LABELS = {1: 0, 90: 1}
@@ -28,12 +29,13 @@ def read(folder: Path, content: str | bytes, *, results: bool = True) -> Columns
     path = folder / "content.json"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     if results:
-        return read_results(path, IMAGES, LABELS)
+        found = open_results(path)
+        return None if found is None else found.read(IMAGES, LABELS)
     path.write_bytes(b'{"annotations":' + path.read_bytes() + b"}")
-    found = read_top_level(path, ())
-    if found is None:
+    top = read_top_level(path, ())
+    if top is None:
         return None
-    return read_annotations(found.text, found.places["annotations"], IMAGES, LABELS)
+    return read_annotations(top.text, top.places["annotations"], IMAGES, LABELS)
 
 
 def scores(folder: Path, words: list[str]) -> np.ndarray | None:
@@ -228,8 +230,8 @@ def test_several_threads_read_the_same(
         }
         for _ in range(500)
     ]
-    monkeypatch.setattr(json_columns, "SMALLEST_PART", 100)
-    monkeypatch.setattr(json_columns, "processors", lambda: threads)
+    monkeypatch.setattr(json_results, "SMALLEST_PART", 100)
+    monkeypatch.setattr(json_results, "processors", lambda: threads)
     columns = read(tmp_path, json.dumps(records))
     assert columns is not None and rows(columns) == expected(records)
 
@@ -260,9 +262,9 @@ def test_pieces_that_cut_records_in_two(
     record = json.loads(ONE)[0]
     records = [{**record, "score": number / 7} for number in range(60)]
     content = ",\n ".join(json.dumps(record, separators=(",", ":")) for record in records)
-    monkeypatch.setattr(json_columns, "PIECE", piece)
-    monkeypatch.setattr(json_columns, "SMALLEST_PART", 100)
-    monkeypatch.setattr(json_columns, "processors", lambda: threads)
+    monkeypatch.setattr(json_results, "PIECE", piece)
+    monkeypatch.setattr(json_results, "SMALLEST_PART", 100)
+    monkeypatch.setattr(json_results, "processors", lambda: threads)
     columns = read(tmp_path, " [ " + content + end)
     if end.strip() != "]":
         assert columns is None
