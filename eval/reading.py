@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
+from eval.formats.archives import unpacked_results
 from eval.formats.coco_json import coco_dataset
 from eval.formats.foreign import refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
@@ -89,7 +91,8 @@ def read_detections(
     detections
         COCO results: a list of objects with image_id, category_id, bbox `[x, y, width, height]`
         and score, or an object with such a list under "annotations" (a detections.json). Or the
-        path of a JSON file with either, or of results in another format (see results_reader_of).
+        path of a JSON file with either, or of results in another format (see results_reader_of),
+        also in a zip that holds one JSON file or table, or text files.
         Or an array (N, 7) with image_id, x, y, width, height, score and category_id in each row.
         A DetectionTable is checked and returned.
     dataset
@@ -132,22 +135,32 @@ def read_detections(
         return from_array(detections, dataset, "detections", **options)
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections", **options)
-    reader = results_reader_of(detections, dataset)
+    stems = {Path(image.file_name).stem for image in dataset.images}
+    with unpacked_results(existing_place(detections), stems) as place:
+        return _read_place(place, dataset, names, skip_unlisted)
+
+
+def _read_place(
+    place: Path, dataset: Dataset, names: str | os.PathLike[str] | None, skip_unlisted: bool
+) -> DetectionTable:
+    """Read the results at a path, as read_detections."""
+    options: dict[str, Any] = {"names": names, "skip_unlisted": skip_unlisted}
+    reader = results_reader_of(place, dataset)
     if reader is None:
-        return read_coco_results(detections, dataset, **options)
+        return read_coco_results(place, dataset, **options)
     if names is None:
         options = {}
     elif "names" in inspect.signature(reader).parameters:
         options = {"names": names}
     else:
         raise EvaluationError(
-            f"{os.fspath(detections)}: the format names its classes or uses the ids of the ground "
+            f"{place}: the format names its classes or uses the ids of the ground "
             f"truth; {LEAVE_NAMES}"
         )
     if not skip_unlisted:
-        return reader(detections, dataset, **options)
+        return reader(place, dataset, **options)
     unlisted = Unlisted("detection")
-    table = reader(detections, dataset, on_fault=unlisted, **options)
+    table = reader(place, dataset, on_fault=unlisted, **options)
     notes = unlisted.notes()
     if notes and not len(table):
         raise EvaluationError(f"{table.source}: no detection is left: {'; '.join(notes)}")

@@ -31,11 +31,12 @@ from eval.checking.truth import check_truth
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
+from eval.formats.archives import unpacked_results
 from eval.formats.coco_json import read_coco
 from eval.formats.faults import Fault
 from eval.formats.folders.xml_boxes import oddities
 from eval.formats.json_files import ABSENT
-from eval.formats.recognised import reader_of
+from eval.formats.recognised import existing_place, reader_of
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.text_files import system_faults
 from eval.formats.truth.coco_folder import coco_file, read_coco_folder
@@ -120,9 +121,15 @@ def _check_json(path: Path, findings: list[Finding]) -> None:
 
 
 def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: list[Finding]) -> None:
-    reader, source = results_reader_of(path, dataset), Path(path).name
+    stems = {Path(image.file_name).stem for image in dataset.images}
+    with unpacked_results(existing_place(path), stems) as place:
+        _check_results_at(place, dataset, findings)
+
+
+def _check_results_at(path: Path, dataset: Dataset, findings: list[Finding]) -> None:
+    reader, source = results_reader_of(path, dataset), path.name
     if reader is None:
-        document = parse_json(Path(path), source, findings)
+        document = parse_json(path, source, findings)
         if document is not ABSENT:
             check_results(document, source, dataset, findings)
             _add_refusal(lambda: read_detections(path, dataset), findings)

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from eval.errors import EvaluationError
+from eval.formats.archives import SIGN, kind_of_zip
 from eval.formats.number_lines import number_of
 from eval.formats.text_files import first_bytes
 
@@ -70,6 +71,8 @@ BINARY_SIGNS = (
     (b"\x80\x03", "a pickle", UNPICKLED),
     (b"\x80\x04", "a pickle", UNPICKLED),
     (b"\x80\x05", "a pickle", UNPICKLED),
+    (b"(lp0", "a pickle", UNPICKLED),
+    (b"(dp0", "a pickle", UNPICKLED),
     (b"PAR1", "a Parquet file", "write it as CSV with pandas: read_parquet(...).to_csv(...)"),
     (b"ARROW1", "a Feather file", "write it as CSV with pandas: read_feather(...).to_csv(...)"),
     (b"FEA1", "a Feather file", "write it as CSV with pandas: read_feather(...).to_csv(...)"),
@@ -102,6 +105,8 @@ def refuse_foreign_text(path: Path, line: bytes) -> None:
         The message names the format and the remedy.
     """
     refuse_binary(path, line)
+    if line.startswith(SIGN):
+        raise EvaluationError(f"{path}: this is {kind_of_zip(path)}")
     kind = _xml_kind(path) if line.startswith(b"<") else _text_kind(line)
     if kind:
         raise EvaluationError(f"{path}: {kind}")
@@ -109,8 +114,6 @@ def refuse_foreign_text(path: Path, line: bytes) -> None:
 
 def _text_kind(line: bytes) -> str:
     """What a file is that has no reader, by its first line, and the remedy; "" if unknown."""
-    if line.startswith(b"PK\x03\x04"):
-        return "this is a zip archive; unpack it and name the file in it"
     if is_kitti(line):
         return (
             "this is a file of KITTI, which holds one picture; name the folder of ground truth, "

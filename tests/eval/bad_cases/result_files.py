@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,19 @@ def picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+def zipped(*names: str) -> Callable[[Path], Inputs]:
+    """The results in a zip under each of the names."""
+
+    def make(folder: Path) -> Inputs:
+        path = folder / "results.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, RAW)
+        return files(folder)._replace(detections=path)
+
+    return make
+
+
 CASES = [
     Case("results cut short", results_are(RAW[:150]), "results.json: not JSON, or cut short",
          pycocotools=STOPS),
@@ -116,6 +131,10 @@ CASES = [
          pycocotools=STOPS),
     Case("gzip cut short", results_are(gzip.compress(RAW, mtime=0)[:-20]),
          "results.json: damaged or cut short", pycocotools=STOPS),
+    Case("a zip of one JSON file, as COCO's server takes it", zipped("dt.json"), RIGHT),
+    Case("a zip of two JSON files", zipped("bbox.json", "segm.json"),
+         "results.zip: the zip holds several files that may be the results: bbox.json, segm.json"),
+    Case("a checkpoint of PyTorch", zipped("model/data.pkl"), "this is a checkpoint of PyTorch"),
     Case("a picture", results_are(picture()), "results.json: this is an image; expected JSON"),
     Case("a picture under its own name", named_as_picture, "1.png: this is an image, not results"),
     Case("the folder of an evaluation", evaluation_folder, "a folder; name the file detections"),
