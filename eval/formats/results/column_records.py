@@ -57,6 +57,8 @@ def meaning_of(
     has_ids = "category_id" in first
     if not has_ids and not named:
         return None
+    if has_ids and not isinstance(first["category_id"], (int, str)):
+        return None
     known = has_ids and first["category_id"] in ids.labels
     field = "category_name" if known or not named else named[0]
     columns = detections.read_keyed(field, has_ids=has_ids)

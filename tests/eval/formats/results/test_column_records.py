@@ -39,7 +39,7 @@ TEXTS = data(["0001", "b", "Straße"])
 IMAGE_IDS = st.sampled_from(
     [1, 2, 3, 3, 7, -9, "1", "0001", "0001.jpg", "b", "Straße", "elsewhere"]
 )
-CATEGORY_IDS = st.sampled_from([1, 2, 2, 3, 0, 99, "cat", "dog", "none", 'a"\\'])
+CATEGORY_IDS = st.sampled_from([1, 2, 3, 0, 99, [], None, True, 2.0, "cat", "dog", "none", 'a"\\'])
 NAMES = st.sampled_from(["cat", "dog", "Dog", "Käfer", "zebra", None, 5])
 FILES = st.sampled_from(["x/0001.jpg", "0002.jpg", "0003", "elsewhere.jpg", None])
 RECORDS = st.fixed_dictionaries(
