@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -62,11 +62,7 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
             )
         return coco_dataset(path, "the dictionary", skip_unlisted=skip_unlisted)
     reader = reader_of(path)
-    for name in options:
-        if name not in inspect.signature(reader).parameters:
-            raise EvaluationError(
-                f"{os.fspath(path)}: the format has no option {name!r}; leave it out"
-            )
+    check_options(path, reader, options)
     if not skip_unlisted:
         return reader(path, **options)
     if "skip_unlisted" in inspect.signature(reader).parameters:
@@ -77,6 +73,17 @@ def read_dataset(path: str | os.PathLike[str] | Record, **options: Any) -> Datas
 
 
 @system_faults
+def check_options(
+    path: str | os.PathLike[str], reader: Callable[..., Any], options: Collection[str]
+) -> None:
+    """Raise EvaluationError if the reader of the file at a path lacks one of the options."""
+    for name in options:
+        if name not in inspect.signature(reader).parameters:
+            raise EvaluationError(
+                f"{os.fspath(path)}: the format has no option {name!r}; leave it out"
+            )
+
+
 def read_detections(
     detections: DetectionSource,
     dataset: Dataset,

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.commands.options import add_names, add_skip_unlisted, add_voc_corners
 from detector.commands.values import existing, existing_or_pattern, output_or_dash
 from detector.console import show
+from detector.errors import UsageError
 from detector.files.names import printable
 from detector.files.whole_files import write_file
 
@@ -33,6 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--data", type=existing, metavar="DATA", help="ground truth of the results")
     add("--split", metavar="NAME", help="part of a data set folder: test, val, ...")
+    add_names(parser)
+    add_skip_unlisted(parser)
+    add_voc_corners(parser)
     add("--all", action="store_true", help="print all findings, not only the first 20 of a kind")
     add(
         "--json", type=output_or_dash, metavar="FILE",
@@ -44,7 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the findings; the exit code is 1 if there are errors among them."""
     from eval.checking import check
 
-    findings = check(arguments.path, arguments.data, arguments.split)
+    if arguments.names and not arguments.data:
+        raise UsageError("--names: applies to results; name their ground truth with --data")
+    findings = check(
+        arguments.path, arguments.data, arguments.split, corners=arguments.voc_corners,
+        names=arguments.names, skip_unlisted=arguments.skip_unlisted,
+    )  # fmt: skip
     if arguments.json:
         _write_json(findings, arguments.json)
     if arguments.json != "-":

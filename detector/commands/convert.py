@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from detector.commands.options import FORMATS
+from detector.commands.options import (
+    FORMATS,
+    add_names,
+    add_skip_unlisted,
+    add_voc_corners,
+)
 from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import existing, existing_or_pattern, folder, output_folder
 from detector.console import notify, show
@@ -36,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--detections", type=existing_or_pattern, metavar="FILE",
         help="convert these results on DATA instead of its own boxes",
     )  # fmt: skip
+    add_names(parser)
+    add_skip_unlisted(parser)
+    add_voc_corners(parser)
     add(
         "--images", type=folder, metavar="DIR",
         help="where the pictures are; they are copied",
@@ -51,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if detections and len(data) > 1:
         raise UsageError("--detections: belong to one data set; give one DATA")
 
-    from detector.converting.parts import holds_results
+    from detector.converting.parts import Reading, holds_results
     from detector.converting.run import convert_dataset, convert_results
 
     if not detections and len(data) == 1 and holds_results(data[0]):
@@ -61,7 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "--to voc: its XML has no place for scores; give --to coco, yolo, csv or label-studio"
         )
-    where = (arguments.to, arguments.output, arguments.split, arguments.images)
+    if arguments.names and not detections:
+        raise UsageError("--names: applies to results; give them with --detections")
+    reading = Reading(
+        arguments.split, arguments.voc_corners, arguments.skip_unlisted, arguments.names
+    )
+    where = (arguments.to, arguments.output, reading, arguments.images)
     copy = not arguments.no_images
     with termination_as_interruption():  # removes what is half written
         if detections:

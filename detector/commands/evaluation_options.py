@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from detector.commands.options import MODES, add_classes, add_detector, add_part_of_data
+from detector.commands.options import (
+    MODES,
+    add_classes,
+    add_detector,
+    add_names,
+    add_part_of_data,
+    add_skip_unlisted,
+    add_voc_corners,
+)
 from detector.commands.values import (
     area_ranges,
     count,
@@ -52,22 +60,9 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "(their folder, or a quoted pattern), ILSVRC or CSV text, all of them also .gz, or a "
         "folder of YOLO text; given twice, the second is compared with the first",
     )  # fmt: skip
-    add(
-        "--names", type=existing, metavar="FILE",
-        help="what the class numbers of results mean, from 0: data.yaml, or a text file with one "
-        "name per line (default: ids of the ground truth; in YOLO results, classes.txt beside "
-        "them, or the order of the ground truth)",
-    )  # fmt: skip
-    add(
-        "--skip-unlisted", action="store_true",
-        help="leave out and count annotations and detections on images or of classes that are not "
-        "listed, as for results of a whole data set on a part of it",
-    )  # fmt: skip
-    add(
-        "--voc-corners", choices=("inclusive", "continuous"),
-        help="how VOC XML counts: whole pixels from 1, the last one included, or continuously from "
-        "0, as CVAT, VoTT and FiftyOne write (default: inclusive)",
-    )  # fmt: skip
+    add_names(group)
+    add_skip_unlisted(group)
+    add_voc_corners(group)
     add(
         "--text-boxes", choices=("corners", "sides"),
         help="what the four numbers in text files of ground truth mean that name the class first: "

@@ -78,6 +78,34 @@ def add_part_of_data(parser: argparse._ActionsContainer) -> None:
     add("--images", type=folder, metavar="DIR", help="its pictures (default: in or beside --data)")
 
 
+def add_names(parser: argparse._ActionsContainer) -> None:
+    """What the class numbers of results mean."""
+    parser.add_argument(
+        "--names", type=existing, metavar="FILE",
+        help="what the class numbers of results mean, from 0: data.yaml, or a text file with one "
+        "name per line (default: ids of the ground truth; in YOLO results, classes.txt beside "
+        "them, or the order of the ground truth)",
+    )  # fmt: skip
+
+
+def add_skip_unlisted(parser: argparse._ActionsContainer) -> None:
+    """Whether records on what is not listed are left out."""
+    parser.add_argument(
+        "--skip-unlisted", action="store_true",
+        help="leave out and count annotations and detections on images or of classes that are not "
+        "listed, as for results of a whole data set on a part of it",
+    )  # fmt: skip
+
+
+def add_voc_corners(parser: argparse._ActionsContainer) -> None:
+    """How the corners of VOC XML count."""
+    parser.add_argument(
+        "--voc-corners", choices=("inclusive", "continuous"),
+        help="how VOC XML counts: whole pixels from 1, the last one included, or continuously from "
+        "0, as CVAT, VoTT and FiftyOne write (default: inclusive)",
+    )  # fmt: skip
+
+
 def add_machine(parser: argparse.ArgumentParser, *, trains_detector: bool) -> None:
     """The settings of the machine, which are not in a recipe: the fields of `Machine`."""
     add = parser.add_argument

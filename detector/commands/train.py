@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.chosen_detector import load_detector, name_of_weights
-from detector.commands.options import add_device, add_machine, add_settings, given
+from detector.commands.options import (
+    add_device,
+    add_machine,
+    add_settings,
+    add_voc_corners,
+    given,
+)
 from detector.commands.values import (
     count,
     existing,
@@ -44,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--split", metavar="NAME",
         help="part of a data set folder to train on (default: trainval, or else train)",
     )  # fmt: skip
+    add_voc_corners(parser)
     add(
         "-o", "--output", type=output_folder, metavar="DIR",
         help="run folder; an unfinished run in it is continued (default: runs/RECIPE-DATA, with "
@@ -101,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.recipe:
         recipe = load_recipe(arguments.recipe)
     else:
-        dataset = read_training_data(data, arguments.split)
+        dataset = read_training_data(data, arguments.split, arguments.voc_corners)
         recipe = derive_recipe(dataset, data.resolve().parent.name or "custom")
     if arguments.imagenet_weights and start is None:  # they replace the derived initial network
         recipe = replace(recipe, training=replace(recipe.training, initial=""))
@@ -124,6 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         part=part,
         images=arguments.images,
         split=arguments.split,
+        corners=arguments.voc_corners,
         device=arguments.device,
         imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
         machine=Machine(**machine),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,25 @@ PARTS = {
 }
 
 
+class Reading(NamedTuple):
+    """How data sets and results are read; `split` is explained at read_parts.
+
+    The others are options of read_dataset and read_detections.
+    """
+
+    split: str | None = None
+    corners: str | None = None
+    skip_unlisted: bool = False
+    names: Path | None = None
+
+    def dataset(self, source: Path, split: str | None = None) -> Dataset:
+        """The data set at a path, or a split of it."""
+        options: dict[str, Any] = {
+            "split": split, "corners": self.corners, "skip_unlisted": self.skip_unlisted,
+        }  # fmt: skip
+        return read_dataset(source, **{name: value for name, value in options.items() if value})
+
+
 class Part(NamedTuple):
     """One part: its name in the output, the path that it was read from, and its content."""
 
@@ -39,11 +58,11 @@ class Part(NamedTuple):
     dataset: Dataset
 
 
-def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
+def read_parts(sources: Sequence[Path], reading: Reading) -> list[Part]:
     """Read every part of every source; all parts get the same classes.
 
-    A JSON file is one part, which `split` or else a word in the file's name names. Of a folder all
-    splits are read, or only `split`.
+    A JSON file is one part, which the split or else a word in the file's name names. Of a folder
+    all splits are read, or only that of `reading`.
 
     Raises
     ------
@@ -53,15 +72,15 @@ def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
         A source cannot be read.
     """
     parts: list[Part] = []
+    split = reading.split
     for source in sources:
         if reader_of(source) is read_coco:
-            parts.append(Part(split or _name_of(source), source, read_dataset(source)))
+            parts.append(Part(split or _name_of(source), source, reading.dataset(source)))
             continue
         for name in (split,) if split else splits_of_data(source):
-            options = {} if name is None else {"split": name}
             whole = _name_of(source) if source.is_file() else "train"
             part_name = PARTS.get(name, name) if name else whole
-            parts.append(Part(part_name, source, read_dataset(source, **options)))
+            parts.append(Part(part_name, source, reading.dataset(source, name)))
     seen: dict[str, Path] = {}
     for part in parts:
         if not re.fullmatch(r"\w[\w.-]*", part.name):
@@ -78,7 +97,7 @@ def read_parts(sources: Sequence[Path], split: str | None) -> list[Part]:
     return _with_common_classes(parts)
 
 
-def read_part(source: Path, split: str | None) -> Part:
+def read_part(source: Path, reading: Reading) -> Part:
     """Read one part, by default the one that serves evaluation.
 
     Raises
@@ -86,8 +105,8 @@ def read_part(source: Path, split: str | None) -> Part:
     EvaluationError
         The source cannot be read.
     """
-    options = {} if split is None else {"split": split}
-    return Part(split or _name_of(source), source, read_dataset(source, **options))
+    split = reading.split
+    return Part(split or _name_of(source), source, reading.dataset(source, split))
 
 
 def holds_results(source: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.converting.parts import Part, read_part, read_parts
+from detector.converting.parts import Part, Reading, read_part, read_parts
 from detector.converting.pictures import copy_pictures, folder_of, with_sizes
 from detector.files.whole_folders import check_fillable, filled_at_once
 from detector.pictures.dataset_folder import check_in_pixels
@@ -24,6 +24,7 @@ PICTURE_PATHS: dict[str, Callable[[str, str], str]] = {
     "voc": voc.picture_path,
     "label-studio": label_studio.picture_path,
 }
+USUAL = Reading()
 MASKS = "objects with the area of a mask, which is not converted"
 EXCLUDED = "pairs of image and class on the blacklist, which is not converted"
 VERIFIED = "verified pairs of image and class, which are not converted"
@@ -40,7 +41,7 @@ def convert_dataset(
     sources: Sequence[Path],
     target: str,
     folder: Path,
-    split: str | None = None,
+    reading: Reading = USUAL,
     images: Path | None = None,
     *,
     copy: bool = True,
@@ -55,8 +56,8 @@ def convert_dataset(
         coco, yolo, voc, csv or label-studio.
     folder
         Empty or missing. It is filled whole or not at all.
-    split
-        See read_parts.
+    reading
+        The split, and how the sources are read.
     images
         The folder of the pictures; default: the one in or beside the data set.
     copy
@@ -70,7 +71,7 @@ def convert_dataset(
     """
     check_fillable(folder)
     place_of = PICTURE_PATHS.get(target) if copy else None
-    sized = [_sized(part, images, place_of) for part in read_parts(sources, split)]
+    sized = [_sized(part, images, place_of) for part in read_parts(sources, reading)]
     parts = [part for part, _, _ in sized]
     notes = [note for part, _, others in sized for note in (*part.dataset.notes, *others)]
     with filled_at_once(folder) as hidden:
@@ -91,7 +92,7 @@ def convert_results(
     detections: Path,
     target: str,
     folder: Path,
-    split: str | None = None,
+    reading: Reading = USUAL,
     images: Path | None = None,
     *,
     copy: bool = True,
@@ -99,13 +100,15 @@ def convert_results(
     """Write results on a data set in another format.
 
     The target is coco, yolo, csv or label-studio; only Label Studio's tasks come with pictures.
-    The other parameters and the errors are those of convert_dataset; `split` is one of the data
+    The other parameters and the errors are those of convert_dataset; the split is one of the data
     set's own.
     """
     check_fillable(folder)
     place_of = PICTURE_PATHS[target] if copy and target == "label-studio" else None
-    part, pictures, others = _sized(read_part(source, split), images, place_of)
-    table = read_detections(detections, part.dataset)
+    part, pictures, others = _sized(read_part(source, reading), images, place_of)
+    table = read_detections(
+        detections, part.dataset, names=reading.names, skip_unlisted=reading.skip_unlisted
+    )
     found = list(labelled_images(part.dataset, table))
     names, category_ids = part.dataset.class_names, part.dataset.category_ids
     notes = [*part.dataset.notes, *table.notes, *others]

@@ -95,8 +95,10 @@ class Job:
         )
 
 
-def read_training_data(data: Path, split: str | None = None) -> Dataset:
+def read_training_data(data: Path, split: str | None = None, corners: str | None = None) -> Dataset:
     """The data set, if it can be learned from; without `split` that is `training_split`.
+
+    `corners` is how VOC XML counts: see read_voc.
 
     Raises
     ------
@@ -104,7 +106,8 @@ def read_training_data(data: Path, split: str | None = None) -> Dataset:
         No boxes, or a picture without a size.
     """
     split = split or training_split(data)
-    dataset = read_dataset(data, **({"split": split} if split else {}))
+    options = {name: o for name, o in (("split", split), ("corners", corners)) if o}
+    dataset = read_dataset(data, **options)
     if split:
         dataset = replace(dataset, notes=(f"trains on the split {split}", *dataset.notes))
     if dataset.all_truths.ignored.all():

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,11 +40,12 @@ from eval.formats.recognised import existing_place, reader_of
 from eval.formats.results.tables import LEFT_OUT
 from eval.formats.text_files import system_faults
 from eval.formats.truth.coco_folder import coco_file, read_coco_folder
-from eval.reading import read_dataset, read_detections, results_reader_of
+from eval.reading import check_options, read_dataset, read_detections, results_reader_of
 from eval.wording import amount
 
 __all__ = ["Finding", "check"]
 ORDER = (ERROR, WARNING, NOTE)
+UNLISTED = ("unknown image", "unknown class", "unknown image_id", "unknown category_id")
 # What the corners of boxes mean in each layout
 PIXELS = {
     "xywh": "boxes are continuous from 0",
@@ -59,6 +60,10 @@ def check(
     path: str | os.PathLike[str],
     data: str | os.PathLike[str] | Dataset | None = None,
     split: str | None = None,
+    *,
+    corners: str | None = None,
+    names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
 ) -> list[Finding]:
     """Find everything wrong or suspicious in a data set, or in results if `data` is given.
 
@@ -70,6 +75,10 @@ def check(
         The ground truth of the results. Results in JSON can be checked without it.
     split
         The split of a data set that has several (see its reader for the default).
+    corners
+        How VOC XML counts (see read_voc).
+    names, skip_unlisted
+        See read_detections. What is left out is a note and no error.
 
     Returns
     -------
@@ -84,20 +93,28 @@ def check(
     """
     findings: list[Finding] = []
     place = Path(path)
-    options = {} if split is None else {"split": split}
+    given = {"split": split, "corners": corners}
+    options = {name: value for name, value in given.items() if value is not None}
+    reading = _Reading(names, skip_unlisted)
     truth = path if data is None else data
     if split and not isinstance(truth, Dataset) and _reader(Path(truth)) is read_coco:
         raise EvaluationError(f"{os.fspath(truth)}: COCO JSON has no splits; leave the split out")
-    dataset = data if isinstance(data, Dataset) or data is None else read_dataset(data, **options)
+    if options and not isinstance(truth, Dataset):
+        check_options(truth, _reader(Path(truth)), options)
+    if data is None or isinstance(data, Dataset):
+        dataset = data
+    else:
+        dataset = read_dataset(data, skip_unlisted=skip_unlisted, **options)
     try:
         if dataset is not None:
-            _check_results(path, dataset, findings)
+            _check_results(path, dataset, reading, findings)
         elif _reader(place) is read_coco:
-            _check_json(place, findings)
+            _check_json(place, reading, findings)
         elif _reader(place) is read_coco_folder:
-            _check_json(coco_file(place, split), findings)
+            _check_json(coco_file(place, split), reading, findings)
         else:
             _check_dataset(place, options, findings)
+            reading.leave_out(findings)
     except _NeedsDataError as error:
         raise EvaluationError(str(error)) from None
     except EvaluationError as error:
@@ -105,11 +122,25 @@ def check(
     return sorted(findings, key=lambda finding: ORDER.index(finding.severity))
 
 
+class _Reading(NamedTuple):
+    """How results are read: see read_detections."""
+
+    names: str | os.PathLike[str] | None
+    skip_unlisted: bool
+
+    def leave_out(self, findings: list[Finding]) -> None:
+        """Make notes of errors that the reader passes over."""
+        for row, finding in enumerate(findings if self.skip_unlisted else ()):
+            if finding.severity == ERROR and finding.kind.endswith(UNLISTED):
+                kind = f"{finding.kind}, left out"
+                findings[row] = finding._replace(severity=NOTE, kind=kind)
+
+
 class _NeedsDataError(EvaluationError):
     """Results without ground truth."""
 
 
-def _check_json(path: Path, findings: list[Finding]) -> None:
+def _check_json(path: Path, reading: _Reading, findings: list[Finding]) -> None:
     document = parse_json(path, path.name, findings)
     if document is ABSENT:
         return
@@ -117,24 +148,38 @@ def _check_json(path: Path, findings: list[Finding]) -> None:
         check_results(document, path.name, None, findings)
         return
     check_truth(document, path, findings)
-    _add_refusal(lambda: read_coco(path), findings)
+    reading.leave_out(findings)
+    _add_refusal(lambda: read_coco(path, skip_unlisted=reading.skip_unlisted), findings)
 
 
-def _check_results(path: str | os.PathLike[str], dataset: Dataset, findings: list[Finding]) -> None:
+def _check_results(
+    path: str | os.PathLike[str], dataset: Dataset, reading: _Reading, findings: list[Finding]
+) -> None:
     stems = {Path(image.file_name).stem for image in dataset.images}
     with unpacked_results(existing_place(path), stems) as place:
-        _check_results_at(place, dataset, findings)
+        _check_results_at(place, dataset, reading, findings)
 
 
-def _check_results_at(path: Path, dataset: Dataset, findings: list[Finding]) -> None:
+def _check_results_at(
+    path: Path, dataset: Dataset, reading: _Reading, findings: list[Finding]
+) -> None:
+    def read() -> DetectionTable:
+        return read_detections(path, dataset, **reading._asdict())
+
     reader, source = results_reader_of(path, dataset), path.name
     if reader is None:
         document = parse_json(path, source, findings)
         if document is not ABSENT:
-            check_results(document, source, dataset, findings)
-            _add_refusal(lambda: read_detections(path, dataset), findings)
+            check_results(document, source, dataset, findings, **reading._asdict())
+            reading.leave_out(findings)
+            _add_refusal(read, findings)
         return
-    table: DetectionTable = reader(path, dataset, on_fault=_collector(findings))
+    options = {} if reading.names is None else {"names": reading.names}
+    check_options(path, reader, options)
+    table: DetectionTable = reader(path, dataset, on_fault=_collector(findings), **options)
+    reading.leave_out(findings)
+    if reading.skip_unlisted:
+        _add_refusal(read, findings)
     for note in table.notes:
         unknown = note.startswith(LEFT_OUT)
         severity, kind = (WARNING, "unknown class") if unknown else (NOTE, "how it was read")

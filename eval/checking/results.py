@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,9 @@ from eval.checking.smells import (
 from eval.datasets import Dataset
 from eval.formats.coco.plain_records import plain_results
 from eval.formats.json_files import ABSENT
-from eval.formats.results.coco_ids import ids_by_name
+from eval.formats.results.class_names import labels_by_name
+from eval.formats.results.coco_ids import ids_by_name, ids_of
+from eval.formats.results.coco_records import class_names_of
 from eval.formats.results.image_names import rows_of_own_ids
 from eval.formats.results.other_ids import rows_of_other_ids
 from eval.records import systematic_mistake
@@ -48,11 +51,22 @@ def is_results(document: Any) -> bool:
 
 
 def check_results(
-    document: Any, source: str, dataset: Dataset | None, findings: list[Finding]
+    document: Any,
+    source: str,
+    dataset: Dataset | None,
+    findings: list[Finding],
+    *,
+    names: str | os.PathLike[str] | None = None,
+    skip_unlisted: bool = False,
 ) -> None:
-    """Add findings on detections in COCO JSON; without `dataset` ids and sizes are not checked."""
+    """Add findings on detections in COCO JSON; without `dataset` ids and sizes are not checked.
+
+    `names` and `skip_unlisted` are explained at read_detections.
+    """
     image_rows: dict[Any, int] = {} if dataset is None else dict(dataset.image_index_by_id)
-    labels: dict[Any, int] = {} if dataset is None else dict(dataset.label_by_category_id)
+    labels: dict[Any, int] = {}
+    if dataset is not None:
+        labels = dict(ids_of(None, dataset, source, names).labels)
     reasons: dict[Any, str] = {}
     if isinstance(document, dict) and "annotations" not in document:
         has = ", ".join(map(str, document)) or "nothing"
@@ -73,19 +87,21 @@ def check_results(
         findings.append(Finding(ERROR, "no list", source, "", message))
         return
     records.records = plain_results(records.records)
+    if dataset is not None:
+        labels |= _classes_by_name(records, labels, dataset)
     owners = records.column("image_id", is_id, ID)
     kinds = records.column("category_id", is_id, ID)
     if dataset is not None:
         own = image_rows != dataset.image_index_by_id
-        names = None if own else ids_by_name(dataset)
+        by_name = None if own else ids_by_name(dataset)
         if (
             not own
             and ABSENT not in owners
-            and (others := rows_of_other_ids(owners, records.records, dataset))
+            and (others := rows_of_other_ids(owners, records.records, dataset, skip=skip_unlisted))
         ):
             image_rows, message = others
             findings.append(Finding(WARNING, "other image ids", source, "image_id", message))
-        records.known("image_id", owners, image_rows, "the ground truth's images", names, reasons)
+        records.known("image_id", owners, image_rows, "the ground truth's images", by_name, reasons)
         findings += _unknown_categories(records, kinds, labels)
         sizes = [(image.width or np.nan, image.height or np.nan) for image in dataset.images]
         limits = np.array(sizes, np.float64).reshape(-1, 2)
@@ -106,6 +122,27 @@ def check_results(
     images = amount(len(set(boxes.images.tolist())), "image")
     content = f"{amount(len(records.records), 'detection')} on {images}"
     findings.append(Finding(NOTE, "content", source, "", content))
+
+
+def _classes_by_name(records: Records, labels: dict[Any, int], dataset: Dataset) -> dict[Any, int]:
+    """The label of each class name, if the reader finds classes by name; they become the ids."""
+    rows = records.records
+    if not rows or not all(isinstance(record, dict) for record in rows):
+        return {}
+    words, field = class_names_of(rows)
+    ids = [record.get("category_id", ABSENT) for record in rows]
+    if all(isinstance(identity, str) for identity in ids):
+        words, field = [str(identity) for identity in ids], "category_id"
+    elif not field or not all(identity is ABSENT for identity in ids):
+        return {}
+    by_name, notes = labels_by_name(words, dataset.class_names)
+    known = {name: label for name, label in by_name.items() if label >= 0}
+    if any(word in labels for word in words) or not known:
+        return {}
+    records.records = [{**r, "category_id": word} for r, word in zip(rows, words, strict=True)]
+    message = "; ".join((f"classes were read by the field {field!r}, as names", *notes))
+    records.findings.append(Finding(NOTE, "how it was read", records.source, field, message))
+    return known
 
 
 def _unknown_categories(
