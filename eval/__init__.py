@@ -7,9 +7,10 @@ from eval.batches import MeanAveragePrecision
 from eval.datasets import Dataset, ImageRecord, Truths
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report, evaluate
+from eval.evaluate import evaluate
 from eval.operating.thresholds_file import read_thresholds
 from eval.protocols.options import Options
+from eval.protocols.report import Report
 from eval.reading import read_dataset, read_detections
 
 __all__ = [

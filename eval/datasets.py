@@ -95,31 +95,27 @@ class Truths:
 
 @dataclass(frozen=True, eq=False)
 class Federation:
-    """What LVIS states about its images and classes, apart from the objects.
+    """What LVIS states about its images and classes, apart from objects and verified pairs.
 
     Attributes
     ----------
-    absent, not_exhaustive
-        (P, 2) and (Q, 2) int64, pairs of image index and label: the class has no object in the
-        image, or only some of its objects there are annotated.
+    not_exhaustive
+        (Q, 2) int64, pairs of image index and label: only some of the objects of the class in the
+        image are annotated.
     frequencies
         For each class "r" (rare), "c" (common), "f" (frequent) or "" (unknown).
     notes
         Oddities that the reader noticed, which matter only under LVIS's rules.
     """
 
-    absent: np.ndarray
     not_exhaustive: np.ndarray
     frequencies: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def renumbered(self, column: int, numbers: np.ndarray) -> Federation:
         """With numbers[n] for each image index (column 0) or label (column 1); -1 leaves it out."""
-        return replace(
-            self,
-            absent=_renumbered(self.absent, column, numbers),
-            not_exhaustive=_renumbered(self.not_exhaustive, column, numbers),
-        )
+        pairs = _renumbered(self.not_exhaustive, column, numbers)
+        return replace(self, not_exhaustive=pairs)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,9 +138,9 @@ class Dataset:
         (P, 2) int64, pairs of image index and label that are not evaluated (the blacklist of
         ILSVRC).
     verified
-        (V, 2) int64, pairs of image index and label that somebody has checked, so that no object of
-        the class is missing in the image: detections on other pairs are not evaluated where the
-        annotation is federated (Open Images, LVIS). None: all pairs.
+        (V, 2) int64, pairs of image index and label that the files state to be checked: the image
+        labels of Open Images, the absent classes of LVIS. Pairs with an object are checked as well.
+        The protocols of both leave out detections on other pairs. None: all pairs are checked.
     federation
         What else a file of LVIS states; None for other data.
     notes

@@ -85,18 +85,18 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     add(
         "--iou", type=iou_thresholds, metavar="IOU",
-        help="IoU from which a detection is true: 0.3; for coco also several, 0.5,0.75, or a "
+        help="IoU from which a detection is true: 0.3; coco and lvis take several, 0.5,0.75, or a "
         "range, 0.5:0.95:0.05 (default: the protocol's)",
     )  # fmt: skip
     add(
         "--max-dets", type=limits, metavar="N,N,N",
         help="coco: detections per class and image, the best first; each N has a recall, the "
-        "largest one the AP (default: 1,10,100)",
+        "largest one the AP (default: 1,10,100). lvis: detections per image (default: 300)",
     )  # fmt: skip
     add(
         "--area-ranges", type=area_ranges, metavar="NAME=FROM:TO,...",
-        help="coco: areas of objects in square pixels that have figures of their own (default: "
-        "small=0:1024,medium=1024:9216,large=9216:)",
+        help="coco, lvis: areas of objects in square pixels that have figures of their own "
+        "(default: small=0:1024,medium=1024:9216,large=9216:)",
     )  # fmt: skip
     add(
         "--class-agnostic", action="store_true",

@@ -14,8 +14,9 @@ from eval.batches.tables import dataset_of, detections_of
 from eval.datasets import Dataset, Identity
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report, check_protocol, evaluate
+from eval.evaluate import check_protocol, evaluate
 from eval.protocols.options import Options
+from eval.protocols.report import Report
 from eval.ranking import rising
 
 # The id of an image, or for an image without id its evaluator and its number there.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.datasets import Identity
-from eval.suspicions import (
+from eval.notes.suspicions import (
     CORNERED,
     FAR,
     MANY_FAR,

@@ -77,7 +77,7 @@ def check_truth(document: Any, path: Path, findings: list[Finding]) -> None:
     findings += _filled(name_smells, class_names, categories, "name")
     used = {labels[kind] for kind in kinds if kind is not ABSENT and kind in labels}
     findings += unused_classes(_shown(class_names), used, categories.where, "object")
-    federation = federation_of(_objects(images), _objects(categories), labels)
+    _, federation = federation_of(_objects(images), _objects(categories), labels)
     for message in federation.notes if federation else ():
         findings.append(Finding(WARNING, "fields of LVIS", source, "", message))
     findings += _annotation_smells(annotations, "LVIS" if federation else "COCO")

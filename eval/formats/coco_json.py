@@ -134,16 +134,13 @@ class _Tables(NamedTuple):
     class_names: list[str]
     image_rows: dict[Identity, int]
     label_rows: dict[Identity, int]
-    federation: Federation | None = None
+    verified: np.ndarray | None
+    federation: Federation | None
 
     def dataset(self, truths: Truths, truth_images: np.ndarray, source: str) -> Dataset:
-        verified = None
-        if self.federation is not None:
-            present = np.stack([truth_images, truths.labels], axis=1)[truths.labels >= 0]
-            verified = np.unique(np.concatenate([self.federation.absent, present]), axis=0)
         return group_by_image(
             self.images, self.class_names, tuple(self.label_rows), truths, truth_images,
-            source=source, verified=verified, federation=self.federation,
+            source=source, verified=self.verified, federation=self.federation,
         )  # fmt: skip
 
 
@@ -157,8 +154,8 @@ def _tables(document: Any, source: str) -> _Tables:
     unique_positions(class_names, "name", where)
     label_rows = unique_positions(category_ids, "id", where)
     image_rows = unique_positions([image.id for image in images], "id", f"{source}: images")
-    federation = federation_of(records, categories, label_rows)
-    return _Tables(images, class_names, image_rows, label_rows, federation)
+    verified, federation = federation_of(records, categories, label_rows)
+    return _Tables(images, class_names, image_rows, label_rows, verified, federation)
 
 
 def _read_quickly(path: str | os.PathLike[str], source: str) -> Dataset | None:

@@ -16,14 +16,12 @@ import numpy as np
 
 from eval.datasets import Dataset, Truths
 from eval.detections import DetectionTable
-from eval.matching import CUT, IGNORED, Matches
+from eval.matching import Matches
 from eval.processors import processors
 from eval.protocols.coco_kernels import measure_class
-from eval.protocols.coco_result import AREAS, CocoOptions, CocoResult, at_one_threshold, in_force
+from eval.protocols.coco_result import CocoResult
+from eval.protocols.options import CocoOptions, at_one_threshold
 from eval.ranking import group_rows, inverse, rising
-from eval.wording import amount, mean_over_iou
-
-__all__ = ["CocoOptions", "CocoResult", "in_force", "match", "measure", "notes", "quirks", "title"]
 
 DETECTIONS_PER_THREAD = 20_000
 
@@ -126,71 +124,6 @@ def match(
     """The matches at one IoU threshold, with the largest limit and all areas of the options."""
     one = at_one_threshold(options or CocoOptions(), iou_threshold)
     return measure(table, dataset, one, official=official).matches
-
-
-def title(options: CocoOptions, *, class_agnostic: bool = False) -> str:
-    """The protocol in one line, with what differs from COCO's own options."""
-    parts = [mean_over_iou(options.iou_thresholds.tolist())]
-    if options.max_detections[-1] != 100:
-        parts.append(f"at most {options.max_detections[-1]:,} detections per class and image")
-    if options.areas != AREAS:
-        ranges = [f"{name} {low:g} to {high:g}" for name, (low, high) in options.areas.items()]
-        parts.append(f"areas in square pixels: {', '.join(ranges)}")
-    if len(options.recall_thresholds) != 101:
-        parts.append(f"{amount(len(options.recall_thresholds), 'level')} of recall")
-    if class_agnostic:
-        parts.append("all classes taken as one")
-    return "COCO boxes: " + "; ".join(parts)
-
-
-def notes(result: CocoResult, table: DetectionTable) -> tuple[str, ...]:
-    """Notes on detections that do not count, and on an IoU threshold of 0."""
-    sentences = []
-    outcomes = result.matches.outcomes
-    cut = int(np.count_nonzero(outcomes == CUT))
-    if cut:
-        sentences.append(
-            f"{cut} of {amount(len(table), 'detection')} not evaluated: more than "
-            f"{result.options.max_detections[-1]} of one class in one image"
-        )
-    options = result.options
-    if options.iou_thresholds[0] == 0:
-        sentences.append("IoU threshold 0: boxes match objects that they do not touch")
-    name, (low, high) = next(iter(options.areas.items()))
-    beyond = int(np.count_nonzero((outcomes == IGNORED) & (result.matches.truths < 0)))
-    if beyond and name == "all":
-        sentences.append(
-            f"ignored {amount(beyond, 'detection')} without a match, because the area is outside "
-            f"{low:g} to {high:g} pixels"
-        )
-    return tuple(sentences)
-
-
-def quirks(table: DetectionTable, dataset: Dataset, options: CocoOptions) -> tuple[str, ...]:
-    """Where pycocotools departs from its protocol on these data, one sentence each."""
-    sentences = []
-    truths = dataset.all_truths
-    ids = truths.ids
-    if ids is None:
-        sentences.append("annotations without id: pycocotools stops with a KeyError")
-    else:
-        if (ids == 0).any():
-            zeros = int(np.count_nonzero(ids == 0))
-            sentences.append(f"{amount(zeros, 'annotation')} with id 0 counted as missed")
-        replaced = int(np.count_nonzero(last_of_each(truths) != np.arange(len(ids))))
-        if replaced:
-            sentences.append(
-                f"{amount(replaced, 'annotation')} replaced by the last one of the same id"
-            )
-    negative = int(np.count_nonzero((table.boxes_xywh[:, 2:] < 0).any(axis=1)))
-    if negative:
-        sentences.append(
-            f"{amount(negative, 'detection')} with a negative side: ignored without a match if the "
-            "area is negative"
-        )
-    if 100 not in options.max_detections:
-        sentences.append("AP is -1, because 100 is not among max_detections")
-    return tuple(sentences)
 
 
 def last_of_each(truths: Truths) -> np.ndarray:

@@ -1,86 +1,23 @@
-"""The options of the COCO protocol, and its curves with the figures computed from them."""
+"""The curves of the COCO protocol, and the figures computed from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from eval.errors import EvaluationError
 from eval.matching import Matches
-from eval.protocols.options import (
-    EVERY_AREA,
-    Options,
-    checked_areas,
-    checked_iou,
-    checked_limits,
-    checked_rising,
-)
+from eval.protocols.options import AREAS, COCO_THRESHOLDS, CocoOptions
 
 STAT_NAMES = (
     *("AP", "AP50", "AP75", "APs", "APm", "APl"),
     *("AR1", "AR10", "AR100", "ARs", "ARm", "ARl"),
 )
-COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-AREAS = {
-    "all": EVERY_AREA,
-    "small": (0.0, 32.0**2),
-    "medium": (32.0**2, 96.0**2),
-    "large": (96.0**2, 1e10),
-}
 LETTERS = {"small": "s", "medium": "m", "large": "l"}  # in the names of the figures
-_CHECKS = {
-    "iou_thresholds": checked_iou,
-    "recall_thresholds": checked_rising,
-    "max_detections": checked_limits,
-    "areas": checked_areas,
-}
 # A threshold is found although 0.9 is 0.8999999999999999 in numpy.linspace(0.5, 0.95, 10).
 _SAME = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class CocoOptions:
-    """The options of the protocol in force, by default COCO's own.
-
-    Attributes
-    ----------
-    iou_thresholds, recall_thresholds
-        Rising numbers: 1 to 64 IoU thresholds, and at least one recall threshold.
-    max_detections
-        Limits on the number of detections per class and image, highest scores first; there are
-        figures for each limit.
-    areas
-        Ranges of object area in pixels^2 by name, with both ends included.
-    """
-
-    iou_thresholds: np.ndarray = field(default_factory=COCO_THRESHOLDS.copy)
-    recall_thresholds: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 101))
-    max_detections: tuple[int, ...] = (1, 10, 100)
-    areas: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(AREAS))
-
-    def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(getattr(self, name), name))
-        if "all" not in self.areas:
-            raise EvaluationError("areas: no range 'all', which AP is computed over; add it")
-
-
-def in_force(options: Options | None) -> CocoOptions:
-    """COCO's own options, with those that a user chose in their place."""
-    chosen = options.given if options else {}
-    return CocoOptions(**{name: value for name, value in chosen.items() if name in _CHECKS})
-
-
-def at_one_threshold(options: CocoOptions, iou_threshold: float) -> CocoOptions:
-    """One IoU threshold, the largest limit and all areas, where only the matches are wanted."""
-    return CocoOptions(
-        iou_thresholds=np.array([iou_threshold]),
-        recall_thresholds=np.zeros(1),
-        max_detections=options.max_detections[-1:],
-        areas={"all": options.areas["all"]},
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +101,7 @@ class CocoResult:
         AP50 and AP75 stand for the thresholds, and AR100 for the largest limit, in force.
         """
         figures = {"AP": self.class_precision()}
-        for iou in self._shown_thresholds():
+        for iou in self.shown_thresholds:
             figures[threshold_name(iou)] = self._by_label(self.curves, iou)
         recalls = self._by_label(self.recalls)
         return {**figures, f"AR{self.options.max_detections[-1]}": recalls}
@@ -176,15 +113,20 @@ class CocoResult:
         threshold, limit and area in force, and its name tells which.
         """
         ap, ar = self.average_precision, self.average_recall
-        areas = {name: _area_name(name, self.options) for name in self.options.areas}
-        areas = {name: called for name, called in areas.items() if name != "all"}
+        areas = self.area_names
         return {
             "AP": ap(),
-            **{threshold_name(iou): ap(iou=iou) for iou in self._shown_thresholds()},
+            **{threshold_name(iou): ap(iou=iou) for iou in self.shown_thresholds},
             **{f"AP{called}": ap(name) for name, called in areas.items()},
             **{f"AR{limit}": ar(limit=limit) for limit in self.options.max_detections},
             **{f"AR{called}": ar(name) for name, called in areas.items()},
         }
+
+    @property
+    def area_names(self) -> dict[str, str]:
+        """How the figures of each area range but "all" are called, as _area_name says."""
+        areas = self.options.areas
+        return {name: _area_name(name, self.options) for name in areas if name != "all"}
 
     def official_stats(self) -> dict[str, float]:
         """The twelve figures as pycocotools computes them; -1 where no object counts.
@@ -224,7 +166,8 @@ class CocoResult:
             means[label] = _mean(figures[k, a, m, rows])
         return means
 
-    def _shown_thresholds(self) -> list[float]:
+    @property
+    def shown_thresholds(self) -> list[float]:
         """The thresholds that have figures of their own: of COCO's ten only 0.5 and 0.75."""
         thresholds: list[float] = self.options.iou_thresholds.tolist()
         return [0.5, 0.75] if thresholds == COCO_THRESHOLDS.tolist() else thresholds

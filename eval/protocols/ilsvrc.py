@@ -20,12 +20,35 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
+from eval.protocols.options import Options
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes, listed
+from eval.protocols.report import Report, by_class, one_iou, titled
 from eval.ranking import falling
 
+TITLE = "ILSVRC DET: area under the curve, {iou} or less for small objects"
 LARGEST_THRESHOLD = 0.5
 TOLERANCE = 10  # pixels, for both sides together
+
+
+def report(
+    table: DetectionTable, dataset: Dataset, protocol: str, options: Options, official: bool
+) -> Report:
+    """Evaluate under the rules of ILSVRC DET; the parameters are those of every protocol."""
+    matches = match(table, dataset, one_iou(options))
+    per_class = average_precisions(matches, table, dataset, official=official)
+    mean, median = mean_and_median(per_class, dataset, official=official)
+    sentences = quirks(matches, table, dataset, official=official)
+    return Report(
+        protocol=protocol,
+        map=mean,
+        stats={"mAP": mean, "median AP": median},
+        class_stats=by_class(dataset, AP=per_class),
+        title=titled(TITLE, options),
+        notes=() if official else sentences,
+        quirks=sentences if official else (),
+        matches=matches,
+    )
 
 
 def object_thresholds(dataset: Dataset, largest: float = LARGEST_THRESHOLD) -> np.ndarray:

@@ -25,13 +25,42 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import CUT, IGNORED, Matches
 from eval.protocols import coco
-from eval.protocols.coco_result import CocoOptions, CocoResult, at_one_threshold
-from eval.protocols.excluded import among, on_not_exhaustive
+from eval.protocols.coco_report import choices
+from eval.protocols.coco_result import CocoResult, threshold_name
+from eval.protocols.excluded import on_not_exhaustive, on_unverified
+from eval.protocols.options import CocoOptions, Options, at_one_threshold, in_force
+from eval.protocols.report import Report, by_class
 from eval.ranking import falling, group_rows
 from eval.wording import amount
 
 MOST = 300  # detections per image
 FREQUENCIES = ("r", "c", "f")
+
+
+def report(
+    table: DetectionTable, dataset: Dataset, protocol: str, options: Options, official: bool
+) -> Report:
+    """Evaluate under the rules of LVIS; the parameters are those of every protocol."""
+    check_federated(dataset)
+    if official and not len(table):
+        raise EvaluationError(
+            f"{table.source}: no detections: the lvis package stops with an IndexError; leave out "
+            "`official`, and AP is 0"
+        )
+    result = measure(table, dataset, in_force(options, (MOST,)), official=official)
+    figures = stats(result, dataset, official=official)
+    words = choices(result.options, MOST, "image")
+    return Report(
+        protocol=protocol,
+        map=figures["AP"],
+        stats=figures,
+        class_stats=by_class(dataset, **class_stats(result)),
+        title=f"LVIS boxes: {words}; each image checked for some classes only",
+        notes=notes(result, table, dataset),
+        quirks=quirks(dataset) if official else (),
+        matches=result.matches,
+        coco=result,
+    )
 
 
 def measure(
@@ -46,7 +75,7 @@ def measure(
     Parameters
     ----------
     options
-        Thresholds and areas; by default those of LVIS, which are COCO's.
+        Thresholds, areas and the limit per image; by default those of LVIS.
     official
         As in the lvis package, annotations with id 0 always count as missed, and annotations with
         the same id are all replaced by the last one. Otherwise ids have no effect.
@@ -58,7 +87,7 @@ def measure(
     """
     check_federated(dataset)
     options = options or CocoOptions(max_detections=(MOST,))
-    cut = _beyond_limit(table, len(dataset))
+    cut = _beyond_limit(table, len(dataset), options.max_detections[-1])
     left_out = _without_area(table) | unchecked(table, dataset, official=official)
     kept = np.flatnonzero(~(cut | left_out))
     part = replace(
@@ -93,19 +122,21 @@ def match(
 
 
 def stats(result: CocoResult, dataset: Dataset, *, official: bool = False) -> dict[str, float]:
-    """The thirteen figures by their names in the lvis package; NaN (official: -1) without objects.
+    """The figures by their names in the lvis package; NaN (official: -1) without objects.
 
-    APr, APc and APf are means over the rare, common and frequent classes.
+    APr, APc and APf are means over the rare, common and frequent classes. With LVIS's own options
+    there are thirteen; otherwise one for each threshold and area in force.
     """
     check_federated(dataset)
     assert dataset.federation is not None
-    ap, ar = result.average_precision, result.average_recall
-    groups = np.array(dataset.federation.frequencies, dtype=np.str_)
-    sizes = ("small", "medium", "large")
-    figures = {"AP": ap(), "AP50": ap(iou=0.5), "AP75": ap(iou=0.75)}
-    figures |= {f"AP{area[0]}": ap(area) for area in sizes}
+    ap, ar, limit = result.average_precision, result.average_recall, _limit(result)
+    groups, areas = np.array(dataset.federation.frequencies, dtype=np.str_), result.area_names
+    figures = {"AP": ap()}
+    figures |= {threshold_name(iou): ap(iou=iou) for iou in result.shown_thresholds}
+    figures |= {f"AP{called}": ap(area) for area, called in areas.items()}
     figures |= {f"AP{group}": ap(labels=np.flatnonzero(groups == group)) for group in FREQUENCIES}
-    figures |= {f"AR@{MOST}": ar()} | {f"AR{area[0]}@{MOST}": ar(area) for area in sizes}
+    figures |= {f"AR@{limit}": ar()}
+    figures |= {f"AR{called}@{limit}": ar(area) for area, called in areas.items()}
     missing = -1.0 if official else np.nan
     return {name: missing if np.isnan(value) else value for name, value in figures.items()}
 
@@ -113,7 +144,7 @@ def stats(result: CocoResult, dataset: Dataset, *, official: bool = False) -> di
 def class_stats(result: CocoResult) -> dict[str, np.ndarray]:
     """The figures of each label by name, (classes,) float64: AP, AP50, AP75 and AR@300."""
     *precisions, (_, recalls) = result.class_stats().items()
-    return {**dict(precisions), f"AR@{MOST}": recalls}
+    return {**dict(precisions), f"AR@{_limit(result)}": recalls}
 
 
 def notes(result: CocoResult, table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
@@ -130,7 +161,7 @@ def notes(result: CocoResult, table: DetectionTable, dataset: Dataset) -> tuple[
     cut = int(np.count_nonzero(result.matches.outcomes == CUT))
     on_others = unchecked(table, dataset) & (result.matches.outcomes != CUT)
     for count, why in (
-        (cut, f"more than {MOST} in one image"),
+        (cut, f"more than {_limit(result)} in one image"),
         (
             int(np.count_nonzero(on_others)),
             "their class is neither annotated in the image nor listed as absent",
@@ -167,14 +198,11 @@ def unchecked(table: DetectionTable, dataset: Dataset, *, official: bool = False
     A class is annotated by objects that exist; in the official mode not by those that another one
     replaces.
     """
-    assert dataset.federation is not None
     truths = dataset.all_truths
     real = np.flatnonzero(~_nonexistent(truths))
     if official and truths.ids is not None:
         real = coco.last_of_each(truths)[real]
-    present = np.stack([dataset.truth_images, truths.labels], axis=1)[real]
-    checked = np.concatenate([dataset.federation.absent, present])
-    return ~among(table.images, table.labels, checked, dataset)
+    return on_unverified(table.images, table.labels, dataset, real)
 
 
 def check_federated(dataset: Dataset) -> None:
@@ -186,13 +214,17 @@ def check_federated(dataset: Dataset) -> None:
         )
 
 
-def _beyond_limit(table: DetectionTable, images: int) -> np.ndarray:
-    """(N,) bool: detections after the MOST highest scores of their image."""
+def _beyond_limit(table: DetectionTable, images: int, most: int) -> np.ndarray:
+    """(N,) bool: detections after the `most` highest scores of their image."""
     rows, starts = group_rows(table.images, images, falling(table.scores))
     rank = np.arange(len(rows)) - np.repeat(starts[:-1], np.diff(starts))
     beyond = np.zeros(len(table), dtype=bool)
-    beyond[rows[rank >= MOST]] = True
+    beyond[rows[rank >= most]] = True
     return beyond
+
+
+def _limit(result: CocoResult) -> int:
+    return result.options.max_detections[-1]
 
 
 def _without_area(table: DetectionTable) -> np.ndarray:

@@ -28,20 +28,45 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_unverified
+from eval.protocols.options import Options
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes
+from eval.protocols.report import Report, by_class, mean_known, one_iou, titled
 from eval.ranking import falling
 from eval.wording import amount
 
 CHALLENGE, VERSION_2 = "open_images", "open_images_v2"
-IOU = 0.5
+TITLES = {
+    CHALLENGE: "Open Images Challenge: area under the curve, {iou}, a group counts once",
+    VERSION_2: "Open Images V2: area under the curve, {iou}, groups are ignored",
+}
 LOWEST = -10.0  # the reference drops detections whose scores are not above
+
+
+def report(
+    table: DetectionTable, dataset: Dataset, protocol: str, options: Options, official: bool
+) -> Report:
+    """Evaluate under the rules of Open Images; the parameters are those of every protocol."""
+    matches = match(table, dataset, protocol, one_iou(options), official=official)
+    per_class = area_average_precisions(class_curves(matches, table, dataset))
+    main = mean_known(per_class)
+    return Report(
+        protocol=protocol,
+        map=main,
+        stats={"mAP": main},
+        class_stats=by_class(dataset, AP=per_class),
+        title=titled(TITLES[protocol], options),
+        notes=notes(matches, table, dataset),
+        quirks=quirks(matches, table) if official else (),
+        matches=matches,
+    )
 
 
 def match(
     table: DetectionTable,
     dataset: Dataset,
     protocol: str = CHALLENGE,
+    iou_threshold: float = 0.5,
     *,
     official: bool = False,
 ) -> Matches:
@@ -51,6 +76,8 @@ def match(
     ----------
     protocol
         "open_images" or "open_images_v2".
+    iou_threshold
+        The IoU with a single object, and the share inside a group, from which a detection is true.
     official
         As in the reference, detections with scores of 0 or below do not find a group, and those
         with scores of -10 or below are left out.
@@ -74,27 +101,23 @@ def match(
         (scores > 0) | (not official),
         np.ascontiguousarray(table.images, dtype=np.int32),
         np.ascontiguousarray(table.labels, dtype=np.int32),
-        left_out,
-        unverified,
+        left_out | unverified,
         np.ascontiguousarray(object_boxes, dtype=np.float64),
         objects.labels.astype(np.int32),
         np.ascontiguousarray(objects.crowd),
         np.ascontiguousarray(dataset.starts, dtype=np.int64),
         gain,
+        float(iou_threshold),
         int(protocol == CHALLENGE),
         np.zeros(len(objects), dtype=bool),
         outcomes,
         truths,
     )
     if protocol == VERSION_2:
-        return Matches(protocol, IOU, outcomes, truths, counted=~objects.crowd)
-    every = np.ones(len(objects), dtype=bool)
-    return Matches(protocol, IOU, outcomes, truths, counted=every, groups=objects.crowd)
-
-
-def average_precisions(matches: Matches, table: DetectionTable, dataset: Dataset) -> np.ndarray:
-    """(classes,) float64, the area under the curve of each class; NaN where no object counts."""
-    return area_average_precisions(class_curves(matches, table, dataset))
+        counted, groups = ~objects.crowd, None
+    else:
+        counted, groups = np.ones(len(objects), dtype=bool), objects.crowd
+    return Matches(protocol, float(iou_threshold), outcomes, truths, counted, groups)
 
 
 def notes(matches: Matches, table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
@@ -119,17 +142,6 @@ def notes(matches: Matches, table: DetectionTable, dataset: Dataset) -> tuple[st
     return sentences
 
 
-def about_labels(dataset: Dataset, protocol: str) -> tuple[str, ...]:
-    """A note if another protocol disregards the verified image labels of Open Images."""
-    if dataset.verified is None or dataset.federation or protocol in (CHALLENGE, VERSION_2):
-        return ()
-    return (
-        "the ground truth has verified image labels, as Open Images has: detections of classes "
-        "that nobody looked for in the image count as false here; --protocol open_images leaves "
-        "them out",
-    )
-
-
 def quirks(matches: Matches, table: DetectionTable) -> tuple[str, ...]:
     """Where the reference departs from its protocol on these data, one sentence each."""
     sentences: tuple[str, ...] = ()
@@ -143,22 +155,20 @@ def quirks(matches: Matches, table: DetectionTable) -> tuple[str, ...]:
     return sentences
 
 
-@kernel("i4[1] f8[2] b1[1] i4[1] i4[1] b1[1] b1[1] f8[2] i4[1] b1[1] i8[1] f8 i8 b1[1] i1[1] i4[1]")
+@kernel("i4[1] f8[2] b1[1] i4[1] i4[1] b1[1] f8[2] i4[1] b1[1] i8[1] f8 f8 i8 b1[1] i1[1] i4[1]")
 def _match(  # type: ignore[no-untyped-def]
-    order, boxes, finds_groups, images, labels, left_out, unverified,
-    object_boxes, object_labels, group, starts, gain, groups_count, found, outcomes, truths,
+    order, boxes, finds_groups, images, labels, left_out, object_boxes, object_labels, group,
+    starts, gain, threshold, groups_count, found, outcomes, truths,
 ):  # fmt: skip
     for d in order:
         if left_out[d]:
             outcomes[d] = IGNORED
             continue
         largest, best, most, around = -1.0, -1, -1.0, -1
-        labelled = False
         area = (boxes[d, 2] - boxes[d, 0] + gain) * (boxes[d, 3] - boxes[d, 1] + gain)
         for t in range(starts[images[d]], starts[images[d] + 1]):
             if object_labels[t] != labels[d]:
                 continue
-            labelled = True
             if not group[t]:
                 shared = overlap(boxes, d, object_boxes, t, gain)
                 if shared > largest:
@@ -170,13 +180,10 @@ def _match(  # type: ignore[no-untyped-def]
                 share = (width + gain) * (height + gain) / area
                 if share > most:
                     most, around = share, t
-        # An object of the class verifies the pair as well.
-        if unverified[d] and not labelled:
-            outcomes[d] = IGNORED
-        elif largest >= IOU and not found[best]:
+        if largest >= threshold and not found[best]:
             found[best] = True
             outcomes[d], truths[d] = TRUE, best
-        elif most >= IOU:
+        elif most >= threshold:
             first = groups_count and finds_groups[d] and not found[around]
             found[around] = found[around] or first
             outcomes[d], truths[d] = TRUE if first else IGNORED, around

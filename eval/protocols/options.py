@@ -1,9 +1,9 @@
-"""What a user may choose about an evaluation, whatever the protocol."""
+"""What a user may choose about an evaluation, and what COCO and LVIS choose themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,13 @@ import numpy as np
 from eval.errors import EvaluationError
 
 EVERY_AREA = (0.0, 1e10)  # pixels^2, as in pycocotools
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+AREAS = {
+    "all": EVERY_AREA,
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +27,18 @@ class Options:
     Attributes
     ----------
     iou_thresholds
-        The IoU from which a detection is true. COCO takes 1 to 64 rising ones and averages over
-        them; PASCAL VOC and ILSVRC take one.
+        The IoU from which a detection is true. COCO and LVIS take 1 to 64 rising ones and average
+        over them; the other protocols take one.
     max_detections
-        Limits on the number of detections per class and image, highest scores first; there are
-        figures for each limit. COCO only.
+        Limits on the number of detections, highest scores first: for COCO one or more per class and
+        image, with figures for each; for LVIS one per image. The other protocols have none.
     areas
         Ranges of object area in pixels^2 by name, with both ends included. Without a range "all",
-        which AP is computed over, it is added. COCO only.
+        which AP is computed over, it is added. COCO and LVIS only.
     recall_thresholds
-        Rising levels of recall at which precision is averaged. COCO only.
+        Rising levels of recall at which precision is averaged. COCO and LVIS only.
     class_agnostic
-        Take all classes as one, as with pycocotools' useCats = 0.
+        Take all classes as one, as with pycocotools' useCats = 0. LVIS has no such rule.
 
     Raises
     ------
@@ -64,6 +71,49 @@ class Options:
             for name, value in vars(self).items()
             if value is not None and value is not False
         }
+
+
+@dataclass(frozen=True, eq=False)
+class CocoOptions:
+    """The options of the protocol in force, by default COCO's own.
+
+    Attributes
+    ----------
+    iou_thresholds, recall_thresholds
+        Rising numbers: 1 to 64 IoU thresholds, and at least one recall threshold.
+    max_detections
+        Limits on the number of detections per class and image, highest scores first; there are
+        figures for each limit.
+    areas
+        Ranges of object area in pixels^2 by name, with both ends included.
+    """
+
+    iou_thresholds: np.ndarray = field(default_factory=COCO_THRESHOLDS.copy)
+    recall_thresholds: np.ndarray = field(default_factory=lambda: np.linspace(0, 1, 101))
+    max_detections: tuple[int, ...] = (1, 10, 100)
+    areas: dict[str, tuple[float, float]] = field(default_factory=lambda: dict(AREAS))
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(getattr(self, name), name))
+        if "all" not in self.areas:
+            raise EvaluationError("areas: no range 'all', which AP is computed over; add it")
+
+
+def in_force(options: Options | None, limits: tuple[int, ...] = (1, 10, 100)) -> CocoOptions:
+    """COCO's own options, or those of LVIS with its limit, and what a user chose in their place."""
+    chosen = {"max_detections": limits, **(options.given if options else {})}
+    return CocoOptions(**{name: value for name, value in chosen.items() if name in _CHECKS})
+
+
+def at_one_threshold(options: CocoOptions, iou_threshold: float) -> CocoOptions:
+    """One IoU threshold, the largest limit and all areas, where only the matches are wanted."""
+    return CocoOptions(
+        iou_thresholds=np.array([iou_threshold]),
+        recall_thresholds=np.zeros(1),
+        max_detections=options.max_detections[-1:],
+        areas={"all": options.areas["all"]},
+    )
 
 
 def checked_rising(values: Any, name: str) -> np.ndarray:
@@ -118,3 +168,11 @@ def _as_numbers(values: Any) -> np.ndarray:
         return np.array(values, dtype=np.float64, ndmin=1)
     except (TypeError, ValueError):
         return np.array([np.nan])
+
+
+_CHECKS = {
+    "iou_thresholds": checked_iou,
+    "recall_thresholds": checked_rising,
+    "max_detections": checked_limits,
+    "areas": checked_areas,
+}

@@ -9,6 +9,8 @@ yet, and false if it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from eval.boxes import comparable_corners
@@ -25,15 +27,43 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
+from eval.protocols.options import Options
 from eval.protocols.overlap import overlap
 from eval.protocols.quirks import about_boxes, listed
+from eval.protocols.report import Report, by_class, mean_known, one_iou, titled
 
+TITLES = {
+    "voc": "PASCAL VOC 2010 and later: area under the curve, {iou}",
+    "voc2007": "PASCAL VOC 2007: 11 points of recall, {iou}",
+}
 # Two functions for each protocol: the first averages the curves of all classes, the second the
 # curve of one class as the devkit does.
 _AVERAGES = {
     "voc": (area_average_precisions, area_under),
     "voc2007": (eleven_point_average_precisions, eleven_points),
 }
+
+
+def report(
+    table: DetectionTable, dataset: Dataset, protocol: str, options: Options, official: bool
+) -> Report:
+    """Evaluate under the rules of VOC; the parameters are those of every protocol."""
+    # The matches name the rule that averages their curves; both rules match alike.
+    matches = replace(match(table, dataset, one_iou(options)), protocol=protocol)
+    per_class = average_precisions(matches, table, dataset, protocol, official=official)
+    # In the devkit's arithmetic, one class with NaN makes the mean NaN.
+    main = float(np.mean(per_class)) if official else mean_known(per_class)
+    sentences = quirks(matches, table, dataset, protocol, official=official)
+    return Report(
+        protocol=protocol,
+        map=main,
+        stats={"mAP": main},
+        class_stats=by_class(dataset, AP=per_class),
+        title=titled(TITLES[protocol], options),
+        notes=() if official else sentences,
+        quirks=sentences if official else (),
+        matches=matches,
+    )
 
 
 def match(table: DetectionTable, dataset: Dataset, iou_threshold: float = 0.5) -> Matches:

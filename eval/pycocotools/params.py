@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.protocols.coco_result import AREAS
+from eval.protocols.options import AREAS
 
 # Standard deviations of annotators' keypoints in units of the object's size, for COCO's 17 points
 SIGMAS = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report
+from eval.protocols.report import Report
 from eval.report.content.analysis import Analysis, Caption, Other, analyse
 from eval.report.content.gallery import Gallery
 from eval.report.content.photographs import PictureStore

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from detector import cli
 from eval import EvaluationError, evaluate, read_dataset
 from eval.checking import Finding, check
-from eval.protocols.coco_result import in_force
+from eval.protocols.options import in_force
 from eval.reading import read_detections
 from tests.eval.bad_inputs import (
     PROTOCOLS,

@@ -192,8 +192,9 @@ def test_files_that_are_no_json(tmp_path: Path) -> None:
         read_dataset(tmp_path / "none.json")
     with pytest.raises(EvaluationError, match="cut short"):
         read_dataset(written(tmp_path, json.dumps(GOOD)[:-50]))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match="cannot be read"):
-        read_dataset(tmp_path)
+        read_dataset(tmp_path / "empty")
     with pytest.raises(EvaluationError, match="this is a list of results"):
         read_dataset(written(tmp_path, "[]"))
     for text in ("3", "{}", '"text"'):

@@ -24,15 +24,18 @@ def federation_of(
     images: Sequence[dict[str, Any]],
     categories: Sequence[dict[str, Any]],
     label_rows: Mapping[Identity, int],
-) -> Federation | None:
-    """What the images and categories of a file of LVIS state; None if the file is not LVIS's."""
+) -> tuple[np.ndarray | None, Federation | None]:
+    """The pairs of image and absent class, and what else a file of LVIS states.
+
+    Both are None if the file is not LVIS's.
+    """
     if not any(field in image for image in images for field in FIELDS):
-        return None
+        return None, None
     absent, notes = _category_pairs(images, ABSENT, label_rows)
     in_part, others = _category_pairs(images, IN_PART, label_rows)
     given = [str(category.get("frequency")) for category in categories]
     frequencies = tuple(value if value in FREQUENCIES else "" for value in given)
-    return Federation(absent, in_part, frequencies, (*notes, *others))
+    return absent, Federation(in_part, frequencies, (*notes, *others))
 
 
 def _category_pairs(

@@ -14,8 +14,9 @@ import numpy as np
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.errors import EvaluationError
-from eval.evaluate import Report, all_matches, evaluated
+from eval.evaluate import all_matches, evaluated
 from eval.matching import Matches
+from eval.protocols.report import Report
 from eval.report.content.operating_point import OperatingPoint, operating_point
 from eval.why import Comparison, Explanation, compare, explain, read_traces
 from eval.wording import known

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from eval.evaluate import Report
 from eval.matching import CUT, IGNORED
-from eval.protocols.coco_result import COCO_THRESHOLDS
 from eval.protocols.ilsvrc import TOLERANCE
+from eval.protocols.options import COCO_THRESHOLDS
+from eval.protocols.report import Report
 from eval.report.content.analysis import Analysis
 from eval.report.content.words import sentence, width
 from eval.wording import amount, fraction, interval, known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from eval.evaluate import Report
+from eval.protocols.report import Report
 from eval.report.content.analysis import Analysis
 from eval.why.intervals import FEWEST_IMAGES
 from eval.wording import amount

@@ -116,4 +116,4 @@ def test_no_threshold_has_a_better_f1(problem: tuple[list[Found], list[Given]], 
 
 def test_a_report_without_detections_says_so() -> None:
     with pytest.raises(EvaluationError, match="take one that evaluate returned"):
-        Report("voc", 0.5, {"mAP": 0.5}, {"cat": 0.5}).at(0.5)
+        Report("voc", 0.5, {"mAP": 0.5}, {"cat": {"AP": 0.5}}, "VOC").at(0.5)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from eval import EvaluationError, evaluate, read_dataset
 from eval.matching import CUT, FALSE, IGNORED, TRUE
 from eval.protocols import coco
-from eval.protocols.coco_result import STAT_NAMES, CocoOptions, in_force
-from eval.protocols.options import Options
+from eval.protocols.coco_result import STAT_NAMES
+from eval.protocols.options import CocoOptions, Options, in_force
 
 SHARED = Path(__file__).parents[4] / "shared"
 PUBLISHED = SHARED / "reference/eval/coco_val2014_100_fakebbox"

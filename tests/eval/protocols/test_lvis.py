@@ -147,7 +147,9 @@ def test_parts_of_the_data_keep_the_fields() -> None:
     detections = [*HITS, found(2, DOG, LEFT, 0.9), found(2, CAT, RIGHT, 0.9)]
     whole = read_dataset(truth())
     part = whole.subset([1]).with_classes(["dog", "cat"])
-    assert part.verified is not None and part.verified.tolist() == [[0, 1]]
+    assert part.verified is not None and not len(part.verified)
+    owls = whole.subset([1, 0]).with_classes(["dog", "owl"])
+    assert owls.verified is not None and owls.verified.tolist() == [[1, 1]]
     assert part.federation is not None
     assert part.federation.not_exhaustive.tolist() == [[0, 1]]
     assert part.federation.frequencies == ("c", "f")

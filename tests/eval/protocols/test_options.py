@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ def report_of(folder: Path, rows: Any, truths: Any, protocol: str, **options: An
     return evaluate(rows, dataset, protocol, options=Options(**options))
 
 
-@pytest.mark.parametrize("protocol", ["voc", "voc2007", "coco", "ilsvrc"])
+ONE_IOU = ["voc", "voc2007", "coco", "ilsvrc", "open_images", "open_images_v2"]
+
+
+@pytest.mark.parametrize("protocol", ONE_IOU)
 def test_one_iou_for_every_protocol(protocol: str, tmp_path: Path) -> None:
     truths, rows = [truth(1, 1, A)], [found(1, 1, THIRD, 0.9)]
     for iou, expected in ((0.3, 1.0), (0.35, 1.0), (0.36, 0.0), (0.5, 0.0)):
@@ -156,7 +160,7 @@ def test_classes_taken_as_one_are_identical_to_pycocotools(
     assert [float(value).hex() for value in ours] == [float(v).hex() for v in reference.stats]
 
 
-@pytest.mark.parametrize("protocol", ["voc", "voc2007", "coco", "ilsvrc"])
+@pytest.mark.parametrize("protocol", ONE_IOU)
 def test_classes_taken_as_one(protocol: str, tmp_path: Path) -> None:
     truths = [truth(1, 1, A), truth(2, 2, A)]
     rows = [found(1, 2, A, 0.9), found(2, 2, A, 0.8)]
@@ -168,6 +172,54 @@ def test_classes_taken_as_one(protocol: str, tmp_path: Path) -> None:
     assert report.detections is not None and report.dataset is not None
     assert evaluated(report, report.detections, dataset)[1] is report.dataset
     assert report.dataset.class_names == ("any class",) and not report.dataset.excluded.size
+
+
+def test_one_class_of_data_that_were_checked_in_part(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, [truth(1, 1, A)], 2, ["cat", "dog"])
+    dataset = replace(dataset, verified=np.array([[1, 0]]))
+    # Nobody looked for dogs; the cat of the first image verifies its own pair.
+    rows = [found(1, 2, SMALL, 0.9), found(2, 2, A, 0.8), found(2, 1, A, 0.7), found(1, 1, A, 0.6)]
+    one = Options(class_agnostic=True)
+    report = evaluate(rows, dataset, "open_images", options=one)
+    assert report.map == pytest.approx(1 / 2) and len(report.detections or ()) == 2
+    assert not any("no verified image labels" in note for note in report.notes)
+    # The other protocols count all four.
+    for protocol in ("voc", "coco", "open_images_v2"):
+        assert evaluate(rows, dataset, protocol, options=one).map == pytest.approx(1 / 4, abs=0.003)
+
+
+def test_thresholds_limits_and_areas_of_lvis() -> None:
+    second: Box = (200, 0, 300, 100)
+    areas = {A: 10000, second: 10000, SMALL: 100}
+    objects = [truth(1, 1, box, area=area) for box, area in areas.items()]
+    document = {
+        "images": [{"id": 1, "neg_category_ids": [2], "not_exhaustive_category_ids": []}],
+        "annotations": [{**one, "id": 1 + i} for i, one in enumerate(objects)],
+        "categories": [{"id": 1, "name": "cat", "frequency": "r"}, {"id": 2, "name": "dog"}],
+    }
+    dataset = read_dataset(document)
+    rows = [found(1, 1, (0, 0, 100, 60), 0.9), found(1, 2, A, 0.8), found(1, 1, second, 0.7)]
+    chosen = Options(
+        iou_thresholds=(0.3, 0.7), max_detections=2, areas={"tiny": (0, 400), "large": (9216, 1e10)}
+    )
+    report = evaluate(rows, dataset, "lvis", options=chosen)
+    # Of two detections one is a cat, which is true at 0.3 only: a recall of 1/3, or of 1/2 of the
+    # large ones.
+    assert report.stats == pytest.approx({
+        "AP": 34 / 202, "AP30": 34 / 101, "AP70": 0, "AP tiny": 0, "APl": 51 / 202,
+        "APr": 34 / 202, "APc": np.nan, "APf": np.nan,
+        "AR@2": 1 / 6, "AR tiny@2": 0, "ARl@2": 1 / 4,
+    }, nan_ok=True)  # fmt: skip
+    assert report.title == (
+        "LVIS boxes: mean over IoU 0.3 and 0.7; at most 2 detections per image; areas in square "
+        "pixels: all 0 to 1e+10, tiny 0 to 400, large 9216 to 1e+10; each image checked for some "
+        "classes only"
+    )
+    assert list(report.class_stats["cat"]) == ["AP", "AP30", "AP70", "AR@2"]
+    with pytest.raises(EvaluationError, match="max_detections 1, 2: the protocol 'lvis' has one"):
+        evaluate(rows, dataset, "lvis", options=Options(max_detections=(1, 2)))
+    with pytest.raises(EvaluationError, match="class_agnostic: the protocol 'lvis' has none"):
+        evaluate(rows, dataset, "lvis", options=Options(class_agnostic=True))
 
 
 def test_an_option_that_is_no_number() -> None:

@@ -32,7 +32,7 @@ def matched(protocol: str, table: DetectionTable, dataset: Dataset) -> Matches:
 def test_anything_can_be_explained(protocol: str, problem: tuple[list[Found], list[Given]]) -> None:
     table, dataset = arrays_of(*problem, images=3, names=NAMES, excluded=[(0, 1)])
     pairs = np.array([[0, 0], [2, 1]])
-    dataset = replace(dataset, federation=Federation(pairs, pairs[:1], ("r", "c", "f")))
+    dataset = replace(dataset, verified=pairs, federation=Federation(pairs[:1], ("r", "c", "f")))
     matches = matched(protocol, table, dataset)
     unknown = np.full((4, len(dataset.all_truths)), np.nan)
     result = explain(table, dataset, matches, draws=20, traces=ObjectTraces(*unknown))

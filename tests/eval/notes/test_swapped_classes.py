@@ -10,7 +10,7 @@ import pytest
 
 from eval import evaluate, read_dataset
 from eval.detections import DetectionTable
-from eval.swapped_classes import about_classes
+from eval.notes.swapped_classes import about_classes
 
 NAMES = ("bird", "cat", "cow", "dog", "horse")
 

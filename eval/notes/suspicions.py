@@ -7,7 +7,6 @@ import numpy as np
 from eval.compiled import kernel
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
-from eval.protocols.coco_result import AREAS
 from eval.ranking import falling, group_rows
 from eval.wording import amount, percent
 
@@ -202,36 +201,3 @@ def about_objects(dataset: Dataset) -> tuple[str, ...]:
         f"{amount(repeated, 'object repeats', 'objects repeat')} another one (same image, class "
         "and box): at most one of them can be found, the others count as missed",
     )
-
-
-def about_data(dataset: Dataset) -> tuple[str, ...]:
-    """Notes on annotations that pycocotools treats in unexpected ways."""
-    truths, notes = dataset.all_truths, []
-    if dataset.in_fractions:
-        notes.append(
-            "boxes are in fractions of pictures of unknown size: figures by size (APs, APm, APl "
-            "and their AR) mean nothing"
-        )
-    if truths.ids is not None and len(truths):
-        if (truths.ids == 0).any():
-            notes.append("an annotation has id 0: pycocotools always counts its object as missed")
-        repeated = len(truths) - len(set(truths.ids.tolist()))
-        if repeated:
-            notes.append(
-                f"{amount(repeated, 'annotation repeats', 'annotations repeat')} the id of another "
-                "one: pycocotools replaces all annotations of one id by the last"
-            )
-    marked = int(np.count_nonzero(truths.difficult & ~truths.crowd))
-    if marked:
-        notes.append(
-            f"{amount(marked, 'annotation is', 'annotations are')} marked `difficult` or `ignore`: "
-            "the COCO protocol ignores only `iscrowd` and counts these like all others"
-        )
-    low, high = AREAS["all"]
-    outside = int(np.count_nonzero((truths.areas < low) | (truths.areas > high)))
-    if outside:
-        notes.append(
-            f"{amount(outside, 'object has', 'objects have')} an area outside {low:g} to {high:g} "
-            "pixels: the COCO protocol ignores them"
-        )
-    return tuple(notes)

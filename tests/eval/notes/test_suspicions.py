@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eval.detections import DetectionTable
-from eval.suspicions import about_ties
+from eval.notes.suspicions import about_ties
 
 
 def made(count: int, repeated: int, scores: int) -> DetectionTable:

@@ -1,0 +1,1 @@
+"""Notes on what is probably a mistake, which every evaluation and the checker give."""
