@@ -36,18 +36,22 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
     Raises
     ------
     EvaluationError
-        The file cannot be read, or a threshold is no finite number.
+        The file cannot be read, a class stands there twice, or a threshold is no finite number.
     """
     import yaml
 
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+        repeated = _repeated_key(text)
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise EvaluationError(f"{path}: not YAML ({reason})") from error
+    if repeated is not None:
+        raise EvaluationError(f"{path}: {repeated!r:.60} stands there twice; remove one of them")
     named = content.get("thresholds", content) if isinstance(content, dict) else None
     if not isinstance(named, dict) or not named:
         raise EvaluationError(f"{path}: no object 'thresholds' of numbers by class name")
@@ -56,6 +60,24 @@ def read_thresholds(path: str | os.PathLike[str]) -> dict[str, float]:
         for key, value in named.items()
         if value is not None
     }
+
+
+def _repeated_key(text: str) -> str | None:
+    """A key that the document or an object in it has twice, of which YAML would keep the last."""
+    import yaml
+
+    top = yaml.compose(text, Loader=yaml.SafeLoader)
+    objects = [top, *(value for _, value in _pairs(top))]
+    for keys in ([str(key.value) for key, _ in _pairs(one)] for one in objects):
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                return key
+    return None
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of an object of YAML; nothing of anything else."""
+    return node.value if getattr(node, "id", "") == "mapping" else []
 
 
 def _name(key: Any, path: Path) -> str:

@@ -30,7 +30,7 @@ class COCOeval:
         Ground truth, and the detections that its `loadRes` returned: objects of this package's COCO
         or of pycocotools'.
     iouType
-        "bbox", "segm" (masks, which need pycocotools) or "keypoints".
+        "bbox", "segm" (masks) or "keypoints".
 
     Attributes
     ----------
