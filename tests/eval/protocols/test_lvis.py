@@ -141,6 +141,10 @@ def test_faults_in_the_fields_are_noted_under_lvis_alone() -> None:
     notes = evaluate(HITS, read_dataset(document), "coco").notes
     assert ["neg_category_ids" in note for note in notes].count(True) == 0
     assert ["--protocol lvis" in note for note in notes].count(True) == 1
+    assert any("count as false here, and figures are lower" in note for note in notes)
+    notes = evaluate(HITS, read_dataset(document), "open_images").notes
+    assert any("some classes are annotated only in part" in note for note in notes)
+    assert not any("checked for some classes only" in note for note in notes)
 
 
 def test_parts_of_the_data_keep_the_fields() -> None:
