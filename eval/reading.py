@@ -16,7 +16,7 @@ from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
 from eval.formats.archives import unpacked_results
 from eval.formats.coco_json import coco_dataset
-from eval.formats.foreign import refuse_foreign_text
+from eval.formats.foreign import COLUMNS, is_kitti, refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
@@ -27,6 +27,7 @@ from eval.formats.results.yolo import read_yolo_results
 from eval.formats.text_files import first_line, is_image, system_faults
 from eval.formats.unlisted import Unlisted
 from eval.records import Record
+from eval.wording import amount
 
 LEAVE_NAMES = "names state the class numbers of JSON, tables and YOLO results: leave them out"
 DetectionSource: TypeAlias = (
@@ -140,11 +141,23 @@ def read_detections(
     options: dict[str, Any] = {"names": names, "skip_unlisted": skip_unlisted}
     if isinstance(detections, np.ndarray):
         return from_array(detections, dataset, "detections", **options)
+    _refuse_paths(detections)
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections", **options)
     stems = {Path(image.file_name).stem for image in dataset.images}
     with unpacked_results(existing_place(detections), stems) as place:
         return _read_place(place, dataset, names, skip_unlisted)
+
+
+def _refuse_paths(detections: Any) -> None:
+    """Raise EvaluationError for a list of paths."""
+    if not isinstance(detections, (list, tuple)) or not detections:
+        return
+    if all(isinstance(one, (str, os.PathLike)) for one in detections):
+        raise EvaluationError(
+            f"detections: a list of {amount(len(detections), 'path')}; give one: join JSON lists "
+            "into one, or put text files into one folder"
+        )
 
 
 def _read_place(
@@ -190,6 +203,12 @@ def results_reader_of(
     if class_files(path, dataset) if dataset else comp4_files(path):
         return read_comp4
     if place.is_dir():
+        text = next(first_files(place, "*.txt", "*/*.txt"), None)
+        if text is not None and is_kitti(first_line(text)):
+            raise EvaluationError(
+                f"{place}: these are results of KITTI, which are not read; write them as COCO "
+                f"JSON, or as a table with the columns {COLUMNS}"
+            )
         if any(first_files(place, "*.txt", "labels/*.txt", "*/*.txt")):
             return read_yolo_results
         if (place / "detections.json").is_file():

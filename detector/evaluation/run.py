@@ -20,6 +20,7 @@ from detector.files.digests import hash_of_data, hash_of_picture, picture_has_ch
 from detector.files.names import printable
 from detector.pictures.dataset_folder import size_warning, stated_size
 from detector.version import __version__
+from eval.formats.results.class_names import labels_by_name
 from proposals import ProposalError
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def match_classes(
 ) -> tuple[dict[int, Identity], tuple[str, ...]]:
     """The data set's category id for each label of the detector, matched by name; and notes.
 
+    Names are matched as those in results: see labels_by_name.
+
     `evaluated` are the classes of the data set that the evaluation includes.
 
     Raises
@@ -144,16 +147,18 @@ def match_classes(
     DetectorError
         Detector and data set have no class in common.
     """
-    by_name = dict(zip(dataset.class_names, dataset.category_ids, strict=True))
-    known = {label: by_name[name] for label, name in enumerate(names) if name in by_name}
+    by_name, matched = labels_by_name(names, dataset.class_names)
+    found = {label: by_name[name] for label, name in enumerate(names) if by_name[name] >= 0}
+    known = {label: dataset.category_ids[own] for label, own in found.items()}
     if not known:
         raise DetectorError(
             f"{dataset.source}: has none of the detector's classes ({_list(names)}) but "
             f"{_list(dataset.class_names)}; give --weights of a detector trained for them"
         )
-    unknown = [name for name in evaluated if name not in names]
-    absent = [name for name in names if name not in by_name]
-    notes = []
+    known_names = {dataset.class_names[own] for own in found.values()}
+    unknown = [name for name in evaluated if name not in known_names]
+    absent = [name for name in names if by_name[name] < 0]
+    notes = list(matched)
     if unknown:
         notes.append(f"the detector does not know {_list(unknown)}: all their objects are missed")
     if absent:

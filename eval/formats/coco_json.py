@@ -30,7 +30,7 @@ from eval.records import (
     texts,
     unique_positions,
 )
-from eval.wording import amount
+from eval.wording import amount, listed
 
 
 def read_coco(path: str | os.PathLike[str], *, skip_unlisted: bool = False) -> Dataset:
@@ -138,10 +138,25 @@ class _Tables(NamedTuple):
     federation: Federation | None
 
     def dataset(self, truths: Truths, truth_images: np.ndarray, source: str) -> Dataset:
-        return group_by_image(
+        dataset = group_by_image(
             self.images, self.class_names, tuple(self.label_rows), truths, truth_images,
             source=source, verified=self.verified, federation=self.federation,
         )  # fmt: skip
+        return replace(dataset, notes=(*dataset.notes, *_notes_on_case(self.class_names)))
+
+
+def _notes_on_case(class_names: Sequence[str]) -> tuple[str, ...]:
+    """A note on classes whose names differ only in case, which most often are meant as one."""
+    forms: dict[str, list[str]] = {}
+    for name in class_names:
+        forms.setdefault(name.casefold(), []).append(name)
+    same = next((names for names in forms.values() if len(names) > 1), None)
+    if same is None:
+        return ()
+    count = sum(len(names) > 1 for names in forms.values())
+    more = f" (and {count - 1} more)" if count > 1 else ""
+    names = listed(map(repr, same))
+    return (f"classes that differ only in case count as different ones: {names}{more}",)
 
 
 def _tables(document: Any, source: str) -> _Tables:

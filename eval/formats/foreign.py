@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from eval.errors import EvaluationError
 from eval.formats.archives import SIGN, kind_of_zip
@@ -21,6 +22,9 @@ JSON_SIGNS = (
     ("VoTT", (b'"lastVisitedAssetId"',)),
     ("VoTT", (b'"regions"', b'"asset"')),
     ("Supervisely", (b'"classTitle"',)),
+    ("FiftyOne", (b'"samples"', b'"_cls"')),
+    ("FiftyOne", (b'"samples"', b'"filepath"')),
+    ("FiftyOne", (b'"classes"', b'"labels"', b'"bounding_box"')),
     ("Datumaro", (b'"items"', b'"categories"')),
     ("Datumaro", (b'"dm_format_version"',)),
 )
@@ -30,11 +34,13 @@ REMEDIES = {
     "Label Studio": "in Label Studio, export as COCO or YOLO",
     "VoTT": "in VoTT, export as Pascal VOC or CSV",
     "Supervisely": "in Supervisely, export as COCO",
+    "FiftyOne": "in FiftyOne, export as COCO (fo.types.COCODetectionDataset)",
 }
 UNPICKLED = (
     "unpickling can run any program: write the results as COCO JSON (mmdetection: "
     "format_only with outfile_prefix; detectron2: coco_instances_results.json beside it)"
 )
+COLUMNS = "image, class, score, xmin, ymin, xmax, ymax"
 KITTI_COLUMNS = (15, 16)
 
 
@@ -96,6 +102,22 @@ def refuse_binary(path: Path, begin: bytes) -> None:
             raise EvaluationError(f"{path}: this is {what}, which is not read; {remedy}")
 
 
+def refuse_foreign_results(path: Path, document: Any) -> None:
+    """Raise an error that names the program, if it wrote this JSON and has another format.
+
+    Raises
+    ------
+    EvaluationError
+        The message names the format and the remedy.
+    """
+    if not isinstance(document, dict) or isinstance(document.get("annotations"), list):
+        return
+    kind = kind_of_json(path)
+    if kind:
+        remedy = REMEDIES.get(kind, f"write results as COCO JSON; {kind}'s is for ground truth")
+        raise EvaluationError(f"{path}: this is the JSON of {kind}, not results; {remedy}")
+
+
 def refuse_foreign_text(path: Path, line: bytes) -> None:
     """Raise an error that names the format, if a file with this first line is not read.
 
@@ -117,8 +139,8 @@ def _text_kind(line: bytes) -> str:
     if is_kitti(line):
         return (
             "this is a file of KITTI, which holds one picture; name the folder of ground truth, "
-            "and write the results of all pictures as COCO JSON, or as a table with the columns "
-            "image, class, score, xmin, ymin, xmax, ymax"
+            f"and write the results of all pictures as COCO JSON, or as a table with the columns "
+            f"{COLUMNS}"
         )
     return ""
 

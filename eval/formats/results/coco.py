@@ -14,6 +14,7 @@ from eval.detections import DetectionTable
 from eval.errors import EvaluationError
 from eval.formats.coco.plain_records import plain_results
 from eval.formats.compiled.json_results import open_results
+from eval.formats.foreign import refuse_foreign_results
 from eval.formats.json_files import read_json
 from eval.formats.results.coco_ids import ids_of
 from eval.formats.results.coco_records import (
@@ -38,6 +39,7 @@ def read_coco_results(
     if table is not None:
         return table
     document = read_json(path)
+    refuse_foreign_results(Path(path), document)
     return from_document(
         document, dataset, Path(path).name, names=names, skip_unlisted=skip_unlisted
     )

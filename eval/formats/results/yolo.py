@@ -76,6 +76,12 @@ def read_yolo_results(
         notes = (f"{amount(lines.keypoints, 'line')} read as a box and its keypoints", *notes)
     numbers, image_rows, words, wheres = lines[:4]
     layout = layout_of(numbers, image_rows, dataset)
+    if layout is YOLO and _are_tracks(numbers[:, -1]):
+        raise EvaluationError(
+            f"{root.name}: the last number of each line is whole, as that of a track, and no "
+            "confidence from 0 to 1; save confidences too (ultralytics: save_conf=True), or divide "
+            "percentages by 100"
+        )
     values = np.array([number_of(word) for word in words], float)
     good = np.ones(len(words), bool)
     if layout is YOLO:
@@ -103,6 +109,11 @@ def read_yolo_results(
         class_of=lambda row: _name(words[kept[row]], listed_names),
     )
     return make_table(dataset, table_rows, (*class_notes, *notes))
+
+
+def _are_tracks(scores: np.ndarray) -> bool:
+    """Whether all (N,) scores are whole numbers, of which one is above 1."""
+    return bool(len(scores) and (scores % 1 == 0).all() and scores.max() > 1)
 
 
 def _first_file(root: Path) -> Path | None:
