@@ -27,7 +27,6 @@ from rich.console import Console
 from rich.progress import track
 
 from detector import Detector
-from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
 from detector.errors import DetectorError
 from detector.evaluation.results_folder import ResultsFolder
 from detector.evaluation.run import coco_results, match_classes, run_settings
@@ -36,6 +35,7 @@ from detector.networks.scoring import Prediction, Reader, average_members, predi
 from detector.pictures.dataset_folder import check_image_folder, find_image_folder
 from detector.pictures.reading import read_scaled
 from detector.postprocess import suppress
+from detector.processes.settings import keep_compiled_layers, keep_freed_memory
 from detector.recipes import Recipe, override
 from detector.region_scores import choose_regions, objectness_of, scored_boxes
 from eval import Dataset, EvaluationError, read_dataset

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from detector import Detector
-from detector.commands.process_settings import keep_compiled_layers, keep_freed_memory
+from detector.processes.settings import keep_compiled_layers, keep_freed_memory
 from detector.recipes import override
 
 QUICK = (

@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         # Imported here, so that Ctrl-C is answered during the imports too.
         from detector.commands.parser import parse
-        from detector.commands.process_settings import (
+        from detector.processes.settings import (
             keep_compiled_layers,
             keep_freed_memory,
             warnings_as_messages,

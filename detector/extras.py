@@ -11,6 +11,7 @@ EXTRAS = {
     "detect": ("torch", "safetensors", "scipy", "matplotlib"),
     "train": ("tensorboard",),
     "heic": ("pillow_heif",),
+    "ray": ("ray", "pyarrow", "fsspec"),
 }
 
 

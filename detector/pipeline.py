@@ -20,7 +20,7 @@ from detector.given_boxes import as_boxes
 from detector.loading import Parts, choose_device, combine, load_parts, survive_forks
 from detector.networks.ensemble import Member, pack
 from detector.networks.regions import RegionClassifier
-from detector.networks.scoring import Features, predict, see
+from detector.networks.scoring import Features, predict, region_features, see
 from detector.pictures.reading import ImageSource, ScaledPicture, read_scaled
 from detector.pictures.streaming import check_several, results_in_order
 from detector.postprocess import Candidates, limits, suppress
@@ -306,6 +306,21 @@ class Detector:
         features = self.see(picture.pixels)
         boxes, average = picture.to_pixels(as_boxes(boxes_xyxy)), self.recipe.network.average
         return predict(features.voters, features, boxes, average).probabilities
+
+    def features(
+        self, source: ImageSource | ScaledPicture, boxes_xyxy: Proposals | Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """R-CNN's features of boxes, None for the proposals: the boxes (N, 4) and (N, 1024).
+
+        They are the averages over 5b of the first member that classifies.
+        """
+        picture = read_scaled(source)
+        features = self.see(picture.pixels)
+        if boxes_xyxy is None:
+            boxes = self.proposer.propose(picture.pixels, features).boxes_xyxy
+        else:
+            boxes = picture.to_pixels(as_boxes(boxes_xyxy))
+        return picture.to_photograph(boxes), region_features(features, boxes)
 
     def propose(self, source: ImageSource) -> Proposals:
         """Boxes that may hold an object: selective search merged with MultiBox, best first."""

@@ -16,6 +16,7 @@ from eval.detections import DetectionTable, checked_table
 from eval.errors import EvaluationError
 from eval.formats.archives import unpacked_results
 from eval.formats.coco_json import coco_dataset
+from eval.formats.columnar.batch_parts import are_batch_parts, read_batch_parts
 from eval.formats.foreign import COLUMNS, is_kitti, refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
@@ -203,6 +204,8 @@ def results_reader_of(
     if class_files(path, dataset) if dataset else comp4_files(path):
         return read_comp4
     if place.is_dir():
+        if are_batch_parts(place):
+            return read_batch_parts
         text = next(first_files(place, "*.txt", "*/*.txt"), None)
         if text is not None and is_kitti(first_line(text)):
             raise EvaluationError(

@@ -13,12 +13,19 @@ Result = TypeVar("Result")
 LOOK_AHEAD = 2  # items per thread that are in work or finished and not yet taken
 
 
+_limit: list[int] = []  # the most threads of this process; empty if nothing limits them
+
+
+def limit_threads(threads: int) -> None:
+    """Make `processors` return at most this number, where several processes share a machine."""
+    _limit[:] = [threads]
+
+
 def processors() -> int:
     """Number of processors that this process may run on."""
     # The affinity mask respects containers and `taskset`, but not every system has it.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min([found or 1, *_limit])
 
 
 def map_in_order(

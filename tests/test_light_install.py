@@ -135,6 +135,13 @@ def test_what_needs_the_networks_says_in_one_line_what_to_install(
     assert 'torch, safetensors, scipy and matplotlib; run pip install ".[detect]"' in line
 
 
+def test_batch_says_in_one_line_what_to_install(absent: str, tmp_path: Path) -> None:
+    done = python(absent, COMMAND, "batch", save(tmp_path / "1.png"), "-o", tmp_path / "out")
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1 and "detect batch needs ray, pyarrow and fsspec; " in line
+    assert 'run pip install ".[ray]"' in line and not (tmp_path / "out").exists()
+
+
 def test_from_python_only_the_detector_is_missing(absent: str) -> None:
     program = (
         "from detector import Detections, DetectorError, read_image\n"

@@ -29,7 +29,7 @@ OF_USERS = {"pandas", "pycocotools", "supervision"}
 # Modules that need the libraries of an extra
 HEAVY = re.compile(
     r"proposals\.multibox(_loss|_priors)?$|detector\."
-    r"(classification|loading|networks|pipeline|region_proposer|region_scores|training|training_loop|weights_file)\b"
+    r"(batch|classification|loading|networks|pipeline|region_proposer|region_scores|training|training_loop|weights_file)\b"
 )
 
 
@@ -121,7 +121,7 @@ def extras_of(settings: ConfigParser) -> dict[str, set[str]]:
 
 
 def distributions(requirements: str) -> set[str]:
-    return set(re.findall(r"^([\w-]+) ", requirements, re.MULTILINE))
+    return set(re.findall(r"^([\w-]+)(?:\[\w+\])? ", requirements, re.MULTILINE))
 
 
 def light_modules() -> list[str]:

@@ -10,11 +10,11 @@ from detector.commands.options import (
     add_skip_unlisted,
     add_voc_corners,
 )
-from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import existing, existing_or_pattern, folder, output_folder
 from detector.console import notify, show
 from detector.errors import UsageError
 from detector.files.names import printable
+from detector.processes.settings import termination_as_interruption
 
 HELP = "write a data set, or results, in another format"
 

@@ -58,7 +58,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--detections", type=existing_or_pattern, metavar="FILE", action="append",
         help="evaluate these results instead of running the detector: COCO JSON, VOC comp4 files "
         "(their folder, or a quoted pattern), ILSVRC or CSV text, all of them also .gz, or a "
-        "folder of YOLO text; given twice, the second is compared with the first",
+        "folder of YOLO text or of `detect batch`; given twice, the second is compared with the "
+        "first",
     )  # fmt: skip
     add_names(group)
     add_skip_unlisted(group)

@@ -17,7 +17,6 @@ from detector.commands.chosen_detector import (
     use_search_mode,
 )
 from detector.commands.options import FORMATS, MODES, add_classes, add_detector, labels_of
-from detector.commands.process_settings import termination_as_interruption
 from detector.commands.values import (
     count,
     fraction,
@@ -34,6 +33,7 @@ from detector.files.names import printable
 from detector.files.whole_files import check_writable
 from detector.prediction.output import STANDARD_OUTPUT, Output
 from detector.prediction.sources import find_sources
+from detector.processes.settings import termination_as_interruption
 
 HELP = "draw boxes around the objects in photographs (the default command)"
 DEFAULT_OUTPUT = Path("detections")

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from detector.commands import (
+    batch,
     cache,
     check,
     classify,
@@ -36,6 +37,7 @@ COMMANDS = {
     "convert": convert,
     "train": train,
     "propose": propose,
+    "batch": batch,
     "pretrain": pretrain,
     "classify": classify,
     "cache": cache,
@@ -66,6 +68,7 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect train --data instances.json       train on your own boxes
   detect check instances.json              the faults of a data set or of results
   detect convert instances.json --to yolo -o out    the data set in another format
+  detect batch folder/ -o out              many pictures, on all processors, into Parquet
   detect propose -o out street.jpg         boxes without classes
   detect classify street.jpg               the class of a whole picture
   detect COMMAND --help                    the options of a command"""

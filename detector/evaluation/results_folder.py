@@ -25,11 +25,10 @@ import orjson
 from detector.errors import DetectorError
 from detector.files.locking import lock
 from detector.files.names import printable
-from detector.files.whole_files import write_file
+from detector.files.run_file import REMEDY, begin_run
 from proposals.whole_files import replacing
 
 Identity: TypeAlias = "int | str"
-REMEDY = "give another --output, or --restart to start again"
 
 
 class Totals(NamedTuple):
@@ -85,7 +84,12 @@ class ResultsFolder:
             lock(self._main, folder)
             if restart:
                 self._empty()
-            self.about = self._begin(settings, about or {})
+            self.about = begin_run(
+                folder / "run.json",
+                settings,
+                about or {},
+                has_results=os.fstat(self._main).st_size > 0,
+            )
             if traced:
                 self._traces = _open(self.objects)
             self._end = self._read_places()
@@ -168,33 +172,6 @@ class ResultsFolder:
         for name in ("objects.jsonl", "run.json", "detections.json", "report.json"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def _begin(self, settings: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
-        """Write run.json, or compare it with the settings; returns its other content."""
-        path, where = self.folder / "run.json", printable(self.folder)
-        settings = orjson.loads(orjson.dumps(settings))  # tuples become lists, as in the file
-        try:
-            content = orjson.loads(path.read_bytes())
-            before = dict(content.pop("settings"))
-        except FileNotFoundError:
-            if os.fstat(self._main).st_size:
-                raise DetectorError(
-                    f"{where}: holds detections without the run.json that describes them; {REMEDY}"
-                ) from None
-            document = orjson.dumps({"settings": settings, **about}, option=orjson.OPT_INDENT_2)
-            write_file(path, document + b"\n")
-            return about
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DetectorError(f"{printable(path)}: does not describe a run; {REMEDY}") from None
-        names = [*settings, *(name for name in before if name not in settings)]
-        changed = [
-            f"{name} {_short(before.get(name))} (now {_short(settings.get(name))})"
-            for name in names
-            if before.get(name) != settings.get(name)
-        ]
-        if changed:
-            raise DetectorError(f"{where}: begun with {', '.join(changed)}; {REMEDY}")
-        return content
-
     def _read_places(self) -> int:
         """Find the images that are done and cut incomplete lines; returns where the next begins."""
         files = {self._main: self.detections}
@@ -242,9 +219,3 @@ def _append(file: int, content: dict[str, Any]) -> int:
     if os.write(file, line) < len(line):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "disk")
     return len(line)
-
-
-def _short(value: Any) -> str:
-    """A setting in an error message; of a long one, which is a digest, the first characters."""
-    text = "missing" if value is None else str(value)
-    return text if len(text) <= 24 else f"{text[:8]}..."

@@ -15,9 +15,10 @@ import numpy as np
 from detector.console import notify, notify_failure, track
 from detector.errors import DetectorError
 from detector.evaluation.object_traces import object_traces
-from detector.evaluation.results_folder import REMEDY, Identity, ResultsFolder, Totals
+from detector.evaluation.results_folder import Identity, ResultsFolder, Totals
 from detector.files.digests import hash_of_data, hash_of_picture, picture_has_changed
 from detector.files.names import printable
+from detector.files.run_file import REMEDY
 from detector.pictures.dataset_folder import size_warning, stated_size
 from detector.version import __version__
 from eval.formats.results.class_names import labels_by_name
@@ -115,6 +116,11 @@ def run_detector(
 
 def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
     """Everything that decides the results, by name; a run continues only with the same settings."""
+    return {**detector_settings(detector), "data": hash_of_data(dataset), "preset": PRESET}
+
+
+def detector_settings(detector: Detector) -> dict[str, Any]:
+    """Everything about a detector that decides its results, by name."""
     recipe = detector.recipe
     sections = {
         "proposals": asdict(recipe.proposals),
@@ -124,8 +130,6 @@ def run_settings(detector: Detector, dataset: Dataset) -> dict[str, Any]:
     }
     return {
         "weights": detector.digest(),
-        "data": hash_of_data(dataset),
-        "preset": PRESET,
         "device": detector.device.type,
         **{
             f"{s}.{key}": value for s, options in sections.items() for key, value in options.items()

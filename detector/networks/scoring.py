@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detector.networks.ensemble import Member
+from detector.networks.googlenet import HEAD_CHANNELS
 from detector.networks.precision import mixed_precision
 from detector.networks.pyramid import Pyramid, scaled_pictures
 from detector.networks.regions import DELTA_SCALE, RegionClassifier
@@ -181,6 +182,21 @@ def predict_each(
             own.probabilities[rows] = probabilities.cpu().numpy()
             own.deltas[rows] = deltas.cpu().numpy() * DELTA_SCALE
     return separate
+
+
+@torch.no_grad()
+def region_features(features: Features, boxes_xyxy: Floats) -> Floats:
+    """(N, 1024): the averages over 5b of boxes (N, 4), by the first member that classifies."""
+    member, view = features.voters[0].member, features.voters[0].views[0]
+    found = np.zeros((len(boxes_xyxy), HEAD_CHANNELS), np.float32)
+    size = REGIONS_PER_PASS if features.device.type == "cpu" else GPU_PASS
+    with mixed_precision(features.device):
+        for first in range(0, len(boxes_xyxy), size):
+            rows = slice(first, first + size)
+            (maps,) = _region_maps([member], [view], features, boxes_xyxy[rows])
+            cells = member.model.network.region_cells(maps)
+            found[rows] = cells.mean((2, 3)).float().cpu().numpy()
+    return found
 
 
 def average_members(

@@ -92,22 +92,27 @@ def _with_lists(words: Iterable[str]) -> Iterator[str]:
     """The words, and in place of a list its lines; a line that names a list stays."""
     for word in words:
         if Path(word).suffix.lower() == LIST_SUFFIX and os.path.isfile(word):
-            yield from _lines(Path(word))
+            yield from lines_of_list(Path(word).read_bytes(), printable(word))
         else:
             yield word
 
 
-def _lines(path: Path) -> list[str]:
-    text = path.read_bytes().decode("utf-8-sig", "surrogateescape")  # as Python decodes file names
+def lines_of_list(content: bytes, name: str) -> list[str]:
+    """The lines of a list of pictures that are not blank; `name` is the list's in errors.
+
+    Raises
+    ------
+    DetectorError
+        The content is no text, or empty.
+    """
+    text = content.decode("utf-8-sig", "surrogateescape")  # as Python decodes file names
     lines = [line.strip() for line in text.split("\n")]
     if "\0" in text or max(map(len, lines)) > LONGEST:
         raise DetectorError(
-            f"{printable(path)}: no list of pictures; write it as text in UTF-8, one path a line"
+            f"{name}: no list of pictures; write it as text in UTF-8, one path a line"
         )
     if not any(lines):
-        raise DetectorError(
-            f"{printable(path)}: an empty list; write the path of a picture on each line"
-        )
+        raise DetectorError(f"{name}: an empty list; write the path of a picture on each line")
     return [line for line in lines if line]
 
 

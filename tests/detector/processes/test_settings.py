@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np
-from detector.commands.process_settings import keep_freed_memory
+from detector.processes.settings import keep_freed_memory
 
 if sys.argv[1] == "keep":
     keep_freed_memory()
@@ -37,10 +37,10 @@ def test_freed_blocks_are_reused() -> None:
 
 LAYERS = """
 import os, sys
-import detector.commands.process_settings
+import detector.processes.settings
 
-detector.commands.process_settings.COMPILED = int(sys.argv[1])
-detector.commands.process_settings.keep_compiled_layers()
+detector.processes.settings.COMPILED = int(sys.argv[1])
+detector.processes.settings.keep_compiled_layers()
 import torch
 layer = torch.nn.Conv2d(32, 64, 3).to(memory_format=torch.channels_last)
 with torch.inference_mode():

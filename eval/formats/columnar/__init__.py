@@ -1,0 +1,1 @@
+"""Readers of tables by column, a row for each image."""
