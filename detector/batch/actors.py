@@ -88,6 +88,9 @@ class PictureActor:
             return self.compute(content_of(picture), *more)
         except (DetectorError, ProposalError) as error:
             return {"failure": _reason(error, picture)}
+        except Exception as error:  # one odd picture must not stop a run over millions
+            reason = " ".join(str(error).split())
+            return {"failure": f"unexpected {type(error).__name__}: {reason:.300}"}
 
     def compute(self, picture: Any, *more: Any) -> Row:
         """The results of one picture."""

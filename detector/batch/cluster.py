@@ -180,7 +180,7 @@ class Crew:
             if isinstance(error.cause, DetectorError):
                 raise error.cause from None
             raise
-        except ray.exceptions.RayActorError as error:
+        except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
             self._dead_in_row += 1
             if self._dead_in_row >= self._most_dead:
                 reason = " ".join(str(error).split())[:300]

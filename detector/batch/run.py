@@ -71,7 +71,9 @@ def run_batch(
     )
     if folder.done and folder.about.get("versions") != first.versions:
         where = printable(plan.output)
-        notify(f"{where}: begun with other versions ({RUN_FILE}); last digits may differ")
+        notify(
+            f"{where}: begun with other versions or threads ({RUN_FILE}); last digits may differ"
+        )
     if plan.retry_failed:
         folder.forget_failed()
     try:

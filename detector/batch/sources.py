@@ -14,6 +14,7 @@ from detector.errors import DetectorError
 from detector.files.names import expand_home, fault_of, printable, unicode_name
 from detector.pictures.finding import find_images, readable_suffixes, refuse_missing
 from detector.prediction.sources import lines_of_list
+from detector.prediction.web import is_web_address
 
 # Columns of Parquet files, the first that is there: pictures, and their names
 PICTURE_COLUMNS = ("image", "image_bytes", "bytes", "picture", "jpg", "png", "content")
@@ -121,6 +122,8 @@ def _of_coco(path: str, images: Path | None, *, is_url: bool) -> list[Picture]:
 
 def _of_url(url: str) -> list[Picture]:
     """The pictures below a URL, those of a pattern, or the one picture that it is."""
+    if is_web_address(url):
+        return [Picture(url, url)]
     system, path = _file_system(url)
     if glob.has_magic(path):
         found, root = system.glob(path), ""
@@ -141,12 +144,12 @@ def _parquet_files(word: str, *, is_url: bool) -> list[str]:
     """The Parquet files that a word names; none if it names something else."""
     if word.endswith(".parquet") and not glob.has_magic(word):
         return [word if is_url else os.path.abspath(word)]
+    if is_web_address(word):
+        return []
     if not is_url:
         found = sorted(glob.glob(f"{glob.escape(word)}/*.parquet" if os.path.isdir(word) else word))
         return [os.path.abspath(one) for one in found if one.endswith(".parquet")]
-    system, path = _file_system(url := word)
-    if url.startswith(("http://", "https://")):
-        return []
+    system, path = _file_system(word)
     found = system.glob(path if glob.has_magic(path) else f"{path.rstrip('/')}/*.parquet")
     return [system.unstrip_protocol(one) for one in sorted(found) if one.endswith(".parquet")]
 

@@ -22,7 +22,7 @@ class Description(NamedTuple):
     settings: dict[str, Any]  # everything about the detector that decides its results
     classes: tuple[str, ...]
     category_ids: tuple[int | str, ...]
-    versions: dict[str, str]
+    versions: dict[str, str]  # of libraries; and the threads, which may change last digits too
     host: str
 
 
@@ -62,7 +62,7 @@ class Worker:
             settings=detector_settings(detector),
             classes=tuple(detector.info.class_names),
             category_ids=tuple(detector.info.category_ids),
-            versions={**versions, "detect": __version__},
+            versions={**versions, "detect": __version__, "threads": str(self._threads)},
             host=platform.node(),
         )
 

@@ -65,6 +65,17 @@ def test_a_picture_that_fails_has_a_reason(detector: Detector, paths: list[Path]
         DetectPictures(detector)({"path": np.array([]), "size": np.array([])})
 
 
+def test_an_unexpected_error_is_a_failure_of_its_picture(
+    detector: Detector, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: DetectPictures, picture: Any) -> None:
+        raise RuntimeError("CUDA error:\nout of memory")
+
+    monkeypatch.setattr(DetectPictures, "compute", broken)
+    (row,) = DetectPictures(detector)({"image": [str(paths[0])]}).to_pylist()  # type: ignore
+    assert row["failure"] == "unexpected RuntimeError: CUDA error: out of memory"
+
+
 def test_proposals(detector: Detector, paths: list[Path]) -> None:
     (row,) = ProposeBoxes(detector)({"image": [str(paths[0])]}).to_pylist()  # type: ignore
     alone = detector.propose(paths[0])

@@ -98,6 +98,10 @@ def test_addresses_of_fsspec_are_folders_patterns_and_pictures(photos: Path) -> 
         content_of(listed.pictures[1].content)
 
 
+def test_a_web_address_is_downloaded_without_fsspec() -> None:
+    assert names(find_pictures("https://example.org/a.jpg")) == ["https://example.org/a.jpg"]
+
+
 def test_the_fingerprint_depends_on_the_pictures_alone(photos: Path, tmp_path: Path) -> None:
     before = find_pictures(str(photos)).fingerprint
     photos.rename(tmp_path / "moved")
