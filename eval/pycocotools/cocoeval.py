@@ -150,6 +150,11 @@ class COCOeval:
             raise EvaluationError("summarize: no curves yet; call accumulate() first")
         self.stats = summary.summarize(self.eval, self.params)
 
+    def __str__(self) -> str:
+        """Print the figures, as pycocotools does, whose `str` then fails; this text is empty."""
+        self.summarize()
+        return ""
+
     def computeIoU(self, imgId: Any, catId: Any) -> Any:
         """(detections, objects) float64, the overlaps in one image; [] without either.
 

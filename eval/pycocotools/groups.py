@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,11 +123,14 @@ def _rows(cells: ByCell, params: Params) -> tuple[list[dict], np.ndarray, np.nda
     Groups are numbered category by category, and in each one image by image.
     """
     images = {one: place for place, one in enumerate(params.imgIds)}
-    categories = {one: place for place, one in enumerate(params.catIds)}
+    categories = defaultdict(list)
+    for place, one in enumerate(params.catIds):
+        categories[one].append(place)  # without categories, repeated ids count again
     own = [
-        (images[image], categories[category], annotations)
+        (images[image], place, annotations)
         for (image, category), annotations in cells.items()
         if image in images and category in categories
+        for place in categories[category]
     ]
     sizes = [len(one[2]) for one in own]
     image_places, category_places = (

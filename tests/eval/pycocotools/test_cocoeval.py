@@ -112,6 +112,26 @@ def test_a_perfect_detector_has_ap_1(capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+def test_the_text_of_an_evaluation_is_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    found = evaluation(*small())
+    capsys.readouterr()
+    assert str(found) == ""
+    printed = capsys.readouterr().out
+    found.summarize()
+    assert printed == capsys.readouterr().out
+    assert printed.startswith(" Average Precision  (AP) @[ IoU=0.50:0.95")
+
+
+def test_repeated_categories_count_again_without_categories() -> None:
+    truth, detections = small()
+    problem = truth.dataset, detections
+    ours, _ = assert_identical(problem, "bbox", {"useCats": 0, "catIds": [1, 1]})
+    assert ours.evalImgs[0]["gtIds"] == [1, 1]
+    # With categories, each id counts once.
+    ours, _ = assert_identical(problem, "bbox", {"catIds": [1, 1]})
+    assert ours.evalImgs[0]["gtIds"] == [1]
+
+
 def test_no_detections_are_no_error() -> None:
     truth, _ = small()
     found = evaluation(truth, [])
