@@ -19,9 +19,10 @@ def test_the_example_detects_in_the_photographs(monkeypatch: pytest.MonkeyPatch)
     (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", paths)
-    ray.init("local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20)
+    ray.init("local", num_cpus=4, include_dashboard=False, object_store_memory=100 * 2**20)
     try:
         names: dict[str, Any] = {}
         exec(compile(block, "docs/batch.md", "exec"), names)
