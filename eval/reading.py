@@ -17,7 +17,7 @@ from eval.errors import EvaluationError
 from eval.formats.archives import unpacked_results
 from eval.formats.coco_json import coco_dataset
 from eval.formats.columnar.batch_parts import are_batch_parts, read_batch_parts
-from eval.formats.foreign import COLUMNS, is_kitti, refuse_foreign_text
+from eval.formats.foreign import refuse_foreign_text
 from eval.formats.recognised import existing_place, first_files, reader_of
 from eval.formats.results.coco import from_array, from_document, read_coco_results
 from eval.formats.results.csv import read_csv_results
@@ -206,13 +206,9 @@ def results_reader_of(
     if place.is_dir():
         if are_batch_parts(place):
             return read_batch_parts
-        text = next(first_files(place, "*.txt", "*/*.txt"), None)
-        if text is not None and is_kitti(first_line(text)):
-            raise EvaluationError(
-                f"{place}: these are results of KITTI, which are not read; write them as COCO "
-                f"JSON, or as a table with the columns {COLUMNS}"
-            )
-        if any(first_files(place, "*.txt", "labels/*.txt", "*/*.txt")):
+        texts = [*first_files(place, "*.txt", "labels/*.txt", "*/*.txt")]
+        if texts:
+            refuse_foreign_text(texts[0], first_line(texts[0]))
             return read_yolo_results
         if (place / "detections.json").is_file():
             raise EvaluationError(f"{place}: a folder; name the file detections.json in it")

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from eval.errors import EvaluationError
+from eval.wording import listed
 
 Record: TypeAlias = "dict[str, Any]"
 _REQUIRED = object()
@@ -17,6 +18,7 @@ _LOWEST, _HIGHEST = -(2**63), 2**64  # what 64 bits hold, and other programs can
 _WHOLE = (int, np.integer)
 _NUMBER = (int, float, np.integer, np.floating)
 _SEQUENCE = (list, tuple, np.ndarray)
+RESULT_FIELDS = {"image_id", "category_id", "bbox", "score"}
 LEAVES_OUT = "--skip-unlisted (skip_unlisted=True in Python) leaves such records out"
 ONE_TOO_SMALL = "all ids seem to be one too small: are they counted from 0?"
 
@@ -25,9 +27,17 @@ def record_list(document: Any, key: str, source: str) -> list[Record]:
     """Return `document[key]`, which must be a list of objects."""
     records = document.get(key) if isinstance(document, dict) else None
     if isinstance(document, list):
+        first = document[0] if document else {}
+        if not document or (isinstance(first, dict) and RESULT_FIELDS & first.keys()):
+            raise EvaluationError(
+                f"{source}: this is a list of results; pass it as --detections and the ground "
+                "truth as --data"
+            )
+        fields = listed(first) if isinstance(first, dict) else ""
+        what = f"objects with the fields {fields:.80}" if fields else f"{first!r:.40} and the like"
         raise EvaluationError(
-            f"{source}: this is a list of results; pass it as --detections and the ground truth "
-            "as --data"
+            f"{source}: a list of {what}; expected COCO JSON with 'images', 'annotations' and "
+            "'categories'"
         )
     if not isinstance(records, list):
         raise EvaluationError(

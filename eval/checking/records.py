@@ -14,7 +14,7 @@ import orjson
 from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
 from eval.formats.json_files import ABSENT, BAD_NUMBER, with_odd_numbers
-from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
+from eval.formats.text_files import is_image, read_bytes
 from eval.records import one_too_small, remedy_for_id
 
 ID, NUMBER = "a whole number or a text", "a finite number"
@@ -23,7 +23,7 @@ BOX = "[x, y, width, height], 4 finite numbers"
 
 def parse_json(path: Path, source: str, findings: list[Finding]) -> Any:
     """The document, or ABSENT if it is no JSON; NaN and Infinity have warnings but are read."""
-    content = read_bytes(path).removeprefix(BYTE_ORDER_MARK)
+    content = read_bytes(path)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as fault:

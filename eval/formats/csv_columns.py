@@ -1,12 +1,18 @@
-"""The columns of a table of objects: which there are, and what the numbers of a box mean."""
+"""Tables of objects: their rows, their columns, and what the numbers of a box mean."""
 
 from __future__ import annotations
 
+import csv
+import math
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from eval.errors import EvaluationError
+from eval.formats.faults import Fault, FaultHandler
+from eval.formats.number_lines import number_of
 from eval.wording import listed
 
 # Accepted names of columns, without regard to case, blanks and hyphens.
@@ -26,6 +32,7 @@ BOXES = (
     (("xmin", "ymin", "xmax", "ymax"), CORNERS),
     (("x_min", "y_min", "x_max", "y_max"), CORNERS),
     (("x1", "y1", "x2", "y2"), CORNERS),
+    (("xtl", "ytl", "xbr", "ybr"), CORNERS),
     (("left", "top", "right", "bottom"), CORNERS),
     *(
         ((*centre, *sides), CENTRES)
@@ -35,7 +42,10 @@ BOXES = (
     (("x", "y", "w", "h"), SIDES),
     (("x", "y", "width", "height"), SIDES),
     (("left", "top", "width", "height"), SIDES),
+    (("xmin", "ymin", "width", "height"), SIDES),
+    (("bbox_x", "bbox_y", "bbox_width", "bbox_height"), SIDES),  # makesense.ai
 )
+WHOLE = re.compile(r"(-?[0-9]{1,20})(\.0+)?")  # also 1.0, as pandas writes the 1 beside gaps
 
 
 class Columns(NamedTuple):
@@ -64,7 +74,7 @@ def chosen_columns(
     Raises
     ------
     EvaluationError
-        One of them is missing.
+        One of them is missing, or there twice.
     """
     single = {"image": IMAGE, "class": (*CLASS_NAME, *CLASS_ID)}
     single |= {"score": SCORE} if scored else {}
@@ -73,6 +83,10 @@ def chosen_columns(
     box, meaning = next(
         (pair for pair in (*BOXES, *texts) if set(pair[0]) <= set(header)), ((), "")
     )
+    used = [*(names[0] for names in chosen.values() if names), *box]
+    twice = next((name for name in used if header.count(name) > 1), "")
+    if twice:
+        raise EvaluationError(f"{source}: line 1: column {twice!r:.60} is repeated; rename one")
     missing = [what for what, names in chosen.items() if not names]
     if missing or not box:
         missing += [] if box else ["box (x, y, width, height or xmin, ymin, xmax, ymax)"]
@@ -82,6 +96,29 @@ def chosen_columns(
         )
     image, category, *score = (names[0] for names in chosen.values())
     return Columns(image, category, score[0] if score else "", box, meaning)
+
+
+def are_sides_of_pictures(boxes: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether the sides of all boxes are those of their pictures, although some begin inside.
+
+    The boxes are (N, 4) [x, y, width, height]; the sizes (N, 2), 0 or NaN where they are unknown.
+    """
+    inside = bool(len(boxes)) and bool((boxes[:, :2] > 0).any())
+    return inside and bool(((boxes[:, 2:] == sizes) & (sizes > 0)).all())
+
+
+def refuse_sides_of_pictures(box: Sequence[str], source: str) -> NoReturn:
+    """Raise the EvaluationError on a table where are_sides_of_pictures is true."""
+    raise EvaluationError(
+        f"{source}: the columns {box[2]} and {box[3]} are the sides of the picture in every line; "
+        "name the columns of the box x, y, w, h or xmin, ymin, xmax, ymax"
+    )
+
+
+def whole(cell: str) -> str:
+    """A cell without blanks around it; 1 for 1.0."""
+    match = WHOLE.fullmatch(cell.strip())
+    return match[1] if match else cell.strip()
 
 
 def numbers_in(text: str, count: int) -> list[str]:
@@ -114,3 +151,52 @@ def unpacked(
             found.append([row[image], *([one_class] if bare else []), *part])
             places.append(line)
     return (header[image], "class", "score", *names), found, places
+
+
+def table_rows(
+    text: str, source: str, on_fault: FaultHandler, headings: Sequence[str] = ()
+) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
+    """The headings as written, and line number and cells of each row with as many cells.
+
+    Cells are separated by commas, semicolons or tabs, whichever the first line has most of. Rows
+    with another number of cells are faults; empty ones are passed over.
+
+    Parameters
+    ----------
+    headings
+        Those of a table whose first line has none.
+
+    Raises
+    ------
+    EvaluationError
+        The text is no table, or its headings are numbers.
+    """
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = _cells(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), source)
+    written = tuple(headings or (name.strip() for name in next(rows, (0, []))[1]))
+    if sum(not math.isnan(number_of(name)) for name in written) > 1:
+        raise EvaluationError(
+            f"{source}: line 1: expected the names of the columns; the first line is "
+            f"{listed(written)}"
+        )
+    return written, _of_width(rows, len(written), source, on_fault)
+
+
+def _cells(reader: Any, source: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise EvaluationError(f"{source}: line {reader.line_num}: not a table ({error})") from None
+
+
+def _of_width(
+    rows: Iterator[tuple[int, list[str]]], width: int, source: str, on_fault: FaultHandler
+) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in rows:
+        if len(cells) == width:
+            yield line, cells
+        elif any(cell.strip() for cell in cells):
+            message = f"{len(cells)} columns; the first line has {width}"
+            on_fault(Fault(f"{source}: line {line}", "columns", message, "wrong number of columns"))

@@ -18,6 +18,7 @@ JSON_SIGNS = (
     ("labelme", (b'"imageData"',)),
     ("VIA", (b'"shape_attributes"',)),
     ("Label Studio", (b'"from_name"',)),
+    ("Label Studio", (b'"rectanglelabels"',)),
     ("Create ML", (b'"coordinates"', b'"label"')),
     ("VoTT", (b'"lastVisitedAssetId"',)),
     ("VoTT", (b'"regions"', b'"asset"')),
@@ -25,6 +26,8 @@ JSON_SIGNS = (
     ("FiftyOne", (b'"samples"', b'"_cls"')),
     ("FiftyOne", (b'"samples"', b'"filepath"')),
     ("FiftyOne", (b'"classes"', b'"labels"', b'"bounding_box"')),
+    ("Labelbox", (b'"data_row"',)),
+    ("BDD100K", (b'"box2d"',)),
     ("Datumaro", (b'"items"', b'"categories"')),
     ("Datumaro", (b'"dm_format_version"',)),
 )
@@ -35,6 +38,8 @@ REMEDIES = {
     "VoTT": "in VoTT, export as Pascal VOC or CSV",
     "Supervisely": "in Supervisely, export as COCO",
     "FiftyOne": "in FiftyOne, export as COCO (fo.types.COCODetectionDataset)",
+    "Labelbox": "convert it to COCO with Labelbox's own library",
+    "BDD100K": "convert it to COCO with bdd100k.label.to_coco",
 }
 UNPICKLED = (
     "unpickling can run any program: write the results as COCO JSON (mmdetection: "

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from eval.errors import EvaluationError
-from eval.formats.text_files import BYTE_ORDER_MARK, is_image, read_bytes
+from eval.formats.text_files import is_image, read_bytes
 
 BAD_NUMBER = re.compile(rb"(?<![\w\"])-?(NaN|Infinity)\b")
 LONGEST = 400  # digits of a whole number; longer ones are infinite as floats
@@ -35,7 +35,6 @@ def parsed_json(content: bytes, source: str) -> Any:
     """The document of a JSON file's content, as read_json; `source` names the file in errors."""
     import orjson
 
-    content = content.removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         raise EvaluationError(f"{source}: the file is empty; write it again")
     if is_image(content):

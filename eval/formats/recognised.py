@@ -163,9 +163,14 @@ def _remedy_below(folder: Path) -> str:
             kind = kind_of_folder(path) if path.is_dir() else kind_of_file(path)
         except EvaluationError:
             continue
-        if kind in READERS and not path.name.startswith("."):
+        if kind in READERS and kind != "COCO" and not path.name.startswith("."):
             found.append(f"{path.name} ({kind})")
-    return f"; name one of those in it: {', '.join(found):.160}" if found else ""
+    if found:
+        return f"; name one of those in it: {', '.join(found):.160}"
+    files = (path for path, _ in zip(folder.rglob("*.json"), range(MOST), strict=False))
+    kinds = [kind_of_json(path) for path in files if path.is_file()]
+    foreign = next((kind for kind in kinds if kind in REMEDIES), "")
+    return f"; its JSON is that of {foreign}: {REMEDIES[foreign]}" if foreign else ""
 
 
 def existing_place(path: str | os.PathLike[str]) -> Path:

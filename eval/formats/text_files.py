@@ -15,14 +15,14 @@ from eval.errors import EvaluationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK, UTF_16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 # A compressed file may expand to this many times its size, or to this many bytes. Annotations
 # expand to 5 to 30 times; a small file that expands to gigabytes was made to fill the memory.
 MOST_TIMES, MOST_BYTES = 100, 2 << 20
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file, decompressed.
+    """The content of a file, decompressed and in UTF-8 (see as_utf8).
 
     Raises
     ------
@@ -31,7 +31,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     try:
         content = Path(path).read_bytes()
-        return _unpacked(content, path) if content[:2] == b"\x1f\x8b" else content
+        return as_utf8(_unpacked(content, path) if content[:2] == b"\x1f\x8b" else content)
     except FileNotFoundError:
         raise EvaluationError(f"{os.fspath(path)}: no such file; check the path") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -40,6 +40,21 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         ) from None
     except OSError as error:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read ({error.strerror})") from error
+
+
+def as_utf8(content: bytes, *, cut: bool = False) -> bytes:
+    """Content without a byte order mark, in UTF-8 if the mark is UTF-16's.
+
+    PowerShell and Excel on Windows write UTF-16. XML, which declares its encoding, is left as it
+    is. The content may be `cut` within a letter.
+    """
+    if not content.startswith(UTF_16_MARKS):
+        return content.removeprefix(BYTE_ORDER_MARK)
+    try:
+        text = content.decode("utf-16", "ignore" if cut else "strict")
+    except UnicodeDecodeError:
+        return content
+    return content if text.lstrip().startswith("<") else text.encode()
 
 
 def _unpacked(content: bytes, path: str | os.PathLike[str]) -> bytes:
@@ -81,7 +96,7 @@ def is_image(content: bytes) -> bool:
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first 64 KiB of a file, decompressed, without a byte order mark.
+    """The first 64 KiB of a file, decompressed and in UTF-8 (see as_utf8).
 
     Raises
     ------
@@ -99,7 +114,7 @@ def first_bytes(path: Path) -> bytes:
         raise EvaluationError(f"{path}: damaged ({error}); write it again") from None
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read ({error.strerror})") from error
-    return begin.removeprefix(BYTE_ORDER_MARK)
+    return as_utf8(begin, cut=True)
 
 
 def first_line(path: Path) -> bytes:
@@ -108,9 +123,9 @@ def first_line(path: Path) -> bytes:
 
 
 def decoded(content: bytes, source: str) -> str:
-    """Decode UTF-8 text with or without a byte order mark; `source` names it in errors."""
+    """Decode UTF-8 text; `source` names it in errors."""
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise EvaluationError(

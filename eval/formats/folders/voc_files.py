@@ -47,7 +47,11 @@ def home_of(path: Path, split: str | None) -> tuple[Path, str | None, tuple[str,
         return path / chosen, None, () if split else (note,)
     below = annotated_below(path)
     if len(below) == 1:
-        return below[0], split, (f"read from {below[0].relative_to(path)} in {path.name}",)
+        return (
+            below[0],
+            split,
+            (f"read from {below[0].relative_to(path)} in {path.resolve().name}",),
+        )
     if below:
         names = ", ".join(str(one.relative_to(path)) for one in below)
         raise EvaluationError(f"{path}: holds several VOC data sets; name one: {names:.120}")

@@ -26,7 +26,8 @@ from eval.wording import amount
 # Sides that other programs can read as whole numbers, corners whose products remain finite
 LARGEST_SIDE, LARGEST_CORNER = 2**63, 1e150
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-FLAGS = {"0": False, "1": True, "false": False, "true": True, "unspecified": False, "": False}
+FLAGS = dict.fromkeys(("0", "0.0", "false", "no", "unspecified", ""), False)
+FLAGS |= dict.fromkeys(("1", "1.0", "true", "yes"), True)
 DECLARED = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding=["']([A-Za-z0-9._-]+)["'][^>]*\?>"""
 )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +15,19 @@ from eval.errors import EvaluationError
 from eval.formats.csv_columns import (
     CENTRES,
     CLASS_ID,
+    CLASS_NAME,
     CORNERS,
     SIDES,
     STRING,
+    WHOLE,
+    are_sides_of_pictures,
     chosen_columns,
     numbers_in,
     plain,
+    refuse_sides_of_pictures,
+    table_rows,
     unpacked,
+    whole,
 )
 from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.number_lines import number_of
@@ -32,9 +36,6 @@ from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
 from eval.records import ONE_TOO_SMALL, one_too_small
-from eval.wording import listed
-
-WHOLE = re.compile(r"-?[0-9]{1,20}\.0+")  # 1.0, as pandas writes the 1 of a column with gaps
 
 
 def read_csv_results(
@@ -67,9 +68,9 @@ def read_csv_results(
     text = decoded(read_bytes(path), source)
     if not text.strip():
         raise EvaluationError(f"{source}: the file is empty; write it again")
-    written, rows, lines = _rows(text, source, on_fault)
-    header = tuple(map(plain, written))
-    _check_header(written, header, source)
+    written, found = table_rows(text, source, on_fault)
+    header, pairs = tuple(map(plain, written)), [*found]
+    lines, rows = [line for line, _ in pairs], [row for _, row in pairs]
     if STRING in header:
         one_class = dataset.class_names[0] if len(dataset.class_names) == 1 else ""
         header, rows, lines = unpacked(header, rows, lines, one_class)
@@ -95,6 +96,7 @@ def read_csv_results(
     )
     rows_of, notes = rows_by_name(dataset, image_names, source, declared, reason)
     images = find_images(image_names, rows_of, lines, source, on_fault, image)
+    category = _column_of_names(columns, category, dataset)
     classes = _without_zeros(columns.get(category, ()))
     labels, by_id, remarks = _labels(classes, category, dataset, names)
     hint = f"; {ONE_TOO_SMALL}" if by_id and _one_too_small(classes, dataset) else ""
@@ -105,11 +107,8 @@ def read_csv_results(
     if in_fractions:
         boxes *= np.tile(sizes, 2)
         numbers[:, 1:] *= np.tile(sizes, 2)
-    elif meaning == SIDES and _are_those_of_pictures(boxes, sizes):
-        raise EvaluationError(
-            f"{source}: the columns {box[2]} and {box[3]} are the sides of the picture in every "
-            "line; name the columns of the box x, y, w, h or xmin, ymin, xmax, ymax"
-        )
+    elif meaning == SIDES and are_sides_of_pictures(boxes, sizes):
+        refuse_sides_of_pictures(box, source)
     unit = "fractions of the picture" if in_fractions else "pixels from 0, continuous"
     note = (
         f"read as: image from {image!r}, class {'id' if by_id else 'name'} from {category!r}, "
@@ -129,42 +128,6 @@ def read_csv_results(
         class_of=lambda row: classes[row],
     )
     return make_table(dataset, table, (note, *notes, *remarks), hint)
-
-
-def _rows(
-    text: str, source: str, on_fault: FaultHandler
-) -> tuple[tuple[str, ...], list[list[str]], list[int]]:
-    """The names of the columns, the rows with that many cells, and their line numbers."""
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    rows, lines = [], []
-    header: tuple[str, ...] = ()
-    try:
-        header = tuple(name.strip() for name in next(reader, ()))
-        for row in reader:
-            if len(row) == len(header):
-                rows.append(row)
-                lines.append(reader.line_num)
-            elif any(cell.strip() for cell in row):
-                message = f"{len(row)} columns; the first line names {len(header)}"
-                where = f"{source}: line {reader.line_num}"
-                on_fault(Fault(where, "columns", message, "wrong number of columns"))
-    except csv.Error as error:
-        raise EvaluationError(f"{source}: line {reader.line_num}: not a table ({error})") from None
-    return header, rows, lines
-
-
-def _check_header(written: tuple[str, ...], header: tuple[str, ...], source: str) -> None:
-    """Raise EvaluationError if names of columns are numbers, or repeated when normalised."""
-    if sum(not math.isnan(number_of(name)) for name in written) > 1:
-        raise EvaluationError(
-            f"{source}: line 1: expected the names of the columns; the first line is "
-            f"{listed(written)}"
-        )
-    twice = [name for name, plain in zip(written, header, strict=True) if header.count(plain) > 1]
-    if twice:
-        raise EvaluationError(f"{source}: line 1: column {twice[0]!r} is repeated; rename one")
 
 
 def _numbers(cells: Sequence[str]) -> np.ndarray:
@@ -192,17 +155,23 @@ def _in_fractions(boxes: np.ndarray, sizes: np.ndarray) -> bool:
     return bool(ends.max() <= 1 + 1e-6 and (used % 1 != 0).any())
 
 
-def _are_those_of_pictures(boxes: np.ndarray, sizes: np.ndarray) -> bool:
-    """Whether the sides of all boxes are those of their pictures, although some begin inside."""
-    inside = bool(len(boxes)) and bool((boxes[:, :2] > 0).any())
-    return inside and bool((boxes[:, 2:] == sizes).all())
-
-
 def _without_zeros(cells: Sequence[str]) -> list[str]:
-    """The cells without blanks around them; whole numbers as 1 if all are written as 1.0."""
+    """The cells without blanks around them; if all are whole numbers, 1 for 1.0."""
     texts = [cell.strip() for cell in cells]
-    whole = bool(texts) and all(WHOLE.fullmatch(text) for text in texts)
-    return [text.partition(".")[0] for text in texts] if whole else texts
+    return [whole(text) for text in texts] if all(map(WHOLE.fullmatch, texts)) else texts
+
+
+def _column_of_names(columns: Mapping[str, Sequence[str]], chosen: str, dataset: Dataset) -> str:
+    """The column of the class: the chosen one, or another one if only that has known names.
+
+    YOLO's programs write class numbers into `class` and names into `name`.
+    """
+    names = [name for name in CLASS_NAME if name in columns]
+    if chosen not in names:
+        return chosen
+    ways = {name: labels_by_name(columns[name], dataset.class_names)[0] for name in names}
+    named = [name for name in names if any(label >= 0 for label in ways[name].values())]
+    return named[0] if named and chosen not in named else chosen
 
 
 def _labels(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from eval.datasets import Dataset
 from eval.errors import EvaluationError
@@ -21,17 +21,22 @@ from eval.formats.csv_columns import (
     SCORE,
     SIDES,
     STRING,
+    WHOLE,
     Columns,
+    are_sides_of_pictures,
     chosen_columns,
     numbers_in,
     plain,
+    refuse_sides_of_pictures,
+    table_rows,
+    whole,
 )
-from eval.formats.faults import Fault, FaultHandler, refuse
+from eval.formats.faults import FaultHandler, refuse
 from eval.formats.number_lines import number_of
 from eval.formats.text_files import decoded, read_bytes
 from eval.formats.truth.gathering import Gathering
 from eval.formats.truth.picture_files import is_picture_name
-from eval.wording import amount, listed
+from eval.wording import amount
 
 # Sides of the picture; the first pair counts that is there and does not belong to the box
 PICTURE_SIDES = (
@@ -44,7 +49,6 @@ FLAGS = {"difficult": ("difficult",), "crowd": ("iscrowd", "is_crowd")}
 RETINANET = ("image", "x1", "y1", "x2", "y2", "class")  # its files do not name the columns
 TRUE = ("1", "1.0", "true", "yes")
 EMPTY = ("", "nan", "none", "null")
-WHOLE = re.compile(r"(-?[0-9]{1,18})(\.0+)?")
 CLASS_FILE = "classes.csv"  # of RetinaNet: name, number
 
 
@@ -103,7 +107,12 @@ def read_table(path: str | os.PathLike[str], *, on_fault: FaultHandler = refuse)
     ]
     if empty:
         notes.append(f"{amount(empty, 'line')} without a box: pictures without objects")
-    return found.dataset(place, class_names=names, category_ids=numbers, notes=notes)
+    dataset = found.dataset(place, class_names=names, category_ids=numbers, notes=notes)
+    sizes = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)
+    boxes = dataset.all_truths.boxes_xywh
+    if columns.meaning == SIDES and are_sides_of_pictures(boxes, sizes[dataset.truth_images]):
+        refuse_sides_of_pictures(columns.box, table.source)
+    return dataset
 
 
 def _gather(table: Table, found: Gathering) -> tuple[dict[str, set[str]], int]:
@@ -115,26 +124,23 @@ def _gather(table: Table, found: Gathering) -> tuple[dict[str, set[str]], int]:
     pictures: dict[str, int] = {}
     ids: dict[str, set[str]] = {}
     empty = 0
-    try:
-        for line, cells in table.rows:
-            name = cells[image].strip()
-            if name not in pictures:
-                width, height = (number_of(cells[i]) for i in sides) if sides else (0.0, 0.0)
-                pictures[name] = found.picture(_whole(name), width, height)
-            words = [cells[i].strip() for i in box]
-            if all(word.lower() in EMPTY for word in words):
-                empty += 1
-                continue
-            kind = _whole(cells[category])
-            if number >= 0:
-                ids.setdefault(kind, set()).add(_whole(cells[number]))
-            found.add(
-                f"{table.source}: line {line}", kind, _corners(words, table.columns.meaning),
-                picture=pictures[name],
-                **{flag: cells[i].strip().lower() in TRUE for flag, i in flags.items()},
-            )  # fmt: skip
-    except csv.Error as error:
-        raise EvaluationError(f"{table.source}: not a table ({error}); write it again") from None
+    for line, cells in table.rows:
+        name = cells[image].strip()
+        if name not in pictures:
+            width, height = (number_of(cells[i]) for i in sides) if sides else (0.0, 0.0)
+            pictures[name] = found.picture(whole(name), width, height)
+        words = [cells[i].strip() for i in box]
+        if all(word.lower() in EMPTY for word in words):
+            empty += 1
+            continue
+        kind = whole(cells[category])
+        if number >= 0:
+            ids.setdefault(kind, set()).add(whole(cells[number]))
+        found.add(
+            f"{table.source}: line {line}", kind, _corners(words, table.columns.meaning),
+            picture=pictures[name],
+            **{flag: cells[i].strip().lower() in TRUE for flag, i in flags.items()},
+        )  # fmt: skip
     return ids, empty
 
 
@@ -145,12 +151,6 @@ def _corners(words: list[str], meaning: str) -> list[float]:
     if meaning == SIDES:
         return [a, b, a + c, b + d]
     return [a - c / 2, b - d / 2, a + c / 2, b + d / 2] if meaning == CENTRES else [a, b, c, d]
-
-
-def _whole(cell: str) -> str:
-    """A cell without blanks around it; 1 for the 1.0 that pandas writes."""
-    match = WHOLE.fullmatch(cell.strip())
-    return match[1] if match else cell.strip()
 
 
 def _numbered(ids: dict[str, set[str]]) -> tuple[list[str], list[int] | None]:
@@ -203,34 +203,8 @@ def is_without_names(line: str) -> bool:
 
 
 def _table(text: str, source: str, on_fault: FaultHandler) -> Table:
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    try:
-        written = next(reader, [])
-    except csv.Error as error:
-        raise EvaluationError(f"{source}: line 1: not a table ({error})") from None
-    rows: Iterable[list[str]] = reader
+    bare = is_without_names(text.partition("\n")[0])
+    written, rows = table_rows(text, source, on_fault, RETINANET if bare else ())
     header = tuple(map(plain, written))
-    if is_without_names(first):
-        header, rows = RETINANET, itertools.chain([written], reader)
-    elif sum(not math.isnan(number_of(name)) for name in written) > 1:
-        raise EvaluationError(
-            f"{source}: line 1: expected the names of the columns; the first line is "
-            f"{listed(written)}"
-        )
     columns = chosen_columns(header, written, source, scored=False)
-    return Table(source, header, columns, _of_width(rows, reader, len(header), source, on_fault))
-
-
-def _of_width(
-    rows: Iterable[list[str]], reader: Any, width: int, source: str, on_fault: FaultHandler
-) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row with the right number of cells; others are faults."""
-    for row in rows:
-        if len(row) == width:
-            yield reader.line_num, row
-        elif any(cell.strip() for cell in row):
-            message = f"{len(row)} columns; the first line has {width}"
-            where = f"{source}: line {reader.line_num}"
-            on_fault(Fault(where, "columns", message, "wrong number of columns"))
+    return Table(source, header, columns, rows)

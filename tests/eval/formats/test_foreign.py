@@ -14,6 +14,10 @@ FILES = [
     ("a.json", '[{"annotations": [{"result": [{"from_name": "label"}]}]}]', "Label Studio"),
     ("a.json", '{"asset": {"id": 1}, "regions": []}', "VoTT"),
     ("a.json", '{"objects": [{"classTitle": "cat"}]}', "Supervisely"),
+    ("a.json", '[{"image": "a.jpg", "label": [{"rectanglelabels": ["cat"]}]}]', "Label Studio"),
+    ("a.json", '{"samples": [{"filepath": "data/a.jpg"}]}', "FiftyOne"),
+    ("a.json", '[{"data_row": {"external_id": "a.jpg"}}]', "Labelbox"),
+    ("a.json", '[{"name": "a.jpg", "labels": [{"box2d": {"x1": 1}}]}]', "BDD100K"),
     ("a.xml", "<annotation/>", "XML of one image, as in PASCAL VOC; name the folder"),
     ("a.xml", "<html/>", "XML of an unknown kind"),
     ("a.txt", f"Car {' '.join('1' * 14)}", "a file of KITTI"),
@@ -40,3 +44,19 @@ def test_ground_truth_of_cvat_is_no_file_of_results(tmp_path: Path) -> None:
     path = write(tmp_path / "found.xml", "<annotations/>")
     with pytest.raises(EvaluationError, match=r"CVAT's XML of ground truth, .* with --data"):
         read_detections(path, dataset)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_folder_of_another_program_is_named(tmp_path: Path, bare: bool) -> None:
+    write(tmp_path / "set/ann/1.jpg.json", '{"objects": [{"classTitle": "cat"}]}')
+    if not bare:
+        write(tmp_path / "meta.json", "{}")
+    with pytest.raises(EvaluationError, match="that of Supervisely: in Supervisely, export"):
+        read_dataset(tmp_path)
+
+
+def test_a_folder_of_results_of_kitti_is_named(tmp_path: Path) -> None:
+    dataset = read_dataset(write_voc(tmp_path / "voc", EXAMPLE))
+    write(tmp_path / "found/000001.txt", f"Car {' '.join('1' * 15)}")
+    with pytest.raises(EvaluationError, match="this is a file of KITTI"):
+        read_detections(tmp_path / "found", dataset)

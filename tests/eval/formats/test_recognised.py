@@ -37,8 +37,9 @@ def test_files(tmp_path: Path) -> None:
 def test_what_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"neither Annotations/\*\.xml \(VOC\), nor Annot"):
         reader_of(tmp_path)
-    write(tmp_path / "instances.json", "{}")
-    with pytest.raises(EvaluationError, match=r"name one of those in it: instances\.json \(COCO\)"):
+    write(tmp_path / "meta.json", "{}")
+    write(tmp_path / "part/data.yaml", "")
+    with pytest.raises(EvaluationError, match=r"name one of those in it: part \(YOLO\)$"):
         reader_of(tmp_path)
     with pytest.raises(EvaluationError, match="no such file"):
         reader_of(tmp_path / "none")
@@ -67,7 +68,7 @@ def test_results(tmp_path: Path, name: str, text: str, reader: str | None) -> No
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("r.zip", "PK\x03\x04a,b;c", "this is a zip archive; unpack it"),
+        ("r.zip", "PK\x03\x04a,b;c", "damaged or cut short"),
         ("r.txt", "Car -1 -1 -10 1 2 3 4 -1 -1 -1 -1000 -1000 -1000 -10 0.9\n", "a file of KITTI"),
     ],
 )

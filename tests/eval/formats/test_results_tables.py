@@ -59,6 +59,18 @@ def test_classes_of_a_table_by_id(tmp_path: Path) -> None:
         assert "class id from" in table.notes[0] and table.notes[1].endswith(": 9")
 
 
+def test_the_column_with_known_names_is_the_class(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, [], 2, ["dog", "cat"])
+    header = "image_id,xmin,ymin,xmax,ymax,confidence,class,name\n"  # YOLOv5's, for pandas
+    for first, second, note in (
+        ("dog", "cat", "class name from 'name'"),
+        ("x", "y", "class id from 'class'"),
+    ):
+        rows = f"1,0,0,5,5,.9,1,{first}\n2,0,0,5,5,.8,2,{second}\n"
+        table = read(write(tmp_path / "r.csv", header + rows), dataset)
+        assert table.labels.tolist() == [0, 1] and note in table.notes[0]
+
+
 @pytest.mark.parametrize("column", ["class_id", "class"])
 def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str) -> None:
     dataset = dataset_of(tmp_path, [], 2, ["dog", "cat", "cow"])  # ids 1, 2, 3
@@ -84,7 +96,7 @@ def test_class_ids_of_a_table_that_are_one_too_small(tmp_path: Path, column: str
         ("image,class,x,y,w,h\n", "line 1: no column for score; the columns are image, class, x"),
         ("a,b\n", "line 1: no column for image, class, score, box"),
         ("image,class,score,x,y,w,h,score\n", "line 1: column 'score' is repeated"),
-        ("image,class,score,x,y,w,h\n1,dog,.5,1,1\n", "line 2: 5 columns; the first line names 7"),
+        ("image,class,score,x,y,w,h\n1,dog,.5,1,1\n", "line 2: 5 columns; the first line has 7"),
         ("image,class,score,x,y,w,h\n\n1,dog,,1,1,1,1\n", "line 3: score is ''; expected a finite"),
         ("image,class,score,x,y,w,h\n1,dog,.5,1,nan,1,1\n", "line 2: y is 'nan'"),
         ("image,class,score,x,y,w,h\n7,dog,.5,1,1,1,1\n", "line 2: image '7' is no image"),

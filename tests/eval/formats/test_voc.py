@@ -200,7 +200,11 @@ def test_voc20_is_the_same_as_its_coco_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "flag"), [("Unspecified", False), ("False", False), ("true", True), (" 1 ", True)]
+    ("text", "flag"),
+    [
+        *(("Unspecified", False), ("False", False), ("true", True), (" 1 ", True)),
+        *(("No", False), ("1.0", True)),
+    ],
 )
 def test_difficult_as_other_programs_write_it(tmp_path: Path, text: str, flag: bool) -> None:
     content = xml(EXAMPLE[0], lambda label: CLASSES[label], 1)

@@ -30,7 +30,9 @@ def refusal(detections: Any) -> str:
 @pytest.mark.parametrize("folder", ["", "data/"])
 def test_folders_of_kitti(tmp_path: Path, folder: str) -> None:
     write(tmp_path / "run" / folder / "a.txt", KITTI)
-    assert "run: these are results of KITTI, which are not read; write" in refusal(tmp_path / "run")
+    message = refusal(tmp_path / "run")
+    assert "a.txt: this is a file of KITTI" in message
+    assert "write the results of all pictures as COCO JSON" in message
 
 
 @pytest.mark.parametrize("content", FIFTYONE)

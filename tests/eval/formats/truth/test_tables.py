@@ -23,6 +23,15 @@ BOX = [10.0, 20.0, 100.0, 50.0]
         ("image,label,x,y,width,height,image_width,image_height", "a.jpg,cat,10,20,100,50,320,240"),
         ("file_name;class name;x1;y1;x2;y2;img_width;img_height", "a.jpg;cat;10;20;110;70;320;240"),
         ("image\tclass\tcx\tcy\tw\th\twidth\theight", "a.jpg\tcat\t60\t45\t100\t50\t320\t240"),
+        (
+            "image,class,xmin,ymin,width,height,image_width,image_height",
+            "a.jpg,cat,10,20,100,50,320,240",
+        ),
+        (
+            "image,label_name,bbox_x,bbox_y,bbox_width,bbox_height,img_width,img_height",
+            "a.jpg,cat,10,20,100,50,320,240",
+        ),
+        ("image,label,xtl,ytl,xbr,ybr,width,height", "a.jpg,cat,10,20,110,70,320,240"),
         ("image,class,bbox,width,height", 'a.jpg,cat,"[10, 20, 100, 50]",320,240'),
         ("image,class,xmin,ymin,xmax,ymax,width,height", "a.jpg,cat,.125,.25,.625,.5,320,240"),
     ],
@@ -31,9 +40,26 @@ def test_the_columns_are_found_by_their_names(tmp_path: Path, header: str, cells
     dataset = read_dataset(write(tmp_path / "truth.csv", f"{header}\n{cells}\n"))
     expected = [40.0, 60.0, 160.0, 60.0] if ".125" in cells else BOX
     assert dataset.all_truths.boxes.tolist() == [expected]
-    assert dataset.images == (("a", "a.jpg", 240, 320),)
+    assert dataset.images == (("a", "a.jpg", *((240, 320) if "320" in cells else (0, 0))),)
     assert dataset.class_names == ("cat",) and dataset.category_ids == (1,)
     assert dataset.notes[0].startswith("read as: image from 'file") or "'image'" in dataset.notes[0]
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
+def test_the_encodings_of_spreadsheets_are_read(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text("image;class;x;y;w;h\nä.jpg;cat;10;20;100;50\n", encoding=mark)
+    dataset = read_dataset(path)
+    assert dataset.images[0].file_name == "ä.jpg" and dataset.all_truths.boxes.tolist() == [BOX]
+
+
+def test_sides_of_the_picture_are_none_of_the_box(tmp_path: Path) -> None:
+    save_blank(tmp_path / "a.jpg", Picture("a", 320, 240, []))
+    path = write(tmp_path / "truth.csv", "image,class,x,y,width,height\na.jpg,cat,10,20,320,240\n")
+    with pytest.raises(EvaluationError, match="width and height are the sides of the picture in"):
+        read_dataset(path)
+    path = write(tmp_path / "truth.csv", "image,class,x,y,width,height\na.jpg,cat,0,0,320,240\n")
+    assert read_dataset(path).all_truths.boxes.tolist() == [[0, 0, 320, 240]]
 
 
 def test_rows_of_one_picture_need_not_be_together(tmp_path: Path) -> None:
