@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from eval.compiled import kernel
@@ -12,6 +15,7 @@ from eval.wording import amount
 IMAGES = 1000  # at most so many images with objects are compared
 FEWEST = 2  # objects that detections cover
 MOST, EXPLAINED = 0.5, 0.8  # shares of the covered objects: of another class; explained
+LIKELY = 0.25  # chance from which classes drawn at random would have such an exchange as well
 SHOWN = 4  # pairs of classes in the note
 
 
@@ -20,7 +24,8 @@ def about_classes(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
 
     An object is covered by the detection with the highest score, of any class, whose IoU with it
     is at least 0.5. A way is consistent if each class of the detections stands for one class of the
-    data set, and no two for the same.
+    data set, and no two for the same. A few objects of many classes fit some exchange whatever the
+    detector says, so it must also be improbable by chance.
     """
     truths = dataset.all_truths
     if not len(truths) or not len(table):
@@ -42,6 +47,8 @@ def about_classes(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     moved = {label: own for label, own in stands_for.items() if label != own}
     if explained < EXPLAINED * count or not moved:
         return ()
+    if _by_chance(explained, stands_for, moved, dataset):
+        return ()
     return (
         f"{different} of {amount(count, 'object')} that detections cover have another class than "
         f"the detection, and one exchange of classes explains it: {_named(moved, dataset)}; number "
@@ -56,13 +63,39 @@ def _named(moved: dict[int, int], dataset: Dataset) -> str:
     first = list(moved.items())[:SHOWN]
     shown = [f"{called[label]} stands for {called[own]}" for label, own in first]
     more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
-    differences = {_difference(ids[label], ids[own]) for label, own in moved.items()}
-    constant = differences.pop() if len(differences) == 1 else None
+    constant = _constant(moved, ids)
     shift = ""
     if constant:
         much = "one" if abs(constant) == 1 else str(abs(constant))
         shift = f" (ids seem to be {much} too {'large' if constant > 0 else 'small'})"
     return f"{', '.join(shown)}{more}{shift}"
+
+
+def _by_chance(
+    explained: int, stands_for: dict[int, int], moved: dict[int, int], dataset: Dataset
+) -> bool:
+    """Whether classes drawn at random would often be explained by an exchange as simple."""
+    each = -explained * math.log(len(dataset.class_names))  # chance of one exchange, as logarithm
+    return each + math.log(_as_simple(stands_for, moved, dataset)) > math.log(LIKELY) + 1e-9
+
+
+def _as_simple(stands_for: dict[int, int], moved: dict[int, int], dataset: Dataset) -> int:
+    """The number of exchanges that are as simple as this one.
+
+    A shift of the ids is the simplest; the smaller it is, the fewer are as simple. Next come
+    classes numbered from 0 among those that occur. No exchange at all is not counted.
+    """
+    used = len(stands_for)
+    numbered = sorted(stands_for) == list(range(used))
+    exchanges = math.perm(used if numbered else len(dataset.class_names), used) - 1
+    constant = _constant(moved, dataset.category_ids)
+    return max(1, min(exchanges, 2 * abs(constant)) if constant else exchanges)
+
+
+def _constant(moved: dict[int, int], ids: Sequence[int | str]) -> int | None:
+    """By how much the ids of the results are too large, if that is the same for all classes."""
+    differences = {_difference(ids[label], ids[own]) for label, own in moved.items()}
+    return differences.pop() if len(differences) == 1 else None
 
 
 def _difference(identity: int | str, other: int | str) -> int | None:

@@ -15,11 +15,13 @@ from eval.notes.swapped_classes import about_classes
 NAMES = ("bird", "cat", "cow", "dog", "horse")
 
 
-def problem(labels: list[int], found: list[int], first_id: int = 0) -> tuple[Any, Any]:
+def problem(
+    labels: list[int], found: list[int], first_id: int = 0, names: tuple[str, ...] = NAMES
+) -> tuple[Any, Any]:
     """One object and one exact detection an image, and a weak detection of the class of each."""
     truth = {
         "images": [{"id": i} for i in range(len(labels))],
-        "categories": [{"id": first_id + i, "name": name} for i, name in enumerate(NAMES)],
+        "categories": [{"id": first_id + i, "name": name} for i, name in enumerate(names)],
         "annotations": [
             {"image_id": i, "category_id": first_id + label, "bbox": [10, 10, 50, 40]}
             for i, label in enumerate(labels)
@@ -33,8 +35,10 @@ def problem(labels: list[int], found: list[int], first_id: int = 0) -> tuple[Any
     return truth, results
 
 
-def notes(labels: list[int], found: list[int], first_id: int = 0) -> list[str]:
-    truth, results = problem(labels, found, first_id)
+def notes(
+    labels: list[int], found: list[int], first_id: int = 0, names: tuple[str, ...] = NAMES
+) -> list[str]:
+    truth, results = problem(labels, found, first_id, names)
     report = evaluate(results, read_dataset(truth), "coco")
     return [note for note in report.notes if "exchange of classes" in note]
 
@@ -75,6 +79,43 @@ def test_half_of_the_classes_may_be_right() -> None:
 )
 def test_confused_classes_are_no_exchange(labels: list[int], found: list[int]) -> None:
     assert notes(labels, found) == []
+
+
+MANY = tuple(f"class {i}" for i in range(80))
+
+
+@pytest.mark.parametrize(
+    ("labels", "found", "names"),
+    [
+        ([3, 40], [17, 9], MANY),
+        ([3, 40, 55, 61, 70], [17, 9, 2, 33, 48], MANY),
+        ([3, 3, 40, 55, 61, 70, 8], [17, 20, 9, 2, 33, 48, 77], MANY),
+        ([0, 3], [2, 1], NAMES),
+    ],
+)
+def test_few_objects_of_many_classes_fit_an_exchange_by_chance(
+    labels: list[int], found: list[int], names: tuple[str, ...]
+) -> None:
+    assert notes(labels, found, names=names) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "found", "names"),
+    [
+        ([0, 1], [1, 0], NAMES[:2]),  # the only exchange of two classes
+        ([0, 1, 0], [1, 0, 1], NAMES[:2]),
+        ([0, 0], [1, 1], NAMES[:3]),
+        ([0, 1, 2], [2, 1, 0], NAMES[:3]),
+        ([0, 1, 2], [2, 0, 1], NAMES[:3]),
+        ([7, 11, 9], [0, 2, 1], MANY),  # numbered from 0 among those that occur
+        ([7, 11, 9], [8, 12, 10], MANY),
+        ([7, 7, 11, 11], [30, 30, 20, 20], MANY),
+    ],
+)
+def test_few_objects_are_enough_for_a_simple_exchange(
+    labels: list[int], found: list[int], names: tuple[str, ...]
+) -> None:
+    assert len(notes(labels, found, names=names)) == 1
 
 
 def test_of_equal_scores_the_right_class_counts() -> None:
