@@ -21,6 +21,7 @@ _SEQUENCE = (list, tuple, np.ndarray)
 RESULT_FIELDS = {"image_id", "category_id", "bbox", "score"}
 LEAVES_OUT = "--skip-unlisted (skip_unlisted=True in Python) leaves such records out"
 ONE_TOO_SMALL = "all ids seem to be one too small: are they counted from 0?"
+ONE_TOO_LARGE = "all ids seem to be one too large: are they counted from 1?"
 
 
 def record_list(document: Any, key: str, source: str) -> list[Record]:
@@ -228,6 +229,8 @@ def remedy_for_id(
     remedy = f"correct the id; {LEAVES_OUT}" if may_be_left_out else "correct the id"
     if hint := systematic_mistake(identity, known, ids):
         return hint
+    if off_by_one(ids, known, -1):
+        return ONE_TOO_LARGE
     if isinstance(identity, str) and names:
         last = identity.replace("\\", "/").rpartition("/")[2]
         if identity in names or last in names:
@@ -251,14 +254,14 @@ def systematic_mistake(
     is_number = isinstance(identity, str) and re.fullmatch(r"-?[0-9]{1,20}", identity)
     if is_number and int(identity) in known:
         return "the ground truth has it as a number: remove the quotation marks"
-    return ONE_TOO_SMALL if one_too_small(ids, known) else ""
+    return ONE_TOO_SMALL if off_by_one(ids, known, 1) else ""
 
 
-def one_too_small(ids: Iterable[Any], known: Mapping[int | str, int]) -> bool:
-    """Whether some of the ids are unknown, but all would be known if each were one larger."""
+def off_by_one(ids: Iterable[Any], known: Mapping[int | str, int], step: int) -> bool:
+    """Whether some of the ids are unknown, but all would be known with `step` (1 or -1) added."""
     different = set(ids)
     return (
-        all(type(identity) is int and identity + 1 in known for identity in different)
+        all(type(identity) is int and identity + step in known for identity in different)
         and bool(different)
         and not different <= known.keys()
     )

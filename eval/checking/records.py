@@ -15,7 +15,7 @@ from eval.boxes import to_xyxy
 from eval.checking.smells import ERROR, WARNING, Boxes, Finding
 from eval.formats.json_files import ABSENT, BAD_NUMBER, with_odd_numbers
 from eval.formats.text_files import is_image, read_bytes
-from eval.records import one_too_small, remedy_for_id
+from eval.records import off_by_one, remedy_for_id
 
 ID, NUMBER = "a whole number or a text", "a finite number"
 BOX = "[x, y, width, height], 4 finite numbers"
@@ -153,7 +153,7 @@ class Records:
 def shifted_ids(values: Sequence[Any], table: Mapping[Any, int]) -> set[Any]:
     """The set of ids if all seem to be one too small; otherwise an empty set."""
     different = {value for value in values if value is not ABSENT}
-    return different if one_too_small(different, table) else set()
+    return different if off_by_one(different, table, 1) else set()
 
 
 def list_of(document: Any, name: str, source: str, findings: list[Finding]) -> Records:

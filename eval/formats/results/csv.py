@@ -35,7 +35,7 @@ from eval.formats.results.class_names import labels_by_name, labels_of_words
 from eval.formats.results.image_names import FILE_NAMES, IDS, find_images, rows_by_name
 from eval.formats.results.tables import ResultRows, make_table
 from eval.formats.text_files import decoded, read_bytes
-from eval.records import ONE_TOO_SMALL, one_too_small
+from eval.records import ONE_TOO_SMALL, off_by_one
 
 
 def read_csv_results(
@@ -197,4 +197,4 @@ def _labels(
 
 def _one_too_small(classes: list[str], dataset: Dataset) -> bool:
     numbers = {int(name) if re.fullmatch(r"-?[0-9]{1,20}", name) else name for name in classes}
-    return one_too_small(numbers, dataset.label_by_category_id)
+    return off_by_one(numbers, dataset.label_by_category_id, 1)

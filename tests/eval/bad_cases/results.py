@@ -197,6 +197,8 @@ CASES = [
          lambda r: None), RIGHT, notes=("were read as the numbers in names of files",)),
     Case("image ids counted from 0", results_with(lambda r: [one.update(
          image_id=one["image_id"] - 1) for one in r]), "are they counted from 0?"),
+    Case("image ids counted from 1, not from 0", results_with(lambda r: [one.update(
+         image_id=one["image_id"] + 1) for one in r]), "are they counted from 1?"),
     Case("category ids counted from 0", results_with(lambda r: [one.update(
          category_id=one["category_id"] - 1) for one in r]), SHIFTED,
          notes=("are they counted from 0?",)),
