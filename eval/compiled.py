@@ -10,6 +10,7 @@ MODULES = (
     "formats.compiled.json_numbers",
     "formats.compiled.json_values",
     "formats.compiled.json_records",
+    "formats.compiled.json_fields",
     "formats.compiled.text_numbers",
     "ranking",
     "notes.suspicions",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,13 @@ import numpy as np
 from eval.errors import EvaluationError
 from eval.processors import collection_paused
 from eval.pycocotools.masks.official import official
-from eval.pycocotools.results import complete, records_of_rows
+from eval.pycocotools.masks.shapes import compress
+from eval.pycocotools.results import check_images, complete, records_of_rows
+from eval.pycocotools.unread import Unread, load, made_when_used, read_results, read_truths
 
 NEEDING = "this form of mask needs"
+# A derived class that has one of these sees dicts only.
+REPLACEABLE = ("createIndex", "getAnnIds", "loadAnns", "loadRes", "annToRLE")
 
 
 class COCO:
@@ -38,46 +40,84 @@ class COCO:
         Annotations, categories and images by id.
     imgToAnns, catToImgs
         Annotations by image id, and image ids by category id.
+    unread
+        The annotations of a file while they are text, which nobody can have changed; None later.
+
+    The annotations of a file become dicts when one of these attributes, or a method that needs
+    them, is first used. Until then, COCOeval reads them from the text.
     """
 
     @collection_paused()
     def __init__(self, annotation_file: str | os.PathLike[str] | dict | None = None) -> None:
-        self.dataset: dict[str, Any] = {}
-        self.anns: dict[Any, dict] = {}
+        self.unread: Unread | None = None
+        self._dataset: dict[str, Any] = {}
+        self._anns: dict[Any, dict] = {}
         self.cats: dict[Any, dict] = {}
         self.imgs: dict[Any, dict] = {}
-        self.imgToAnns: dict[Any, list] = defaultdict(list)
-        self.catToImgs: dict[Any, list] = defaultdict(list)
+        self._imgToAnns: dict[Any, list] = defaultdict(list)
+        self._catToImgs: dict[Any, list] = defaultdict(list)
         if annotation_file is None:
             return
         content: Any = annotation_file
         if not isinstance(annotation_file, dict):
             print("loading annotations into memory...")
             start = time.time()
-            content = _load(annotation_file)
+            unread = self._read(annotation_file, read_truths)
+            content = load(annotation_file) if unread is None else dict(unread.head)
+            self.unread = unread
             print(f"Done (t={time.time() - start:0.2f}s)")
         if not isinstance(content, dict):
             raise EvaluationError(
                 f"{annotation_file}: expected a data set in COCO's format, found a "
                 f"{type(content).__name__}; results are read by loadRes"
             )
-        self.dataset = content
+        self._dataset = content
         self.createIndex()
+
+    dataset = made_when_used("_dataset")
+    anns = made_when_used("_anns")
+    imgToAnns = made_when_used("_imgToAnns")
+    catToImgs = made_when_used("_catToImgs")
 
     def createIndex(self) -> None:
         """Build the attributes from `dataset`."""
         print("creating index...")
-        self.imgToAnns, self.catToImgs = defaultdict(list), defaultdict(list)
-        annotations = self.dataset.get("annotations", [])
-        self.anns = {one["id"]: one for one in annotations}
-        self.imgs = {one["id"]: one for one in self.dataset.get("images", [])}
-        self.cats = {one["id"]: one for one in self.dataset.get("categories", [])}
-        for one in annotations:
-            self.imgToAnns[one["image_id"]].append(one)
-        if "categories" in self.dataset:
-            for one in annotations:
-                self.catToImgs[one["category_id"]].append(one["image_id"])
+        self.imgs = {one["id"]: one for one in self._dataset.get("images", [])}
+        self.cats = {one["id"]: one for one in self._dataset.get("categories", [])}
+        if self.unread is None:
+            self._index_annotations()
         print("index created!")
+
+    def _index_annotations(self) -> None:
+        self._imgToAnns, self._catToImgs = defaultdict(list), defaultdict(list)
+        annotations = self._dataset.get("annotations", [])
+        self._anns = {one["id"]: one for one in annotations}
+        for one in annotations:
+            self._imgToAnns[one["image_id"]].append(one)
+        if "categories" in self._dataset:
+            for one in annotations:
+                self._catToImgs[one["category_id"]].append(one["image_id"])
+
+    @collection_paused()
+    def make_dicts(self) -> None:
+        """Make the dicts of annotations that are still text."""
+        unread, self.unread = self.unread, None
+        if unread is not None:
+            content = unread.content()
+            # Callers may have the images and categories already.
+            self._dataset = (
+                self._dataset | {"annotations": content}
+                if unread.results
+                else content | self._dataset
+            )
+            self._index_annotations()
+            for change in unread.changes:
+                change(self)
+
+    def _read(self, path: str | os.PathLike[str], function: Any) -> Unread | None:
+        """A file whose annotations stay text; None if a derived class expects dicts."""
+        plain = all(getattr(type(self), name) is getattr(COCO, name) for name in REPLACEABLE)
+        return function(path, partial(compress, self)) if plain else None
 
     def info(self) -> None:
         """Print the description of the data set."""
@@ -107,7 +147,7 @@ class COCO:
 
     def getCatIds(self, catNms: Any = (), supNms: Any = (), catIds: Any = ()) -> list:
         """Ids of categories with these names, supercategories, ids; an empty filter accepts all."""
-        found = self.dataset.get("categories", [])
+        found = self._dataset.get("categories", [])
         for key, filter_ in (("name", catNms), ("supercategory", supNms), ("id", catIds)):
             wanted = _as_list(filter_)
             if len(wanted):
@@ -155,28 +195,27 @@ class COCO:
         """
         result = type(self).__new__(type(self))  # a derived class may need other arguments
         COCO.__init__(result)
-        result.dataset["info"] = copy.deepcopy(self.dataset.get("info", {}))
-        result.dataset["images"] = list(self.dataset["images"])
+        content = result._dataset
+        content["info"] = copy.deepcopy(self._dataset.get("info", {}))
+        content["images"] = list(self._dataset["images"])
         print("Loading and preparing results...")
         start = time.time()
         records: Any = resFile
         if isinstance(resFile, str | os.PathLike):
-            records = _load(resFile)
+            result.unread = result._read(resFile, read_results)
+            records = [] if result.unread else load(resFile)
         elif isinstance(resFile, np.ndarray):
             records = self.loadNumpyAnnotations(resFile)
         if not isinstance(records, list):
             raise EvaluationError(f"results: expected a list, found a {type(records).__name__}")
-        unknown = {one["image_id"] for one in records} - self.imgs.keys()
-        if unknown:
-            raise EvaluationError(
-                f"results: {len(unknown)} image ids are not in the data set, such as "
-                f"{min(unknown, key=str)!r}; the results belong to another data set"
-            )
-        if "categories" in self.dataset and not (records and "caption" in records[0]):
-            result.dataset["categories"] = copy.deepcopy(self.dataset["categories"])
+        unread = result.unread
+        images = unread.images() if unread else [one["image_id"] for one in records]
+        check_images(images, self.imgs)
+        if "categories" in self._dataset and not (records and "caption" in records[0]):
+            content["categories"] = copy.deepcopy(self._dataset["categories"])
         complete(records)
         print(f"DONE (t={time.time() - start:0.2f}s)")
-        result.dataset["annotations"] = records
+        content["annotations"] = records
         result.createIndex()
         return result
 
@@ -200,21 +239,9 @@ class COCO:
         return official("mask", NEEDING).decode(self.annToRLE(ann))
 
 
-def _load(path: str | os.PathLike[str]) -> Any:
-    """A JSON file's content; Python's own reader takes what the fast one refuses, such as NaN."""
-    import orjson
-
-    content = Path(path).read_bytes()
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return json.loads(content)
-
-
 def _as_list(values: Any) -> Any:
     return values if hasattr(values, "__iter__") and hasattr(values, "__len__") else [values]
 
 
 def _with_ids(records: dict[Any, dict], ids: Any) -> list[dict]:
-    wanted: Iterable[Any] = _as_list(ids)
-    return [records[one] for one in wanted]
+    return [records[one] for one in _as_list(ids)]

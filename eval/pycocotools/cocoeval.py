@@ -13,11 +13,12 @@ import numpy as np
 from eval.errors import EvaluationError
 from eval.processors import collection_paused
 from eval.pycocotools import curves, matched, summary
-from eval.pycocotools.groups import group, single
+from eval.pycocotools.groups import Groups, cells_of, group, side_of_cells, sides_of_text, single
 from eval.pycocotools.keypoints import similarities
-from eval.pycocotools.masks.shapes import compress
 from eval.pycocotools.params import Params
 
+# A derived class that has one of these sees dicts only.
+REPLACEABLE = ("_prepare", "computeIoU", "computeOks", "evaluateImg")
 OVERLAPS = {"bbox": matched.box_overlaps, "segm": matched.mask_overlaps}
 
 
@@ -102,8 +103,7 @@ class COCOeval:
         if params.useCats:
             params.catIds = list(np.unique(params.catIds))
         params.maxDets = sorted(params.maxDets)
-        self._prepare()
-        groups = group(self._gts, self._dts, params)
+        groups = self._grouped()
         if params.iouType == "keypoints":
             overlaps = matched.overlaps_by(self.computeOks, groups, params)
         elif type(self).computeIoU is not COCOeval.computeIoU:  # a derived class has its own
@@ -186,7 +186,7 @@ class COCOeval:
         if not found and not truths:
             return None
         one = single(found[:maxDet], truths)
-        ious = np.asarray(self.ious[imgId, catId], dtype=np.float64)[: len(one.detections)].ravel()
+        ious = np.asarray(self.ious[imgId, catId], dtype=np.float64)[: len(one.ids)].ravel()
         overlaps = matched.Overlaps(ious, np.array([0, len(ious)]))
         return {
             "image_id": imgId,
@@ -196,29 +196,34 @@ class COCOeval:
             **matched.matches_of(matched.match(one, overlaps, self.params.iouThrs, [aRng]), 0, 0),
         }
 
+    def _grouped(self) -> Groups:
+        """The annotations, from text if no caller can have changed them."""
+        params = self.params
+        sides = None
+        if all(getattr(type(self), name) is getattr(COCOeval, name) for name in REPLACEABLE):
+            sides = sides_of_text(self.cocoGt, self.cocoDt, params)
+        if sides is None:
+            self._prepare()
+            sides = side_of_cells(self._gts, params), side_of_cells(self._dts, params)
+        else:
+            self._forget()
+            self._gts = self._dts = None
+        return group(*sides, params)
+
     def _prepare(self) -> None:
         """Collect the annotations by image id and category id, and forget earlier results."""
-        params = self.params
-        filters = {"imgIds": params.imgIds}
-        if params.useCats:
-            filters["catIds"] = params.catIds
-        for name, coco in (("_gts", self.cocoGt), ("_dts", self.cocoDt)):
-            annotations = coco.loadAnns(coco.getAnnIds(**filters))
-            if params.iouType == "segm":
-                compress(coco, annotations)
-            by_cell = defaultdict(list)
-            for one in annotations:
-                by_cell[one["image_id"], one["category_id"]].append(one)
-            setattr(self, name, by_cell)
-            if name == "_gts":
-                for one in annotations:
-                    one["ignore"] = one.get("iscrowd", 0)
-                    if params.iouType == "keypoints":
-                        one["ignore"] = one["num_keypoints"] == 0 or one["ignore"]
+        self._gts = cells_of(self.cocoGt, self.params, objects=True)
+        self._dts = cells_of(self.cocoDt, self.params, objects=False)
+        self._forget()
+
+    def _forget(self) -> None:
         self.eval, self._matched, self._images, self._ious = {}, None, None, None
 
     def _cell(self, image: Any, category: Any) -> tuple[list[dict], list[dict]]:
         """Detections by falling score up to the largest limit, and objects."""
+        if self._gts is None:  # the evaluation was that of text
+            self._gts = cells_of(self.cocoGt, self._paramsEval, objects=True)
+            self._dts = cells_of(self.cocoDt, self._paramsEval, objects=False)
         categories = [category] if self.params.useCats else self.params.catIds
         found, truths = (
             [one for label in categories for one in side[image, label]]

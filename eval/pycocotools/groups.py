@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from eval.errors import EvaluationError
+from eval.pycocotools.annotations import Annotations, Dicts
+from eval.pycocotools.masks.shapes import compress
 from eval.pycocotools.params import Params
+from eval.pycocotools.text_records import TextRecords
 
 ByCell = dict[tuple[Any, Any], list[dict]]
 
@@ -24,6 +28,8 @@ class Groups:
         (groups, 2) int64, places of the category and of the image in the parameters' lists.
     detections, truths
         Annotations group by group: detections by falling score up to the largest limit.
+    ids, gt_ids
+        Their ids.
     starts, gt_starts
         (groups + 1,) int64: group i owns rows starts[i] to starts[i + 1].
     ranks
@@ -33,8 +39,10 @@ class Groups:
     """
 
     cells: np.ndarray
-    detections: list[dict]
-    truths: list[dict]
+    detections: Annotations
+    truths: Annotations
+    ids: list
+    gt_ids: list
     starts: np.ndarray
     gt_starts: np.ndarray
     ranks: np.ndarray
@@ -46,23 +54,41 @@ class Groups:
         return slice(int(self.starts[first]), int(self.starts[last]))
 
 
-def group(gts: ByCell, dts: ByCell, params: Params) -> Groups:
-    """Collect the annotations of all cells (image id, category id)."""
-    truths, gt_keys, gt_categories = _rows(gts, params)
-    order = np.lexsort((gt_categories, gt_keys))
-    truths, gt_keys = [truths[row] for row in order.tolist()], gt_keys[order]
-    found, keys, categories = _rows(dts, params)
-    scores = column(found, "score")
-    order = np.lexsort((categories, -scores, keys))  # stable
-    keys = keys[order]
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The ground truth or the detections of an evaluation, N annotations.
+
+    Attributes
+    ----------
+    keys
+        (N,) int64, number of each one's group: category by category, in each one image by image.
+    categories
+        (N,) int64, place of its category in the parameters' list.
+    """
+
+    annotations: Annotations
+    keys: np.ndarray
+    categories: np.ndarray
+
+
+def group(truth: Side, results: Side, params: Params) -> Groups:
+    """The groups of two sides."""
+    order = np.lexsort((truth.categories, truth.keys))  # stable
+    truths, gt_keys = truth.annotations.take(order), truth.keys[order]
+    scores = results.annotations.numbers("score")
+    order = np.lexsort((results.categories, -scores, results.keys))
+    keys = results.keys[order]
     cells = np.union1d(keys, gt_keys)
     ranks = np.arange(len(keys)) - np.searchsorted(keys, keys)
     kept = ranks < params.maxDets[-1]
     order, keys = order[kept], keys[kept]
+    detections = results.annotations.take(order)
     return Groups(
         cells=np.stack(np.divmod(cells, max(len(params.imgIds), 1)), axis=1),
-        detections=[found[row] for row in order.tolist()],
+        detections=detections,
         truths=truths,
+        ids=detections.ids(),
+        gt_ids=truths.ids(),
         starts=np.append(np.searchsorted(keys, cells), len(keys)),
         gt_starts=np.append(np.searchsorted(gt_keys, cells), len(gt_keys)),
         ranks=ranks[kept],
@@ -70,58 +96,42 @@ def group(gts: ByCell, dts: ByCell, params: Params) -> Groups:
     )
 
 
-def single(detections: list[dict], truths: list[dict]) -> Groups:
+def single(found: list[dict], truths: list[dict]) -> Groups:
     """One group of detections by falling score, and objects."""
+    detections, objects = Dicts(found), Dicts(truths)
     return Groups(
         cells=np.zeros((1, 2), dtype=np.int64),
         detections=detections,
-        truths=truths,
-        starts=np.array([0, len(detections)]),
+        truths=objects,
+        ids=detections.ids(),
+        gt_ids=objects.ids(),
+        starts=np.array([0, len(found)]),
         gt_starts=np.array([0, len(truths)]),
-        ranks=np.arange(len(detections)),
-        scores=column(detections, "score"),
+        ranks=np.arange(len(found)),
+        scores=detections.numbers("score"),
     )
 
 
-def column(annotations: list[dict], key: str) -> np.ndarray:
-    """One number of each annotation, float64."""
-    return np.array(values(annotations, key), dtype=np.float64).reshape(-1)
+def cells_of(coco: Any, params: Params, *, objects: bool) -> ByCell:
+    """The annotations by image id and category id; what pycocotools changes in them is changed."""
+    filters = {"imgIds": params.imgIds}
+    if params.useCats:
+        filters["catIds"] = params.catIds
+    annotations = coco.loadAnns(coco.getAnnIds(**filters))
+    if params.iouType == "segm":
+        compress(coco, annotations)
+    cells: ByCell = defaultdict(list)
+    for one in annotations:
+        cells[one["image_id"], one["category_id"]].append(one)
+        if objects:
+            one["ignore"] = one.get("iscrowd", 0)
+            if params.iouType == "keypoints":
+                one["ignore"] = one["num_keypoints"] == 0 or one["ignore"]
+    return cells
 
 
-def values(annotations: list[dict], key: str) -> list:
-    """One value of each annotation.
-
-    Raises
-    ------
-    EvaluationError
-        An annotation has no such value.
-    """
-    try:
-        return [one[key] for one in annotations]
-    except KeyError:
-        owner = next(one for one in annotations if key not in one)
-        raise EvaluationError(
-            f"annotation {owner.get('id')} of image {owner.get('image_id')}: no {key!r}, which the "
-            "evaluation needs; add it"
-        ) from None
-
-
-def boxes_of(annotations: list[dict]) -> np.ndarray:
-    """(N, 4) float64 boxes, xywh in pixels."""
-    boxes = np.array(values(annotations, "bbox"), dtype=np.float64)
-    return boxes.reshape(-1, 4)
-
-
-def crowds_of(annotations: list[dict]) -> np.ndarray:
-    """(N,) uint8: whether an annotation is a crowd; one that does not say is none."""
-    return np.array([bool(int(one.get("iscrowd", 0))) for one in annotations], dtype=np.uint8)
-
-
-def _rows(cells: ByCell, params: Params) -> tuple[list[dict], np.ndarray, np.ndarray]:
-    """Annotations, the number of each one's group, and the place of its category.
-
-    Groups are numbered category by category, and in each one image by image.
-    """
+def side_of_cells(cells: ByCell, params: Params) -> Side:
+    """The annotations of all cells (image id, category id)."""
     images = {one: place for place, one in enumerate(params.imgIds)}
     categories = defaultdict(list)
     for place, one in enumerate(params.catIds):
@@ -136,5 +146,54 @@ def _rows(cells: ByCell, params: Params) -> tuple[list[dict], np.ndarray, np.nda
     image_places, category_places = (
         np.repeat(np.array([one[side] for one in own], dtype=np.int64), sizes) for side in (0, 1)
     )
-    keys = image_places + (category_places * len(images) if params.useCats else 0)
-    return [one for cell in own for one in cell[2]], keys, category_places
+    annotations = Dicts([one for cell in own for one in cell[2]])
+    return Side(annotations, _keys(image_places, category_places, params), category_places)
+
+
+def sides_of_text(truth: Any, results: Any, params: Params) -> tuple[Side, Side] | None:
+    """Ground truth and results that are both still text; None if dicts must be used.
+
+    Dicts that are made later are changed as those of `cells_of`.
+    """
+    pair: list[Any] = [getattr(coco, "unread", None) for coco in (truth, results)]
+    tables = [_places(ids) for ids in (params.imgIds, params.catIds)]
+    if None in pair or None in tables or params.iouType == "keypoints":
+        return None
+    for unread in pair:
+        records = unread.records
+        if params.iouType == "bbox" and records.xywh is None:
+            return None
+        if params.iouType == "segm" and not records.shapes[:, 0].all():
+            return None
+    sides = []
+    for unread, objects in zip(pair, (True, False), strict=True):
+        sides.append(_side(unread.records, tables, params))
+        unread.changes.append(partial(cells_of, params=copy.deepcopy(params), objects=objects))
+    return sides[0], sides[1]
+
+
+def _places(ids: list[Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ids in rising order and their places in a list; None unless all are different integers."""
+    keys = np.array(ids)
+    if keys.dtype.kind != "i" and len(keys):
+        return None
+    order = np.argsort(keys, kind="stable")
+    return (keys[order].astype(np.int64), order) if len(np.unique(keys)) == len(keys) else None
+
+
+def _side(records: TextRecords, tables: Any, params: Params) -> Side:
+    """The records of images and categories that are evaluated."""
+    known = np.ones(len(records.images), dtype=bool)
+    found = []
+    for ids, (keys, order) in zip((records.images, records.categories), tables, strict=True):
+        rows = np.minimum(np.searchsorted(keys, ids), max(len(keys) - 1, 0))
+        known &= keys[rows] == ids if len(keys) else False
+        found.append(order[rows] if len(keys) else rows)
+    kept = np.flatnonzero(known)
+    images, categories = found[0][kept], found[1][kept]
+    return Side(records.take(kept), _keys(images, categories, params), categories)
+
+
+def _keys(images: np.ndarray, categories: np.ndarray, params: Params) -> np.ndarray:
+    """The numbers of the groups of images and categories, given as places."""
+    return images + (categories * len(params.imgIds) if params.useCats else 0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.groups import Groups, boxes_of, column, crowds_of
+from eval.pycocotools.groups import Groups
 from eval.pycocotools.kernels import IGNORED, match_groups, overlap_groups
 from eval.pycocotools.masks import runs
 from eval.pycocotools.masks.run_kernels import overlap_masks
@@ -50,8 +50,8 @@ def box_overlaps(groups: Groups) -> Overlaps:
     starts = _pair_starts(groups)
     ious = np.zeros(starts[-1])
     overlap_groups(
-        groups.starts, groups.gt_starts, starts, boxes_of(groups.detections),
-        boxes_of(groups.truths), crowds_of(groups.truths), ious,
+        groups.starts, groups.gt_starts, starts, groups.detections.boxes(), groups.truths.boxes(),
+        groups.truths.crowds(), ious,
     )  # fmt: skip
     return Overlaps(ious, starts)
 
@@ -66,16 +66,22 @@ def mask_overlaps(groups: Groups) -> Overlaps:
     """
     starts = _pair_starts(groups)
     counts, gt_counts = np.diff(groups.starts), np.diff(groups.gt_starts)
-    needed = [np.repeat(gt_counts > 0, counts), np.repeat(counts > 0, gt_counts)]
-    masks = [*groups.detections, *groups.truths]
-    read = runs.read(masks, np.concatenate(needed))
+    needed, gt_needed = np.repeat(gt_counts > 0, counts), np.repeat(counts > 0, gt_counts)
+    detections, truths = groups.detections, groups.truths
+
+    def owner(row: int) -> dict[str, Any]:
+        found = len(groups.scores)
+        return detections.owner(row) if row < found else truths.owner(row - found)
+
+    texts = detections.masks(needed).followed_by(truths.masks(gt_needed))
+    read = runs.read(texts, owner)
     ious = np.empty(starts[-1])
     overlap_masks(
         groups.starts, groups.gt_starts, starts, read.lengths, read.starts, read.sizes, read.areas,
-        read.boxes, crowds_of(groups.truths), ious,
+        read.boxes, truths.crowds(), ious,
     )  # fmt: skip
     if (ious == runs.INCOMPARABLE).any():
-        raise EvaluationError(runs.too_long(masks, read))
+        raise EvaluationError(runs.too_long(read, owner))
     return Overlaps(ious, starts)
 
 
@@ -93,17 +99,16 @@ def match(groups: Groups, overlaps: Overlaps, iou_thresholds: Any, area_ranges: 
     """Match all groups at all thresholds and areas."""
     thresholds = np.array(iou_thresholds, dtype=np.float64).reshape(-1)
     low, high = np.array(area_ranges, dtype=np.float64).reshape(-1, 2).T[:, :, None]
-    gt_areas, areas = column(groups.truths, "area"), column(groups.detections, "area")
-    ignore = np.array([bool(one["ignore"]) for one in groups.truths], dtype=bool)
-    gt_ignored = (ignore | (gt_areas < low) | (gt_areas > high)).astype(np.uint8)
+    gt_areas, areas = groups.truths.numbers("area"), groups.detections.numbers("area")
+    gt_ignored = (groups.truths.ignored() | (gt_areas < low) | (gt_areas > high)).astype(np.uint8)
     outside = ((areas < low) | (areas > high)).astype(np.uint8)
     most = int(np.diff(groups.gt_starts).max(initial=0))
     partners = np.empty((len(low), len(thresholds), len(areas)), dtype=np.int32)
     states = np.empty(partners.shape, dtype=np.int8)
     match_groups(
         groups.starts, groups.gt_starts, overlaps.starts, overlaps.ious, thresholds,
-        column(groups.detections, "id"), column(groups.truths, "id"), crowds_of(groups.truths),
-        gt_ignored, outside, np.empty(most, np.int64), np.empty(most),
+        np.array(groups.ids, dtype=np.float64), np.array(groups.gt_ids, dtype=np.float64),
+        groups.truths.crowds(), gt_ignored, outside, np.empty(most, np.int64), np.empty(most),
         np.zeros((*partners.shape[:2], len(gt_areas)), np.uint8), partners, states,
     )  # fmt: skip
     return Matched(groups, overlaps, gt_ignored, partners, states)
@@ -153,17 +158,16 @@ def matches_of(matched: Matched, i: int, a: int) -> dict[str, Any]:
     groups = matched.groups
     rows = slice(*groups.starts[i : i + 2].tolist())
     gt_rows = slice(*groups.gt_starts[i : i + 2].tolist())
-    found, truths = groups.detections[rows], groups.truths[gt_rows]
     gt_ignored = matched.gt_ignored[a, gt_rows].astype(np.int64)
     order = np.argsort(gt_ignored, kind="stable")
-    truths = [truths[k] for k in order.tolist()]
+    ids, gt_ids = groups.ids[rows], groups.gt_ids[gt_rows]
+    gt_ids = [gt_ids[k] for k in order.tolist()]
     # The places of the matched objects after sorting; the last place stands for no match.
     places = np.empty(len(order) + 1, dtype=np.int64)
     places[order], places[-1] = np.arange(len(order)), -1
     partners = matched.partners[a, :, rows]
     partners = places[np.where(partners < 0, len(order), partners - gt_rows.start)]
-    ids, gt_ids = [one["id"] for one in found], [one["id"] for one in truths]
-    gt_matches = np.zeros((len(partners), len(truths)))
+    gt_matches = np.zeros((len(partners), len(gt_ids)))
     for d, identity in enumerate(ids):  # in order: the last detection of a crowd remains
         thresholds = np.flatnonzero(partners[:, d] >= 0)
         gt_matches[thresholds, partners[thresholds, d]] = identity
@@ -172,7 +176,7 @@ def matches_of(matched: Matched, i: int, a: int) -> dict[str, Any]:
         "gtIds": gt_ids,
         "dtMatches": np.array([*gt_ids, 0.0], dtype=np.float64)[partners],
         "gtMatches": gt_matches,
-        "dtScores": [one["score"] for one in found],
+        "dtScores": groups.scores[rows].tolist(),
         "gtIgnore": gt_ignored[order],
         "dtIgnore": matched.states[a, :, rows] == IGNORED,
     }

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from eval.errors import EvaluationError
 from eval.pycocotools.masks import runs
+
+
+def check_images(found: Iterable[Any], known: Collection[Any]) -> None:
+    """Raise EvaluationError if results name an image id that the data set does not have."""
+    unknown = set(found).difference(known)
+    if unknown:
+        raise EvaluationError(
+            f"results: {len(unknown)} image ids are not in the data set, such as "
+            f"{min(unknown, key=str)!r}; the results belong to another data set"
+        )
 
 
 def complete(records: list[dict[str, Any]]) -> None:
@@ -25,7 +36,7 @@ def complete(records: list[dict[str, Any]]) -> None:
             record["area"] = width * height
             record["iscrowd"] = 0
     elif "segmentation" in records[0]:
-        masks = runs.read(records)
+        masks = runs.read(runs.texts_of(records), records.__getitem__)
         areas = masks.areas.astype(np.uint32)
         for record, area, box in zip(records, areas, masks.boxes, strict=True):
             record["area"] = area

@@ -31,7 +31,7 @@ SMALLEST_RECORD = 48  # the length of {"image_id":1,"category_id":1,"bbox":[0,0,
 HARD_LIMIT = 4096
 
 
-def _name_words(fields: Sequence[str]) -> np.ndarray:
+def name_words(fields: Sequence[str]) -> np.ndarray:
     """(fields, 4) uint64: each quoted name as two words, each followed by its mask."""
     rows = []
     for name in fields:
@@ -158,7 +158,7 @@ def read_piece(
     hard = np.empty((HARD_LIMIT, 3), dtype=np.int64)
     lengths = np.array([len(name) + 2 for name in tables.fields])  # including quotation marks
     read_records(
-        text, begin, stop, row, tables.wanted, tables.required, _name_words(tables.fields), lengths,
+        text, begin, stop, row, tables.wanted, tables.required, name_words(tables.fields), lengths,
         *tables.ids, *vars(columns).values(), POWERS_OF_FIVE, POWERS_OF_TEN,
         np.zeros(1, np.uint64), hard,
         np.arange(len(FIELDS) + 1) % len(FIELDS), np.zeros(1, np.int64), state,

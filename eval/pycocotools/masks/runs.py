@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -40,7 +40,30 @@ class Runs:
     boxes: np.ndarray
 
 
-def read(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None) -> Runs:
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Masks in COCO's text: mask i owns text[starts[i]:starts[i + 1]], and `sizes` as Runs."""
+
+    text: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, texts: list[bytes], sizes: np.ndarray) -> Texts:
+        """The `counts` of masks, and (N, 2) int64 height and width."""
+        starts = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(texts), dtype=np.uint8), starts, sizes)
+
+    def followed_by(self, others: Texts) -> Texts:
+        """These masks, then others."""
+        return Texts(
+            np.concatenate([self.text[: self.starts[-1]], others.text]),
+            np.concatenate([self.starts[:-1], others.starts + self.starts[-1]]),
+            np.concatenate([self.sizes, others.sizes]),
+        )
+
+
+def texts_of(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None) -> Texts:
     """The masks of annotations, whose `segmentation` is a compressed RLE.
 
     Parameters
@@ -51,7 +74,7 @@ def read(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None
     Raises
     ------
     EvaluationError
-        A segmentation is something else, or its text is damaged.
+        A segmentation is something else.
     """
     shapes: list[Any] = [one.get("segmentation") for one in annotations]
     try:
@@ -64,17 +87,26 @@ def read(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None
     except (KeyError, TypeError, ValueError, AttributeError):
         bad = next(filter(_is_other, annotations), annotations[0])
         raise EvaluationError(_unreadable(bad)) from None
-    text = np.frombuffer(b"".join(texts), dtype=np.uint8)
-    text_starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(one) for one in texts], out=text_starts[1:])
-    lengths = np.empty(len(text) + len(texts), dtype=np.int32)
-    starts = np.empty(len(texts) + 1, dtype=np.int64)
-    done = read_runs(text, text_starts, sizes, lengths, starts)
-    if done < len(texts):
-        raise EvaluationError(_unreadable(annotations[done]))
-    areas, boxes = np.empty(len(texts), dtype=np.int64), np.empty((len(texts), 4))
-    measure_runs(lengths, starts, sizes, areas, boxes)
-    return Runs(lengths, starts, sizes, areas, boxes)
+    return Texts.of(texts, sizes)
+
+
+def read(texts: Texts, owner: Callable[[int], dict[str, Any]]) -> Runs:
+    """The masks of texts; `owner` gives the annotation of one, for messages.
+
+    Raises
+    ------
+    EvaluationError
+        A text is damaged.
+    """
+    count = len(texts.sizes)
+    lengths = np.empty(texts.starts[-1] + count, dtype=np.int32)
+    starts = np.empty(count + 1, dtype=np.int64)
+    done = read_runs(texts.text, texts.starts, texts.sizes, lengths, starts)
+    if done < count:
+        raise EvaluationError(_unreadable(owner(done)))
+    areas, boxes = np.empty(count, dtype=np.int64), np.empty((count, 4))
+    measure_runs(lengths, starts, texts.sizes, areas, boxes)
+    return Runs(lengths, starts, texts.sizes, areas, boxes)
 
 
 def _is_other(annotation: dict[str, Any]) -> bool:
@@ -93,14 +125,14 @@ def _unreadable(annotation: dict[str, Any]) -> str:
     )
 
 
-def too_long(annotations: Sequence[dict[str, Any]], runs: Runs) -> str:
+def too_long(runs: Runs, owner: Callable[[int], dict[str, Any]]) -> str:
     """The message about the first mask that covers more pixels than its image has."""
     pixels = np.add.reduceat(runs.lengths[: runs.starts[-1]].astype(np.int64), runs.starts[:-1])
     first = int(np.argmax(pixels > runs.sizes.prod(axis=1)))
     height, width = runs.sizes[first].tolist()
-    owner = annotations[first]
+    annotation = owner(first)
     return (
-        f"annotation {owner.get('id')} of image {owner.get('image_id')}: its mask has "
+        f"annotation {annotation.get('id')} of image {annotation.get('image_id')}: its mask has "
         f"{pixels[first]} pixels, but `size` is [{height}, {width}]; the mask belongs to another "
         "size"
     )
