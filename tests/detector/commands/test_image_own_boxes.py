@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from detector import Detector
@@ -25,8 +26,11 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
         json_at=out / "detections.json",
     )
     expected = Detector.load(small_weights)(pictures[0], proposals=boxes, threshold=0.0)
-    rows = [{k: r[k] for k in ("category_id", "bbox", "score")} for r in expected.to_coco(1)]
-    assert run.of("1.png") == rows != [] and run.of("2.png") == []
+    rows, found = expected.to_coco(1), run.of("1.png")
+    assert [r["category_id"] for r in found] == [r["category_id"] for r in rows] != []
+    for key in ("bbox", "score"):  # some processors round sums otherwise in the first pass
+        np.testing.assert_allclose([r[key] for r in found], [r[key] for r in rows], atol=0.01)
+    assert run.of("2.png") == []
     assert run.code == 1 and "boxes.json: no boxes for 3.png" in run.errors
     table.write_text(json.dumps({"1.png": [[1, 2, 3]]}))
     wrong = detect("--weights", small_weights, "--proposals", table, "--json", "-", pictures[0])
