@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE, rectangles
+
+# The same examples in every run, so that a failure can be repeated by whoever sees it. New ones are
+# drawn with `--hypothesis-profile random`.
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("random", derandomize=False)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 THRESHOLDS = [0.5 + 0.05 * step for step in range(10)]
+# The package's levels of recall, digit for digit: 7 of 10 objects are below its 0.7000000000000001.
+LEVELS = np.linspace(0, 1, 101).tolist()
 RANGES = {"": (0, 1e10), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e10)}
 
 
@@ -85,10 +89,8 @@ def curve(
     for number, (_, hit) in enumerate(sorted(outcomes, key=lambda one: -one[0]), start=1):
         true += hit
         points.append((true / positives, true / number))
-    total = 0.0
-    for level in range(101):
-        total += max((p for recall, p in points if recall >= level / 100 - 1e-12), default=0.0)
-    return total / 101, true / positives
+    precisions = [max((p for r, p in points if r >= level), default=0.0) for level in LEVELS]
+    return math.fsum(precisions) / len(precisions), true / positives
 
 
 def mean(values: list[float]) -> float:
