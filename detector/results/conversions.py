@@ -51,8 +51,10 @@ def to_coco(
     image_id: int | str,
 ) -> list[dict[str, Any]]:
     """COCO results; `category_ids` has one id an object."""
-    origins = boxes_xyxy[:, :2].astype(np.float64)
-    boxes_xywh = np.concatenate([origins, boxes_xyxy[:, 2:] - origins], axis=1).round(3).tolist()
+    # Corners are rounded, not sides, so that these boxes are those that the other formats hold.
+    corners = boxes_xyxy.astype(np.float64).round(3)
+    sides = (corners[:, 2:] - corners[:, :2]).round(3)
+    boxes_xywh = np.concatenate([corners[:, :2], sides], axis=1).tolist()
     rounded = scores.astype(np.float64).round(6).tolist()
     return [
         {"image_id": image_id, "category_id": category_id, "bbox": bbox, "score": score}

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from detector import Detector
@@ -26,10 +25,10 @@ def test_own_boxes_from_a_file_are_used(small_weights: Path, tmp_path: Path) -> 
         json_at=out / "detections.json",
     )
     expected = Detector.load(small_weights)(pictures[0], proposals=boxes, threshold=0.0)
-    rows, found = expected.to_coco(1), run.of("1.png")
-    assert [r["category_id"] for r in found] == [r["category_id"] for r in rows] != []
-    for key in ("bbox", "score"):  # with AMX they differ by 0.0005 pixels
-        np.testing.assert_allclose([r[key] for r in found], [r[key] for r in rows], atol=0.002)
+    rows = expected.to_coco(1)
+    for row in rows:
+        del row["image_id"]
+    assert run.of("1.png") == rows != []
     assert run.of("2.png") == []
     assert run.code == 1 and "boxes.json: no boxes for 3.png" in run.errors
     table.write_text(json.dumps({"1.png": [[1, 2, 3]]}))

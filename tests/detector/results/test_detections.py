@@ -17,6 +17,7 @@ from detector.errors import DetectorError
 from detector.pictures.drawing import class_colours, draw_detections
 from detector.pictures.writing import save_picture
 from detector.results import Detection, Detections
+from eval.formats.writing.coco import coco_dataset
 
 NAMES = ("cat", "dog")
 
@@ -139,6 +140,14 @@ def test_coco_records() -> None:
     assert [record["category_id"] for record in records] == [17, 18, 17]
     assert json.loads(json.dumps(records)) == records
     assert make(**EMPTY).to_coco(1) == []
+
+
+def test_records_and_files_of_coco_hold_the_same_boxes() -> None:
+    # Of corners 4.5004 and 33.3998 the rounded difference is 28.899, that of rounded corners 28.9.
+    found = make(boxes_xyxy=[[0, 4.5004, 8, 33.3998]], scores=[0.5], labels=[0])
+    (record,) = found.to_coco(1)
+    (row,) = coco_dataset([found.to_labelled_image("a.jpg")], NAMES, [1, 2])["annotations"]
+    assert record["bbox"] == row["bbox"] == [0, 4.5, 8, 28.9]
 
 
 def test_dict_holds_everything_but_the_picture() -> None:
