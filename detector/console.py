@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -140,15 +141,17 @@ class _Lines:
     """Progress without a terminal, as lines of a log."""
 
     def __init__(self, what: str, total: int, done: int, console: Console) -> None:
-        self.what, self.total, self.first, self.console = what, total, done, console
-        self.started = self.written = time.monotonic()
+        self.what, self.total, self.console = what, total, console
+        # Items done by the last lines; what was kept from an earlier run passes at once, and must
+        # not make the rest look short.
+        self.recent = deque([(time.monotonic(), done)], maxlen=3)
 
     def update(self, done: int, words: str) -> None:
         now = time.monotonic()
-        if now - self.written < LINE_EVERY:
+        if now - self.recent[-1][0] < LINE_EVERY:
             return
-        self.written = now
-        seconds = (now - self.started) / (done - self.first) * (self.total - done)
-        left = timedelta(seconds=round(seconds))
+        then, before = self.recent[0]
+        self.recent.append((now, done))
+        left = timedelta(seconds=round((now - then) / (done - before) * (self.total - done)))
         line = f"{self.what} {done}/{self.total}, {left} left  {words}"
         self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)

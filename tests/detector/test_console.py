@@ -28,16 +28,20 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is
 
 
 def shown(
-    monkeypatch: pytest.MonkeyPatch, seconds_each: float, total: int, done: int = 0, **options: Any
+    monkeypatch: pytest.MonkeyPatch,
+    seconds_each: float,
+    total: int,
+    done: int = 0,
+    kept: int = 0,
+    **options: Any,
 ) -> str:
-    """The progress of the items after `done`, each of which takes `seconds_each`."""
+    """The progress of the items after `done`; each takes `seconds_each`, the `kept` first none."""
     now = [1000.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     out = io.StringIO()
-    for _ in track(
-        iter(range(done, total)), "detecting", total, done, Console(file=out, **options)
-    ):
-        now[0] += seconds_each
+    items = iter(range(done, total))
+    for item in track(items, "detecting", total, done, Console(file=out, **options)):
+        now[0] += seconds_each if item >= done + kept else 0
     return out.getvalue()
 
 
@@ -53,6 +57,11 @@ def test_short_work_writes_nothing_into_a_log_file(monkeypatch: pytest.MonkeyPat
 def test_a_continued_run_estimates_from_its_own_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = shown(monkeypatch, seconds_each=LINE_EVERY, total=100, done=90).splitlines()
     assert first == "detecting 91/100, 0:09:00 left"
+
+
+def test_results_that_were_kept_soon_leave_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, LINE_EVERY, total=100, kept=90).splitlines()
+    assert lines[2] == "detecting 93/100, 0:07:00 left"
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
