@@ -144,7 +144,7 @@ class _Lines:
         self.what, self.total, self.console = what, total, console
         # Items done by the last lines; what was kept from an earlier run passes at once, and must
         # not make the rest look short.
-        self.recent = deque([(time.monotonic(), done)], maxlen=3)
+        self.recent = deque([(time.monotonic(), done)], maxlen=2)
 
     def update(self, done: int, words: str) -> None:
         now = time.monotonic()
