@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.made_up import CATEGORY_IDS, NAMES, SMALL_RECIPE, rectangles
 
 # The same examples in every run, so that a failure can be repeated by whoever sees it. New ones are
-# drawn with `--hypothesis-profile random`.
-settings.register_profile("same", derandomize=True, database=None)
-settings.register_profile("random", derandomize=False)
+# drawn with `--hypothesis-profile random`. Slow machines must not make tests fail.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", patient, derandomize=True, database=None)
+settings.register_profile("random", patient)
 settings.load_profile("same")
 
 
