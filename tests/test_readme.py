@@ -166,7 +166,8 @@ def test_numbers_have_a_leading_zero(document: Path) -> None:
 def test_every_command_and_option_of_a_recipe_exists(
     document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.commands.values.fault_of", lambda path: "")  # the reader's files
+    reader = "detector.commands.shared.values.fault_of"  # the document names files of its reader
+    monkeypatch.setattr(reader, lambda path: "")
     monkeypatch.setattr("detector.recipes.loading.read_yaml", lambda path: {})
     monkeypatch.setattr("eval.read_thresholds", lambda path: {})
     content = document.read_text(encoding="utf-8")

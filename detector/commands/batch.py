@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.commands.chosen_detector import class_names_of, load_detector
-from detector.commands.options import add_detector, given
-from detector.commands.values import count, folder, fraction, output_folder
+from detector.commands.shared.chosen_detector import class_names_of, load_detector
+from detector.commands.shared.options import add_detector, given
+from detector.commands.shared.values import count, folder, fraction, output_folder
 from detector.console import FAILED, status
 from detector.extras import require
 from detector.files.locking import locked

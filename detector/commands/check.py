@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.commands.options import add_names, add_skip_unlisted, add_voc_corners
-from detector.commands.values import existing, existing_or_pattern, output_or_dash
+from detector.commands.shared.options import add_names, add_skip_unlisted, add_voc_corners
+from detector.commands.shared.values import existing, existing_or_pattern, output_or_dash
 from detector.console import show
 from detector.errors import UsageError
 from detector.files.names import printable

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.commands.chosen_detector import check_device
-from detector.commands.options import add_device
-from detector.commands.values import existing, folder
+from detector.commands.shared.chosen_detector import check_device
+from detector.commands.shared.options import add_device
+from detector.commands.shared.values import existing, folder
 from detector.console import FAILED, notify, show
 from detector.errors import DetectorError, UsageError
 from detector.extras import require

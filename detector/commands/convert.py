@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from detector.commands.options import (
+from detector.commands.shared.options import (
     FORMATS,
     add_names,
     add_skip_unlisted,
     add_voc_corners,
 )
-from detector.commands.values import existing, existing_or_pattern, folder, output_folder
+from detector.commands.shared.values import existing, existing_or_pattern, folder, output_folder
 from detector.console import notify, show
 from detector.errors import UsageError
 from detector.files.names import printable

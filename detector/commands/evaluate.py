@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.commands.chosen_detector import (
+from detector.commands.shared.chosen_detector import (
     check_device,
     load_detector,
     name_of_weights,
     use_search_mode,
 )
-from detector.commands.evaluation_options import add_options, outputs_of, rules_of
-from detector.commands.options import labels_of
+from detector.commands.shared.evaluation_options import add_options, outputs_of, rules_of
+from detector.commands.shared.options import labels_of
 from detector.errors import UsageError
 from detector.evaluation.task import Task, evaluate_files, evaluate_run
 from detector.extras import require

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detector.class_names import find_classes, lowest_scores
-from detector.commands.chosen_detector import (
+from detector.commands.shared.chosen_detector import (
     class_names_of,
     load_detector,
     own_proposals,
     use_search_mode,
 )
-from detector.commands.options import FORMATS, MODES, add_classes, add_detector, labels_of
-from detector.commands.values import (
+from detector.commands.shared.options import FORMATS, MODES, add_classes, add_detector, labels_of
+from detector.commands.shared.values import (
     count,
     fraction,
     names,

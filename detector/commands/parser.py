@@ -24,7 +24,7 @@ from detector.commands import (
     propose,
     train,
 )
-from detector.commands.values import NUMBER
+from detector.commands.shared.values import NUMBER
 from detector.console import show
 from detector.errors import UsageError, suggest
 from detector.files.names import nearest_name, printable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from detector.commands.chosen_detector import check_device
-from detector.commands.options import add_device, add_machine, given
-from detector.commands.values import count, existing, folder, integer, number, output_folder
+from detector.commands.shared.chosen_detector import check_device
+from detector.commands.shared.options import add_device, add_machine, given
+from detector.commands.shared.values import count, existing, folder, integer, number, output_folder
 from detector.extras import require
 
 HELP = "train the network to classify whole pictures, as on ImageNet"

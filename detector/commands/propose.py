@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.chosen_detector import check_device, load_detector, use_search_mode
-from detector.commands.options import MODES, add_detector, add_part_of_data
-from detector.commands.values import count, existing, output_folder
+from detector.commands.shared.chosen_detector import check_device, load_detector, use_search_mode
+from detector.commands.shared.options import MODES, add_detector, add_part_of_data
+from detector.commands.shared.values import count, existing, output_folder
 from detector.console import FAILED, notify, show
 from detector.errors import DetectorError, UsageError
 from detector.extras import require

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.chosen_detector import load_detector, name_of_weights
-from detector.commands.options import (
+from detector.commands.shared.chosen_detector import load_detector, name_of_weights
+from detector.commands.shared.options import (
     add_device,
     add_machine,
     add_settings,
     add_voc_corners,
     given,
 )
-from detector.commands.values import (
+from detector.commands.shared.values import (
     count,
     existing,
     folder,

@@ -87,7 +87,7 @@ def test_every_mode_has_its_own_scale(mode, same_strategies, superpixel_scale):
 
 
 def test_the_command_line_knows_every_mode():
-    from detector.commands.options import MODES as WORDS
+    from detector.commands.shared.options import MODES as WORDS
 
     assert tuple(MODES) == WORDS
 

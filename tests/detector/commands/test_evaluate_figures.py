@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.commands.values import area_ranges, iou_thresholds
+from detector.commands.shared.values import area_ranges, iou_thresholds
 from eval import Options, read_dataset, read_thresholds
 from eval import evaluate as measure
 from tests.detector.commands.test_evaluate import evaluate, figures, results

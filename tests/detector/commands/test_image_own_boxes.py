@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector import Detector
-from detector.commands.chosen_detector import own_proposals
+from detector.commands.shared.chosen_detector import own_proposals
 from tests.detector.command import detect, save
 
 

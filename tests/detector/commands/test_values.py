@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from detector.commands import values
 from detector.commands.parser import parse
+from detector.commands.shared import values
 
 DIGITS = ("４", "٤", "1_0", "0x4", "four", "")  # int() takes the first three
 PATHS = ("data", "detections", "report", "output", "save", "weights", "images")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detector.commands.options import FORMATS
+from detector.commands.shared.options import FORMATS
 from detector.pictures.writing import PICTURE_FORMATS, save_picture, was_drawn
 from detector.prediction.output import _folder_name
 from eval import read_dataset, read_detections

@@ -198,7 +198,7 @@ def test_a_wrong_file_ends_the_command_with_one_line(tmp_path: Path) -> None:
 def test_a_folder_without_boxes(tmp_path: Path) -> None:
     assert "holds no proposals.jsonl and no .npz files; name a folder that" in one_line(tmp_path)
     with pytest.raises(DetectorError, match=r"boxes.json: neither a mode .* nor a file"):
-        from detector.commands.chosen_detector import own_proposals
+        from detector.commands.shared.chosen_detector import own_proposals
 
         own_proposals(str(tmp_path / "boxes.json"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from detector.commands.options import (
+from detector.commands.shared.options import (
     MODES,
     add_classes,
     add_detector,
@@ -14,7 +14,7 @@ from detector.commands.options import (
     add_skip_unlisted,
     add_voc_corners,
 )
-from detector.commands.values import (
+from detector.commands.shared.values import (
     area_ranges,
     count,
     existing,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.class_names import find_classes
-from detector.commands.values import (
+from detector.commands.shared.values import (
     amount,
     count,
     device,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.options import MODES
+from detector.commands.shared.options import MODES
 from detector.errors import DetectorError, UsageError
 
 if TYPE_CHECKING:

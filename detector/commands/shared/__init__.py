@@ -1,0 +1,1 @@
+"""What several commands share: their options, how values are read, which detector is meant."""
