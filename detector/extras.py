@@ -10,6 +10,7 @@ from detector.errors import DetectorError
 EXTRAS = {
     "detect": ("torch", "safetensors", "scipy", "matplotlib"),
     "train": ("tensorboard",),
+    "openvino": ("openvino",),
     "heic": ("pillow_heif",),
     "ray": ("ray", "pyarrow", "fsspec"),
 }

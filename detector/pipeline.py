@@ -18,6 +18,7 @@ from detector.errors import DetectorError
 from detector.files.digests import hash_of_networks
 from detector.given_boxes import as_boxes
 from detector.loading import Parts, choose_device, combine, load_parts, survive_forks
+from detector.networks.engine import CompiledGoogLeNet, choose_engine
 from detector.networks.ensemble import Member, pack
 from detector.networks.regions import RegionClassifier
 from detector.networks.scoring import Features, predict, region_features, see
@@ -67,6 +68,9 @@ class Detector:
         Where the networks run: "cpu", "cuda", "cuda:1"; None chooses CUDA if available.
     multibox
         Heads on the first member's trunk that propose boxes; None is selective search alone.
+    engine
+        What computes the networks: "torch", "openvino" (weights must not change any more), or
+        "auto", which is torch.
     """
 
     def __init__(
@@ -76,12 +80,17 @@ class Detector:
         info: WeightsInfo,
         device: str | torch.device | None = None,
         multibox: MultiBox | None = None,
+        engine: str = "torch",
     ) -> None:
         self.device = choose_device(device)
         self.members = tuple(members)
         self.multibox = multibox
         for network in self._networks:  # the program may have another default dtype
             network.to(self.device, torch.float32).to(memory_format=torch.channels_last).eval()
+        self.engine = choose_engine(engine, self.device)
+        for model in {member.model for member in self.members}:
+            compiled = CompiledGoogLeNet(model.network) if self.engine == "openvino" else None
+            model.compiled = compiled
         survive_forks()
         self.recipe, self.info = recipe, info
 
@@ -92,6 +101,7 @@ class Detector:
         *,
         weights: str | Path | None = None,
         device: str | torch.device | None = None,
+        engine: str = "auto",
     ) -> Detector:
         """Load a detector.
 
@@ -102,13 +112,16 @@ class Detector:
             (.safetensors) or run folder, which includes the recipe it was trained with.
         weights
             Other weights (file or run folder) under the recipe `name`, instead of all of its own.
+        engine
+            What computes the networks: "torch"; "openvino", on CPUs; or "auto", which is torch
+            because OpenVINO has not been measured to be faster.
 
         Raises
         ------
         DetectorError
-            Nothing of that name, or a file that holds no detector.
+            Nothing of that name, or a file that holds no detector; an engine that is not there.
         """
-        return cls._of(load_parts(name, weights), device)
+        return cls._of(load_parts(name, weights), device, engine)
 
     @classmethod
     def combine(cls, detectors: Sequence[Detector]) -> Detector:
@@ -123,11 +136,11 @@ class Detector:
             No detector; detectors of different classes.
         """
         parts = combine([Parts(d.members, d.recipe, d.info, d.multibox) for d in detectors])
-        return cls._of(parts, detectors[0].device)
+        return cls._of(parts, detectors[0].device, detectors[0].engine)
 
     @classmethod
-    def _of(cls, parts: Parts, device: str | torch.device | None) -> Detector:
-        return cls(parts.members, parts.recipe, parts.info, device, parts.multibox)
+    def _of(cls, parts: Parts, device: str | torch.device | None, engine: str) -> Detector:
+        return cls(parts.members, parts.recipe, parts.info, device, parts.multibox, engine)
 
     def save(self, path: str | Path) -> None:
         """Write all networks, MultiBox, the recipe and `info` to one weights file; atomic."""
@@ -151,7 +164,8 @@ class Detector:
         parts += ["MultiBox"] if self.multibox is not None else []
         classes = f"{len(self.class_names)} class{'' if len(self.class_names) == 1 else 'es'}"
         name, networks = self.recipe.name, ", ".join(parts)
-        return f"Detector {name}: {classes}; networks: {networks}; on {self.device}"
+        place = f"on {self.device}, by {self.engine}"
+        return f"Detector {name}: {classes}; networks: {networks}; {place}"
 
     def digest(self) -> str:
         """SHA-256 that identifies classes and networks; the file they came from does not matter."""

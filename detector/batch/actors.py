@@ -39,6 +39,8 @@ class PictureActor:
         The column of the pictures: paths, fsspec URLs, bytes of files or RGB arrays (H, W, 3).
     device
         Where the networks run, as in `Detector.load`.
+    engine
+        What computes the networks, as in `Detector.load`; a Detector keeps its own.
     threads
         Threads of this process; None is the CPUs that Ray reserved for the actor, and outside Ray
         as many as the libraries choose.
@@ -52,6 +54,7 @@ class PictureActor:
         *,
         column: str = "image",
         device: str | None = None,
+        engine: str = "auto",
         threads: int | None = None,
     ) -> None:
         require("detect", type(self).__name__)
@@ -59,7 +62,7 @@ class PictureActor:
         from detector.pipeline import Detector
 
         if isinstance(detector, (str, os.PathLike)):
-            detector = Detector.load(detector, device=device)
+            detector = Detector.load(detector, device=device, engine=engine)
         self.detector, self.column = detector, column
 
     def __call__(self, batch: Batch) -> pa.Table:
@@ -108,7 +111,7 @@ class DetectPictures(PictureActor):
 
     Parameters
     ----------
-    detector, column, device, threads
+    detector, column, device, engine, threads
         See PictureActor.
     options
         preset, threshold, max_detections and agnostic_nms of `Detector.__call__`. The preset is
@@ -123,10 +126,11 @@ class DetectPictures(PictureActor):
         *,
         column: str = "image",
         device: str | None = None,
+        engine: str = "auto",
         threads: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(detector, column=column, device=device, threads=threads)
+        super().__init__(detector, column=column, device=device, engine=engine, threads=threads)
         self.options = {"preset": "evaluate", **options}
 
     def compute(self, picture: Any, *more: Any) -> Row:
@@ -165,7 +169,7 @@ class RegionFeatures(PictureActor):
 
     Parameters
     ----------
-    detector, column, device, threads
+    detector, column, device, engine, threads
         See PictureActor.
     boxes
         The column of the boxes, (N, 4) xyxy in pixels of each picture; None takes the proposals.
@@ -180,9 +184,10 @@ class RegionFeatures(PictureActor):
         boxes: str | None = None,
         column: str = "image",
         device: str | None = None,
+        engine: str = "auto",
         threads: int | None = None,
     ) -> None:
-        super().__init__(detector, column=column, device=device, threads=threads)
+        super().__init__(detector, column=column, device=device, engine=engine, threads=threads)
         self.boxes = boxes
 
     def _arguments(self, values: dict[str, list[Any]]) -> Any:

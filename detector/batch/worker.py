@@ -58,6 +58,10 @@ class Worker:
         detector = self._load(self._device)
         self._detect = DetectPictures(detector, threads=self._threads, **self._options)
         versions = {name: import_module(name).__version__ for name in LIBRARIES}
+        if detector.engine == "openvino":
+            from detector.networks.engine import engine_version
+
+            versions["openvino"] = engine_version()
         return Description(
             settings=detector_settings(detector),
             classes=tuple(detector.info.class_names),

@@ -102,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Detect in the pictures that are not done yet; a picture that fails becomes a row too."""
     require("ray", "detect batch")
     require("detect", "detect batch")
+    if arguments.engine == "openvino":
+        require("openvino", "--engine openvino")
     class_names_of(arguments.recipe, arguments.weights)  # refuses missing weights at once
 
     from detector.batch.cluster import ray_running
@@ -112,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = find_pictures(arguments.source, images=arguments.images, column=arguments.image_column)
     load = partial(
         load_in_actor, recipe=_absolute(arguments.recipe), weights=_absolute(arguments.weights),
-        device=arguments.device, settings=tuple(arguments.settings),
+        device=arguments.device, settings=tuple(arguments.settings), engine=arguments.engine,
     )  # fmt: skip
     options = {
         "preset": arguments.preset,
@@ -141,12 +143,13 @@ def load_in_actor(
     weights: str | None,
     device: str | None,
     settings: tuple[str, ...],
+    engine: str | None,
 ) -> Detector:
     """Load the detector in a process of its own; `given_device` is that which Ray reserved."""
     keep_freed_memory()
     keep_compiled_layers()
     return load_detector(
-        recipe, Path(weights) if weights else None, given_device or device, settings
+        recipe, Path(weights) if weights else None, given_device or device, settings, engine
     )
 
 

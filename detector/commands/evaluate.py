@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     detector_options = {
         name: getattr(arguments, name)
-        for name in ("output", "restart", "recipe", "weights", "device", "proposals")
+        for name in ("output", "restart", "recipe", "weights", "device", "engine", "proposals")
     } | {"set": arguments.settings}
     _check_options(arguments.detections or (), detector_options)
     outputs = outputs_of(arguments)
@@ -69,8 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = (arguments.proposals, *arguments.settings)
     name = _run_name(arguments.recipe, arguments.weights, chosen, data, arguments.split)
     detector = load_detector(
-        arguments.recipe, arguments.weights, arguments.device, arguments.settings
-    )
+        arguments.recipe, arguments.weights, arguments.device, arguments.settings,
+        arguments.engine,
+    )  # fmt: skip
     if arguments.proposals:
         use_search_mode(detector, arguments.proposals, alone=True)
     output = arguments.output or DEFAULT_OUTPUT / name

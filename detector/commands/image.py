@@ -141,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
     importlib.import_module("detector.pipeline")  # torch takes most of the start
     imported = time.perf_counter()
     detector = load_detector(
-        arguments.recipe, arguments.weights, arguments.device, arguments.settings
-    )
+        arguments.recipe, arguments.weights, arguments.device, arguments.settings,
+        arguments.engine,
+    )  # fmt: skip
     if arguments.proposals in MODES:
         use_search_mode(detector, arguments.proposals, alone=True)
     loaded = time.perf_counter()

@@ -80,7 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         data,
         {key: getattr(arguments, key) for key in ("split", "images", "limit", "recall")},
     )
-    _check_method(method, mode, {"weights": arguments.weights, "device": arguments.device})
+    _check_method(
+        method, mode, {key: getattr(arguments, key) for key in ("weights", "device", "engine")}
+    )
     if method != "selective_search":
         require("detect", f"--method {method}, unlike selective_search,")
     check_device(arguments.device)
@@ -103,8 +105,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         detector = load_detector(
-            arguments.recipe, arguments.weights, arguments.device, arguments.settings
-        )
+            arguments.recipe, arguments.weights, arguments.device, arguments.settings,
+            arguments.engine,
+        )  # fmt: skip
         if mode:
             use_search_mode(detector, mode, alone=False)
         proposer = detector_proposer(detector, method)

@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--members: does not apply to --part multibox; leave it out")
     start = dataset = None
     if part == "multibox" or weights:
-        start = load_detector(arguments.recipe, weights, arguments.device)
+        start = load_detector(arguments.recipe, weights, arguments.device, engine="torch")
         recipe = start.recipe
     elif arguments.recipe:
         recipe = load_recipe(arguments.recipe)

@@ -131,6 +131,7 @@ def detector_settings(detector: Detector) -> dict[str, Any]:
     return {
         "weights": detector.digest(),
         "device": detector.device.type,
+        "engine": detector.engine,
         **{
             f"{s}.{key}": value for s, options in sections.items() for key, value in options.items()
         },

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from detector.errors import DetectorError
 from detector.networks.context import surroundings
+from detector.networks.engine import CompiledGoogLeNet
 from detector.networks.googlenet import (
     HEAD_CHANNELS,
     TRUNK_STRIDE,
@@ -102,6 +103,7 @@ class RegionClassifier(nn.Module):
         nn.init.zeros_(cast(Tensor, self.objectness.project.bias))
         nn.init.zeros_(self.objectness.hidden.bias)
         nn.init.zeros_(self.objectness.score.bias)
+        self.compiled: CompiledGoogLeNet | None = None  # set by `Detector` for OpenVINO
         self.auxiliary: nn.ModuleDict | None = None
         if auxiliary:
             self.auxiliary = nn.ModuleDict(
@@ -154,6 +156,11 @@ class RegionClassifier(nn.Module):
         """Pixels around the box in the crops that the network reads."""
         return PADDING if self.padding is None else int(self.padding)
 
+    @property
+    def passes(self) -> GoogLeNet | CompiledGoogLeNet:
+        """What computes the network's passes: the network, or in inference an engine."""
+        return self.network if self.compiled is None or torch.is_grad_enabled() else self.compiled
+
     def features(self, image: Tensor) -> Tensor:
         """(3, H, W) RGB uint8 -> the trunk's map (1, 832, H/16, W/16), rounded up."""
         return self.maps([image])[0]
@@ -161,7 +168,7 @@ class RegionClassifier(nn.Module):
     def maps(self, images: Sequence[Tensor]) -> list[Tensor]:
         """`features` of each image; canvases of one size go through the trunk together."""
         canvases = [_canvas(image) for image in images]
-        padded_maps = together(self.network.trunk, canvases)
+        padded_maps = together(self.passes.trunk, canvases)
         return [
             feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
             for feature_map, (_, height, width) in zip(
@@ -199,7 +206,7 @@ class RegionClassifier(nn.Module):
         """5b's map of a whole photograph; a strip one cell wide is padded for the pool."""
         height, width = feature_map.shape[2:]
         padding = (0, max(0, 2 - width), 0, max(0, 2 - height))
-        return self.network.region_cells(F.pad(feature_map, padding))
+        return self.passes.region_cells(F.pad(feature_map, padding))
 
     def around(self, cells: Pyramid | None, boxes_xyxy: Tensor) -> Tensor | None:
         """`cells` and boxes (N, 4) in the photograph's pixels -> (N, K * 1024): context."""
@@ -216,7 +223,7 @@ class RegionClassifier(nn.Module):
 
     def predict(self, regions: Tensor, around: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(N, 832, 14, 14), regions of a map or maps of crops -> the outputs of `forward`."""
-        cells = self.network.region_cells(regions)
+        cells = self.passes.region_cells(regions)
         hidden = cells.mean((2, 3))
         if around is not None:
             hidden = torch.cat([hidden, around.to(hidden.dtype)], 1)

@@ -194,7 +194,7 @@ def region_features(features: Features, boxes_xyxy: Floats) -> Floats:
         for first in range(0, len(boxes_xyxy), size):
             rows = slice(first, first + size)
             (maps,) = _region_maps([member], [view], features, boxes_xyxy[rows])
-            cells = member.model.network.region_cells(maps)
+            cells = member.model.passes.region_cells(maps)
             found[rows] = cells.mean((2, 3)).float().cpu().numpy()
     return found
 
@@ -307,11 +307,11 @@ def _region_maps(
     inputs = list(computed_once(list(zip(members, views, strict=True)), read_alike, cut))
     readings = list(zip(members, inputs, strict=True))
     for member, maps in zip(members, computed_once(readings, share_early, early), strict=True):
-        yield member.model.network.late(maps) if member.reads_crops else maps
+        yield member.model.passes.late(maps) if member.reads_crops else maps
 
 
 def _early(model: RegionClassifier, crops: Tensor) -> Tensor:
     """Pass crops through the first layers, a few at a time so that a CPU's cache holds the maps."""
     if crops.device.type != "cpu":
-        return model.network.early(crops)
-    return torch.cat([model.network.early(piece) for piece in crops.split(CROPS_PER_PASS)])
+        return model.passes.early(crops)
+    return torch.cat([model.passes.early(piece) for piece in crops.split(CROPS_PER_PASS)])

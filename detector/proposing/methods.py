@@ -37,6 +37,7 @@ def detector_proposer(detector: Detector, method: str) -> Proposer:
         "weights": detector.digest(),
         "proposals": asdict(recipe.proposals),
         "multibox": recipe.multibox.boxes if detector.multibox else 0,
+        "engine": detector.engine,
         "network": asdict(recipe.network),
     }
     # One picture at a time: the network uses all processors.

@@ -35,7 +35,7 @@ class StubDetector:
     def __init__(self) -> None:
         self.info = SimpleNamespace(class_names=NAMES, category_ids=CATEGORY_IDS)
         self.recipe, self.multibox = Recipe(), None
-        self.device = SimpleNamespace(type="cpu")
+        self.device, self.engine = SimpleNamespace(type="cpu"), "torch"
         self.seen: list[str] = []
 
     def digest(self) -> str:

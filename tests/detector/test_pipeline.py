@@ -53,9 +53,9 @@ def test_path_bytes_pil_and_array_give_identical_detections(
 
 def test_a_detector_is_described_on_one_line(detector: Detector) -> None:
     assert detector.class_names == NAMES
-    assert repr(detector) == "Detector small: 2 classes; networks: 1 shared; on cpu"
+    assert repr(detector) == "Detector small: 2 classes; networks: 1 shared; on cpu, by torch"
     both = Detector.combine([detector, detector])
-    assert repr(both) == "Detector small: 2 classes; networks: 2 shared; on cpu"
+    assert repr(both) == "Detector small: 2 classes; networks: 2 shared; on cpu, by torch"
 
 
 def test_detections_lie_in_the_picture_and_fall_in_score(

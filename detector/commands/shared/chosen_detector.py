@@ -18,9 +18,13 @@ SETTLED = ("weights", "more_weights", "proposer", "training")
 
 
 def load_detector(
-    recipe: str | None, weights: Path | None, device: str | None, settings: Sequence[str] = ()
+    recipe: str | None,
+    weights: Path | None,
+    device: str | None,
+    settings: Sequence[str] = (),
+    engine: str | None = None,
 ) -> Detector:
-    """Load the detector of --recipe and --weights on --device; None means the default.
+    """Load the detector of --recipe and --weights on --device by --engine; None is the default.
 
     Parameters
     ----------
@@ -35,10 +39,18 @@ def load_detector(
     """
     _check_effect(settings)
     check_device(device)
+    from detector.loading import choose_device
+    from detector.networks.engine import choose_engine
     from detector.pipeline import Detector
     from detector.recipes import DEFAULT, override
 
-    detector = Detector.load(recipe or weights or DEFAULT, weights=weights, device=device)
+    try:
+        choose_engine(engine or "auto", choose_device(device))
+    except DetectorError as error:  # "engine openvino: ..."
+        raise UsageError(f"--{error}") from None
+    detector = Detector.load(
+        recipe or weights or DEFAULT, weights=weights, device=device, engine=engine or "auto"
+    )
     if settings:
         detector.recipe = override(detector.recipe, settings)
         _check_learned(detector, settings)

@@ -19,12 +19,13 @@ from detector.commands.shared.values import (
 )
 from detector.errors import DetectorError, UsageError
 
+ENGINES = ("auto", "torch", "openvino")
 MODES = ("single", "fast", "rcnn-fast", "quality")  # of selective search
 FORMATS = ("coco", "yolo", "voc", "csv", "label-studio")  # of boxes that are written
 
 
 def add_detector(parser: argparse._ActionsContainer) -> None:
-    """The options that choose a detector: --recipe, --weights, --set, --device."""
+    """The options that choose a detector: --recipe, --weights, --set, --device, --engine."""
     add = parser.add_argument
     add(
         "--recipe", type=recipe, metavar="NAME|YAML",
@@ -37,6 +38,10 @@ def add_detector(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
     add_settings(parser)
     add_device(parser)
+    add(
+        "--engine", choices=ENGINES,
+        help="what computes the networks; openvino is for CPUs (default: auto, which is torch)",
+    )  # fmt: skip
 
 
 def add_device(parser: argparse._ActionsContainer) -> None:

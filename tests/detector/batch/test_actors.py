@@ -15,6 +15,7 @@ from tests.detector.command import save
 pa = pytest.importorskip("pyarrow", reason="needs the extra [ray]")
 
 from detector.batch import DetectPictures, ProposeBoxes, RegionFeatures  # noqa: E402
+from detector.batch.actors import PictureActor  # noqa: E402
 from detector.batch.folder import BatchFolder  # noqa: E402
 from detector.batch.schema import RESULTS, table_of  # noqa: E402
 
@@ -53,6 +54,12 @@ def test_paths_bytes_and_arrays_have_the_same_detections(
             assert (row["height"], row["width"], row["failure"]) == (72, 96, None)
     assert actor(batches[0])["image"].to_pylist() == list(map(str, paths))
     assert "image" not in actor(batches[2]).column_names
+
+
+@pytest.mark.parametrize("actor", [DetectPictures, ProposeBoxes, RegionFeatures])
+def test_the_engine_reaches_the_detector(actor: type[PictureActor], small_weights: Path) -> None:
+    with pytest.raises(DetectorError, match="engine tvm"):
+        actor(small_weights, device="cpu", engine="tvm")
 
 
 def test_a_picture_that_fails_has_a_reason(detector: Detector, paths: list[Path]) -> None:

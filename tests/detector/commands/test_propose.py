@@ -78,7 +78,7 @@ class FakeDetector:
 
     def __init__(self, weights: Path, has_multibox: bool) -> None:
         detector = Detector.load(weights, device="cpu")
-        self.recipe, self.digest = detector.recipe, detector.digest
+        self.recipe, self.digest, self.engine = detector.recipe, detector.digest, "torch"
         self.multibox = object() if has_multibox else None
 
     def multibox_proposals(self, image: np.ndarray) -> Proposals:
