@@ -12,7 +12,7 @@ from eval.errors import EvaluationError
 from eval.formats.faults import Fault, FaultHandler, refuse
 from eval.formats.folders.yolo_files import Labelled, files_below, image_ids, listed_files
 from eval.formats.folders.yolo_folders import Home, find_places, home_of
-from eval.formats.folders.yolo_lines import checked_rows, in_pixels, read_objects
+from eval.formats.folders.yolo_lines import about_corners, checked_rows, in_pixels, read_objects
 from eval.formats.folders.yolo_names import MOST_CLASSES, read_names
 from eval.formats.text_files import read_bytes
 from eval.wording import amount
@@ -86,7 +86,7 @@ def read_yolo(
     above = places[0] if places[0].is_dir() and len(places) == 1 else _common(files, home.base)
     images, files = _images(files, above, on_fault)
     keypoints = _keypoints(home)
-    tables, truth_images, highest = [np.empty((0, 5))], [], -1
+    tables, fractions, truth_images, highest = [np.empty((0, 5))], [np.empty((0, 5))], [], -1
     polygons = repeated = 0
     for row, (image, file) in enumerate(zip(images, files, strict=True)):
         if not file.text.is_file():
@@ -98,6 +98,7 @@ def read_yolo(
         rows = table[good][np.sort(first)]
         polygons += around
         repeated += int(good.sum()) - len(rows)
+        fractions.append(rows)
         tables.append(in_pixels(rows, image))
         truth_images += [row] * len(rows)
         highest = max(highest, int(rows[:, 0].max(initial=-1)))
@@ -109,6 +110,7 @@ def read_yolo(
     if repeated:
         lines_left_out = amount(repeated, "line that repeats", "lines that repeat")
         notes.append(f"left out {lines_left_out} another line of its file")
+    notes += about_corners(np.concatenate(fractions)[:, 1:])
 
     rows = np.concatenate(tables)
     truths = Truths(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from eval.compiled import kernel
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
+from eval.notes.box_readings import about_readings
+from eval.notes.overlaps import best_detections
+from eval.notes.shifted_images import about_images
 from eval.ranking import falling, group_rows
 from eval.wording import amount, percent
 
@@ -16,6 +21,8 @@ NO_PICTURES = (
 )
 FAR = 1.1  # a box is far outside if it ends beyond this multiple of its image's side
 MANY_FAR = 0.25  # share of boxes far outside from which their format is suspect
+SOME_FAR = 0.1  # the same, of objects that nearly all are inside as corners
+TINY = 4  # pixels of an image's side, up to which boxes in pixels may all be near the corner
 CORNERED, NEARLY_ALL = 1.02, 0.95  # boxes are taken for corners if nearly all fit their image so
 MANY_REPEATED = 0.01  # share of the detections
 SAMPLED = 50_000  # with more detections than this, a sample is searched for repetitions first
@@ -26,26 +33,67 @@ MANY_TIES = 0.2  # share of the detections; the coarse scores of 16-bit networks
 def about_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     """Notes on boxes in a wrong format, scores outside 0 to 1, and images without detections."""
     if not len(table):
-        return ("there are no detections: every object counts as missed",)
+        return (*_truth_ends(dataset), "there are no detections: every object counts as missed")
+    best = best_detections(table, dataset)
+    boxes, images = about_readings(best, dataset), about_images(best, dataset)
+    if not boxes:  # objects say nothing, for instance where both files have the same mistake
+        ends = _ends(table.boxes, table.images, dataset, sized=table.layout == "xywh")
+        boxes = (*_truth_ends(dataset), *_detected_ends(ends, dataset))
+    return (*boxes, *images, *_about_scores(table.scores), *_without_detections(table, dataset))
+
+
+class _Ends(NamedTuple):
+    """Shares of boxes that end within 2 pixels, far outside their image, and inside as corners."""
+
+    near: float
+    outside: float
+    cornered: float
+    sized: bool
+
+
+def _ends(boxes: np.ndarray, images: np.ndarray, dataset: Dataset, *, sized: bool) -> _Ends:
+    """Where (N, 4) boxes on images (N,) end; `sized` boxes have width and height."""
     sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64)
     sides[sides <= 0] = np.inf  # unknown
     counts = np.zeros(3, dtype=np.int64)
-    boxes = np.ascontiguousarray(table.boxes, dtype=np.float64)
-    images = np.ascontiguousarray(table.images, dtype=np.int32)
-    _count(boxes, images, sides, int(table.layout == "xywh"), counts)
-    near, outside, cornered = (counts / len(table)).tolist()
-    notes = []
+    boxes = np.ascontiguousarray(boxes, dtype=np.float64)
+    _count(boxes, np.ascontiguousarray(images, dtype=np.int32), sides, int(sized), counts)
+    near, outside, cornered = (counts / len(boxes)).tolist()
+    return _Ends(near, outside, cornered, sized)
+
+
+def _detected_ends(ends: _Ends, dataset: Dataset) -> tuple[str, ...]:
+    """A note on detections that end near the corner or far outside."""
     if dataset.in_fractions:
-        if outside > MANY_FAR:
-            notes.append(NO_PICTURES)
-    elif near == 1:
-        notes.append(
+        return (NO_PICTURES,) if ends.outside > MANY_FAR else ()
+    if ends.near == 1:
+        return (
             "every box ends within 2 pixels of the top left corner: bbox seems to be in fractions "
-            "of the image; expected pixels"
+            "of the image; expected pixels",
         )
-    elif outside > MANY_FAR:
-        notes.append(another_format(outside, cornered, table.layout == "xywh"))
-    return (*notes, *_about_scores(table.scores), *_about_images(table, dataset))
+    if ends.outside > MANY_FAR:
+        return (another_format(ends.outside, ends.cornered, ends.sized),)
+    return ()
+
+
+def _truth_ends(dataset: Dataset) -> tuple[str, ...]:
+    """A note on objects in fractions of images of known sizes, or with corners for sides."""
+    truths = dataset.all_truths
+    if dataset.in_fractions or not len(truths):
+        return ()
+    ends = _ends(truths.boxes, dataset.truth_images, dataset, sized=truths.layout == "xywh")
+    if ends.near == 1 and all(min(i.width, i.height) > TINY for i in dataset.images):
+        return (
+            "bbox of the ground truth seems to be in fractions of the image; expected pixels: "
+            "every box ends within 2 pixels of the top left corner",
+        )
+    if ends.sized and ends.cornered >= NEARLY_ALL and ends.outside > SOME_FAR:
+        return (
+            "bbox of the ground truth seems to be [x1, y1, x2, y2]; expected [x, y, width, "
+            f"height]: {percent(ends.outside)} of its boxes end far outside their image, and "
+            f"{percent(ends.cornered)} are inside as corners",
+        )
+    return ()
 
 
 def _about_scores(scores: np.ndarray) -> tuple[str, ...]:
@@ -58,7 +106,7 @@ def _about_scores(scores: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def _about_images(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
+def _without_detections(table: DetectionTable, dataset: Dataset) -> tuple[str, ...]:
     """A note if more than half of the images with objects have no detections."""
     holding = np.zeros(len(dataset), dtype=bool)
     holding[dataset.truth_images] = True

@@ -9,9 +9,11 @@ import numpy as np
 from eval.datasets import ImageRecord
 from eval.formats.faults import Fault, FaultHandler
 from eval.formats.number_lines import number_of, number_table
+from eval.wording import percent
 
 FIELDS = ("class", "cx", "cy", "w", "h")
 SLACK = 0.01  # rounded fractions may lie outside 0..1 by this much
+FEWEST, ORDERED, OUTSIDE = 2, 0.95, 0.1  # boxes, and their shares, from which one suspects corners
 
 
 def read_objects(
@@ -76,6 +78,21 @@ def checked_rows(
             on_fault(Fault(where, "box", message, "box not in fractions"))
     good: np.ndarray = ~(wrong_class | wrong_box)
     return good
+
+
+def about_corners(boxes: np.ndarray) -> tuple[str, ...]:
+    """A note if (N, 4) boxes seem to be corners in fractions, in place of centres and sides."""
+    if len(boxes) < FEWEST:
+        return ()
+    first, last = boxes[:, :2], boxes[:, 2:]
+    ordered = (last >= first).all(axis=1).mean()
+    outside = (np.abs(first - 0.5) + last / 2 > 0.5 + SLACK).any(axis=1).mean()
+    if ordered < ORDERED or outside <= OUTSIDE:
+        return ()
+    return (
+        f"labels seem to be x1 y1 x2 y2 in place of cx cy w h: {percent(outside)} of the boxes "
+        "leave their image, and as corners all are inside",
+    )
 
 
 def in_pixels(rows: np.ndarray, image: ImageRecord) -> np.ndarray:
