@@ -15,7 +15,9 @@ COPY . /clone
 RUN pip install --extra-index-url "$TORCH_INDEX" "/clone$EXTRAS"
 # The first use of each part compiles its kernels, which are kept beside the installed package.
 WORKDIR /clone/docs
-RUN detect evaluate --data sample/instances.json --detections sample/results.json --report /tmp/page \
+RUN python -c "from eval.protocols import overlap; overlap.library.load()" \
+    && python -c "from eval.pycocotools import compiled; compiled.library.load()" \
+    && detect evaluate --data sample/instances.json --detections sample/results.json --report /tmp/page \
     && detect propose --method selective_search -o /tmp/proposed photos/cat.jpg \
     && case "$EXTRAS" in *detect*) detect -o /tmp/detections photos/cat.jpg ;; esac
 

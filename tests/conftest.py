@@ -23,11 +23,13 @@ settings.load_profile("same")
 @pytest.fixture(scope="session", autouse=True)
 def compiled_kernels() -> None:
     """Kernels are compiled before any test looks at the standard error."""
-    from eval.compiled import library
-    from eval.why.compiled import library as analyses
+    from eval import compiled
+    from eval.protocols import overlap
+    from eval.pycocotools import compiled as drop_in
+    from eval.why import compiled as analyses
 
-    library.load()
-    analyses.load()
+    for module in (compiled, overlap, drop_in, analyses):
+        module.library.load()
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ PUBLIC_DOORS = {
     "proposals/selective_search.py: selective_search",
 }
 # Decorators of compiled functions, which take arrays and numbers but no objects
-COMPILED = {"helper", "jit", "kernel", "njit"}
+COMPILED = {"helper", "jit", "kernel", "njit", "subroutine"}
 
 
 def circle_in(*packages: str) -> list[str]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper, kernel
+from eval.compiled import kernel
 from eval.protocols.coco_matching import is_ignored, meet, outcome_of, sort_falling, take
+from rcnn_kernels import subroutine
 
 
 @kernel(
@@ -63,7 +64,7 @@ def measure_class(  # type: ignore[no-untyped-def]
             taken[gt_rows[k], a] = 0
     for column in range(len(base)):
         base[column] = 0
-    events = 0
+    events = np.int64(0)
     for i in range(n):
         image = own_images[i]
         rank = seen[image]
@@ -117,7 +118,7 @@ def measure_class(  # type: ignore[no-untyped-def]
         partners[rows[i]] = own_partners[i]
     top_score = own_scores[0] if n else 0.0
     for a in range(area_count):
-        positives = 0
+        positives = np.int64(0)
         for k in range(gt_starts[label], gt_starts[label + 1]):
             positives += not is_ignored(gt_rows[k], a, gt_crowd, gt_areas, areas)
         if positives == 0:
@@ -137,7 +138,7 @@ def measure_class(  # type: ignore[no-untyped-def]
         count_of[gt_images[gt_rows[k]]] = 0
 
 
-@helper
+@subroutine
 def list_true(  # type: ignore[no-untyped-def]
     a, t, events, event_true, event_false, event_limit, event_base, event_score,
     true_count, false_count, found_false, found_score,
@@ -163,7 +164,7 @@ def list_true(  # type: ignore[no-untyped-def]
                 false_count[m] += 1
 
 
-@helper
+@subroutine
 def follow(  # type: ignore[no-untyped-def]
     true, positives, any_detection, top_score, recalls, spacing,
     found_false, found_score, precision, scores,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper
+from rcnn_kernels import helper, subroutine
 
 NAN_KEY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -37,7 +37,7 @@ def pass_over(shift, n, keys, rows, to_keys, to_rows, counts):  # type: ignore[n
         to_rows[place] = rows[i]
 
 
-@helper
+@subroutine
 def sort_falling(score_bits, rows, keys, other_keys, other_rows, counts):  # type: ignore[no-untyped-def]
     """Stable sort of rows by falling score."""
     n = len(rows)

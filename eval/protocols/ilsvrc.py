@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 
 from eval.boxes import comparable_corners
-from eval.compiled import kernel
 from eval.curves import area_average_precisions, area_under, class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
@@ -21,7 +20,7 @@ from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
 from eval.protocols.options import Options
-from eval.protocols.overlap import overlap
+from eval.protocols.overlap import kernel, overlap
 from eval.protocols.quirks import about_boxes, listed
 from eval.protocols.report import Report, by_class, one_iou, titled
 from eval.ranking import falling

@@ -22,14 +22,13 @@ from __future__ import annotations
 import numpy as np
 
 from eval.boxes import comparable_corners
-from eval.compiled import kernel
 from eval.curves import area_average_precisions, class_curves
 from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_unverified
 from eval.protocols.options import Options
-from eval.protocols.overlap import overlap
+from eval.protocols.overlap import kernel, overlap
 from eval.protocols.quirks import about_boxes
 from eval.protocols.report import Report, by_class, mean_known, one_iou, titled
 from eval.ranking import falling

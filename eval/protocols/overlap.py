@@ -1,13 +1,21 @@
-"""Overlap of two boxes in the arithmetic of the VOC and ILSVRC devkits, for kernels."""
+"""The compiled kernels of the VOC, ILSVRC and Open Images protocols, and what they share."""
 
 from __future__ import annotations
 
-from eval.compiled import helper
+from rcnn_kernels import Library, helper
+
+library = Library(
+    "eval.protocols",
+    ("overlap", "voc", "ilsvrc", "open_images"),
+    seconds=3,
+    others=("eval.matching",),  # kernels use its constants
+)
+kernel = library.kernel
 
 
 @helper
 def overlap(boxes, i, others, j, gain):  # type: ignore[no-untyped-def]
-    """Intersection over union of boxes[i] and others[j]; -1 if they share no area.
+    """IoU of boxes[i] and others[j] in the devkits' arithmetic; -1 if they share no area.
 
     Boxes are corners [x1, y1, x2, y2]; `gain` is added to their sides (boxes.comparable_corners).
     NaN in either box gives NaN or -1, both below every threshold.

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 
 from eval.boxes import comparable_corners
-from eval.compiled import kernel
 from eval.curves import (
     area_average_precisions,
     area_under,
@@ -28,7 +27,7 @@ from eval.errors import EvaluationError
 from eval.matching import FALSE, IGNORED, TRUE, Matches
 from eval.protocols.excluded import on_excluded
 from eval.protocols.options import Options
-from eval.protocols.overlap import overlap
+from eval.protocols.overlap import kernel, overlap
 from eval.protocols.quirks import about_boxes, listed
 from eval.protocols.report import Report, by_class, mean_known, one_iou, titled
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.pycocotools.kernels import FALSE, IGNORED, TRUE, trace_curves
+from eval.pycocotools.compiled.kernels import FALSE, IGNORED, TRUE, trace_curves
 from eval.pycocotools.matched import Matched
 from eval.pycocotools.params import Params
 from eval.ranking import falling

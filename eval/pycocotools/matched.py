@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
+from eval.pycocotools.compiled.kernels import IGNORED, match_groups, overlap_groups
 from eval.pycocotools.groups import Groups
-from eval.pycocotools.kernels import IGNORED, match_groups, overlap_groups
 from eval.pycocotools.masks import runs
 from eval.pycocotools.masks.run_kernels import overlap_masks
 from eval.pycocotools.params import Params

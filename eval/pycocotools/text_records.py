@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from eval.formats.compiled.json_columns import name_words
-from eval.formats.compiled.json_fields import (
+from eval.formats.compiled.json_numbers import POWERS_OF_FIVE, POWERS_OF_TEN
+from eval.pycocotools.compiled.json_fields import (
     find_fields,
     read_boxes,
     read_flags,
@@ -21,10 +22,9 @@ from eval.formats.compiled.json_fields import (
     read_numbers,
     read_rles,
 )
-from eval.formats.compiled.json_numbers import POWERS_OF_FIVE, POWERS_OF_TEN
 from eval.pycocotools.masks import runs
 from eval.pycocotools.masks.runs import Texts
-from rcnn_kernels.library import Kernel
+from rcnn_kernels import Kernel
 
 FIELDS = (
     *("image_id", "category_id", "bbox", "segmentation"),

@@ -10,7 +10,7 @@ from eval.datasets import Dataset
 from eval.detections import DetectionTable
 from eval.matching import CUT, Matches
 from eval.ranking import falling, group_rows
-from eval.why.compiled import helper
+from rcnn_kernels import helper
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,5 +15,5 @@ MODULES = (
     "grouping",
 )
 
-library = Library("proposals.search", MODULES, seconds=10)
-kernel, helper, load_kernels = library.kernel, library.helper, library.load
+library = Library("proposals.search", MODULES, seconds=17)
+kernel, load_kernels = library.kernel, library.load

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from proposals.search.compiled import helper, kernel
+from proposals.search.compiled import kernel
+from rcnn_kernels import helper
 
 INFINITE = 0x7F800000  # as the bits of a float32
 BUCKET_BITS = 22  # two buckets of edges per power of two of their weight

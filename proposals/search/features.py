@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from proposals.search.compiled import helper, kernel
+from proposals.search.compiled import kernel
 from proposals.search.filters import filter_separable, gaussian_derivative_taps, gaussian_taps
+from rcnn_kernels import helper
 
 COLOUR_BINS = 25
 TEXTURE_BINS = 10

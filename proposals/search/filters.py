@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from proposals.search.compiled import helper, kernel
+from proposals.search.compiled import kernel
+from rcnn_kernels import helper
 
 SWEEP = 9  # taps applied in one pass over a row; a Gaussian of sigma 0.8 has 9
 

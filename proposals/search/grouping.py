@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from proposals.search.compiled import helper, kernel
+from proposals.search.compiled import kernel
 from proposals.search.features import HISTOGRAM_LENGTH, Regions
 from proposals.search.similarity import similarity_of, unite_boxes
+from rcnn_kernels import helper
 
 NONE = -1
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proposals.search.compiled import helper, kernel
+from proposals.search.compiled import kernel
 from proposals.search.edges import BUCKET_BITS, ends_of, sort, weight_of
+from rcnn_kernels import helper
 
 BLOCK = 128  # edges whose look-ups run together
 PIXELS_AT_A_TIME = 512  # their edges stay in the first-level cache

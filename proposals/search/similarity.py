@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from proposals.search.compiled import helper
 from proposals.search.features import HISTOGRAM_LENGTH, TEXTURE_START
+from rcnn_kernels import helper
 
 
 @helper

@@ -126,3 +126,56 @@ def test_kernels_may_be_compiled_for_another_processor(tmp_path, monkeypatch):
     Library("portable", ("work",), seconds=1).load()
     names = [path.name for path in (tmp_path / "kept").iterdir()]
     assert len(portable) == 1 and len(names) == 2  # each processor finds its own file
+
+
+HELPING = """
+from rcnn_kernels import helper, subroutine
+STEP = 3
+@helper
+def tripled(value):
+    return STEP * value
+@subroutine
+def raised(values, i):
+    values[i] += 1
+    return tripled(values[i])
+"""
+BORROWING = """
+from helping.steps import raised, tripled
+def work(values):
+    if len(values) == 0:
+        return
+    for i in range(len(values)):
+        values[i] = raised(values, i) + tripled(1.0)
+"""
+
+
+def test_kernels_may_use_the_helpers_of_another_package(tmp_path, monkeypatch):
+    for package, name, text in (("helping", "steps", HELPING), ("borrowing", "work", BORROWING)):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    library = Library("borrowing", ("work",), seconds=1, others=("helping.steps",))
+    function = importlib.import_module("borrowing.work").work
+    kernel = library.kernel("f8[1]")(function)
+    values, expected = np.arange(5.0), np.arange(5.0)
+    kernel(values)
+    function(expected)
+    np.testing.assert_array_equal(values, [6, 9, 12, 15, 18])
+    np.testing.assert_array_equal(expected, values)  # without compiling, helpers are functions
+    kernel(np.zeros(0))
+
+
+def test_a_change_of_another_package_s_helper_compiles_anew(tmp_path, monkeypatch):
+    """The file's name has a hash of the sources."""
+    names = set()
+    for i, text in enumerate(("STEP = 3", "STEP = 4")):
+        (tmp_path / f"changing{i}").mkdir()
+        (tmp_path / f"changing{i}" / "steps.py").write_text(text)
+        kernel_of(tmp_path, monkeypatch, f"constant{i}", "values[i] += 1")
+        others = (f"changing{i}.steps",)
+        library = Library(f"constant{i}", ("work",), seconds=1, others=others)
+        for name in library.modules:
+            importlib.import_module(name)
+        names.add(library._fingerprint())
+    assert len(names) == 2

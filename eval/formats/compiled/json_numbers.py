@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper
-from rcnn_kernels import load_word
+from rcnn_kernels import helper, load_word, subroutine
 
 NULS = 16
 MAX_POWER = 60
@@ -147,7 +146,7 @@ def double_bits(digits, power, powers):  # type: ignore[no-untyped-def]
     return (mantissa & hidden) | (np.uint64(exponent) << np.uint64(52))
 
 
-@helper
+@subroutine
 def read_number(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
     """Read the number at `at`; scratch is (1,) uint64.
 

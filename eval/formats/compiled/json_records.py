@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper, kernel
+from eval.compiled import kernel
 from eval.formats.compiled.json_numbers import HARD, NULS, PLAIN, byte, read_number, skip_digits
 from eval.formats.compiled.json_values import (
     skip_key,
@@ -16,7 +16,7 @@ from eval.formats.compiled.json_values import (
     skip_value,
     skip_word,
 )
-from rcnn_kernels import load_word
+from rcnn_kernels import helper, load_word, subroutine
 
 # How read_records ended.
 STUCK, STOPPED, CLOSED = 0, 1, 2
@@ -145,7 +145,7 @@ def read_flag(text, at):  # type: ignore[no-untyped-def]
     return -1, at
 
 
-@helper
+@subroutine
 def hash_text(text, begin, end):  # type: ignore[no-untyped-def]
     """A 64-bit hash of text[begin:end]; never 0."""
     value = np.uint64(end - begin)

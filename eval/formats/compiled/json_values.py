@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper
 from eval.formats.compiled.json_numbers import WRONG, byte, read_number
+from rcnn_kernels import helper, subroutine
 
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _ZERO, _NINE = 34, 92, 44, 58, 48, 57
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 91, 93, 123, 125
@@ -24,7 +24,7 @@ def skip_space(text, at):  # type: ignore[no-untyped-def]
         at += 1
 
 
-@helper
+@subroutine
 def skip_string(text, at):  # type: ignore[no-untyped-def]
     """The place after the string that begins at `at`; -1 if there is no string."""
     if byte(text, at) != _QUOTE:
@@ -84,7 +84,7 @@ def skip_scalar(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def
     return -1 if outcome == WRONG else at
 
 
-@helper
+@subroutine
 def skip_value(text, at, powers, tens, scratch):  # type: ignore[no-untyped-def]
     """The place after the value at `at`; -1 if it is no JSON or nested more than 60 levels deep."""
     depth = 0

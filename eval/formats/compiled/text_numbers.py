@@ -5,8 +5,9 @@ Text is an array of bytes followed by NULS NULs (see json_numbers).
 
 from __future__ import annotations
 
-from eval.compiled import helper, kernel
+from eval.compiled import kernel
 from eval.formats.compiled.json_numbers import NULS, PLAIN, read_number
+from rcnn_kernels import helper
 
 _NEWLINE, _SPACE, _TAB, _RETURN = 10, 32, 9, 13
 

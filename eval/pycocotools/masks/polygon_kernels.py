@@ -7,7 +7,8 @@ the rest is integers but for the slope of an edge.
 
 from __future__ import annotations
 
-from eval.compiled import helper, kernel
+from eval.pycocotools.compiled import kernel
+from rcnn_kernels import helper
 
 
 @helper

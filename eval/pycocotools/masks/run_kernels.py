@@ -11,7 +11,8 @@ the last division, so that they agree to the last bit.
 
 from __future__ import annotations
 
-from eval.compiled import helper, kernel
+from eval.pycocotools.compiled import kernel
+from rcnn_kernels import helper
 
 LONGEST = 0x7FFFFFFF  # a length is an int32
 UNSIGNED = 0xFFFFFFFF

@@ -78,14 +78,6 @@ print((selective_search(image).boxes_xyxy == before).all())
     assert run(body, folder).stdout == "9.0\ntoo many\nTrue\n"
 
 
-def test_all_modules_with_kernels_are_part_of_the_fingerprint():
-    files = (ROOT / "proposals" / "search").glob("*.py")
-    users = {
-        path.stem for path in files if "from proposals.search.compiled import" in path.read_text()
-    }
-    assert users - {"strategies"} == set(compiled.MODULES)
-
-
 def test_images_in_any_layout_give_the_same():
     image = IMAGES["scene"]()
     expected = selective_search(image, width=None).boxes_xyxy

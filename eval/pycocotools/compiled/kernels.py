@@ -11,8 +11,8 @@ which rows belong to a group, and `iou_starts` where its overlaps are: detection
 
 from __future__ import annotations
 
-from eval.compiled import kernel
 from eval.protocols.coco_matching import overlap
+from eval.pycocotools.compiled import kernel
 
 FALSE, TRUE, IGNORED = 0, 1, 2
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.compiled import helper, kernel
 from eval.formats.compiled.json_numbers import PLAIN, byte, read_number
 from eval.formats.compiled.json_records import is_field, read_flag, read_integer
 from eval.formats.compiled.json_values import skip_key, skip_space, skip_string, skip_value
-from rcnn_kernels import load_word
+from eval.pycocotools.compiled import kernel
+from rcnn_kernels import helper, load_word
 
 _QUOTE, _BACKSLASH, _COMMA = 34, 92, 44
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 91, 93, 123, 125
