@@ -113,8 +113,7 @@ class Detector:
         weights
             Other weights (file or run folder) under the recipe `name`, instead of all of its own.
         engine
-            What computes the networks: "torch"; "openvino", on CPUs; or "auto", which is torch
-            because OpenVINO has not been measured to be faster.
+            What computes the networks: "torch"; "openvino", on CPUs; or "auto", which is torch.
 
         Raises
         ------

@@ -8,36 +8,25 @@ format, so their results differ by rounding alone.
 from __future__ import annotations
 
 import hashlib
-import sys
 import threading
-import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from detector.errors import DetectorError
 from detector.extras import require
 from detector.files.digests import hash_of_tensors
-from detector.networks import googlenet
-from detector.networks.googlenet import TRUNK_CHANNELS, GoogLeNet
-from detector.networks.operators import response_norm
+from detector.networks import openvino_graph
+from detector.networks.googlenet import GoogLeNet
+from detector.networks.openvino_graph import PASSES, openvino_package, pass_graph
 from detector.networks.precision import cpu_has_bfloat16
 from rcnn_kernels import storage
 
 ENGINES = ("auto", "torch", "openvino")
-# Pass -> channels of its input, and the layers with weights that it goes through
-EARLY = ("conv1", "conv2_reduce", "conv2", "inception_3a", "inception_3b")
-LATE = tuple(f"inception_4{letter}" for letter in "abcde")
-PASSES = {
-    "trunk": (3, EARLY + LATE),
-    "early": (3, EARLY),
-    "late": (480, LATE),
-    "region_cells": (TRUNK_CHANNELS, ("inception_5a", "inception_5b")),
-}
 # Regions and crops go through in eights, the last eight padded, because OpenVINO compiles every
 # layer again for each size of batch
 ROWS = 8
@@ -46,8 +35,7 @@ ROWS = 8
 def choose_engine(engine: str, device: torch.device) -> str:
     """The engine that computes, "torch" or "openvino".
 
-    "auto" is torch: OpenVINO in float32 was no faster in rough measurements on one CPU limited to
-    AVX2. Other processors are still to be measured.
+    "auto" is torch, with which the shipped detectors were measured.
 
     Raises
     ------
@@ -114,7 +102,7 @@ class CompiledGoogLeNet:
         outputs = []
         for piece in x.permute(0, 2, 3, 1).float().split(size):
             padded = F.pad(piece, (0, 0) * 3 + (0, size - len(piece))).contiguous()
-            request.set_input_tensor(_openvino().Tensor(padded.numpy(), shared_memory=True))
+            request.set_input_tensor(openvino_package().Tensor(padded.numpy(), shared_memory=True))
             request.infer()
             # The next call writes to the same memory
             result = torch.from_numpy(request.get_output_tensor().data.copy())
@@ -131,18 +119,6 @@ class CompiledGoogLeNet:
         return self._requests[key]
 
 
-class _ChannelsLast(nn.Module):
-    """One pass of a network from (N, H, W, C) to (N, H, W, C), as maps are in memory."""
-
-    def __init__(self, network: GoogLeNet, name: str) -> None:
-        super().__init__()
-        self.network, self.name = network, name
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = getattr(self.network, self.name)(x.permute(0, 3, 1, 2))
-        return result.permute(0, 2, 3, 1)
-
-
 def _compiled(network: GoogLeNet, name: str) -> Any:
     """OpenVINO's compiled model of a pass, from the disk if it is there."""
     precision = "bf16" if cpu_has_bfloat16() else "f32"
@@ -155,21 +131,9 @@ def _compiled(network: GoogLeNet, name: str) -> Any:
     file = f"openvino-{_key(network, name, precision)}.blob"
     if (kept := storage.find(file)) is not None:
         return _core().import_model(kept, "CPU", config)
-    compiled = _core().compile_model(_converted(network, name), "CPU", config)
+    compiled = _core().compile_model(pass_graph(network, name), "CPU", config)
     storage.write(file, compiled.export_model().getvalue())
     return compiled
-
-
-def _converted(network: GoogLeNet, name: str) -> Any:
-    """OpenVINO's model of a pass, for inputs of any size."""
-    channels, _ = PASSES[name]
-    layers = _ChannelsLast(network, name).eval()
-    with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
-        warnings.simplefilter("ignore")  # the conversion traces, which torch deprecates
-        example = torch.zeros(1, 32, 32, channels)
-        return _openvino().convert_model(
-            layers, example_input=example, input=[-1, -1, -1, channels]
-        )
 
 
 def _key(network: GoogLeNet, name: str, precision: str) -> str:
@@ -180,7 +144,7 @@ def _key(network: GoogLeNet, name: str, precision: str) -> str:
         for layer in layers
         for key, tensor in network.get_submodule(layer).state_dict().items()
     }
-    sources = (__file__, googlenet.__file__, response_norm.__file__)
+    sources = (__file__, openvino_graph.__file__)
     code = b"".join(Path(str(source)).read_bytes() for source in sources)
     properties = [
         str(_core().get_property("CPU", key))
@@ -193,18 +157,9 @@ def _key(network: GoogLeNet, name: str, precision: str) -> str:
 @cache
 def _core() -> Any:
     """OpenVINO in this process."""
-    return _openvino().Core()
+    return openvino_package().Core()
 
 
 def engine_version() -> str:
     """OpenVINO's version and build."""
-    return str(_openvino().__version__)
-
-
-@cache
-def _openvino() -> Any:
-    """The package, which would report each import to Google Analytics by `openvino_telemetry`."""
-    sys.modules.setdefault("openvino_telemetry", cast(Any, None))  # as if it were not installed
-    import openvino
-
-    return openvino
+    return str(openvino_package().__version__)

@@ -97,15 +97,15 @@ def test_a_pass_is_kept_and_gives_the_same_when_read(
     assert len(list(own_kernels.glob("openvino-*.blob"))) == 1
 
     def refuse(*_: object) -> None:
-        raise AssertionError("converted again")
+        raise AssertionError("built again")
 
-    monkeypatch.setattr(engine, "_converted", refuse)
+    monkeypatch.setattr(engine, "pass_graph", refuse)
     assert torch.equal(CompiledGoogLeNet(network).region_cells(x), first)
     travelled = pickle.loads(pickle.dumps(CompiledGoogLeNet(network)))
     assert torch.equal(travelled.region_cells(x), first)
     for file in own_kernels.glob("openvino-*"):
         file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(AssertionError, match="converted again"):  # a damaged file counts as none
+    with pytest.raises(AssertionError, match="built again"):  # a damaged file counts as none
         CompiledGoogLeNet(network).region_cells(x)
 
 
