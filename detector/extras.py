@@ -12,6 +12,7 @@ EXTRAS = {
     "train": ("tensorboard",),
     "openvino": ("openvino",),
     "heic": ("pillow_heif",),
+    "export": ("onnx", "onnxruntime", "torchvision"),
     "ray": ("ray", "pyarrow", "fsspec"),
 }
 

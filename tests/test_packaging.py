@@ -29,7 +29,8 @@ OF_USERS = {"pandas", "pycocotools", "supervision"}
 # Modules that need the libraries of an extra
 HEAVY = re.compile(
     r"proposals\.multibox(_loss|_priors)?$|detector\."
-    r"(batch|classification|loading|networks|pipeline|region_proposer|region_scores|training|training_loop|weights_file)\b"
+    r"(batch|classification|exporting|loading|networks|pipeline|region_proposer|region_scores)\b|"
+    r"detector\.(training|training_loop|weights_file)\b"
 )
 
 

@@ -19,6 +19,7 @@ from detector.commands import (
     classify,
     convert,
     evaluate,
+    export,
     image,
     pretrain,
     propose,
@@ -38,6 +39,7 @@ COMMANDS = {
     "train": train,
     "propose": propose,
     "batch": batch,
+    "export": export,
     "pretrain": pretrain,
     "classify": classify,
     "cache": cache,
@@ -69,6 +71,7 @@ DESCRIPTION = """Find objects in photographs with GoogLeNet region classificatio
   detect check instances.json              the faults of a data set or of results
   detect convert instances.json --to yolo -o out    the data set in another format
   detect batch folder/ -o out              many pictures, on all processors, into Parquet
+  detect export voc20 -o out               the networks for onnxruntime
   detect propose -o out street.jpg         boxes without classes
   detect classify street.jpg               the class of a whole picture
   detect COMMAND --help                    the options of a command"""

@@ -35,7 +35,7 @@ def surroundings(cells: Pyramid, boxes_xyxy: Tensor, factors: Tensor) -> Tensor:
     grown = torch.stack([enlarge(boxes_xyxy, factor) for factor in factors], 1)
     inside = grown.minimum(cells.extent.repeat(2)).clamp(min=0).flatten(0, 1)
     channels = cells.maps[0].shape[1]
-    return cells.cut(inside, 1, POINTS).reshape(len(boxes_xyxy), len(factors) * channels)
+    return cells.cut(inside, 1, POINTS).reshape(-1, len(factors) * channels)
 
 
 def enlarge(boxes_xyxy: Tensor, factor: Tensor) -> Tensor:

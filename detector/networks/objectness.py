@@ -38,6 +38,6 @@ class Objectness(nn.Module):
         # Channels last is the order in memory
         cells = regions.permute(0, 2, 3, 1).flatten(1)
         # oneDNN compiles code for every number of rows, so there should be few different ones
-        cells = F.pad(cells, (0, 0, 0, -len(cells) % self.rows))
+        cells = F.pad(cells, (0, 0, 0, -cells.shape[0] % self.rows))
         hidden = F.relu(self.hidden(cells))
-        return in_float32(self.score, hidden)[: len(regions), 0]
+        return in_float32(self.score, hidden)[: regions.shape[0], 0]

@@ -169,8 +169,9 @@ class RegionClassifier(nn.Module):
         """`features` of each image; canvases of one size go through the trunk together."""
         canvases = [_canvas(image) for image in images]
         padded_maps = together(self.passes.trunk, canvases)
+        more = TRUNK_STRIDE - 1  # -(-height // 16) is rounded down in exported graphs
         return [
-            feature_map[:, :, : -(-height // TRUNK_STRIDE), : -(-width // TRUNK_STRIDE)]
+            feature_map[:, :, : (height + more) // TRUNK_STRIDE, : (width + more) // TRUNK_STRIDE]
             for feature_map, (_, height, width) in zip(
                 padded_maps, (image.shape for image in images), strict=True
             )

@@ -1,0 +1,1 @@
+"""A detector's networks as files for onnxruntime: `detect export`."""
