@@ -11,6 +11,7 @@ from eval.errors import EvaluationError
 
 Fields: TypeAlias = "Mapping[str, Any]"
 
+LARGEST_LABEL = 2**63 - 1
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
 
@@ -58,6 +59,11 @@ def labels_in(fields: Fields, count: int, where: str) -> np.ndarray:
     labels = _column(fields, "labels", count, where)
     if count and labels.dtype.kind not in "iu":
         raise EvaluationError(f"{where}: labels of dtype {labels.dtype}; expected whole numbers")
+    if count and labels.max() > LARGEST_LABEL:  # of an unsigned type, which would become negative
+        bad = int(np.argmax(labels))
+        raise EvaluationError(
+            f"{where}: labels[{bad}] is {labels[bad]}; expected at most {LARGEST_LABEL}"
+        )
     return labels.astype(np.int64)
 
 
@@ -109,13 +115,25 @@ def _field(fields: Fields, name: str, where: str) -> Any:
 def _array(values: Any, what: str) -> np.ndarray:
     """Values of any library as an array; torch's tensors are recognised by their methods."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        # NumPy has no bfloat16; float64 holds every value of torch's types exactly.
-        values = (values.double() if values.is_floating_point() else values).numpy()
+        values = _copied(values, what)
     try:
         return np.asarray(values)
     except (TypeError, ValueError):
         raise EvaluationError(f"{what}: {type(values).__name__} is no array of numbers") from None
+
+
+def _copied(tensor: Any, what: str) -> Any:
+    """A tensor of torch as an array in the processor's memory."""
+    try:
+        copy = tensor.detach().cpu()
+        # NumPy has no bfloat16; float64 holds every value of torch's types exactly.
+        return (copy.double() if copy.is_floating_point() else copy).numpy()
+    except (TypeError, RuntimeError):  # also NotImplementedError, of tensors without values
+        kind = [getattr(tensor, name, "?") for name in ("device", "layout", "dtype")]
+        raise EvaluationError(
+            f"{what}: a tensor (device {kind[0]}, {kind[1]}, {kind[2]}) that does not become an "
+            "array; expected a dense one with values"
+        ) from None
 
 
 def _finite(array: np.ndarray, what: str) -> np.ndarray:

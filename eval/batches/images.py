@@ -18,6 +18,7 @@ from eval.batches.arrays import (
 from eval.batches.classes import Classes
 from eval.datasets import Identity, Truths
 from eval.errors import EvaluationError
+from eval.wording import amount
 
 
 @runtime_checkable
@@ -84,8 +85,8 @@ def read_batch(
             )
     if len(predictions) != len(targets):
         raise EvaluationError(
-            f"{where}: {len(predictions)} predictions but {len(targets)} targets; expected one of "
-            "each for each image"
+            f"{where}: {amount(len(predictions), 'prediction')} but "
+            f"{amount(len(targets), 'target')}; expected one of each for each image"
         )
     return [
         _image(prediction, target, classes, box_format, f"{where}, image {number}")

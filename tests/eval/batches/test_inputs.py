@@ -184,6 +184,22 @@ def test_the_report_can_be_explained_and_computed_again() -> None:
         ({"scores": None}, {}, "prediction: scores of shape (); expected (1,), one for each box"),
         ({"labels": [0.5]}, {}, "prediction: labels of dtype float64; expected whole numbers"),
         (
+            {"labels": np.array([2**63], np.uint64)}, {},
+            "prediction: labels[0] is 9223372036854775808; expected at most 9223372036854775807",
+        ),
+        (
+            {"boxes": torch.empty(1, 4, device="meta")}, {},
+            "prediction: boxes: a tensor (device meta, torch.strided, torch.float32) that does not",
+        ),
+        (
+            {"boxes": torch.ones(1, 4).to_sparse()}, {},
+            "prediction: boxes: a tensor (device cpu, torch.sparse_coo, torch.float32) that does",
+        ),
+        (
+            {}, {"image_id": torch.empty(1, device="meta")},
+            "target: image_id: a tensor (device meta",
+        ),
+        (
             {"labels": [2]}, {},
             "prediction: labels[0] is 2, but the labels of class_names are 0 to 1; if labels count "
             "from another number, set first_label",
@@ -223,7 +239,7 @@ def test_a_fault_is_one_line_with_batch_image_and_field(
 @pytest.mark.parametrize(
     ("predictions", "targets", "message"),
     [
-        (PREDICTIONS, TARGETS[:1], "batch 0: 2 predictions but 1 targets; expected one of each"),
+        (PREDICTIONS, TARGETS[:1], "batch 0: 2 predictions but 1 target; expected one of each"),
         (PREDICTIONS[0], TARGETS, "batch 0: predictions: expected a list with one element for"),
         (PREDICTIONS, iter(TARGETS), "batch 0: targets: expected a list with one element for"),
         ([3], TARGETS[:1], "batch 0, image 0: prediction is int; expected a dict with boxes"),
