@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.commands.shared.options import add_names, add_skip_unlisted, add_voc_corners
+from detector.commands.shared.options import (
+    add_names,
+    add_skip_unlisted,
+    add_text_boxes,
+    add_voc_corners,
+)
 from detector.commands.shared.values import existing, existing_or_pattern, output_or_dash
 from detector.console import show
 from detector.errors import UsageError
@@ -38,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_names(parser)
     add_skip_unlisted(parser)
     add_voc_corners(parser)
+    add_text_boxes(parser)
     add("--all", action="store_true", help="print all findings, not only the first 20 of a kind")
     add(
         "--json", type=output_or_dash, metavar="FILE",
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--names: applies to results; name their ground truth with --data")
     findings = check(
         arguments.path, arguments.data, arguments.split, corners=arguments.voc_corners,
-        names=arguments.names, skip_unlisted=arguments.skip_unlisted,
+        boxes=arguments.text_boxes, names=arguments.names, skip_unlisted=arguments.skip_unlisted,
     )  # fmt: skip
     if arguments.json:
         _write_json(findings, arguments.json)

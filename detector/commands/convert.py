@@ -8,6 +8,7 @@ from detector.commands.shared.options import (
     FORMATS,
     add_names,
     add_skip_unlisted,
+    add_text_boxes,
     add_voc_corners,
 )
 from detector.commands.shared.values import existing, existing_or_pattern, folder, output_folder
@@ -44,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_names(parser)
     add_skip_unlisted(parser)
     add_voc_corners(parser)
+    add_text_boxes(parser)
     add(
         "--images", type=folder, metavar="DIR",
         help="where the pictures are; they are copied",
@@ -72,7 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.names and not detections:
         raise UsageError("--names: applies to results; give them with --detections")
     reading = Reading(
-        arguments.split, arguments.voc_corners, arguments.skip_unlisted, arguments.names
+        arguments.split,
+        arguments.voc_corners,
+        arguments.text_boxes,
+        arguments.skip_unlisted,
+        arguments.names,
     )
     where = (arguments.to, arguments.output, reading, arguments.images)
     copy = not arguments.no_images

@@ -14,6 +14,7 @@ from detector.commands.shared.options import (
     add_device,
     add_machine,
     add_settings,
+    add_text_boxes,
     add_voc_corners,
     given,
 )
@@ -51,6 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="part of a data set folder to train on (default: trainval, or else train)",
     )  # fmt: skip
     add_voc_corners(parser)
+    add_text_boxes(parser)
     add(
         "-o", "--output", type=output_folder, metavar="DIR",
         help="run folder; an unfinished run in it is continued (default: runs/RECIPE-DATA, with "
@@ -108,7 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.recipe:
         recipe = load_recipe(arguments.recipe)
     else:
-        dataset = read_training_data(data, arguments.split, arguments.voc_corners)
+        dataset = read_training_data(
+            data, arguments.split, arguments.voc_corners, arguments.text_boxes
+        )
         recipe = derive_recipe(dataset, data.resolve().parent.name or "custom")
     if arguments.imagenet_weights and start is None:  # they replace the derived initial network
         recipe = replace(recipe, training=replace(recipe.training, initial=""))
@@ -132,6 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
         images=arguments.images,
         split=arguments.split,
         corners=arguments.voc_corners,
+        boxes=arguments.text_boxes,
         device=arguments.device,
         imagenet_weights=arguments.imagenet_weights or IMAGENET_WEIGHTS,
         machine=Machine(**machine),

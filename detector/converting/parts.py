@@ -39,13 +39,15 @@ class Reading(NamedTuple):
 
     split: str | None = None
     corners: str | None = None
+    boxes: str | None = None
     skip_unlisted: bool = False
     names: Path | None = None
 
     def dataset(self, source: Path, split: str | None = None) -> Dataset:
         """The data set at a path, or a split of it."""
         options: dict[str, Any] = {
-            "split": split, "corners": self.corners, "skip_unlisted": self.skip_unlisted,
+            "split": split, "corners": self.corners, "boxes": self.boxes,
+            "skip_unlisted": self.skip_unlisted,
         }  # fmt: skip
         return read_dataset(source, **{name: value for name, value in options.items() if value})
 

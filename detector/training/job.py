@@ -95,10 +95,13 @@ class Job:
         )
 
 
-def read_training_data(data: Path, split: str | None = None, corners: str | None = None) -> Dataset:
+def read_training_data(
+    data: Path, split: str | None = None, corners: str | None = None, boxes: str | None = None
+) -> Dataset:
     """The data set, if it can be learned from; without `split` that is `training_split`.
 
-    `corners` is how VOC XML counts: see read_voc.
+    `corners` is how VOC XML counts, and `boxes` what numbers in text files mean: see read_voc and
+    read_plain_text.
 
     Raises
     ------
@@ -106,8 +109,8 @@ def read_training_data(data: Path, split: str | None = None, corners: str | None
         No boxes, or a picture without a size.
     """
     split = split or training_split(data)
-    options = {name: o for name, o in (("split", split), ("corners", corners)) if o}
-    dataset = read_dataset(data, **options)
+    options = {"split": split, "corners": corners, "boxes": boxes}
+    dataset = read_dataset(data, **{name: value for name, value in options.items() if value})
     if split:
         dataset = replace(dataset, notes=(f"trains on the split {split}", *dataset.notes))
     if dataset.all_truths.ignored.all():

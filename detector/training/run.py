@@ -48,6 +48,7 @@ def train(
     images: Path | None = None,
     split: str | None = None,
     corners: str | None = None,
+    boxes: str | None = None,
     imagenet_weights: Path = IMAGENET_WEIGHTS,
     cache: ProposalCache | None = None,
     device: str | None = None,
@@ -74,8 +75,9 @@ def train(
         Folder of the pictures; None means beside the JSON.
     split
         Part of a data set folder that has several; None is its trainval or train.
-    corners
-        How VOC XML counts, inclusive (None) or continuous; see eval.read_dataset.
+    corners, boxes
+        How VOC XML counts, inclusive (None) or continuous; what the numbers in text files mean,
+        "corners" or "sides" (None: what they show). See eval.read_dataset.
     cache
         Keeps proposals for the next run; None computes them all again.
 
@@ -86,7 +88,7 @@ def train(
         networks to start from; an option that the recipe's mode would ignore; a step that cannot
         be divided evenly among the processes.
     """
-    dataset = read_training_data(data, split, corners)
+    dataset = read_training_data(data, split, corners, boxes)
     check_fit(recipe, dataset, start, part)
     folder = images or find_image_folder(data, dataset)
     initial = start or _initial(recipe, imagenet_weights)

@@ -62,6 +62,7 @@ def check(
     split: str | None = None,
     *,
     corners: str | None = None,
+    boxes: str | None = None,
     names: str | os.PathLike[str] | None = None,
     skip_unlisted: bool = False,
 ) -> list[Finding]:
@@ -75,8 +76,8 @@ def check(
         The ground truth of the results. Results in JSON can be checked without it.
     split
         The split of a data set that has several (see its reader for the default).
-    corners
-        How VOC XML counts (see read_voc).
+    corners, boxes
+        How VOC XML counts (see read_voc); what numbers in text files mean (see read_plain_text).
     names, skip_unlisted
         See read_detections. What is left out is a note and no error.
 
@@ -93,7 +94,7 @@ def check(
     """
     findings: list[Finding] = []
     place = Path(path)
-    given = {"split": split, "corners": corners}
+    given = {"split": split, "corners": corners, "boxes": boxes}
     options = {name: value for name, value in given.items() if value is not None}
     reading = _Reading(names, skip_unlisted)
     truth = path if data is None else data

@@ -12,6 +12,7 @@ from detector.commands.shared.options import (
     add_names,
     add_part_of_data,
     add_skip_unlisted,
+    add_text_boxes,
     add_voc_corners,
 )
 from detector.commands.shared.values import (
@@ -64,11 +65,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add_names(group)
     add_skip_unlisted(group)
     add_voc_corners(group)
-    add(
-        "--text-boxes", choices=("corners", "sides"),
-        help="what the four numbers in text files of ground truth mean that name the class first: "
-        "corners, or x, y, width, height (default: what the numbers themselves show)",
-    )  # fmt: skip
+    add_text_boxes(group)
     add_classes(group, "evaluate")
     add("--limit", type=count, metavar="N", help="evaluate the first N pictures only")
 

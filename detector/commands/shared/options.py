@@ -111,6 +111,15 @@ def add_voc_corners(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
+def add_text_boxes(parser: argparse._ActionsContainer) -> None:
+    """What the numbers of text files with the class first mean."""
+    parser.add_argument(
+        "--text-boxes", choices=("corners", "sides"),
+        help="what the four numbers in text files of ground truth mean that name the class first: "
+        "corners, or x, y, width, height (default: what the numbers themselves show)",
+    )  # fmt: skip
+
+
 def add_machine(parser: argparse.ArgumentParser, *, trains_detector: bool) -> None:
     """The settings of the machine, which are not in a recipe: the fields of `Machine`."""
     add = parser.add_argument

@@ -156,7 +156,7 @@ def _meaning(numbers: np.ndarray, limits: np.ndarray, folder: Path) -> str:
         return CORNERS
     raise EvaluationError(
         f"{folder}: the numbers behind the class can be xmin ymin xmax ymax as well as x y width "
-        "height; say which: detect evaluate --text-boxes corners, or sides (boxes= in Python)"
+        "height; say which: --text-boxes corners, or sides (boxes= in Python)"
     )
 
 

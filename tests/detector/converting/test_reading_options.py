@@ -1,4 +1,4 @@
-"""--names, --skip-unlisted and --voc-corners in `detect check`, `convert` and `train`."""
+"""Options of reading in `detect check`, `convert` and `train`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from detector.cli import main
 from detector.training.job import read_training_data
@@ -130,3 +131,25 @@ def test_corners_that_count_continuously(
     ):
         assert main(command) == 1
         assert "the format has no option 'corners'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("meaning", "sides"), [("corners", [100, 80]), ("sides", [110, 100])])
+def test_numbers_that_can_be_corners_and_sides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], meaning: str, sides: list[int]
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    Image.new("RGB", (320, 240)).save(texts / "a.png")
+    (texts / "a.txt").write_text("cat 10 20 110 100\n")
+    convert = ["convert", str(texts), "--to", "coco", "--no-images", "-o", str(tmp_path / "out")]
+    for command in (["check", str(texts)], convert, ["train", "--data", str(texts)]):
+        assert main(command) == 1
+        shown = capsys.readouterr()
+        assert "say which: --text-boxes corners, or sides" in shown.out + shown.err
+    assert main(["check", str(texts), "--text-boxes", meaning]) == 0
+    assert main([*convert, "--text-boxes", meaning]) == 0
+    (path,) = (tmp_path / "out").rglob("*.json")
+    (box,) = [one["bbox"] for one in json.loads(path.read_text())["annotations"]]
+    assert box == [10, 20, *sides]
+    truths = read_training_data(texts, boxes=meaning).all_truths
+    assert truths.boxes_xywh.tolist() == [[10, 20, *sides]]

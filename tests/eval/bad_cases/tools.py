@@ -179,7 +179,7 @@ CASES = [
          notes=(AS_TEXT, "lines were read as `class x y width height`", "have no size")),
     Case("Text files, class first: numbers that can be both", tool(
          lambda: {"truth/1.txt": "cat 10 10 100 100\n"}),
-         "say which: detect evaluate --text-boxes corners, or sides"),
+         "say which: --text-boxes corners, or sides"),
     Case("Text files, class first: a score among the numbers", tool(_texts, lambda c: c
          + b"cat .5 1 2 3 4\n"), "1.txt: line 3: expected a class and 4 numbers"),
     Case("KITTI: ground truth", tool(_kitti), RIGHT,
