@@ -6,7 +6,6 @@ import copy
 import os
 import time
 from collections import defaultdict
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from eval.errors import EvaluationError
 from eval.processors import collection_paused
 from eval.pycocotools.masks.official import official
-from eval.pycocotools.masks.shapes import compress
+from eval.pycocotools.masks.shapes import Converter
 from eval.pycocotools.results import check_images, complete, records_of_rows
 from eval.pycocotools.unread import Unread, load, made_when_used, read_results, read_truths
 
@@ -117,7 +116,7 @@ class COCO:
     def _read(self, path: str | os.PathLike[str], function: Any) -> Unread | None:
         """A file whose annotations stay text; None if a derived class expects dicts."""
         plain = all(getattr(type(self), name) is getattr(COCO, name) for name in REPLACEABLE)
-        return function(path, partial(compress, self)) if plain else None
+        return function(path, Converter(self)) if plain else None
 
     def info(self) -> None:
         """Print the description of the data set."""

@@ -5,9 +5,7 @@ Only regular lists are supported; anything else gives None, and the caller reads
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,12 @@ from eval.pycocotools.compiled.json_fields import (
     read_flags,
     read_integers,
     read_numbers,
+    read_polygons,
     read_rles,
 )
 from eval.pycocotools.masks import runs
 from eval.pycocotools.masks.runs import Texts
+from eval.pycocotools.masks.shapes import FAR, Converter, polygon_texts
 from rcnn_kernels import Kernel
 
 FIELDS = (
@@ -33,8 +33,6 @@ FIELDS = (
 IMAGE, CATEGORY, BBOX, SEGMENTATION, SCORE, AREA, IDENTITY, CROWD, CAPTION = range(9)
 SMALLEST_RECORD = 32  # the length of {"image_id":1,"category_id":1},
 EXACT = 2**26  # whole numbers up to here have products that float64 has exactly
-
-Convert = Callable[[list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +55,8 @@ class TextRecords:
         (N,) float64, in pixels.
     crowd
         (N,) uint8.
-    compress
-        Function that replaces the segmentations of dicts by compressed RLEs.
+    converter
+        Converts segmentations to compressed RLEs.
     """
 
     text: np.ndarray
@@ -70,7 +68,7 @@ class TextRecords:
     scores: np.ndarray | None
     areas: np.ndarray
     crowd: np.ndarray
-    compress: Convert
+    converter: Converter
 
     def take(self, rows: np.ndarray) -> TextRecords:
         """Those of some rows, in their order."""
@@ -107,11 +105,12 @@ class TextRecords:
         others = np.flatnonzero(needed & (found.sizes[:, 0] < 0))
         if not len(others):
             return found
-        content, sizes = found.text.tobytes(), found.sizes.copy()
-        texts = [content[first:end] for first, end in pairwise(found.starts.tolist())]
-        for row, shape in zip(others.tolist(), self._converted(others), strict=True):
-            texts[row], sizes[row] = shape["counts"], shape["size"]
-        return Texts.of(texts, sizes)
+        outlined, texts = self._polygons(others)
+        found = found.replaced(others[outlined], texts)
+        others = others[~outlined]
+        return (
+            found.replaced(others, runs.texts_of(self._converted(others))) if len(others) else found
+        )
 
     def rles(self, needed: np.ndarray) -> Texts:
         """The compressed RLEs; other shapes and those that are not needed have negative sizes."""
@@ -121,8 +120,25 @@ class TextRecords:
         read_rles(self.text, begins, np.zeros(1, np.int64), text, starts, sizes)
         return Texts(text[: starts[-1]], starts, sizes)
 
+    def _polygons(self, rows: np.ndarray) -> tuple[np.ndarray, Texts]:
+        """Which of some rows are single polygons in images of known sizes, and their masks."""
+        begins, ends = self.shapes[rows].T
+        sizes = self.converter.sizes(self.images[rows])
+        known = (sizes > 0).all(axis=1)
+        points = np.empty((ends - begins).sum() // 2 + 1)
+        starts = np.empty(len(rows) + 1, np.int64)
+        read_polygons(
+            self.text, np.where(known, begins, 0), POWERS_OF_FIVE, POWERS_OF_TEN,
+            np.zeros(1, np.uint64), FAR, points, starts,
+        )  # fmt: skip
+        counts = np.diff(starts)
+        found = counts > 0
+        if not found.any():
+            return found, Texts.of([], np.empty((0, 2), np.int64))
+        return found, polygon_texts(points[: starts[-1]], counts[found], sizes[found])
+
     def _converted(self, rows: np.ndarray) -> list[dict[str, Any]]:
-        """The masks of some rows, which are polygons and other shapes."""
+        """Annotations of some rows whose masks were other shapes."""
         import orjson
 
         text = self.text.data
@@ -132,12 +148,12 @@ class TextRecords:
         annotations = [
             {**owner, "segmentation": shape} for owner, shape in zip(owners, shapes, strict=True)
         ]
-        self.compress(annotations)
-        return [one["segmentation"] for one in annotations]
+        self.converter.compress(annotations)
+        return annotations
 
 
 def read_records(
-    text: np.ndarray, begin: int, compress: Convert, *, results: bool
+    text: np.ndarray, begin: int, converter: Converter, *, results: bool
 ) -> tuple[TextRecords, int] | None:
     """The annotations of the list at text[begin], and the place after the list.
 
@@ -154,7 +170,7 @@ def read_records(
     if count < 0:
         return None
     try:
-        records = _records(text, places[:count], compress, results=results)
+        records = _records(text, places[:count], converter, results=results)
     except _IrregularError:
         return None
     return records, int(ended[0])
@@ -165,7 +181,7 @@ class _IrregularError(Exception):
 
 
 def _records(
-    text: np.ndarray, places: np.ndarray, compress: Convert, *, results: bool
+    text: np.ndarray, places: np.ndarray, converter: Converter, *, results: bool
 ) -> TextRecords:
     begins = np.ascontiguousarray(places[:, :, 0].T)
     count, numbers = len(places), (POWERS_OF_FIVE, POWERS_OF_TEN, np.zeros(1, np.uint64))
@@ -195,7 +211,7 @@ def _records(
         crowd=np.zeros(count, np.uint8)
         if results
         else read(read_flags, CROWD, np.empty(count, np.uint8)),
-        compress=compress,
+        converter=converter,
     )
     if not results:
         if len(np.unique(records.identities)) < count:  # the last one of an id counts for all

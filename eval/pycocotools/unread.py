@@ -15,8 +15,9 @@ from eval.formats.compiled.json_columns import text_of
 from eval.formats.compiled.json_numbers import NULS
 from eval.formats.compiled.json_objects import read_top_level
 from eval.formats.compiled.json_records import first_place
+from eval.pycocotools.masks.shapes import Converter
 from eval.pycocotools.results import complete
-from eval.pycocotools.text_records import Convert, TextRecords, read_records
+from eval.pycocotools.text_records import TextRecords, read_records
 
 HEAD = ("info", "licenses", "images", "categories")  # keys that are parsed at once
 
@@ -52,7 +53,7 @@ class Unread:
         return content
 
 
-def read_truths(path: str | os.PathLike[str], compress: Convert) -> Unread | None:
+def read_truths(path: str | os.PathLike[str], converter: Converter) -> Unread | None:
     """Ground truth; None if the file is irregular.
 
     Raises
@@ -62,15 +63,15 @@ def read_truths(path: str | os.PathLike[str], compress: Convert) -> Unread | Non
     top = read_top_level(path, HEAD)
     if top is None or "annotations" not in top.places or not _is_unicode(top.text):
         return None
-    found = read_records(top.text, top.places["annotations"], compress, results=False)
+    found = read_records(top.text, top.places["annotations"], converter, results=False)
     lists = all(isinstance(top.values.get(key, []), list) for key in ("images", "categories"))
     return Unread(found[0], top.values, results=False) if found and lists else None
 
 
-def read_results(path: str | os.PathLike[str], compress: Convert) -> Unread | None:
+def read_results(path: str | os.PathLike[str], converter: Converter) -> Unread | None:
     """Results, as read_truths."""
     text = text_of(Path(path).read_bytes())
-    found = read_records(text, first_place(text), compress, results=True)
+    found = read_records(text, first_place(text), converter, results=True)
     if found is None or not _is_unicode(text) or bytes(text[found[1] : -NULS]).strip(b" \t\r\n"):
         return None
     return Unread(found[0], {}, results=True)

@@ -133,6 +133,43 @@ def read_boxes(text, places, powers, tens, scratch, boxes):  # type: ignore[no-u
     return len(places)
 
 
+@kernel("u1[1] i8[1] u8[2] f8[1] u8[1] f8 f8[1] i8[1]")
+def read_polygons(  # type: ignore[no-untyped-def]
+    text, places, powers, tens, scratch, far, points, starts
+):
+    """Read the numbers of single polygons, [[x, y, x, y, ...]], nearer than `far`.
+
+    Polygon i gets points[starts[i]:starts[i + 1]], an even number. Other values, lists of fewer
+    than six numbers and places of 0 get none.
+    """
+    place = 0
+    for row in range(len(places)):
+        starts[row] = place
+        at = places[row]
+        if at == 0 or byte(text, at) != _OPEN_LIST:
+            continue
+        at = skip_space(text, at + 1)
+        if byte(text, at) != _OPEN_LIST:
+            continue
+        single = False
+        while True:
+            at = skip_space(text, at + 1)
+            at, outcome, points[place] = read_number(text, at, powers, tens, scratch)
+            if outcome != PLAIN or not abs(points[place]) < far:
+                break
+            place += 1
+            at = skip_space(text, at)
+            if byte(text, at) != _COMMA:
+                single = byte(text, at) == _CLOSE_LIST
+                single = single and byte(text, skip_space(text, at + 1)) == _CLOSE_LIST
+                break
+        if single and place - starts[row] >= 6:
+            place -= (place - starts[row]) % 2
+        else:
+            place = starts[row]
+    starts[len(places)] = place
+
+
 @helper
 def copy_counts(text, at, out, place):  # type: ignore[no-untyped-def]
     """Copy the string at `at`, whose only escape is that of a backslash.

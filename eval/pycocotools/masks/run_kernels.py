@@ -63,6 +63,16 @@ def read_runs(text, text_starts, sizes, lengths, starts):  # type: ignore[no-unt
     return len(sizes)
 
 
+@kernel("u1[1] i8[1] i8[1] u1[1] i8[1]")
+def copy_texts(text, text_starts, rows, copied, starts):  # type: ignore[no-untyped-def]
+    """Copy the text of mask i to that of mask rows[i] in `copied`."""
+    for i in range(len(rows)):
+        place = starts[rows[i]]
+        for at in range(text_starts[i], text_starts[i + 1]):
+            copied[place] = text[at]
+            place += 1
+
+
 @kernel("i4[1] i8[1] i8[2] i8[1] f8[2]")
 def measure_runs(lengths, starts, sizes, areas, boxes):  # type: ignore[no-untyped-def]
     """Write the area of each mask in pixels, and its box, xywh."""

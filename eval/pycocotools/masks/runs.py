@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvaluationError
-from eval.pycocotools.masks.run_kernels import measure_runs, read_runs
+from eval.pycocotools.masks.run_kernels import copy_texts, measure_runs, read_runs
 
 INCOMPARABLE = -2.0  # stands for the IoU of masks with different numbers of pixels
 
@@ -61,6 +61,16 @@ class Texts:
             np.concatenate([self.starts[:-1], others.starts + self.starts[-1]]),
             np.concatenate([self.sizes, others.sizes]),
         )
+
+    def replaced(self, rows: np.ndarray, others: Texts) -> Texts:
+        """These masks, with others in some rows, which have no text here."""
+        lengths, sizes = np.diff(self.starts), self.sizes.copy()
+        lengths[rows], sizes[rows] = np.diff(others.starts), others.sizes
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        text = np.empty(starts[-1], dtype=np.uint8)
+        copy_texts(self.text, self.starts, np.arange(len(sizes)), text, starts)
+        copy_texts(others.text, others.starts, rows, text, starts)
+        return Texts(text, starts, sizes)
 
 
 def texts_of(annotations: Sequence[dict[str, Any]], needed: np.ndarray | None = None) -> Texts:

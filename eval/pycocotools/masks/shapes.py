@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
@@ -10,10 +11,34 @@ import numpy as np
 
 from eval.errors import EvaluationError
 from eval.pycocotools.masks.polygon_kernels import polygon_runs, write_runs
+from eval.pycocotools.masks.runs import Texts
 
 SIDES = ("height", "width")
 FIFTHS = 5  # pycocotools samples outlines at fifths of a pixel
+LARGEST = 2**31
 FAR = 4e8  # pixels; pycocotools counts fifths in 32 bits
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Converts the masks of a COCO object's annotations."""
+
+    coco: Any
+
+    def compress(self, annotations: list[dict[str, Any]]) -> None:
+        """See the function `compress`."""
+        compress(self.coco, annotations)
+
+    def sizes(self, images: np.ndarray) -> np.ndarray:
+        """(N, 2) int64 height and width of images, given by their ids; 0 where not known."""
+        ids, rows = np.unique(images, return_inverse=True)
+        found = [self.coco.imgs.get(one, {}) for one in ids.tolist()]
+        sides = [[_whole(image.get(side)) for side in SIDES] for image in found]
+        return np.array(sides, dtype=np.int64).reshape(-1, 2)[rows]
+
+
+def _whole(side: Any) -> int:
+    return side if type(side) is int and 0 < side < LARGEST else 0
 
 
 def compress(coco: Any, annotations: Sequence[dict[str, Any]]) -> None:
@@ -57,20 +82,31 @@ def _compress_polygons(coco: Any, annotations: list[dict[str, Any]]) -> None:
             "else than coordinates in pixels"
         )
     sizes = [[coco.imgs[one["image_id"]][side] for side in SIDES] for one in annotations]
-    for one, size, text in zip(annotations, sizes, _texts(points, counts, sizes), strict=True):
-        one["segmentation"] = {"size": size, "counts": text}
+    texts = polygon_texts(points, counts, np.array(sizes, dtype=np.int64))
+    content, bounds = texts.text.tobytes(), texts.starts.tolist()
+    for one, size, (first, end) in zip(annotations, sizes, pairwise(bounds), strict=True):
+        one["segmentation"] = {"size": size, "counts": content[first:end]}
 
 
 def _has_other_values(annotation: dict[str, Any]) -> bool:
     return not all(isinstance(one, int | float) for one in annotation["segmentation"][0])
 
 
-def _texts(points: np.ndarray, counts: np.ndarray, sizes: list[list[int]]) -> list[bytes]:
-    """The `counts` of polygons, of which each has some of the points: x and y in turn."""
+def polygon_texts(points: np.ndarray, counts: np.ndarray, frames: np.ndarray) -> Texts:
+    """The masks of polygons.
+
+    Parameters
+    ----------
+    points
+        x and y in turn, in pixels, of all polygons.
+    counts
+        (N,) int64, how many of these numbers each polygon has.
+    frames
+        (N, 2) int64, height and width of each one's image.
+    """
     corners = counts // 2
     ends = np.cumsum(corners)
     fifths = (FIFTHS * points + 0.5).astype(np.int64)  # cut off towards zero, as in C
-    frames = np.array(sizes, dtype=np.int64)
     following = np.roll(fifths[::2], -1)
     following[ends - 1] = fifths[::2][ends - corners]
     # An edge crosses each column once; two more numbers are for rounding and for the last pixel.
@@ -83,5 +119,4 @@ def _texts(points: np.ndarray, counts: np.ndarray, sizes: list[list[int]]) -> li
     text = np.empty(7 * starts[-1], dtype=np.uint8)
     text_starts = np.empty_like(starts)
     write_runs(lengths, starts, text, text_starts)
-    content, bounds = text.tobytes(), text_starts.tolist()
-    return [content[first:end] for first, end in pairwise(bounds)]
+    return Texts(text[: text_starts[-1]], text_starts, frames)

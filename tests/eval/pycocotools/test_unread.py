@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import coco as official
 from pycocotools.cocoeval import COCOeval as OfficialCOCOeval
+from pycocotools.mask import frPyObjects
 
 from eval import EvaluationError
 from eval.pycocotools import COCO, COCOeval
@@ -94,6 +95,45 @@ def test_boxes_are_identical(problem: Problem, parameters: dict[str, Any], inden
 def test_masks_are_identical(problem: Problem, parameters: dict[str, Any], indent: Any) -> None:
     assert_alike(problem, "segm", {}, indent)
     assert_alike(problem, "segm", parameters, indent)
+
+
+POLYGONS = st.lists(
+    st.one_of(
+        st.integers(-5, 70),
+        st.floats(-2000, 2000),
+        st.sampled_from([0.5, 1.5, -0.1, 9.9, 1e-70]),
+    ),
+    min_size=6,
+    max_size=15,
+)
+
+
+@MANY
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 2]), st.lists(POLYGONS, min_size=1, max_size=2)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([None, 1]),
+)
+def test_polygons_of_files_are_identical(objects: list[Any], indent: int | None) -> None:
+    sizes = {1: [40, 50], 2: [7, 90]}
+    truth = {
+        "images": [{"id": i, "height": h, "width": w} for i, (h, w) in sizes.items()],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": n, "area": 400, "iscrowd": 0, "image_id": i, "category_id": 1, "bbox": [0] * 4}
+            | {"segmentation": rings}
+            for n, (i, rings) in enumerate(objects, start=1)
+        ],
+    }
+    found = [
+        {"image_id": i, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 0.5}
+        | {"segmentation": frPyObjects([[1, 1, 45, 2, 30, 35]], *size)[0]}
+        for i, size in sizes.items()
+    ]
+    assert_alike((truth, found), "segm", {}, indent)
 
 
 def box(image: int, score: float | None = None) -> dict[str, Any]:
