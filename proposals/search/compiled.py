@@ -15,5 +15,5 @@ MODULES = (
     "grouping",
 )
 
-library = Library("proposals.search", MODULES, seconds=17)
+library = Library("proposals.search", MODULES, seconds=15)
 kernel, load_kernels = library.kernel, library.load

@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from eval.formats.compiled.json_numbers import WRONG, byte, read_number
-from rcnn_kernels import helper, subroutine
+from rcnn_kernels import helper, load_word, subroutine
 
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _ZERO, _NINE = 34, 92, 44, 58, 48, 57
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 91, 93, 123, 125
+_ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_QUOTES, _BACKSLASHES, _SPACES = (_ONES * np.uint64(code) for code in (_QUOTE, _BACKSLASH, 32))
 
 
 @helper
@@ -24,13 +26,37 @@ def skip_space(text, at):  # type: ignore[no-untyped-def]
         at += 1
 
 
+@helper
+def skip_plain(text, at):  # type: ignore[no-untyped-def]
+    """The first place from `at` on with a quotation mark, a backslash or a control character.
+
+    Eight bytes are compared at a time, because masks are long.
+    """
+    while True:
+        word = load_word(text, at)
+        quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
+        # The high bit is set in the first byte that is one of them, and possibly in later bytes.
+        others = (
+            ((quote - _ONES) & ~quote)
+            | ((backslash - _ONES) & ~backslash)
+            | ((word - _SPACES) & ~word)
+        ) & _HIGH_BITS
+        if others != np.uint64(0):
+            below = (others & (~others + np.uint64(1))) - np.uint64(1)
+            return at + np.int64((((below & _ONES) * _ONES) >> np.uint64(56)) - np.uint64(1))
+        at += 8
+
+
 @subroutine
 def skip_string(text, at):  # type: ignore[no-untyped-def]
     """The place after the string that begins at `at`; -1 if there is no string."""
     if byte(text, at) != _QUOTE:
         return -1
     at += 1
-    while byte(text, at) != _QUOTE:
+    while True:
+        at = skip_plain(text, at)
+        if byte(text, at) == _QUOTE:
+            break
         if byte(text, at) < 32:
             return -1
         if byte(text, at) == _BACKSLASH:

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval.formats.compiled import json_results
-from eval.formats.compiled.json_columns import Columns, read_annotations
+from eval.formats.compiled.json_columns import Columns, read_annotations, text_of
+from eval.formats.compiled.json_numbers import POWERS_OF_FIVE, POWERS_OF_TEN
 from eval.formats.compiled.json_objects import read_top_level
+from eval.formats.compiled.json_records import end_of_value
 from eval.formats.compiled.json_results import open_results
 
 IMAGES = {3: 0, 7: 1, -2: 2, 2**62: 3}
@@ -272,3 +274,21 @@ def test_pieces_that_cut_records_in_two(
         assert piece == 90  # the longest record does not fit
     else:
         assert rows(columns) == expected(records)
+
+
+@pytest.mark.parametrize(
+    "character", ['"', r"\\", r"\n", r"\"", "\n", "\x1f", " ", "!", "\x7f", "é", "漢", r"\u12g4"]
+)
+def test_strings_end_where_a_parser_finds_their_end(character: str) -> None:
+    """Wherever the character stands, since strings are read eight bytes at a time."""
+    for before in range(20):
+        for after in (0, 1, 7, 8):
+            text = f'"{"a" * before}{character}{"b" * after}"'
+            try:
+                _, length = json.JSONDecoder().raw_decode(text)
+                expected = len(text[:length].encode())
+            except json.JSONDecodeError:
+                expected = -1
+            scratch = np.zeros(1, np.uint64)
+            found = end_of_value(text_of(text.encode()), POWERS_OF_FIVE, POWERS_OF_TEN, scratch)
+            assert found == expected, text
