@@ -55,13 +55,15 @@ class Options:
     def __post_init__(self) -> None:
         checks = {
             "iou_thresholds": checked_iou,
-            "recall_thresholds": checked_rising,
+            "recall_thresholds": checked_recall,
             "max_detections": checked_limits,
             "areas": _with_every_area,
         }
         for name, check in checks.items():
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, check(getattr(self, name), name))
+        if self.class_agnostic not in (False, True):
+            raise EvaluationError(f"class_agnostic {self.class_agnostic!r}: expected True or False")
 
     @property
     def given(self) -> dict[str, Any]:
@@ -135,12 +137,20 @@ def checked_iou(values: Any, name: str) -> np.ndarray:
     return numbers
 
 
+def checked_recall(values: Any, name: str) -> np.ndarray:
+    """(N,) float64; raises EvaluationError unless they are one or more rising numbers to 1."""
+    numbers = checked_rising(values, name)
+    if numbers[0] < 0 or numbers[-1] > 1:
+        raise EvaluationError(f"{name}: expected numbers from 0 to 1, which recall reaches")
+    return numbers
+
+
 def checked_limits(limits: Any, name: str) -> tuple[int, ...]:
     """The limits rising, each once; raises EvaluationError unless they are whole numbers from 1."""
     limits = (limits,) if type(limits) is int else limits
     is_list = isinstance(limits, (list, tuple)) and len(limits) > 0
-    if not is_list or any(type(limit) is not int or limit < 1 for limit in limits):
-        raise EvaluationError(f"{name} {limits}: expected whole numbers from 1")
+    if not is_list or any(type(one) is not int or not 0 < one < 2**63 for one in limits):
+        raise EvaluationError(f"{name} {limits!s:.60}: expected whole numbers from 1, of 64 bits")
     return tuple(sorted(set(limits)))
 
 
@@ -172,7 +182,7 @@ def _as_numbers(values: Any) -> np.ndarray:
 
 _CHECKS = {
     "iou_thresholds": checked_iou,
-    "recall_thresholds": checked_rising,
+    "recall_thresholds": checked_recall,
     "max_detections": checked_limits,
     "areas": checked_areas,
 }

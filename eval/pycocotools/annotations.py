@@ -54,7 +54,17 @@ class Dicts:
         return self._values("id")
 
     def numbers(self, key: str) -> np.ndarray:
-        return np.array(self._values(key), dtype=np.float64).reshape(-1)
+        values = self._values(key)
+        if not set(map(type, values)) <= {int, float}:  # the usual case
+            for record, value in zip(self.records, values, strict=True):
+                if value is None or isinstance(value, str):  # NumPy makes NaN and numbers of them
+                    raise self._fault(record, f"{key!r} is {value!r:.40}", "a number")
+        try:
+            return np.array(values, dtype=np.float64).reshape(-1)
+        except OverflowError:
+            largest = max(range(len(values)), key=lambda row: abs(values[row]))
+            what = f"{key!r} is {values[largest]!r:.40}"
+            raise self._fault(self.records[largest], what, "a number below 1e308") from None
 
     def crowds(self) -> np.ndarray:
         return np.array([bool(int(one.get("iscrowd", 0))) for one in self.records], dtype=np.uint8)
@@ -73,7 +83,11 @@ class Dicts:
             return [one[key] for one in self.records]
         except KeyError:
             owner = next(one for one in self.records if key not in one)
-            raise EvaluationError(
-                f"annotation {owner.get('id')} of image {owner.get('image_id')}: no {key!r}, which "
-                "the evaluation needs; add it"
-            ) from None
+            raise self._fault(owner, f"no {key!r}", "it") from None
+
+    @staticmethod
+    def _fault(owner: dict[str, Any], what: str, expected: str) -> EvaluationError:
+        return EvaluationError(
+            f"annotation {owner.get('id')} of image {owner.get('image_id')}: {what}; the "
+            f"evaluation needs {expected}"
+        )

@@ -36,10 +36,12 @@ OTHERS = (
     Layout("confidence x y width height", 0, slice(1, 5), sized=True),
     Layout("xmin ymin xmax ymax confidence", 4, slice(0, 4)),
     Layout("x y width height confidence", 4, slice(0, 4), sized=True),
-    Layout("x1 y1 x2 y2 confidence, in fractions", 4, slice(0, 4), pixels=False),
-    Layout("confidence x1 y1 x2 y2, in fractions", 0, slice(1, 5), pixels=False),
-    Layout("x y w h confidence, in fractions", 4, slice(0, 4), sized=True, pixels=False),
-    Layout("confidence x y w h, in fractions", 0, slice(1, 5), sized=True, pixels=False),
+    Layout("cx cy w h confidence", 4, slice(0, 4), centred=True, sized=True),
+    Layout("confidence cx cy w h", 0, slice(1, 5), centred=True, sized=True),
+    Layout("x1 y1 x2 y2 confidence", 4, slice(0, 4), pixels=False),
+    Layout("confidence x1 y1 x2 y2", 0, slice(1, 5), pixels=False),
+    Layout("x y w h confidence", 4, slice(0, 4), sized=True, pixels=False),
+    Layout("confidence x y w h", 0, slice(1, 5), sized=True, pixels=False),
 )
 
 

@@ -87,10 +87,9 @@ def read_yolo_results(
     if layout is YOLO:
         good = _checked(numbers, values, wheres, on_fault)
     else:
-        notes = (
-            f"lines were read as `class {layout.columns}`, which finds more objects",
-            *notes,
-        )
+        unit = "pixels" if layout.pixels else "fractions"
+        note = f"lines were read as `class {layout.columns}` in {unit}, which finds more objects"
+        notes = (note, *notes)
     kept = np.flatnonzero(good)
     sides = np.array([(i.width, i.height) for i in dataset.images], float).reshape(-1, 2)
     boxes = corners(numbers[kept], sides[image_rows[kept]], layout)

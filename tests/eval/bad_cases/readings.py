@@ -72,6 +72,11 @@ def tensorflow(x: float, y: float, w: float, h: float) -> Box:
     return [y, x, y + h, x + w]
 
 
+def in_pixels(change: Callable[..., Box]) -> Callable[..., Box]:
+    """A change to numbers in fractions, which become pixels."""
+    return lambda x, y, w, h: change(WIDTH * x, HEIGHT * y, WIDTH * w, HEIGHT * h)
+
+
 def pair(
     given: Any = None, found: Any = None, options: Any = None, reading: Any = None
 ) -> Callable[[Path], Inputs]:
@@ -177,9 +182,11 @@ CASES = [
     Case("CSV: per cent of the picture", table("xmin,ymin,xmax,ymax", relative(100, corners)),
          NOTHING, notes=("read as: image from", "in per cent of the image")),
     Case("YOLO: results with corners in fractions", yolo(centres, corners), ALL,
-         notes=("lines were read as `class x1 y1 x2 y2 confidence, in fractions`", NUMBERS)),
+         notes=("lines were read as `class x1 y1 x2 y2 confidence` in fractions", NUMBERS)),
     Case("YOLO: results with corner and sides", yolo(centres, lambda *box: [*box]), ALL,
-         notes=("lines were read as `class x y w h confidence, in fractions`", NUMBERS)),
+         notes=("lines were read as `class x y w h confidence` in fractions", NUMBERS)),
+    Case("YOLO: results with centres in pixels", yolo(centres, in_pixels(centres)), ALL,
+         notes=("lines were read as `class cx cy w h confidence` in pixels", NUMBERS)),
     Case("YOLO: labels with corners in fractions", yolo(corners, centres), NOTHING,
          notes=("labels seem to be x1 y1 x2 y2 in place of cx cy w h", NUMBERS,
                 "bbox of the ground truth seems to be [x1, y1, x2, y2]")),

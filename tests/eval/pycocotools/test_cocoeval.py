@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,6 +181,32 @@ def test_a_missing_field_is_named(break_it: Any, message: str) -> None:
     break_it(truth)
     with pytest.raises(EvaluationError, match=message):
         evaluation(truth, detections)
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+@pytest.mark.parametrize(
+    ("where", "field", "value", "shown"),
+    [
+        ("results", "score", "0.9", "'0.9'; the evaluation needs a number"),
+        ("results", "score", None, "None; the evaluation needs a number"),
+        ("results", "score", 10**400, "1000.*; the evaluation needs a number below 1e308"),
+        ("truth", "area", "5", "'5'; the evaluation needs a number"),
+        ("truth", "area", None, "None; the evaluation needs a number"),
+    ],
+)
+def test_a_value_that_is_no_number_is_named(
+    where: str, field: str, value: Any, shown: str, from_file: bool, tmp_path: Path
+) -> None:
+    truth, detections = small()
+    records = detections if where == "results" else truth.dataset["annotations"]
+    records[0][field] = value
+    given_results: Any = detections
+    if from_file:
+        given_results = str(tmp_path / "results.json")
+        Path(given_results).write_text(json.dumps(detections))
+    found = COCOeval(truth, truth.loadRes(given_results), "bbox")
+    with pytest.raises(EvaluationError, match=f"annotation 1 of image .*: '{field}' is {shown}"):
+        found.evaluate()
 
 
 def test_steps_in_the_wrong_order_are_errors() -> None:
