@@ -23,6 +23,7 @@ from detector.commands import (
     image,
     pretrain,
     propose,
+    quantize,
     train,
 )
 from detector.commands.shared.values import NUMBER
@@ -40,6 +41,7 @@ COMMANDS = {
     "propose": propose,
     "batch": batch,
     "export": export,
+    "quantize": quantize,
     "pretrain": pretrain,
     "classify": classify,
     "cache": cache,

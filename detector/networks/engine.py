@@ -24,6 +24,7 @@ from detector.networks import openvino_graph
 from detector.networks.googlenet import GoogLeNet
 from detector.networks.openvino_graph import PASSES, openvino_package, pass_graph
 from detector.networks.precision import cpu_has_bfloat16
+from detector.networks.quantisation import ranges_by_name
 from rcnn_kernels import storage
 
 ENGINES = ("auto", "torch", "openvino")
@@ -144,13 +145,14 @@ def _key(network: GoogLeNet, name: str, precision: str) -> str:
         for layer in layers
         for key, tensor in network.get_submodule(layer).state_dict().items()
     }
+    ranges = sorted(ranges_by_name(network).items())
     sources = (__file__, openvino_graph.__file__)
     code = b"".join(Path(str(source)).read_bytes() for source in sources)
     properties = [
         str(_core().get_property("CPU", key))
         for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
     ]
-    words = (name, precision, hash_of_tensors(weights), engine_version(), *properties)
+    words = (name, precision, hash_of_tensors(weights), ranges, engine_version(), *properties)
     return hashlib.sha256(code + repr(words).encode()).hexdigest()
 
 

@@ -163,7 +163,10 @@ def _made_for(tensors: dict[str, Tensor], classes: int) -> RegionClassifier:
     """A network whose shape fits `tensors`."""
     context = tensors["context"].tolist() if "context" in tensors else ()
     padding = int(tensors["padding"]) if "padding" in tensors else PADDING
-    return RegionClassifier(classes, context=context, padding=padding)
+    model = RegionClassifier(classes, context=context, padding=padding)
+    if (ranges := tensors.get("network.ranges")) is not None:
+        model.network.ranges = torch.empty_like(ranges, dtype=torch.float32)
+    return model
 
 
 def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:
@@ -175,5 +178,6 @@ def _like(first: RegionClassifier, own: dict[str, Tensor]) -> RegionClassifier:
     model.objectness = first.objectness
     common = ("network.", "objectness.")  # every member has its own other layers
     theirs = {n: t for n, t in first.state_dict().items() if n.startswith(common)}
+    theirs.pop("network.ranges", None)  # of the first member alone
     model.load_state_dict(theirs | own)
     return model

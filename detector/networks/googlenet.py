@@ -111,6 +111,8 @@ class GoogLeNet(nn.Module):
             self.auxiliary_4a = AuxiliaryClassifier(512, outputs)
             self.auxiliary_4d = AuxiliaryClassifier(528, outputs)
         self.auxiliary = auxiliary
+        self.ranges: Tensor | None  # of activations, see `quantisation`; None: not quantised
+        self.register_buffer("ranges", None)
         initialise(self)
 
     def stages(self) -> Iterator[tuple[str, nn.Module]]:
