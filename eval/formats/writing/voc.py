@@ -11,6 +11,7 @@ import numpy as np
 
 from eval.errors import EvaluationError
 from eval.formats.folders.voc_files import INCLUSIVE_HEADER
+from eval.formats.folders.xml_boxes import LARGEST_CORNER
 from eval.formats.writing.file_names import NOT_XML, check_stems, flat_name, stem_of
 from eval.formats.writing.labelled_image import LabelledImage, counted, rounded
 
@@ -22,7 +23,8 @@ def voc_xml(image: LabelledImage, class_names: Sequence[str]) -> str:
 
     Corners are pixels counted from 1, the last one included, so that [0, 0, 10, 10] becomes
     1, 1, 10, 10. Fractions of pixels are kept, as in the files of VOC2012. Boxes narrower than one
-    pixel are left out, since xmax would lie below xmin. Crowds are marked as difficult.
+    pixel are left out, since xmax would lie below xmin, and so are boxes at places that no reader
+    takes. Crowds are marked as difficult.
 
     Raises
     ------
@@ -114,22 +116,28 @@ def _inclusive_corners(image: LabelledImage) -> np.ndarray:
 
 
 def _held(corners: np.ndarray) -> np.ndarray:
-    """(N,) bool: boxes at least one pixel wide and high."""
-    return np.asarray((corners[:, 2:] >= corners[:, :2]).all(axis=1))
+    """(N,) bool: boxes at least one pixel wide and high, at places that are read again."""
+    return np.asarray((corners[:, 2:] >= corners[:, :2]).all(axis=1)) & ~_endless(corners)
+
+
+def _endless(corners: np.ndarray) -> np.ndarray:
+    return np.asarray((np.abs(corners) >= LARGEST_CORNER).any(axis=1))
 
 
 def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:
-    crowds = narrow = fractional = 0
+    crowds = narrow = endless = fractional = 0
     for image in images:
         corners = _inclusive_corners(image)
         held = _held(corners)
         crowds += int((image.crowd & held).sum())
-        narrow += int((~held).sum())
+        endless += int(_endless(corners).sum())
+        narrow += int((~held & ~_endless(corners)).sum())
         fractional += int((corners[held] % 1 != 0).any(axis=1).sum())
     return counted(
         {
             "crowds, which VOC does not mark and which became difficult objects": crowds,
             "boxes narrower than a pixel, which were left out": narrow,
+            f"boxes that end {LARGEST_CORNER:g} pixels away, which were left out": endless,
             "boxes with fractions of pixels, which some readers of VOC reject": fractional,
         }
     )

@@ -6,17 +6,19 @@ import csv
 import io
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from eval import read_dataset
 from eval.errors import EvaluationError
 from eval.formats.writing.coco import coco_dataset
 from eval.formats.writing.csv import csv_text
 from eval.formats.writing.label_studio import label_studio_config, label_studio_tasks
 from eval.formats.writing.labelled_image import LabelledImage, rounded
-from eval.formats.writing.voc import voc_xml
+from eval.formats.writing.voc import voc_xml, write_voc
 from eval.formats.writing.yolo import yolo_lines
 
 NAMES = ("cat", "dog, or <wolf>")
@@ -58,12 +60,19 @@ def test_voc_counts_pixels_from_one_and_includes_the_last() -> None:
     assert [flag.text for flag in root.iterfind("object/difficult")] == ["0", "1", "1"]
 
 
-def test_voc_leaves_out_boxes_narrower_than_a_pixel() -> None:
-    boxes = [[3, 4, 4, 5], [3, 4, 3.9, 9]]
-    root = ElementTree.fromstring(voc_xml(LabelledImage("a.jpg", 9, 9, boxes, [0, 0]), NAMES))
+def test_voc_leaves_out_boxes_that_its_readers_refuse(tmp_path: Path) -> None:
+    boxes = [[3, 4, 4, 5], [3, 4, 3.9, 9], [1e300, 0, 1.1e300, 9]]
+    image = LabelledImage("a.jpg", 9, 9, boxes, [0, 0, 0])
+    root = ElementTree.fromstring(voc_xml(image, NAMES))
     assert [[corner.text for corner in box] for box in root.iterfind("object/bndbox")] == [
         ["4", "5", "4", "5"]
     ]
+    losses = write_voc([image], NAMES, tmp_path)
+    assert [loss for loss in losses if "left out" in loss] == [
+        "boxes narrower than a pixel, which were left out: 1",
+        "boxes that end 1e+150 pixels away, which were left out: 1",
+    ]
+    assert len(read_dataset(tmp_path, split="train").all_truths) == 1
 
 
 @pytest.mark.parametrize("name", ["do\bg", "", " dog", "\ud800"])
