@@ -87,10 +87,10 @@ class LabelledImage:
         return len(self.labels)
 
 
-def rounded(boxes: np.ndarray) -> np.ndarray:
-    """Boxes rounded to DECIMALS, without negative zeros."""
+def rounded(boxes: np.ndarray, decimals: int = DECIMALS) -> np.ndarray:
+    """Boxes with so many decimals, without negative zeros."""
     with np.errstate(over="ignore", invalid="ignore"):  # of results, which may be of any size
-        near = np.round(boxes, DECIMALS) + 0.0
+        near = np.round(boxes, decimals) + 0.0
     return np.where(np.abs(boxes) < LARGEST_ROUNDED, near, boxes)
 
 

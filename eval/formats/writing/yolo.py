@@ -10,7 +10,13 @@ import numpy as np
 
 from eval.errors import EvaluationError
 from eval.formats.writing.file_names import bare_name, check_stems, flat_name, stem_of
-from eval.formats.writing.labelled_image import LabelledImage, check_size, counted, cut_at_border
+from eval.formats.writing.labelled_image import (
+    LabelledImage,
+    check_size,
+    counted,
+    cut_at_border,
+    rounded,
+)
 
 # With 12 digits a box of a picture 100,000 pixels wide comes back to a ten-millionth of a pixel.
 DIGITS = 12
@@ -140,7 +146,7 @@ def _rows(image: LabelledImage) -> _Rows:
 def _fractions(boxes_xyxy: np.ndarray, image: LabelledImage) -> np.ndarray:
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     pixels = np.concatenate([boxes_xyxy[:, :2] + sides / 2, sides], axis=1)
-    return np.round(pixels / ([image.width, image.height] * 2), DIGITS) + 0.0
+    return rounded(pixels / ([image.width, image.height] * 2), DIGITS)
 
 
 def _losses(images: Sequence[LabelledImage]) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def choices(draw: Any) -> Options:
     return Options(
         iou_thresholds=np.array(sorted(draw(st.lists(st.floats(0, 1), min_size=1, max_size=12)))),
         recall_thresholds=np.array(
-            sorted(draw(st.lists(st.floats(-0.1, 1.1), min_size=1, max_size=20)))
+            sorted(draw(st.lists(st.floats(0, 1), min_size=1, max_size=20)))
         ),
         max_detections=tuple(draw(limits)),
         areas=ranges,  # type: ignore[arg-type]
