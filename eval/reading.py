@@ -145,8 +145,8 @@ def read_detections(
     _refuse_paths(detections)
     if not isinstance(detections, (str, os.PathLike)):
         return from_document(detections, dataset, "detections", **options)
-    stems = {Path(image.file_name).stem for image in dataset.images}
-    with unpacked_results(existing_place(detections), stems) as place:
+    images = (image.file_name for image in dataset.images)
+    with unpacked_results(existing_place(detections), images) as place:
         return _read_place(place, dataset, names, skip_unlisted)
 
 

@@ -156,8 +156,8 @@ def _check_json(path: Path, reading: _Reading, findings: list[Finding]) -> None:
 def _check_results(
     path: str | os.PathLike[str], dataset: Dataset, reading: _Reading, findings: list[Finding]
 ) -> None:
-    stems = {Path(image.file_name).stem for image in dataset.images}
-    with unpacked_results(existing_place(path), stems) as place:
+    images = (image.file_name for image in dataset.images)
+    with unpacked_results(existing_place(path), images) as place:
         _check_results_at(place, dataset, reading, findings)
 
 

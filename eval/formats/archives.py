@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -38,11 +38,11 @@ def kind_of_zip(path: Path) -> str:
 
 
 @contextmanager
-def unpacked_results(path: Path, stems: Container[str] = ()) -> Iterator[Path]:
+def unpacked_results(path: Path, images: Iterable[str] = ()) -> Iterator[Path]:
     """The path of results; of a zip, that of the one file or of the folder of text files in it.
 
     What is unpacked is removed at the end. A lone text file stands for its folder if its name
-    without suffix is one of `stems`, those of the images.
+    without suffix is that of one of the images, of which `images` are the file names.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def unpacked_results(path: Path, stems: Container[str] = ()) -> Iterator[Path]:
         root = Path(folder) / path.stem
         root.mkdir()
         files = _extracted(path, members, root)
-        whole = len(files) == 1 and files[0].stem not in stems
+        whole = len(files) == 1 and files[0].stem not in {Path(name).stem for name in images}
         try:
             yield files[0] if whole else _common_folder(files)
         except EvaluationError as error:
