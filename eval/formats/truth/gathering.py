@@ -9,6 +9,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -119,12 +120,14 @@ class Gathering:
             The classes in their order. Default: the names of the objects in alphabetical order;
             names that are not listed follow the listed ones.
         category_ids
-            The ids of the classes. Default: 1, 2, and so on.
+            The ids of the classes; a name that is listed twice has the first one, and names that
+            are not listed get higher ones. Default: 1, 2, and so on.
         folder
             Where pictures are looked for first.
         """
-        others = sorted(set(self._label_of) - set(class_names))
-        names = [*dict.fromkeys(class_names), *others]
+        listed = [name.strip() for name in class_names]  # as `add` has them
+        names = [*dict.fromkeys(listed), *sorted(set(self._label_of) - set(listed))]
+        ids = _ids_of(names, listed, category_ids)
         root = place if place.is_dir() else place.parent
         if all(self.names) and not any(map(is_picture_name, self.names)):
             self.names = named_after(root, self.names)
@@ -143,7 +146,7 @@ class Gathering:
         return group_by_image(
             images,
             names,
-            category_ids or range(1, len(names) + 1),
+            ids,
             truths,
             owners,
             source=place.resolve().name,
@@ -209,3 +212,14 @@ class Gathering:
 
 def _is_pixel(corner: float) -> bool:
     return abs(corner) < LARGEST_CORNER  # NaN is not
+
+
+def _ids_of(
+    names: Sequence[str], listed: Sequence[str], ids: Sequence[Identity] | None
+) -> Sequence[Identity]:
+    """An id for each of the names; `ids` are those of the listed ones."""
+    if ids is None:
+        return range(1, len(names) + 1)
+    known = dict(zip(reversed(listed), reversed(ids), strict=True))
+    unused = count(1 + max((one for one in ids if isinstance(one, int)), default=0))
+    return [known[name] if name in known else next(unused) for name in names]

@@ -61,6 +61,18 @@ def test_flags_and_pictures_of_datumaro(tmp_path: Path) -> None:
     assert dataset.notes == ("left out 1 object without a box: 1 polyline",)
 
 
+def test_labels_of_datumaro_with_blanks_or_listed_twice_are_one_class(tmp_path: Path) -> None:
+    path = datumaro(
+        tmp_path / "a.json", *(one("bbox", label_id=k, bbox=[0, 0, 9, 9]) for k in (0, 2))
+    )
+    document = json.loads(path.read_text())
+    names = ("cat ", "dog", "cat")
+    document["categories"] = {"label": {"labels": [{"name": name} for name in names]}}
+    dataset = read_dataset(write(path, json.dumps(document)))
+    assert dataset.class_names == ("cat", "dog") and tuple(dataset.category_ids) == (0, 1)
+    assert dataset.all_truths.labels.tolist() == [0, 0]
+
+
 def test_the_folder_of_datumaro(tmp_path: Path) -> None:
     found = one("bbox", bbox=[1, 2, 3, 4])
     datumaro(tmp_path / "annotations" / "train.json", found)
